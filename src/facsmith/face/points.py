@@ -1,0 +1,97 @@
+"""The 68 iBUG points: their named groups, and their place in MediaPipe's 478-point face mesh.
+
+Left and right in names are the viewer's (image left, image right); the PERSON's own left is the image right.
+Order (Sagonas et al. 2013, 300-W): jaw 0-16 from image left to right, brows 17-21 and 22-26, nose bridge 27-30,
+nostrils 31-35, eyes 36-41 and 42-47 (corner, two upper, corner, two lower), outer lips 48-59, inner lips 60-67.
+"""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "BROWS",
+    "EYES",
+    "EYE_CORNERS",
+    "INNER_LIPS",
+    "JAW",
+    "LEFT_BROW",
+    "LEFT_EYE",
+    "MESH_TO_IBUG",
+    "MIRROR",
+    "NOSE",
+    "NOSE_BRIDGE",
+    "NOSTRILS",
+    "OUTER_LIPS",
+    "RIGHT_BROW",
+    "RIGHT_EYE",
+    "eye_centers",
+    "interocular",
+    "to_ibug",
+]
+
+JAW: Final = tuple(range(0, 17))
+LEFT_BROW: Final = tuple(range(17, 22))
+RIGHT_BROW: Final = tuple(range(22, 27))
+BROWS: Final = LEFT_BROW + RIGHT_BROW
+NOSE_BRIDGE: Final = tuple(range(27, 31))
+NOSTRILS: Final = tuple(range(31, 36))
+NOSE: Final = NOSE_BRIDGE + NOSTRILS
+LEFT_EYE: Final = tuple(range(36, 42))
+RIGHT_EYE: Final = tuple(range(42, 48))
+EYES: Final = LEFT_EYE + RIGHT_EYE
+EYE_CORNERS: Final = (36, 39, 42, 45)
+OUTER_LIPS: Final = tuple(range(48, 60))
+INNER_LIPS: Final = tuple(range(60, 68))
+
+# fmt: off
+MIRROR: Final = (
+    16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0,
+    26, 25, 24, 23, 22, 21, 20, 19, 18, 17,
+    27, 28, 29, 30, 35, 34, 33, 32, 31,
+    45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
+    54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55,
+    64, 63, 62, 61, 60, 67, 66, 65,
+)
+"""The index that each point takes when the picture is mirrored: ``mirrored[i] = original[MIRROR[i]]``."""
+
+# Each iBUG point is the mean of two mesh vertices (the same twice where one vertex lies on it).
+MESH_TO_IBUG: Final = (
+    (127, 127), (234, 234), (93, 93), (132, 58), (58, 172), (136, 136), (150, 150), (176, 176), (152, 152),  # jaw
+    (400, 400), (379, 379), (365, 365), (397, 288), (288, 361), (323, 323), (454, 454), (356, 356),
+    (70, 70), (63, 63), (105, 105), (66, 66), (107, 107),  # brows
+    (336, 336), (296, 296), (334, 334), (293, 293), (300, 300),
+    (168, 6), (197, 195), (5, 5), (4, 4),  # nose bridge
+    (75, 75), (97, 97), (2, 2), (326, 326), (305, 305),  # nostrils
+    (33, 33), (160, 160), (158, 158), (133, 133), (153, 153), (144, 144),  # eyes
+    (362, 362), (385, 385), (387, 387), (263, 263), (373, 373), (380, 380),
+    (61, 61), (39, 39), (37, 37), (0, 0), (267, 267), (269, 269), (291, 291),  # outer lips
+    (321, 321), (314, 314), (17, 17), (84, 84), (91, 91),
+    (78, 78), (82, 82), (13, 13), (312, 312), (308, 308), (317, 317), (14, 14), (87, 87),  # inner lips
+)
+# fmt: on
+
+Points = npt.NDArray[np.float64]
+
+
+def to_ibug(landmarks: npt.ArrayLike) -> Points:
+    """MediaPipe's face mesh as the 68 iBUG points.
+
+    landmarks: (..., 478 or 468, 2 or 3), any unit; a third coordinate (depth) is dropped.
+    Returns (..., 68, 2) float64 in the same unit.
+    """
+    mesh = np.asarray(landmarks, dtype=np.float64)[..., :2]
+    return mesh[..., np.array(MESH_TO_IBUG), :].mean(axis=-2)
+
+
+def eye_centers(landmarks: npt.ArrayLike) -> Points:
+    """landmarks: (..., 68, 2). Returns (..., 2, 2): image-left and image-right eye centre, each the mean of its two corners."""
+    points = np.asarray(landmarks, dtype=np.float64)
+    return points[..., np.array(EYE_CORNERS), :].reshape(*points.shape[:-2], 2, 2, 2).mean(axis=-2)
+
+
+def interocular(landmarks: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Inter-ocular distance (IOD), eye centre to eye centre, in the landmarks' unit. (..., 68, 2) -> (...)."""
+    centers = eye_centers(landmarks)
+    return np.linalg.norm(centers[..., 1, :] - centers[..., 0, :], axis=-1)
