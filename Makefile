@@ -1,0 +1,35 @@
+# Two commands: `make demo` films a face, `make test` checks everything. Both make .venv where it is missing.
+# Only Python 3.11 or newer with venv and pip is needed; Debian's libegl1 and libgles2 are optional (MediaPipe uses
+# them; without them faces are found with dlib).
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.facsmith-installed
+
+.PHONY: demo test check format clean
+
+demo: $(STAMP)
+	$(BIN)/python -m facsmith._demo demo
+
+test: check
+	$(BIN)/pytest
+
+check: $(STAMP)
+	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix src tests
+	$(BIN)/ruff format src tests
+
+clean:
+	rm -rf demo dist build .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+# The stamp makes this idempotent: pip runs again only when pyproject.toml changed or an install was cut short.
+$(STAMP): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
