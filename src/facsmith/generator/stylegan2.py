@@ -1,0 +1,313 @@
+"""StyleGAN2 (Karras et al. 2020) in plain PyTorch: skip and resnet, conditional, clamped, any depth and resolution.
+
+Names and shapes of the state dict are those of NVIDIA's PyTorch reference, so its weights load with strict=True. A
+generator of 16 px has the blocks b4, b8, b16: they load into a larger one with strict=False.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, cast
+
+import torch
+from torch import Tensor, nn
+
+from facsmith.errors import CheckpointError, InputError
+from facsmith.generator import ops
+from facsmith.generator.layers import FullyConnected, checked_ws, normalize_second_moment, truncate
+from facsmith.generator.protocol import NoiseMode, generator_id
+
+__all__ = ["StyleGAN2", "StyleGAN2Config"]
+
+
+@dataclass(frozen=True)
+class StyleGAN2Config:
+    """Shape of a StyleGAN2; channels at resolution r are ``min(channel_base // r, channel_max)``.
+
+    resolution is a power of two, 4 or more; c_dim 0 means unconditional; conv_clamp bounds activations (256 in
+    networks trained with mixed precision, None elsewhere).
+    """
+
+    family: ClassVar[str] = "stylegan2"
+
+    resolution: int
+    z_dim: int = 512
+    w_dim: int = 512
+    c_dim: int = 0
+    mapping_layers: int = 8
+    channel_base: int = 32768
+    channel_max: int = 512
+    architecture: Literal["skip", "resnet"] = "skip"
+    conv_clamp: float | None = None
+    img_channels: int = 3
+
+    def __post_init__(self) -> None:
+        if self.resolution < 4 or self.resolution & (self.resolution - 1):
+            raise InputError(f"resolution is {self.resolution}; it must be a power of two, 4 or more.")
+        if self.architecture not in ("skip", "resnet"):
+            raise InputError(f"architecture is {self.architecture!r}; it must be 'skip' or 'resnet'.")
+        sizes = (self.z_dim, self.w_dim, self.channel_max, self.img_channels, self.channel_base // self.resolution)
+        if min(sizes) < 1 or self.c_dim < 0 or self.mapping_layers < 1:
+            raise InputError(f"{self} has an empty layer; dimensions and channels must be 1 or more, c_dim 0 or more.")
+
+    @property
+    def num_ws(self) -> int:
+        """One w for each convolution, and one for the last RGB layer."""
+        return 2 * int(math.log2(self.resolution)) - 2
+
+    @property
+    def block_resolutions(self) -> tuple[int, ...]:
+        """4, 8, ... resolution."""
+        return tuple(2**k for k in range(2, int(math.log2(self.resolution)) + 1))
+
+    def channels(self, resolution: int) -> int:
+        return min(self.channel_base // resolution, self.channel_max)
+
+
+class MappingNetwork(nn.Module):
+    """z and label -> w, by ``mapping_layers`` fully connected layers; holds the mean of W."""
+
+    w_avg: Tensor
+
+    def __init__(self, config: StyleGAN2Config) -> None:
+        super().__init__()
+        self.config = config
+        self.embed = FullyConnected(config.c_dim, config.w_dim) if config.c_dim else None
+        width = config.z_dim + (config.w_dim if config.c_dim else 0)
+        for index in range(config.mapping_layers):
+            self.add_module(f"fc{index}", FullyConnected(width, config.w_dim, lr=0.01))
+            width = config.w_dim
+        self.register_buffer("w_avg", torch.zeros(config.w_dim))
+
+    def forward(
+        self, z: Tensor, c: Tensor | None = None, *, psi: float = 1.0, cutoff: int | None = None
+    ) -> Tensor:
+        """z: (N, z_dim), c: (N, c_dim) where conditional -> ws (N, num_ws, w_dim), truncated towards w_avg."""
+        ws = self.w(z, c)[:, None].expand(-1, self.config.num_ws, -1)
+        return truncate(ws, self.w_avg, psi=psi, cutoff=cutoff)
+
+    def w(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+        """z: (N, z_dim), c: (N, c_dim) -> w (N, w_dim), one for all layers, before truncation."""
+        cfg = self.config
+        if z.ndim != 2 or z.shape[1] != cfg.z_dim:
+            raise InputError(f"z has shape {tuple(z.shape)}; this generator takes (N, {cfg.z_dim}).")
+        x = normalize_second_moment(z.float())
+        if self.embed is not None:
+            if c is None or c.shape != (z.shape[0], cfg.c_dim):
+                given = "none" if c is None else f"shape {tuple(c.shape)}"
+                raise InputError(f"This generator is conditional: give labels c of shape (N, {cfg.c_dim}), not {given}.")
+            x = torch.cat([x, normalize_second_moment(self.embed(c.float()))], dim=1)
+        for index in range(cfg.mapping_layers):
+            layer = cast(FullyConnected, self.get_submodule(f"fc{index}"))
+            x = torch.nn.functional.leaky_relu(layer(x), 0.2) * ops.SQRT2
+        return x
+
+
+class SynthesisLayer(nn.Module):
+    """Modulated 3 x 3 convolution (after up-sampling where ``up``), noise, bias, leaky ReLU."""
+
+    noise_const: Tensor
+
+    def __init__(self, config: StyleGAN2Config, in_channels: int, resolution: int, *, up: bool) -> None:
+        super().__init__()
+        out_channels = config.channels(resolution)
+        self.resolution = resolution
+        self.up = up
+        self.conv_clamp = config.conv_clamp
+        self.affine = FullyConnected(config.w_dim, in_channels, bias_init=1.0)
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 3, 3))
+        self.noise_strength = nn.Parameter(torch.zeros([]))
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+        self.register_buffer("noise_const", torch.randn(resolution, resolution))
+
+    def noise(self, batch: int, mode: NoiseMode, generator: torch.Generator | None) -> Tensor | None:
+        """(1 or N, 1, R, R) noise times its strength, or None."""
+        if mode == "none":
+            return None
+        if mode == "const":
+            return (self.noise_const * self.noise_strength)[None, None]
+        shape = (batch, 1, self.resolution, self.resolution)
+        plane = torch.randn(shape, generator=generator, device=self.weight.device)
+        return plane * self.noise_strength
+
+    def forward(self, x: Tensor, w: Tensor, noise: Tensor | None, *, gain: float = 1.0) -> Tensor:
+        """x: (N, I, H, H), w: (N, w_dim), noise from ``noise`` -> (N, O, R, R)."""
+        with torch.autocast(x.device.type, enabled=False):
+            styles = self.affine(w)
+            demod = ops.demodulation(styles, self.weight.square().sum(dim=(2, 3)))
+        full_gain = ops.SQRT2 * gain
+        offset = self.bias[None, :, None, None]
+        offset = (offset if noise is None else offset + noise) * full_gain
+        kernel = ops.binomial_kernel(x) if self.up else None
+        y = ops.style_conv(ops.scaled(x, styles), self.weight, kernel=kernel)
+        clamp = None if self.conv_clamp is None else self.conv_clamp * gain
+        return ops.bias_act(y, demod * full_gain, offset, clamp=clamp)
+
+
+class ToRGBLayer(nn.Module):
+    """Modulated 1 x 1 convolution to RGB, without demodulation."""
+
+    def __init__(self, config: StyleGAN2Config, in_channels: int) -> None:
+        super().__init__()
+        self.conv_clamp = config.conv_clamp
+        self.affine = FullyConnected(config.w_dim, in_channels, bias_init=1.0)
+        self.weight = nn.Parameter(torch.randn(config.img_channels, in_channels, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(config.img_channels))
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        """x: (N, C, R, R), w: (N, w_dim) -> (N, 3, R, R) float32."""
+        with torch.autocast(x.device.type, enabled=False):
+            styles = self.affine(w) / math.sqrt(self.weight.shape[1])
+        rgb = ops.to_rgb(x, self.weight[:, :, 0, 0], styles, self.bias)
+        return rgb if self.conv_clamp is None else rgb.clamp(-self.conv_clamp, self.conv_clamp)
+
+
+class SkipConv(nn.Module):
+    """The resnet branch: 1 x 1 convolution, then up-sampling."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 1, 1))
+
+    def forward(self, x: Tensor, *, gain: float) -> Tensor:
+        """x: (N, I, H, H) -> (N, O, 2H, 2H)."""
+        weight = self.weight * (gain / math.sqrt(self.weight.shape[1]))
+        return ops.upsample2x(torch.nn.functional.conv2d(x, weight))
+
+
+class SynthesisBlock(nn.Module):
+    """One resolution: up-sampling convolution, convolution, RGB."""
+
+    def __init__(self, config: StyleGAN2Config, resolution: int) -> None:
+        super().__init__()
+        channels = config.channels(resolution)
+        self.resnet = config.architecture == "resnet" and resolution > 4
+        if resolution == 4:
+            self.const = nn.Parameter(torch.randn(channels, 4, 4))
+        else:
+            below = config.channels(resolution // 2)
+            self.conv0 = SynthesisLayer(config, below, resolution, up=True)
+            if self.resnet:
+                self.skip = SkipConv(below, channels)
+        self.conv1 = SynthesisLayer(config, channels, resolution, up=False)
+        last = resolution == config.resolution
+        self.torgb = ToRGBLayer(config, channels) if last or config.architecture == "skip" else None
+
+    def forward(self, x: Tensor | None, w: Iterator[Tensor], noise: "_Noise") -> Tensor:
+        """x: (N, I, H, H), or None in the first block -> features (N, C, R, R); takes its ws from the iterator."""
+        if x is None:
+            first = next(w)
+            start = self.const[None].expand(first.shape[0], -1, -1, -1).contiguous(memory_format=torch.channels_last)
+            return self.conv1(start, first, noise(self.conv1, first))
+        w0, w1 = next(w), next(w)
+        if not self.resnet:
+            x = self.conv0(x, w0, noise(self.conv0, w0))
+            return self.conv1(x, w1, noise(self.conv1, w1))
+        half = math.sqrt(0.5)
+        branch = self.skip(x, gain=half)
+        x = self.conv0(x, w0, noise(self.conv0, w0))
+        return branch + self.conv1(x, w1, noise(self.conv1, w1), gain=half)
+
+
+@dataclass(frozen=True)
+class _Noise:
+    mode: NoiseMode
+    generator: torch.Generator | None
+
+    def __call__(self, layer: SynthesisLayer, w: Tensor) -> Tensor | None:
+        return layer.noise(w.shape[0], self.mode, self.generator)
+
+
+class SynthesisNetwork(nn.Module):
+    """W+ -> image."""
+
+    def __init__(self, config: StyleGAN2Config) -> None:
+        super().__init__()
+        self.config = config
+        for resolution in config.block_resolutions:
+            self.add_module(f"b{resolution}", SynthesisBlock(config, resolution))
+        self.register_load_state_dict_pre_hook(_drop_resample_filters)
+
+    def forward(
+        self,
+        ws: Tensor,
+        *,
+        noise: NoiseMode = "const",
+        generator: torch.Generator | None = None,
+        until: int | None = None,
+    ) -> Tensor:
+        """ws: (N, num_ws, w_dim) -> images (N, 3, R, R) float32, nominally in [-1, 1], not clipped.
+
+        Args:
+            noise: stored planes, none, or drawn anew from ``generator`` for every sample.
+            until: stop after the block of this resolution and return the RGB accumulated so far (N, 3, until, until):
+                a preview, or what a network grown to that size would draw. Skip architecture only.
+        """
+        cfg = self.config
+        ws = checked_ws(ws, cfg.num_ws, cfg.w_dim).float()
+        if noise not in ("const", "none", "random"):
+            raise InputError(f"noise is {noise!r}; it must be 'const', 'none' or 'random'.")
+        stop = cfg.resolution if until is None else until
+        if stop != cfg.resolution and (stop not in cfg.block_resolutions or cfg.architecture != "skip"):
+            allowed = cfg.block_resolutions if cfg.architecture == "skip" else (cfg.resolution,)
+            raise InputError(f"until is {until}; this generator has RGB at {', '.join(map(str, allowed))}.")
+        source = _Noise(noise, generator)
+        rows = iter(ws.unbind(dim=1))
+        x: Tensor | None = None
+        image: Tensor | None = None
+        for index, resolution in enumerate(r for r in cfg.block_resolutions if r <= stop):
+            block = cast(SynthesisBlock, self.get_submodule(f"b{resolution}"))
+            x = block(x, rows, source)
+            if block.torgb is not None:
+                # The RGB layer shares its row with the next block's first convolution.
+                rgb = block.torgb(x, ws[:, 2 * index + 1])
+                image = rgb if image is None else ops.upsample2x(image) + rgb
+        assert image is not None
+        return image
+
+
+def _drop_resample_filters(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    """Accept the reference's constant filters without keeping them; another filter would need another network."""
+    for name in [name for name in state if name.startswith(prefix) and name.endswith("resample_filter")]:
+        kernel = cast(Tensor, state.pop(name))
+        expected = ops.binomial_kernel(kernel) / 4.0
+        if kernel.shape != expected.shape or not torch.allclose(kernel.float(), expected, atol=1e-6):
+            raise CheckpointError(f"{name} is not the [1, 3, 3, 1] filter that StyleGAN2 is defined with.")
+
+
+class StyleGAN2(nn.Module):
+    """A StyleGAN2 generator; satisfies the ``Generator`` protocol. Random weights until a state dict is loaded.
+
+    ``generator.mapping(z, c, psi=, cutoff=)`` and ``generator.synthesis(ws, noise=)`` are its two halves.
+    """
+
+    def __init__(self, config: StyleGAN2Config) -> None:
+        super().__init__()
+        self.config = config
+        self.mapping = MappingNetwork(config)
+        self.synthesis = SynthesisNetwork(config)
+        self.to(memory_format=torch.channels_last)
+
+    @property
+    def num_ws(self) -> int:
+        return self.config.num_ws
+
+    @property
+    def z_dim(self) -> int:
+        return self.config.z_dim
+
+    @property
+    def w_dim(self) -> int:
+        return self.config.w_dim
+
+    @property
+    def resolution(self) -> int:
+        return self.config.resolution
+
+    @property
+    def w_avg(self) -> Tensor:
+        return self.mapping.w_avg
+
+    @property
+    def generator_id(self) -> str:
+        return generator_id(self.config, self.state_dict())
