@@ -80,14 +80,18 @@ def style_conv(x: Tensor, weight: Tensor, *, kernel: Tensor | None = None, bias:
     return depthwise_fir(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2), kernel, padding=1)
 
 
-def bias_act(x: Tensor, scale: Tensor | None, offset: Tensor, *, clamp: float | None = None) -> Tensor:
-    """Leaky ReLU 0.2 of ``x * scale + offset``, then clamped to [-clamp, clamp]; overwrites what it may.
+def bias_act(
+    x: Tensor, scale: Tensor | None, bias: Tensor, noise: Tensor | None, *, clamp: float | None = None
+) -> Tensor:
+    """Leaky ReLU 0.2 of ``x * scale + bias + noise``, then clamped to [-clamp, clamp].
 
-    x: (N, C, H, W) fresh from a convolution; scale: (N, C) or None; offset: broadcastable to x (bias and noise).
-    The customary gain sqrt 2 is the caller's to fold into scale and offset (leaky ReLU commutes with positive gains).
+    x: (N, C, H, W); scale: (N, C) or None; bias: (C,); noise: (1 or N, 1, H, W) or None.
+    The customary gain sqrt 2 is the caller's to fold into scale, bias and noise: leaky ReLU commutes with it.
     """
-    offset = offset.to(x.dtype)
+    offset = bias.to(x.dtype)[None, :, None, None]
     y = x + offset if scale is None else torch.addcmul(offset, x, scale.to(x.dtype)[:, :, None, None])
+    if noise is not None:
+        y.add_(noise.to(y.dtype))
     y = F.leaky_relu_(y, 0.2)
     return y if clamp is None else y.clamp(-clamp, clamp)
 

@@ -136,12 +136,10 @@ class SynthesisLayer(nn.Module):
             styles = self.affine(w)
             demod = ops.demodulation(styles, self.weight.square().sum(dim=(2, 3)))
         full_gain = ops.SQRT2 * gain
-        offset = self.bias[None, :, None, None]
-        offset = (offset if noise is None else offset + noise) * full_gain
-        kernel = ops.binomial_kernel(x) if self.up else None
-        y = ops.style_conv(ops.scaled(x, styles), self.weight, kernel=kernel)
+        y = ops.style_conv(ops.scaled(x, styles), self.weight, kernel=ops.binomial_kernel(x) if self.up else None)
         clamp = None if self.conv_clamp is None else self.conv_clamp * gain
-        return ops.bias_act(y, demod * full_gain, offset, clamp=clamp)
+        noise = None if noise is None else noise * full_gain
+        return ops.bias_act(y, demod * full_gain, self.bias * full_gain, noise, clamp=clamp)
 
 
 class ToRGBLayer(nn.Module):

@@ -1,0 +1,44 @@
+"""Tell glibc's allocator to keep large blocks: synthesis then stops paying for page faults.
+
+By default every activation above 128 KiB - 32 MiB is mapped from the kernel, zeroed page by page at first touch and
+unmapped when freed; at 1024 px that was half of the run time (a million page faults a frame). The settings here keep
+freed memory in one heap for the next layer. They are process-wide and raise resident memory to the peak of use.
+
+``facsmith.generator`` calls ``tune()`` once when it is imported: a program that only handles facial data is left alone.
+Set FACSMITH_MALLOC=0, or any glibc setting of your own (MALLOC_..._, GLIBC_TUNABLES), and nothing is touched.
+"""
+
+import ctypes
+import os
+import sys
+
+__all__ = ["tune"]
+
+# The parameter numbers of <malloc.h>.
+_SETTINGS = {
+    "M_MMAP_THRESHOLD": (-3, 1 << 30),
+    "M_TRIM_THRESHOLD": (-1, (1 << 31) - 1),
+    "M_TOP_PAD": (-2, 64 << 20),
+    "M_ARENA_MAX": (-8, 1),  # essential where synthesis runs in a worker thread, whose own arena cannot grow so far
+}
+
+
+def tune() -> bool:
+    """Apply the settings; True where glibc took them, False where there is no glibc or the user chose otherwise."""
+    if not sys.platform.startswith("linux") or _chosen_by_user():
+        return False
+    try:
+        libc = ctypes.CDLL(None)
+        libc.gnu_get_libc_version  # noqa: B018  musl has a mallopt that does nothing, and no such name
+        mallopt = libc.mallopt
+    except (OSError, AttributeError):
+        return False
+    mallopt.argtypes = (ctypes.c_int, ctypes.c_int)
+    mallopt.restype = ctypes.c_int
+    return all([mallopt(number, value) == 1 for number, value in _SETTINGS.values()])
+
+
+def _chosen_by_user() -> bool:
+    if os.environ.get("FACSMITH_MALLOC") == "0" or "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", ""):
+        return True
+    return any(name.startswith("MALLOC_") and name.endswith("_") for name in os.environ)
