@@ -35,7 +35,8 @@ def tune() -> bool:
         return False
     mallopt.argtypes = (ctypes.c_int, ctypes.c_int)
     mallopt.restype = ctypes.c_int
-    return all([mallopt(number, value) == 1 for number, value in _SETTINGS.values()])
+    accepted = [mallopt(number, value) == 1 for number, value in _SETTINGS.values()]
+    return all(accepted)
 
 
 def _chosen_by_user() -> bool:

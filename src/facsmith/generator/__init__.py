@@ -4,9 +4,19 @@ Importing this package tunes glibc's allocator for synthesis (see ``facsmith._al
 """
 
 from facsmith import _alloc
-from facsmith.generator.protocol import Generator, NoiseMode, generator_id
+from facsmith.generator.protocol import Generator, GeneratorConfig, NoiseMode, generator_id
 from facsmith.generator.stylegan2 import StyleGAN2, StyleGAN2Config
+from facsmith.generator.tiny import TinyConfig, TinyGenerator
 
-__all__ = ["Generator", "NoiseMode", "StyleGAN2", "StyleGAN2Config", "generator_id"]
+__all__ = [
+    "Generator",
+    "GeneratorConfig",
+    "NoiseMode",
+    "StyleGAN2",
+    "StyleGAN2Config",
+    "TinyConfig",
+    "TinyGenerator",
+    "generator_id",
+]
 
 _alloc.tune()  # after torch is imported: measured equal to before, and no thread of torch's has allocated yet

@@ -6,13 +6,23 @@ gradient is wanted; demodulation as one matrix product; gain folded into demodul
 """
 
 import math
+from collections.abc import Callable
 from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["SQRT2", "bias_act", "binomial_kernel", "demodulation", "depthwise_fir", "scaled", "style_conv", "to_rgb", "upsample2x"]
+__all__ = [
+    "SQRT2",
+    "binomial_kernel",
+    "conv3x3",
+    "demodulation",
+    "depthwise_fir",
+    "modulated_conv",
+    "to_rgb",
+    "upsample2x",
+]
 
 SQRT2 = math.sqrt(2.0)
 
@@ -43,7 +53,8 @@ class _DepthwiseFir(torch.autograd.Function):
 
 def depthwise_fir(x: Tensor, kernel: Tensor, *, padding: int) -> Tensor:
     """x: (N, C, H, W), kernel: (k, k) symmetric in both axes -> (N, C, H + 2 padding - k + 1, ...)."""
-    return cast(Tensor, _DepthwiseFir.apply(x, kernel, padding))
+    apply = cast(Callable[..., Tensor], _DepthwiseFir.apply)  # pyright: ignore[reportUnknownMemberType]
+    return apply(x, kernel, padding)
 
 
 def binomial_kernel(like: Tensor) -> Tensor:
@@ -60,40 +71,61 @@ def upsample2x(image: Tensor) -> Tensor:
     return doubled[:, :, 2:-2, 2:-2]
 
 
-def scaled(x: Tensor, styles: Tensor) -> Tensor:
-    """x: (N, C, H, W) times styles: (N, C)."""
-    return x * styles.to(x.dtype)[:, :, None, None]
-
-
 def demodulation(styles: Tensor, weight_energy: Tensor) -> Tensor:
     """styles: (N, I), weight_energy: (O, I) sum of w^2 over the taps -> (N, O) one over each filter's length."""
     return torch.rsqrt(styles.square() @ weight_energy.t() + 1e-8)
 
 
-def style_conv(x: Tensor, weight: Tensor, *, kernel: Tensor | None = None, bias: Tensor | None = None) -> Tensor:
-    """3 x 3 convolution of x: (N, I, H, W) with weight: (O, I, 3, 3) -> (N, O, H, W).
+def conv3x3(x: Tensor, weight: Tensor, bias: Tensor | None = None, *, up: bool = False) -> Tensor:
+    """x: (N, I, H, W), weight: (O, I, 3, 3), bias: (O,) -> (N, O, H, W), or (N, O, 2H, 2W) where ``up``.
 
-    With ``kernel`` (the 4 x 4 filter): up-sampling to (N, O, 2H, 2W); ``bias`` is for the plain form only.
+    Up-sampling: strided transposed convolution with the kernel as stored, then the [1, 3, 3, 1] filter.
     """
-    if kernel is None:
+    if not up:
         return F.conv2d(x, weight, bias, padding=1)
-    return depthwise_fir(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2), kernel, padding=1)
+    y = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
+    y = depthwise_fir(y, binomial_kernel(x), padding=1)
+    return y if bias is None else y.add_(bias.to(y.dtype)[:, None, None])
 
 
-def bias_act(
-    x: Tensor, scale: Tensor | None, bias: Tensor, noise: Tensor | None, *, clamp: float | None = None
+def modulated_conv(
+    x: Tensor,
+    weight: Tensor,
+    styles: Tensor,
+    *,
+    demod: Tensor,
+    bias: Tensor,
+    noise: Tensor | None = None,
+    up: bool = False,
+    gain: float = 1.0,
+    clamp: float | None = None,
 ) -> Tensor:
-    """Leaky ReLU 0.2 of ``x * scale + bias + noise``, then clamped to [-clamp, clamp].
+    """Modulated and demodulated 3 x 3 convolution, noise, bias, leaky ReLU 0.2 with gain, clamp.
 
-    x: (N, C, H, W); scale: (N, C) or None; bias: (C,); noise: (1 or N, 1, H, W) or None.
-    The customary gain sqrt 2 is the caller's to fold into scale, bias and noise: leaky ReLU commutes with it.
+    x: (N, I, H, H), channels_last for speed; weight: (O, I, 3, 3); styles: (N, I); demod: (N, O) from ``demodulation``;
+    bias: (O,); noise: (1 or N, 1, R, R) -> (N, O, R, R), R = 2H where ``up``, else H. ``gain`` comes on top of the
+    customary sqrt 2; both are folded into demod, bias and noise, which leaky ReLU allows.
     """
-    offset = bias.to(x.dtype)[None, :, None, None]
-    y = x + offset if scale is None else torch.addcmul(offset, x, scale.to(x.dtype)[:, :, None, None])
+    full_gain = SQRT2 * gain
+    demod, bias = demod * full_gain, bias * full_gain
+    if x.shape[0] == 1 and not torch.is_grad_enabled() and weight.numel() < x.numel() + x.numel() // x.shape[1]:
+        # One sample, no gradient, and the weights are smaller than what passes through them: modulate the weights.
+        filters = weight * (demod[0, :, None] * styles[0])[:, :, None, None]
+        y = conv3x3(x, filters, bias, up=up)
+    else:
+        y = conv3x3(x * _planes(styles, x), weight, up=up)
+        # Not addcmul: one pass less here, but two more in its backward.
+        y = y * _planes(demod, y) if torch.is_grad_enabled() else y.mul_(_planes(demod, y))
+        y.add_(bias.to(y.dtype)[:, None, None])
     if noise is not None:
-        y.add_(noise.to(y.dtype))
+        y.add_((noise * full_gain).to(y.dtype))
     y = F.leaky_relu_(y, 0.2)
     return y if clamp is None else y.clamp(-clamp, clamp)
+
+
+def _planes(scales: Tensor, x: Tensor) -> Tensor:
+    """scales: (N, C) -> (N, C, 1, 1) of x's dtype."""
+    return scales.to(x.dtype)[:, :, None, None]
 
 
 def to_rgb(x: Tensor, weight: Tensor, styles: Tensor, bias: Tensor) -> Tensor:

@@ -1,16 +1,26 @@
 """What every generator of faces offers, and the name by which latents and boundaries know it."""
 
 import hashlib
+import json
 from collections.abc import Mapping
-from dataclasses import asdict, is_dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from dataclasses import asdict
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from torch import Tensor
 
-__all__ = ["Generator", "NoiseMode", "generator_id"]
+from facsmith.errors import InputError
+
+__all__ = ["Generator", "GeneratorConfig", "NoiseMode", "checked_noise", "generator_id"]
 
 NoiseMode = Literal["const", "none", "random"]
 """Per-pixel noise: the stored planes (the same in every frame), off, or drawn anew for every sample (for training)."""
+
+
+def checked_noise(noise: str) -> NoiseMode:
+    """Return the mode, or say which there are."""
+    if noise not in ("const", "none", "random"):
+        raise InputError(f"noise is {noise!r}; it must be 'const', 'none' or 'random'.")
+    return noise
 
 
 @runtime_checkable
@@ -21,16 +31,24 @@ class Generator(Protocol):
     """
 
     @property
-    def num_ws(self) -> int: ...
+    def num_ws(self) -> int:
+        """Rows of a W+ latent; never assume 18."""
+        ...
 
     @property
-    def z_dim(self) -> int: ...
+    def z_dim(self) -> int:
+        """Width of Z."""
+        ...
 
     @property
-    def w_dim(self) -> int: ...
+    def w_dim(self) -> int:
+        """Width of W."""
+        ...
 
     @property
-    def resolution(self) -> int: ...
+    def resolution(self) -> int:
+        """R: images are R x R pixels."""
+        ...
 
     @property
     def w_avg(self) -> Tensor:
@@ -54,20 +72,43 @@ class Generator(Protocol):
         ...
 
 
-def generator_id(config: Any, state: Mapping[str, Tensor]) -> str:
+class GeneratorConfig(Protocol):
+    """What the configuration dataclass of every generator tells."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+    family: ClassVar[str]
+
+    @property
+    def num_ws(self) -> int:
+        """Rows of a W+ latent."""
+        ...
+
+    @property
+    def z_dim(self) -> int:
+        """Width of Z."""
+        ...
+
+    @property
+    def w_dim(self) -> int:
+        """Width of W."""
+        ...
+
+    @property
+    def resolution(self) -> int:
+        """R: images are R x R pixels."""
+        ...
+
+
+def generator_id(config: GeneratorConfig, state: Mapping[str, Tensor]) -> str:
     """Name a generator by family, resolution and content: equal weights give equal names on every machine.
 
     Args:
-        config: the generator's frozen configuration dataclass, with ``family`` and ``resolution``.
+        config: the generator's frozen configuration dataclass.
         state: its state dict; hashed as float32, in the order of the names.
     """
-    if not is_dataclass(config) or isinstance(config, type):
-        raise TypeError(f"config is a {type(config).__name__}; give the generator's configuration dataclass.")
-    fields = asdict(config)
-    digest = hashlib.sha256(repr(sorted(fields.items())).encode())
+    digest = hashlib.sha256(json.dumps(asdict(config), sort_keys=True).encode())
     for name in sorted(state):
         tensor = state[name].detach().float().cpu().contiguous()
         digest.update(f"{name}{tuple(tensor.shape)}".encode())
-        digest.update(tensor.numpy().tobytes())
-    family: str = getattr(config, "family")
-    return f"{family}-{fields['resolution']}-{digest.hexdigest()[:12]}"
+        digest.update(tensor.numpy().astype("<f4", copy=False).tobytes())
+    return f"{config.family}-{config.resolution}-{digest.hexdigest()[:12]}"

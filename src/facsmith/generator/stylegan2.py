@@ -14,8 +14,16 @@ from torch import Tensor, nn
 
 from facsmith.errors import CheckpointError, InputError
 from facsmith.generator import ops
-from facsmith.generator.layers import FullyConnected, checked_ws, normalize_second_moment, truncate
-from facsmith.generator.protocol import NoiseMode, generator_id
+from facsmith.generator.layers import (
+    FullyConnected,
+    GeneratorModule,
+    checked_labels,
+    checked_ws,
+    checked_z,
+    normalize_second_moment,
+    truncate,
+)
+from facsmith.generator.protocol import NoiseMode, checked_noise
 
 __all__ = ["StyleGAN2", "StyleGAN2Config"]
 
@@ -49,6 +57,8 @@ class StyleGAN2Config:
         sizes = (self.z_dim, self.w_dim, self.channel_max, self.img_channels, self.channel_base // self.resolution)
         if min(sizes) < 1 or self.c_dim < 0 or self.mapping_layers < 1:
             raise InputError(f"{self} has an empty layer; dimensions and channels must be 1 or more, c_dim 0 or more.")
+        if self.conv_clamp is not None:
+            object.__setattr__(self, "conv_clamp", float(self.conv_clamp))  # 256 and 256.0 are one generator
 
     @property
     def num_ws(self) -> int:
@@ -61,6 +71,7 @@ class StyleGAN2Config:
         return tuple(2**k for k in range(2, int(math.log2(self.resolution)) + 1))
 
     def channels(self, resolution: int) -> int:
+        """Channels of the features that leave the block of this resolution."""
         return min(self.channel_base // resolution, self.channel_max)
 
 
@@ -79,9 +90,7 @@ class MappingNetwork(nn.Module):
             width = config.w_dim
         self.register_buffer("w_avg", torch.zeros(config.w_dim))
 
-    def forward(
-        self, z: Tensor, c: Tensor | None = None, *, psi: float = 1.0, cutoff: int | None = None
-    ) -> Tensor:
+    def forward(self, z: Tensor, c: Tensor | None = None, *, psi: float = 1.0, cutoff: int | None = None) -> Tensor:
         """z: (N, z_dim), c: (N, c_dim) where conditional -> ws (N, num_ws, w_dim), truncated towards w_avg."""
         ws = self.w(z, c)[:, None].expand(-1, self.config.num_ws, -1)
         return truncate(ws, self.w_avg, psi=psi, cutoff=cutoff)
@@ -89,14 +98,10 @@ class MappingNetwork(nn.Module):
     def w(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         """z: (N, z_dim), c: (N, c_dim) -> w (N, w_dim), one for all layers, before truncation."""
         cfg = self.config
-        if z.ndim != 2 or z.shape[1] != cfg.z_dim:
-            raise InputError(f"z has shape {tuple(z.shape)}; this generator takes (N, {cfg.z_dim}).")
-        x = normalize_second_moment(z.float())
+        x = normalize_second_moment(checked_z(z, cfg.z_dim))
         if self.embed is not None:
-            if c is None or c.shape != (z.shape[0], cfg.c_dim):
-                given = "none" if c is None else f"shape {tuple(c.shape)}"
-                raise InputError(f"This generator is conditional: give labels c of shape (N, {cfg.c_dim}), not {given}.")
-            x = torch.cat([x, normalize_second_moment(self.embed(c.float()))], dim=1)
+            label = self.embed(checked_labels(c, len(x), cfg.c_dim))
+            x = torch.cat([x, normalize_second_moment(label)], dim=1)
         for index in range(cfg.mapping_layers):
             layer = cast(FullyConnected, self.get_submodule(f"fc{index}"))
             x = torch.nn.functional.leaky_relu(layer(x), 0.2) * ops.SQRT2
@@ -119,6 +124,7 @@ class SynthesisLayer(nn.Module):
         self.noise_strength = nn.Parameter(torch.zeros([]))
         self.bias = nn.Parameter(torch.zeros(out_channels))
         self.register_buffer("noise_const", torch.randn(resolution, resolution))
+        self._energy: tuple[tuple[int, int], Tensor] | None = None
 
     def noise(self, batch: int, mode: NoiseMode, generator: torch.Generator | None) -> Tensor | None:
         """(1 or N, 1, R, R) noise times its strength, or None."""
@@ -134,12 +140,22 @@ class SynthesisLayer(nn.Module):
         """x: (N, I, H, H), w: (N, w_dim), noise from ``noise`` -> (N, O, R, R)."""
         with torch.autocast(x.device.type, enabled=False):
             styles = self.affine(w)
-            demod = ops.demodulation(styles, self.weight.square().sum(dim=(2, 3)))
-        full_gain = ops.SQRT2 * gain
-        y = ops.style_conv(ops.scaled(x, styles), self.weight, kernel=ops.binomial_kernel(x) if self.up else None)
+            demod = ops.demodulation(styles, self._weight_energy())
         clamp = None if self.conv_clamp is None else self.conv_clamp * gain
-        noise = None if noise is None else noise * full_gain
-        return ops.bias_act(y, demod * full_gain, self.bias * full_gain, noise, clamp=clamp)
+        return ops.modulated_conv(
+            x, self.weight, styles, demod=demod, bias=self.bias, noise=noise, up=self.up, gain=gain, clamp=clamp
+        )
+
+    def _weight_energy(self) -> Tensor:
+        """(O, I) sum of w^2 over the taps; kept between calls in eval mode until the weight changes."""
+        weight = self.weight
+        if self.training or weight.is_inference() or (weight.requires_grad and torch.is_grad_enabled()):
+            return weight.square().sum(dim=(2, 3))
+        version = (weight.data_ptr(), weight._version)
+        if self._energy is None or self._energy[0] != version:
+            with torch.inference_mode(False), torch.no_grad():  # a normal tensor: autograd may save it later
+                self._energy = (version, weight.square().sum(dim=(2, 3)))
+        return self._energy[1]
 
 
 class ToRGBLayer(nn.Module):
@@ -224,7 +240,9 @@ class SynthesisNetwork(nn.Module):
         self.config = config
         for resolution in config.block_resolutions:
             self.add_module(f"b{resolution}", SynthesisBlock(config, resolution))
-        self.register_load_state_dict_pre_hook(_drop_resample_filters)
+        self.register_load_state_dict_pre_hook(  # pyright: ignore[reportUnknownMemberType]
+            _drop_resample_filters
+        )
 
     def forward(
         self,
@@ -242,14 +260,12 @@ class SynthesisNetwork(nn.Module):
                 a preview, or what a network grown to that size would draw. Skip architecture only.
         """
         cfg = self.config
-        ws = checked_ws(ws, cfg.num_ws, cfg.w_dim).float()
-        if noise not in ("const", "none", "random"):
-            raise InputError(f"noise is {noise!r}; it must be 'const', 'none' or 'random'.")
+        ws = checked_ws(ws, cfg.num_ws, cfg.w_dim)
         stop = cfg.resolution if until is None else until
         if stop != cfg.resolution and (stop not in cfg.block_resolutions or cfg.architecture != "skip"):
             allowed = cfg.block_resolutions if cfg.architecture == "skip" else (cfg.resolution,)
             raise InputError(f"until is {until}; this generator has RGB at {', '.join(map(str, allowed))}.")
-        source = _Noise(noise, generator)
+        source = _Noise(checked_noise(noise), generator)
         rows = iter(ws.unbind(dim=1))
         x: Tensor | None = None
         image: Tensor | None = None
@@ -273,39 +289,19 @@ def _drop_resample_filters(module: nn.Module, state: dict[str, Any], prefix: str
             raise CheckpointError(f"{name} is not the [1, 3, 3, 1] filter that StyleGAN2 is defined with.")
 
 
-class StyleGAN2(nn.Module):
+class StyleGAN2(GeneratorModule):
     """A StyleGAN2 generator; satisfies the ``Generator`` protocol. Random weights until a state dict is loaded.
 
     ``generator.mapping(z, c, psi=, cutoff=)`` and ``generator.synthesis(ws, noise=)`` are its two halves.
     """
 
     def __init__(self, config: StyleGAN2Config) -> None:
-        super().__init__()
+        super().__init__(config)
         self.config = config
         self.mapping = MappingNetwork(config)
         self.synthesis = SynthesisNetwork(config)
-        self.to(memory_format=torch.channels_last)
-
-    @property
-    def num_ws(self) -> int:
-        return self.config.num_ws
-
-    @property
-    def z_dim(self) -> int:
-        return self.config.z_dim
-
-    @property
-    def w_dim(self) -> int:
-        return self.config.w_dim
-
-    @property
-    def resolution(self) -> int:
-        return self.config.resolution
 
     @property
     def w_avg(self) -> Tensor:
+        """(w_dim,) the mean of W."""
         return self.mapping.w_avg
-
-    @property
-    def generator_id(self) -> str:
-        return generator_id(self.config, self.state_dict())
