@@ -1,0 +1,338 @@
+"""g^-1: the latent whose picture is the photo (the paper's 3.2, Eq. 1).
+
+    z_x = argmin_z || Feature(g(z)) - Feature(I_x) ||_1        started at z_0 = v(I_x)
+
+with three optional companions: the L1 of the pixels, a perceptual distance over the descriptor's layers, and a prior
+that holds W+ near the encoder's code, where edits behave.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil, cos, inf, isfinite, pi
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from facsmith.descriptor import Descriptor
+from facsmith.encoder import Encoder
+from facsmith.errors import InputError, LatentError
+from facsmith.generator import Generator
+from facsmith.latent import Latent
+
+__all__ = ["Inversion", "InversionOptions", "Start", "StopReason", "invert"]
+
+Start = Literal["encoder", "mean", "random"]
+StopReason = Literal["threshold", "plateau", "limit"]
+
+_WARM_UP = 0.05
+_BETAS = (0.9, 0.99)
+
+
+@dataclass(frozen=True)
+class InversionOptions:
+    """How to search, and when to stop.
+
+    start: the encoder's answer, the mean face, or a random one. iterations: gradient steps at most; 0 keeps the start.
+    learning_rate: Adam's step, in standard deviations of W. descriptor, pixel, perceptual, prior: weights of the loss
+    terms; prior may be one weight per layer (num_ws). threshold: a photo is done when its total loss is at or below it.
+    patience: it is also done when its best loss fell by less than the part min_improvement over so many iterations.
+    seed: of the random start and of W's sampled spread.
+    """
+
+    start: Start = "encoder"
+    iterations: int = 100
+    learning_rate: float = 0.05
+    descriptor: float = 1.0
+    pixel: float = 1.0
+    perceptual: float = 0.0
+    prior: float | tuple[float, ...] = 0.0
+    threshold: float = 0.0
+    patience: int = 20
+    min_improvement: float = 0.005
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.start not in get_args(Start):
+            raise InputError(f"Start {self.start!r} is unknown; choose encoder, mean or random.")
+        if self.iterations < 0 or self.patience < 1:
+            raise InputError(
+                f"Inversion needs iterations >= 0 and patience >= 1; got {self.iterations} and {self.patience}."
+            )
+        priors = self.prior if isinstance(self.prior, tuple) else (self.prior,)
+        numbers = (self.descriptor, self.pixel, self.perceptual, self.threshold, self.min_improvement, *priors)
+        if not all(isfinite(x) and x >= 0 for x in numbers):
+            raise InputError("Inversion's weights, threshold and min_improvement are finite and not negative.")
+        if not (isfinite(self.learning_rate) and self.learning_rate > 0):
+            raise InputError(f"Inversion's learning rate is a positive number; got {self.learning_rate}.")
+        if self.descriptor == self.pixel == self.perceptual == 0:
+            raise InputError(
+                "Inversion needs a look at the photo: give descriptor, pixel or perceptual a weight above 0."
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Inversion:
+    """What was found for N photos.
+
+    latent: ws (N, num_ws, w_dim), each photo's best. reconstruction: (N, 3, R, R), nominally in [-1, 1], its picture.
+    trace: per photo the total loss of every point visited, the start first. iterations: steps taken, per photo.
+    stopped: why, per photo.
+    """
+
+    latent: Latent
+    reconstruction: Tensor
+    trace: tuple[tuple[float, ...], ...]
+    start: Start
+    iterations: tuple[int, ...]
+    stopped: tuple[StopReason, ...]
+
+    @property
+    def loss(self) -> tuple[float, ...]:
+        """Each photo's best total loss, that of ``latent``."""
+        return tuple(min(trace) for trace in self.trace)
+
+
+def invert(
+    images: Tensor,
+    generator: Generator,
+    *,
+    descriptor: Descriptor,
+    encoder: Encoder | None = None,
+    options: InversionOptions | None = None,
+    mask: Tensor | None = None,
+    on_step: Callable[[int, int], None] | None = None,
+) -> Inversion:
+    """Find the latents of photos; each photo is searched on its own, whatever stands beside it in the batch.
+
+    images: (N, 3, R, R) in [-1, 1], R the generator's resolution. encoder: needed by the start ``encoder``, and the
+    centre of the prior where given (else the mean face is). mask: (N or 1, 1, R, R), where the pixel term looks, >= 0.
+    on_step: called with (steps taken, photos still searching).
+
+    Raises:
+        InputError: images, mask, options and encoder that do not fit one another. LatentError: an encoder of another
+        generator.
+    """
+    options = options or InversionOptions()
+    _check(images, generator, mask, options)
+    if encoder is not None:
+        _check_encoder(encoder, generator, descriptor)
+    with torch.no_grad():
+        wanted = _Wanted.of(images, descriptor, mask, options)
+        mean = generator.w_avg.expand(len(images), generator.num_ws, generator.w_dim)
+        random_ws, scale = _sample(generator, images, options.seed)
+        features = descriptor(images) if wanted.features is None and encoder is not None else wanted.features
+        encoded = None if encoder is None else encoder(features)
+        wanted.anchor = mean if encoded is None else encoded
+        if options.start == "random":
+            ws = random_ws.expand(len(images), -1, -1)
+        elif options.start == "mean":
+            ws = mean
+        elif encoded is not None:
+            ws = encoded
+        else:
+            raise InputError("The start 'encoder' needs an encoder; give one, or start from 'mean' or 'random'.")
+
+    count = len(images)
+    best_ws, best_images = ws.clone(), torch.zeros_like(images)
+    traces: list[list[float]] = [[] for _ in range(count)]
+    stopped: list[StopReason] = ["limit"] * count
+    progress = [_Progress() for _ in range(count)]
+    active = torch.arange(count, device=images.device)
+    search = _Adam(ws.clone(), options.learning_rate * scale)
+    for step in range(options.iterations + 1):
+        last = step == options.iterations
+        with torch.set_grad_enabled(not last):
+            search.ws.requires_grad_(not last)
+            pictures = generator.synthesis(search.ws)
+            losses = wanted.loss(search.ws, pictures, descriptor, scale)
+        going = torch.ones(len(active), dtype=torch.bool)
+        for row in range(len(active)):
+            photo, loss = int(active[row]), float(losses[row])
+            traces[photo].append(loss)
+            if progress[photo].update(loss, options.min_improvement):
+                best_ws[photo], best_images[photo] = search.ws[row].detach(), pictures[row].detach()
+            reason = progress[photo].reason(options)
+            if reason:
+                stopped[photo], going[row] = reason, False
+        if on_step is not None:
+            on_step(step, 0 if last else int(going.sum()))
+        if last or not going.any():
+            break
+        (gradient,) = torch.autograd.grad(losses.sum(), search.ws)  # photos are independent: one sum serves them all
+        search.step(gradient, _schedule(step, options.iterations))
+        if not going.all():
+            going = going.to(images.device)
+            active = active[going]
+            search.keep(going)
+            wanted.keep(going)
+    return Inversion(
+        latent=Latent(best_ws.float().cpu().numpy(), generator.generator_id),
+        reconstruction=best_images,
+        trace=tuple(tuple(trace) for trace in traces),
+        start=options.start,
+        iterations=tuple(len(trace) - 1 for trace in traces),
+        stopped=tuple(stopped),
+    )
+
+
+@dataclass
+class _Wanted:
+    """What the photos still in the search look like to the loss terms. The first axis of each tensor is the photo."""
+
+    options: InversionOptions
+    images: Tensor
+    mask: Tensor | None
+    features: Tensor | None
+    layers: list[Tensor]
+    anchor: Tensor
+    prior: Tensor | None
+
+    @classmethod
+    def of(cls, images: Tensor, descriptor: Descriptor, mask: Tensor | None, options: InversionOptions) -> "_Wanted":
+        features, layers = _look(images, descriptor, options)
+        prior = torch.as_tensor(options.prior, dtype=images.dtype, device=images.device)
+        return cls(
+            options=options,
+            images=images,
+            mask=None if mask is None else mask.expand(len(images), -1, -1, -1),
+            features=features,
+            layers=[_unit(layer) for layer in layers],
+            anchor=images.new_zeros(len(images)),
+            prior=prior if prior.any() else None,
+        )
+
+    def loss(self, ws: Tensor, pictures: Tensor, descriptor: Descriptor, scale: float) -> Tensor:
+        """(N,) total loss of each photo."""
+        options = self.options
+        total = pictures.new_zeros(len(pictures))
+        features, layers = _look(pictures, descriptor, options)
+        if features is not None and self.features is not None:  # Eq. 1: the mean L1 between descriptors
+            total = total + options.descriptor * (features - self.features).abs().mean(1)
+        if options.pixel:
+            difference = (pictures - self.images).abs().mean(1, keepdim=True)
+            if self.mask is None:
+                total = total + options.pixel * difference.mean((1, 2, 3))
+            else:
+                weighted = (difference * self.mask).sum((1, 2, 3)) / self.mask.sum((1, 2, 3))
+                total = total + options.pixel * weighted
+        if layers:  # LPIPS without its learned weights (Zhang et al. 2018, "baseline")
+            apart = [(_unit(a) - b).square().sum(1).mean((1, 2)) for a, b in zip(layers, self.layers, strict=True)]
+            total = total + options.perceptual * torch.stack(apart).mean(0)
+        if self.prior is not None:
+            total = total + (self.prior * ((ws - self.anchor) / scale).square().mean(2)).mean(1)
+        return total
+
+    def keep(self, rows: Tensor) -> None:
+        """Forget the photos that are done."""
+        self.images, self.anchor = self.images[rows], self.anchor[rows]
+        self.mask = None if self.mask is None else self.mask[rows]
+        self.features = None if self.features is None else self.features[rows]
+        self.layers = [layer[rows] for layer in self.layers]
+
+
+class _Adam:
+    """Adam (Kingma & Ba 2015) whose samples can leave on their own."""
+
+    def __init__(self, ws: Tensor, learning_rate: float) -> None:
+        self.ws = ws
+        self._rate = learning_rate
+        self._steps = 0
+        self._first, self._second = torch.zeros_like(ws), torch.zeros_like(ws)
+
+    def step(self, gradient: Tensor, factor: float) -> None:
+        self._steps += 1
+        fast, slow = _BETAS
+        self._first.lerp_(gradient, 1 - fast)
+        self._second.lerp_(gradient.square(), 1 - slow)
+        first = self._first / (1 - fast**self._steps)
+        second = self._second / (1 - slow**self._steps)
+        self.ws = self.ws.detach() - self._rate * factor * first / (second.sqrt() + 1e-8)
+
+    def keep(self, rows: Tensor) -> None:
+        self.ws, self._first, self._second = self.ws[rows], self._first[rows], self._second[rows]
+
+
+@dataclass
+class _Progress:
+    """One photo's best loss, and how long ago it last fell by a noticeable part."""
+
+    best: float = inf
+    milestone: float = inf
+    waited: int = 0
+
+    def update(self, loss: float, min_improvement: float) -> bool:
+        """Returns whether this is the best so far."""
+        if loss < self.milestone * (1 - min_improvement):
+            self.milestone, self.waited = loss, 0
+        else:
+            self.waited += 1
+        improved = loss < self.best
+        self.best = min(self.best, loss)
+        return improved
+
+    def reason(self, options: InversionOptions) -> StopReason | None:
+        if self.best <= options.threshold:
+            return "threshold"
+        return "plateau" if self.waited >= options.patience else None
+
+
+def _schedule(step: int, steps: int) -> float:
+    """Adam's rate over the search: a short linear rise, so that its first estimates do no harm, then half a cosine."""
+    return min(1.0, (step + 1) / max(1, ceil(_WARM_UP * steps))) * (0.5 + 0.5 * cos(pi * step / steps))
+
+
+def _look(images: Tensor, descriptor: Descriptor, options: InversionOptions) -> tuple[Tensor | None, list[Tensor]]:
+    """Only the passes through the descriptor that the weights ask for."""
+    if options.descriptor and options.perceptual:
+        return descriptor.describe(images)
+    if options.perceptual:
+        return None, descriptor.layers(images)
+    return (descriptor(images), []) if options.descriptor else (None, [])
+
+
+def _unit(features: Tensor) -> Tensor:
+    """(N, C, h, w) scaled to unit length over the channels."""
+    return features / (features.square().sum(1, keepdim=True) + 1e-8).sqrt()
+
+
+def _sample(generator: Generator, like: Tensor, seed: int, count: int = 256) -> tuple[Tensor, float]:
+    """A random code (1, num_ws, w_dim), the same for every photo of a seed, and the standard deviation of W."""
+    z = torch.randn(count, generator.z_dim, generator=torch.Generator().manual_seed(seed))
+    ws = generator.mapping(z.to(like))
+    spread = float((ws - generator.w_avg).square().mean().sqrt())
+    return ws[:1], spread if spread > 0 else 1.0
+
+
+def _check(images: Tensor, generator: Generator, mask: Tensor | None, options: InversionOptions) -> None:
+    side = generator.resolution
+    if images.ndim != 4 or images.shape[1:] != (3, side, side) or len(images) == 0:
+        raise InputError(
+            f"This generator inverts images of shape (N, 3, {side}, {side}), N >= 1; got {tuple(images.shape)}. "
+            "Align and crop the photo to it first."
+        )
+    if not bool(torch.isfinite(images).all()):
+        raise InputError("The images to invert hold NaN or infinite pixels; give values in [-1, 1].")
+    if isinstance(options.prior, tuple) and len(options.prior) != generator.num_ws:
+        raise InputError(
+            f"Got {len(options.prior)} prior weights; this generator has {generator.num_ws} layers. "
+            "Give one weight per layer, or one number for all."
+        )
+    if mask is not None:
+        if mask.ndim != 4 or mask.shape[1:] != (1, side, side) or len(mask) not in (1, len(images)):
+            raise InputError(f"The mask has shape {tuple(mask.shape)}; give (1 or {len(images)}, 1, {side}, {side}).")
+        if not bool(torch.isfinite(mask).all() and (mask >= 0).all() and (mask.sum((1, 2, 3)) > 0).all()):
+            raise InputError("The mask is finite, not negative, and above 0 somewhere in every photo; this one is not.")
+
+
+def _check_encoder(encoder: Encoder, generator: Generator, descriptor: Descriptor) -> None:
+    if encoder.config.generator_id != generator.generator_id:
+        raise LatentError(
+            f"This encoder was trained for generator {encoder.config.generator_id}, not for {generator.generator_id}; "
+            "load its own, or train one: facsmith train encoder."
+        )
+    if encoder.config.descriptor != descriptor.name:
+        raise InputError(
+            f"This encoder was trained on descriptor {encoder.config.descriptor}, not on {descriptor.name}; "
+            "load the descriptor it belongs to."
+        )
