@@ -1,0 +1,157 @@
+"""Reading generators (and plain state dicts) from any supported file, executing nothing.
+
+| file | what is read |
+|---|---|
+| NVIDIA StyleGAN1, StyleGAN2 `.pkl` (TensorFlow) | Gs |
+| NVIDIA StyleGAN2-ADA `.pkl`, StyleGAN2 networks of StyleGAN3's repository | G_ema |
+| rosinality `.pt`, zip or legacy | g_ema, latent_avg |
+| facsmith `.safetensors` | everything |
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+
+import torch
+from torch import Tensor
+
+from facsmith._weights import load_weights
+from facsmith.checkpoint._arrays import StoredTensor, as_numpy, size_text
+from facsmith.checkpoint._files import kind_of, map_file
+from facsmith.checkpoint._network import Config, Network, build, checked_state, config_from_json, estimate_w_avg
+from facsmith.checkpoint._nvidia import Module, read_nvidia
+from facsmith.checkpoint._stylegan2 import from_ada, from_rosinality, from_tensorflow
+from facsmith.checkpoint._tensorflow import average_generator, stylegan1_from
+from facsmith.checkpoint._torch import read_legacy, read_zip
+from facsmith.errors import CheckpointError
+from facsmith.generator import StyleGAN1Config
+
+__all__ = ["GENERATOR", "Checkpoint", "read_checkpoint", "read_state_dict"]
+
+GENERATOR: Final = "generator"
+"""The kind written into our safetensors files."""
+
+MAX_HEADER: Final = 16 * 1024**2
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A generator as data.
+
+    format: what kind of file it was. state: float32, under the names of the generator's state dict. metadata: what our
+    own file says about its origin.
+    """
+
+    format: str
+    config: Config
+    state: Mapping[str, Tensor] = field(repr=False)
+    metadata: Mapping[str, str] = field(default_factory=lambda: {})
+
+    def build(self) -> Network:
+        """The generator, in evaluation mode, without gradients."""
+        return build(self.config, self.state)
+
+
+def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
+    """Read a generator.
+
+    Raises:
+        CheckpointError: missing, damaged, refused, or no generator that is run here; says which and what to do.
+    """
+    data = map_file(path)
+    kind = kind_of(data, path)
+    try:
+        if kind == "safetensors":
+            return _facsmith(path, data)
+        if kind == "pickle":
+            return _nvidia(data, str(path))
+        return _rosinality(_torch_value(data, kind, str(path)))
+    except CheckpointError as error:
+        text = str(error)
+        raise error if str(path) in text else CheckpointError(f"{path} is refused. {text}") from error
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError) as error:
+        raise CheckpointError(f"{path} is not understood ({type(error).__name__}: {error}); it is damaged.") from error
+
+
+def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+    """Read a plain state dict, such as torchvision's VGG-16: torch zip, torch legacy or safetensors.
+
+    Raises:
+        CheckpointError: missing, damaged, refused, or it holds something else.
+    """
+    data = map_file(path)
+    kind = kind_of(data, path)
+    if kind == "safetensors":
+        return _safetensors(path, data)
+    if kind == "pickle":
+        raise CheckpointError(f"{path} is a pickle of a whole network; a file of tensors alone (.pth, .pt) is needed.")
+    value = _torch_value(data, kind, str(path))
+    if not isinstance(value, dict) or not value or not all(isinstance(v, StoredTensor) for v in _values(value)):
+        raise CheckpointError(f"{path} holds more than tensors; a plain state dict is needed.")
+    arrays = as_numpy(cast(dict[str, StoredTensor], value))
+    return {str(name): torch.as_tensor(array) for name, array in arrays.items()}
+
+
+def _values(value: Any) -> list[Any]:
+    return list(cast(dict[str, Any], value).values())
+
+
+def _torch_value(data: memoryview, kind: str, source: str) -> Any:
+    return read_zip(data, source=source) if kind == "torch-zip" else read_legacy(data, source=source)
+
+
+def _facsmith(path: str | os.PathLike[str], data: memoryview) -> Checkpoint:
+    _check_header(path, data)
+    stored, tensors = load_weights(path, kind=GENERATOR)
+    config = config_from_json(stored["network"])
+    metadata = {str(key): str(value) for key, value in dict(stored.get("metadata", {})).items()}
+    return Checkpoint("facsmith safetensors", config, checked_state(config, tensors), metadata)
+
+
+def _safetensors(path: str | os.PathLike[str], data: memoryview) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file  # pyright: ignore[reportUnknownVariableType]
+
+    _check_header(path, data)
+    try:
+        return load_file(path)
+    except (SafetensorError, ValueError, OSError) as error:
+        raise CheckpointError(f"{path} is a damaged safetensors file ({error}). Fetch it again.") from error
+
+
+def _check_header(path: str | os.PathLike[str], data: memoryview) -> None:
+    header = int.from_bytes(data[:8], "little")
+    if header > min(MAX_HEADER, len(data) - 8):
+        raise CheckpointError(
+            f"{path} announces a header of {size_text(header)} in a file of {size_text(len(data))}; damaged or forged."
+        )
+
+
+def _nvidia(data: memoryview, source: str) -> Checkpoint:
+    value = read_nvidia(data, source=source)
+    if isinstance(value, dict):
+        generator = cast(dict[str, Any], value).get("G_ema")
+        if not isinstance(generator, Module):
+            raise CheckpointError("It is a pickle without the network G_ema; no StyleGAN2-ADA file.")
+        config, arrays = from_ada(generator)
+        return Checkpoint("NVIDIA StyleGAN2-ADA pickle", config, checked_state(config, arrays))
+    network = average_generator(value)
+    if network.family == StyleGAN1Config.family:
+        config, state = stylegan1_from(network)
+        return Checkpoint("NVIDIA StyleGAN1 TensorFlow pickle", config, checked_state(config, state))
+    config, arrays = from_tensorflow(network)
+    return Checkpoint("NVIDIA StyleGAN2 TensorFlow pickle", config, checked_state(config, arrays))
+
+
+def _rosinality(value: Any) -> Checkpoint:
+    top = cast(dict[str, Any], value) if isinstance(value, dict) else {}
+    state = top.get("g_ema", top)
+    tensors = {name: item for name, item in state.items() if isinstance(item, StoredTensor)}
+    average = top.get("latent_avg")
+    stored_average = average if isinstance(average, StoredTensor) else None
+    config, arrays, lacks_average = from_rosinality(tensors, stored_average)
+    checked = checked_state(config, arrays)
+    if lacks_average:
+        checked["mapping.w_avg"] = estimate_w_avg(build(config, checked))
+    return Checkpoint("rosinality StyleGAN2 checkpoint", config, checked)

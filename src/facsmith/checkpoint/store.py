@@ -1,0 +1,146 @@
+"""Generators by file or name: load, save, convert, describe."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from facsmith._weights import read_metadata, save_weights
+from facsmith.checkpoint._arrays import size_text
+from facsmith.checkpoint._files import kind_of, map_file
+from facsmith.checkpoint._network import Network, config_to_json
+from facsmith.checkpoint.download import cache_dir, cached_path, file_sha256, pull
+from facsmith.checkpoint.reader import GENERATOR, Checkpoint, read_checkpoint
+from facsmith.checkpoint.registry import MODELS, find_entry
+from facsmith.errors import CheckpointError
+from facsmith.generator import Generator
+
+__all__ = ["convert", "entries", "info", "load_generator", "save_generator"]
+
+
+def load_generator(path_or_name: str | os.PathLike[str]) -> Network:
+    """A generator from a file, or from a name of `MODELS` (pulled and converted once, into the cache).
+
+    In evaluation mode, without gradients.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, refused or no generator.
+        ModelUnavailableError: the named model is not here and cannot be downloaded.
+    """
+    return read_checkpoint(_generator_file(path_or_name)).build()
+
+
+def save_generator(
+    generator: Generator, path: str | os.PathLike[str], *, metadata: Mapping[str, str], half: bool = False
+) -> None:
+    """Write a generator as one safetensors file with its configuration and what is known of its origin.
+
+    half: store matrices as float16: half the size, and another generator (its ``generator_id`` changes; load it again
+    before fitting anything to it).
+
+    Raises:
+        CheckpointError: not a generator of this package.
+        OutputError: the file cannot be written.
+    """
+    if not isinstance(generator, Network):
+        raise CheckpointError(f"A {type(generator).__name__} cannot be saved; give a StyleGAN1 or StyleGAN2.")
+    stored = {"network": config_to_json(generator.config), "metadata": dict(metadata)}
+    save_weights(path, generator.state_dict(), kind=GENERATOR, config=stored, half=half)
+
+
+def convert(src: str | os.PathLike[str], dst: str | os.PathLike[str], *, half: bool = False) -> Path:
+    """Convert a generator of any supported format (a file, or a name of `MODELS`) to one safetensors file.
+
+    Its metadata keep the source's name, sha256, format and, for a named model, licence and address.
+
+    Raises:
+        CheckpointError: the source is refused, or the destination is no .safetensors.
+        OutputError: the destination cannot be written.
+    """
+    target = Path(dst)
+    if target.suffix != ".safetensors":
+        raise CheckpointError(f"{target} has not the suffix .safetensors; name the result so.")
+    named = _is_name(src)
+    source = pull(str(src)) if named else Path(src)
+    checkpoint = read_checkpoint(source)
+    origin = {"format": checkpoint.format, "source": source.name, "source_sha256": file_sha256(source)}
+    if named:
+        entry = find_entry(str(src))
+        origin |= {"title": entry.title, "licence": entry.licence, "url": entry.url}
+    save_generator(checkpoint.build(), target, metadata={**checkpoint.metadata, **origin}, half=half)
+    return target
+
+
+def entries() -> list[dict[str, Any]]:
+    """`info` of every known model."""
+    return [info(name) for name in MODELS]
+
+
+def info(name_or_file: str | os.PathLike[str]) -> dict[str, Any]:
+    """What is known of a model: a name of `MODELS` (nothing is downloaded), or a file (nothing in it is run).
+
+    Raises:
+        CheckpointError: neither; or the file is refused.
+    """
+    if _is_name(name_or_file):
+        entry = find_entry(str(name_or_file))
+        file = cached_path(entry.name)
+        return {
+            "name": entry.name,
+            "kind": entry.kind,
+            "title": entry.title,
+            "licence": entry.licence,
+            "homepage": entry.homepage,
+            "url": entry.url,
+            "size": size_text(entry.size) if entry.size else "not published",
+            "sha256": entry.sha256 or "not published",
+            "origin": entry.origin,
+            "file": str(file),
+            "in_cache": file.is_file() or _converted(entry.name).is_file(),
+        }
+    path = _existing(name_or_file)
+    data = map_file(path)
+    described: dict[str, Any] = {"file": str(path), "size": size_text(len(data)), "sha256": file_sha256(path)}
+    kind = kind_of(data, path)
+    if kind == "safetensors" and read_metadata(path).get("facsmith", GENERATOR) != GENERATOR:
+        return described | {"kind": read_metadata(path)["facsmith"]}
+    return described | _describe(read_checkpoint(path))
+
+
+def _describe(checkpoint: Checkpoint) -> dict[str, Any]:
+    generator = checkpoint.build()
+    return {
+        "kind": GENERATOR,
+        "format": checkpoint.format,
+        **config_to_json(checkpoint.config),
+        "num_ws": generator.num_ws,
+        "parameters": sum(p.numel() for p in generator.parameters()),
+        "generator_id": generator.generator_id,
+        "metadata": dict(checkpoint.metadata),
+    }
+
+
+def _is_name(value: str | os.PathLike[str]) -> bool:
+    return isinstance(value, str) and value in MODELS and not Path(value).exists()
+
+
+def _existing(value: str | os.PathLike[str]) -> Path:
+    """The file; or, where there is none, an error that knows the models' names."""
+    path = Path(value)
+    if not path.exists() and path.suffix == "" and len(path.parts) == 1:
+        find_entry(str(value))
+    return path
+
+
+def _converted(name: str) -> Path:
+    return cache_dir() / f"{name}.safetensors"
+
+
+def _generator_file(value: str | os.PathLike[str]) -> Path:
+    if not _is_name(value):
+        return _existing(value)
+    entry = find_entry(str(value))
+    if entry.kind != GENERATOR:
+        raise CheckpointError(f"{entry.name} is no generator but a model for {entry.kind}.")
+    target = _converted(entry.name)
+    return target if target.is_file() else convert(entry.name, target)
