@@ -5,7 +5,7 @@ unmapped when freed; at 1024 px that was half of the run time (a million page fa
 freed memory in one heap for the next layer. They are process-wide and raise resident memory to the peak of use.
 
 ``facsmith.generator`` calls ``tune()`` once when it is imported: a program that only handles facial data is left alone.
-Set FACSMITH_MALLOC=0, or any glibc setting of your own (MALLOC_..._, GLIBC_TUNABLES), and nothing is touched.
+Set FACSMITH_MALLOC=0, or any glibc setting of your own (MALLOC_ARENA_MAX, GLIBC_TUNABLES, ...), and nothing is touched.
 """
 
 import ctypes
@@ -21,6 +21,14 @@ _SETTINGS = {
     "M_TOP_PAD": (-2, 64 << 20),
     "M_ARENA_MAX": (-8, 1),  # essential where synthesis runs in a worker thread, whose own arena cannot grow so far
 }
+
+_GLIBC_VARIABLES = (
+    "MALLOC_ARENA_MAX",
+    "MALLOC_MMAP_MAX_",
+    "MALLOC_MMAP_THRESHOLD_",
+    "MALLOC_TOP_PAD_",
+    "MALLOC_TRIM_THRESHOLD_",
+)
 
 
 def tune() -> bool:
@@ -42,4 +50,4 @@ def tune() -> bool:
 def _chosen_by_user() -> bool:
     if os.environ.get("FACSMITH_MALLOC") == "0" or "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", ""):
         return True
-    return any(name.startswith("MALLOC_") and name.endswith("_") for name in os.environ)
+    return any(name in os.environ for name in _GLIBC_VARIABLES)

@@ -5,6 +5,7 @@ Importing this package tunes glibc's allocator for synthesis (see ``facsmith._al
 
 from facsmith import _alloc
 from facsmith.generator.protocol import Generator, GeneratorConfig, NoiseMode, generator_id
+from facsmith.generator.stylegan1 import StyleGAN1, StyleGAN1Config
 from facsmith.generator.stylegan2 import StyleGAN2, StyleGAN2Config
 from facsmith.generator.tiny import TinyConfig, TinyGenerator
 
@@ -12,6 +13,8 @@ __all__ = [
     "Generator",
     "GeneratorConfig",
     "NoiseMode",
+    "StyleGAN1",
+    "StyleGAN1Config",
     "StyleGAN2",
     "StyleGAN2Config",
     "TinyConfig",
