@@ -1,0 +1,257 @@
+"""Pictures in and out: files, tensors and contact sheets.
+
+Conventions: an image is (H, W, 3) uint8 RGB in sRGB; a network's image is (N, 3, H, W) float32 in [-1, 1].
+"""
+
+import io
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import numpy as np
+import numpy.typing as npt
+from PIL import ExifTags, Image, ImageCms, ImageDraw, ImageFont, ImageOps, PngImagePlugin
+
+from facsmith import __version__
+from facsmith._files import atomic_path
+from facsmith.errors import InputError, OutputError, PhotoError
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = [
+    "MAX_PIXELS",
+    "MIN_SIDE",
+    "contact_sheet",
+    "exif",
+    "png_text",
+    "provenance",
+    "read",
+    "resize",
+    "to_tensor",
+    "to_uint8",
+    "write",
+]
+
+Pixels = npt.NDArray[np.uint8]
+
+MAX_PIXELS: Final = 64_000_000
+"""Largest photo that is read, in pixels: 192 MB once decoded."""
+MIN_SIDE: Final = 32
+"""Smallest side, in pixels, that can hold a face worth animating."""
+
+# Only what a camera, a phone or an editor writes: Pillow's other readers (PostScript among them) stay shut.
+_READABLE: Final = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM")
+_WRITABLE: Final = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
+
+
+def read(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Pixels:
+    """A photo as it is meant to be seen: upright (EXIF), in sRGB, over white where it is transparent, 8 bits a channel.
+
+    The size is checked from the header, before anything is decoded. Of several pages or frames, the first.
+
+    Returns (H, W, 3) uint8.
+
+    Raises:
+        PhotoError: no such file, no picture, damaged, truncated, smaller than ``MIN_SIDE`` or over ``max_pixels``.
+    """
+    kinds = "JPEG, PNG, WebP, TIFF, AVIF, BMP or GIF"
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise PhotoError(f"Could not read the photo {path}: {error.strerror or error}. Check the path.") from error
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's own size warning and its notes on odd metadata
+            with Image.open(io.BytesIO(data), formats=_READABLE) as opened:
+                _check_size(path, opened.size, max_pixels)
+                opened.load()
+                upright = ImageOps.exif_transpose(opened)
+                return np.array(_rgb(upright), np.uint8)
+    except PhotoError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise PhotoError(f"{path} is larger than {max_pixels / 1e6:.0f} megapixels. Scale it down first.") from error
+    except Image.UnidentifiedImageError as error:
+        raise PhotoError(f"{path} is no picture that can be read here. Give a {kinds} file.") from error
+    except Exception as error:  # damaged files make Pillow's decoders raise almost anything
+        raise PhotoError(f"{path} is damaged or cut short ({error}). Give an intact {kinds} file.") from error
+
+
+def write(path: str | os.PathLike[str], image: Pixels, *, metadata: Mapping[str, str] | None = None) -> None:
+    """Write a .png, .jpg, .webp or .tif, whole or not at all. metadata: text to store inside, beside `provenance`.
+
+    Raises:
+        OutputError: another suffix, or a place that cannot be written.
+    """
+    kind = _WRITABLE.get(Path(path).suffix.lower())
+    if kind is None:
+        raise OutputError(f"Pictures are written as {', '.join(_WRITABLE)}; given: {path}. Take one of these endings.")
+    text = provenance(metadata)
+    options: Mapping[str, Any] = {
+        "PNG": {"pnginfo": png_text(text)},
+        "JPEG": {"quality": 95, "subsampling": 0, "exif": exif(text)},
+        "WEBP": {"quality": 95, "exif": exif(text)},
+        "TIFF": {"compression": "tiff_deflate", "exif": exif(text)},
+    }[kind]
+    picture = Image.fromarray(_checked(image))
+    with atomic_path(path) as temporary:
+        picture.save(temporary, kind, **options)
+
+
+def provenance(metadata: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What every written file says about itself: made by facsmith, its version, synthetic. ``metadata`` wins."""
+    said = {
+        "title": "Facial expression animated by facsmith",
+        "software": f"facsmith {__version__}",
+        "comment": f"Synthetic: made by facsmith {__version__}",
+    }
+    return said | dict(metadata or {})
+
+
+def png_text(metadata: Mapping[str, str]) -> PngImagePlugin.PngInfo:
+    """Metadata as PNG text chunks, their keywords capitalised as the PNG specification spells its own."""
+    chunks = PngImagePlugin.PngInfo()
+    for key, value in metadata.items():
+        chunks.add_itxt(key.capitalize(), value)
+    return chunks
+
+
+def exif(metadata: Mapping[str, str]) -> bytes:
+    """Metadata as an EXIF block: ``software`` under its tag, all of it as ``key: value`` lines of the description."""
+    block = Image.Exif()
+    block[ExifTags.Base.Software] = _ascii(metadata.get("software", ""))
+    block[ExifTags.Base.ImageDescription] = _ascii("\n".join(f"{key}: {value}" for key, value in metadata.items()))
+    return block.tobytes()
+
+
+def resize(image: Pixels, size: tuple[int, int]) -> Pixels:
+    """image: (H, W, 3); size: (height, width). Lanczos; when it shrinks, each pixel averages the area it covers."""
+    height, width = size
+    if min(size) < 1:
+        raise InputError(f"An image cannot be resized to {height} x {width}. Give a height and a width of 1 or more.")
+    return np.array(Image.fromarray(_checked(image)).resize((width, height), Image.Resampling.LANCZOS), np.uint8)
+
+
+def to_tensor(image: Pixels) -> "torch.Tensor":
+    """(H, W, 3) uint8 -> (1, 3, H, W) float32 in [-1, 1]; 0 -> -1, 255 -> 1."""
+    import torch
+
+    channels_first = np.ascontiguousarray(_checked(image).transpose(2, 0, 1), np.float32)
+    return torch.as_tensor(channels_first)[None] / 127.5 - 1
+
+
+def to_uint8(images: "torch.Tensor") -> Pixels:
+    """(N, 3, H, W) float in [-1, 1] -> (N, H, W, 3) uint8, rounded; values outside the range are clipped."""
+    import torch
+
+    scaled = images.detach().to("cpu", torch.float32).add(1).mul(127.5).round().clamp(0, 255)
+    return np.ascontiguousarray(scaled.to(torch.uint8).permute(0, 2, 3, 1).numpy())
+
+
+def contact_sheet(
+    images: Sequence[Pixels],
+    *,
+    labels: Sequence[str] | None = None,
+    columns: int | None = None,
+    cell: int = 384,
+) -> Pixels:
+    """Images side by side on white, each with its label below.
+
+    images: (H, W, 3) each, sizes may differ; larger than ``cell`` pixels on the longer side are scaled down.
+    columns: default, up to five. Returns (H, W, 3) uint8.
+    """
+    if not images:
+        raise InputError("A contact sheet needs at least one image.")
+    if labels is not None and len(labels) != len(images):
+        raise InputError(f"{len(images)} images but {len(labels)} labels were given. Give one label for each image.")
+    tiles = [_fitted(image, cell) for image in images]
+    width, height = max(t.width for t in tiles), max(t.height for t in tiles)
+    gap = max(2, width // 48)
+    font = ImageFont.load_default(max(10, width // 24))
+    texts = [_wrapped(label, font, width) for label in labels] if labels is not None else [""] * len(tiles)
+    ruler = ImageDraw.Draw(Image.new("RGB", (1, 1)))
+    caption = max(int(ruler.multiline_textbbox((0, 0), text, font)[3]) for text in texts) + (gap if any(texts) else 0)
+
+    columns = min(columns or 5, len(tiles))
+    rows = -(-len(tiles) // columns)
+    step_x, step_y = width + gap, height + caption + gap
+    sheet = Image.new("RGB", (columns * step_x + gap, rows * step_y + gap), "white")
+    draw = ImageDraw.Draw(sheet)
+    for index, (tile, text) in enumerate(zip(tiles, texts, strict=True)):
+        row, column = divmod(index, columns)
+        x, y = gap + column * step_x, gap + row * step_y
+        sheet.paste(tile, (x + (width - tile.width) // 2, y + (height - tile.height) // 2))
+        draw.multiline_text((x, y + height + gap // 2), text, "black", font)
+    return np.array(sheet, np.uint8)
+
+
+def _check_size(path: str | os.PathLike[str], size: tuple[int, int], max_pixels: int) -> None:
+    width, height = size
+    if width * height > max_pixels:
+        raise PhotoError(
+            f"{path} has {width} x {height} pixels; at most {max_pixels / 1e6:.0f} megapixels are read. "
+            "Scale it down first."
+        )
+    if min(size) < MIN_SIDE:
+        raise PhotoError(
+            f"{path} has only {width} x {height} pixels; at least {MIN_SIDE} a side are needed. Give a larger photo."
+        )
+
+
+def _rgb(picture: Image.Image) -> Image.Image:
+    """Any mode that Pillow reads, as sRGB over white."""
+    if picture.mode.startswith("I;16") or picture.mode == "I":  # 16-bit grey: Pillow would clip it, not scale it
+        grey = np.clip(np.asarray(picture, np.float64) / 257, 0, 255)
+        return Image.fromarray(np.rint(grey).astype(np.uint8)).convert("RGB")
+    profile = picture.info.get("icc_profile")
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        white = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(white, picture).convert("RGB")
+    if profile and picture.mode in ("RGB", "CMYK", "L"):
+        return _srgb(picture, profile)
+    return picture.convert("RGB")
+
+
+def _srgb(picture: Image.Image, profile: bytes) -> Image.Image:
+    """Colours as the file's own profile means them (phones write Display P3); a broken profile is passed over."""
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if "sRGB" not in ImageCms.getProfileDescription(source):
+            target = cast(Any, ImageCms).createProfile("sRGB")
+            return ImageCms.profileToProfile(picture, source, target, outputMode="RGB") or picture.convert("RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        pass
+    return picture.convert("RGB")
+
+
+def _checked(image: Pixels) -> Pixels:
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+        raise InputError(f"An image is an (H, W, 3) uint8 RGB array; given: {image.dtype} of shape {image.shape}.")
+    return np.ascontiguousarray(image)
+
+
+def _ascii(text: str) -> str:
+    return text.encode("ascii", "replace").decode("ascii")
+
+
+def _fitted(image: Pixels, longest: int) -> Image.Image:
+    picture = Image.fromarray(_checked(image))
+    if max(picture.size) > longest:
+        picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+    return picture
+
+
+def _wrapped(text: str, font: "ImageFont.FreeTypeFont | ImageFont.ImageFont", width: int) -> str:
+    """Words broken into lines of at most ``width`` pixels."""
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
+        if font.getlength(longer) <= width or not lines[-1]:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return "\n".join(lines)
