@@ -41,7 +41,7 @@ class CropTransform:
     @property
     def inverse(self) -> npt.NDArray[np.float64]:
         """(2, 3) matrix crop -> photo."""
-        linear = np.linalg.inv(self.matrix[:, :2])
+        linear = np.asarray(np.linalg.inv(self.matrix[:, :2]), dtype=np.float64)
         return np.hstack([linear, -linear @ self.matrix[:, 2:]])
 
     def crop(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -1,0 +1,66 @@
+"""What a face in a photo is, and what a library must offer to find one."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from facsmith.face.points import interocular
+
+__all__ = ["Choice", "Face", "Image", "Points", "Provider"]
+
+Image = npt.NDArray[np.uint8]
+"""(H, W, 3) uint8 RGB."""
+Points = npt.NDArray[np.float64]
+"""(..., 2) float64 (x, y) in pixels, pixel centres at integer coordinates."""
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """One face of a photo.
+
+    landmarks: (68, 2) iBUG points in photo pixels. box: (x0, y0, x1, y1) around the landmarks. score: in [0, 1], how
+    well the mirrored picture gave the same points. provider: the library that found it. yaw_degrees: positive when the
+    face turns to the image's right.
+    """
+
+    landmarks: Points
+    box: tuple[float, float, float, float]
+    score: float
+    provider: str
+    yaw_degrees: float
+
+    @property
+    def interocular(self) -> float:
+        """Distance between the eye centres in photo pixels."""
+        return float(interocular(self.landmarks))
+
+    @property
+    def area(self) -> float:
+        """Area of the box in square pixels."""
+        x0, y0, x1, y1 = self.box
+        return (x1 - x0) * (y1 - y0)
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """The face to work on, its place among the photo's faces (0 = the largest) and how many there are."""
+
+    face: Face
+    index: int
+    count: int
+
+
+class Provider(Protocol):
+    """A landmark library: finds faces roughly in a photo, and reads one closely in an upright crop."""
+
+    name: str
+
+    def locate(self, image: Image) -> list[Points]:
+        """Every face of a photo, each as (68, 2) points in photo pixels, roughly placed; [] where there is none."""
+        ...
+
+    def read(self, crop: Image) -> Points | None:
+        """The points of the face that fills an upright crop (see `face.align`), (68, 2) in its pixels; None if none shows."""
+        ...
