@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from facsmith._weights import load_weights, read_metadata, save_weights
+from facsmith.checkpoint import pull, read_state_dict
 from facsmith.errors import CheckpointError, InputError
 
 __all__ = ["FEATURES", "VGG16", "BundledDescriptor", "Descriptor", "DescriptorConfig", "load_descriptor"]
@@ -248,12 +249,10 @@ def load_descriptor(source: str | os.PathLike[str]) -> Descriptor:
         CheckpointError: the file holds neither.
         ModelUnavailableError: ``"vgg16"`` is not in the cache and cannot be downloaded.
     """
-    from facsmith import checkpoint
-
-    path = checkpoint.pull("vgg16") if source == "vgg16" else Path(source)
+    path = pull("vgg16") if source == "vgg16" else Path(source)
     if path.suffix == ".safetensors" and "facsmith" in read_metadata(path):
         return BundledDescriptor.load(path)
-    return VGG16.from_state_dict(checkpoint.read_state_dict(path))
+    return VGG16.from_state_dict(read_state_dict(path))
 
 
 def _resized(images: Tensor, resolution: int) -> Tensor:

@@ -85,7 +85,7 @@ class Encoder(nn.Module):
             count = min(self.config.width, len(variances))
             variances, directions = variances.flip(0)[:count], directions.flip(1)[:, :count]
             # Directions the sample does not reach keep a floor, or noise in them would be blown up without bound.
-            floor = variances[0] * 1e-4
+            floor = variances[0] * 1e-4 + 1e-12
             self.stem.weight[:count].copy_((directions / (variances.clamp_min(0) + floor).sqrt()).T)
             self.stem.bias.zero_()
 

@@ -146,9 +146,10 @@ def invert(
             search.ws.requires_grad_(not last)
             pictures = generator.synthesis(search.ws)
             losses = wanted.loss(search.ws, pictures, descriptor, scale)
+        values = losses.detach().cpu()
         going = torch.ones(len(active), dtype=torch.bool)
         for row in range(len(active)):
-            photo, loss = int(active[row]), float(losses[row])
+            photo, loss = int(active[row]), float(values[row])
             traces[photo].append(loss)
             if progress[photo].update(loss, options.min_improvement):
                 best_ws[photo], best_images[photo] = search.ws[row].detach(), pictures[row].detach()
