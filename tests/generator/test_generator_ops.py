@@ -72,7 +72,7 @@ def test_to_rgb_equals_its_definition() -> None:
     want = reference.to_rgb(x, weight, styles, bias)
     for layout in (torch.contiguous_format, torch.channels_last):
         got = ops.to_rgb(x.contiguous(memory_format=layout), weight, styles, bias)
-        torch.testing.assert_close(got, want, check_dtype=False, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(got, want, rtol=1e-6, atol=1e-6)
 
 
 def test_adaptive_instance_norm_survives_flat_and_offset_planes() -> None:

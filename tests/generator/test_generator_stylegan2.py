@@ -83,6 +83,15 @@ def test_second_derivatives_equal_the_reference() -> None:
         torch.testing.assert_close(got, want, rtol=1e-3, atol=1e-4 * float(want.abs().max()))
 
 
+def test_double_precision_weights_draw_the_same_image() -> None:
+    model = _random(SMALL)
+    ws = torch.randn(2, model.num_ws, model.w_dim)
+    single = model.synthesis(ws)
+    double = model.double().synthesis(ws)
+    assert double.dtype == torch.float64
+    torch.testing.assert_close(single, double.float(), rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("resolution", [4, 8, 64, 256, 1024])
 def test_num_ws_follows_the_resolution(resolution: int) -> None:
     config = StyleGAN2Config(resolution=resolution)

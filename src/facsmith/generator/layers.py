@@ -88,30 +88,30 @@ def normalize_second_moment(x: Tensor) -> Tensor:
 def truncate(ws: Tensor, w_avg: Tensor, *, psi: float, cutoff: int | None) -> Tensor:
     """ws: (N, L, D) -> the first ``cutoff`` layers (all where None) pulled towards w_avg: (D,)."""
     if psi == 1.0 or cutoff == 0:
-        return ws.float()
+        return ws
     moved = torch.lerp(w_avg, ws[:, :cutoff], psi)
     return moved if cutoff is None else torch.cat([moved, ws[:, cutoff:]], dim=1)
 
 
-def checked_z(z: Tensor, z_dim: int) -> Tensor:
-    """Return z as float32, or say what shape it should have."""
+def checked_z(z: Tensor, z_dim: int, *, dtype: torch.dtype) -> Tensor:
+    """Return z in the weights' dtype, or say what shape it should have."""
     if z.ndim != 2 or z.shape[1] != z_dim:
         raise InputError(f"z has shape {tuple(z.shape)}; this generator takes (N, {z_dim}).")
-    return z.float()
+    return z.to(dtype)
 
 
-def checked_labels(c: Tensor | None, batch: int, c_dim: int) -> Tensor:
-    """Return labels c as float32, or say what shape they should have."""
+def checked_labels(c: Tensor | None, batch: int, c_dim: int, *, dtype: torch.dtype) -> Tensor:
+    """Return labels c in the weights' dtype, or say what shape they should have."""
     if c is None or c.shape != (batch, c_dim):
         given = "none were given" if c is None else f"they have shape {tuple(c.shape)}"
         raise InputError(f"This generator is conditional and takes labels c of shape ({batch}, {c_dim}); {given}.")
-    return c.float()
+    return c.to(dtype)
 
 
-def checked_ws(ws: Tensor, num_ws: int, w_dim: int) -> Tensor:
-    """Return ws as float32, or say what shape it should have."""
+def checked_ws(ws: Tensor, num_ws: int, w_dim: int, *, dtype: torch.dtype) -> Tensor:
+    """Return ws in the weights' dtype, or say what shape it should have."""
     if ws.ndim != 3 or ws.shape[1:] != (num_ws, w_dim):
         raise LatentError(
             f"ws has shape {tuple(ws.shape)}; this generator takes (N, {num_ws}, {w_dim}), one w for each layer."
         )
-    return ws.float()
+    return ws.to(dtype)

@@ -5,6 +5,7 @@ depthwise 4 x 4 filter instead of separable ones; modulation by scaling activati
 gradient is wanted; demodulation as one matrix product; gain folded into demodulation, noise and bias.
 """
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, cast
@@ -16,7 +17,6 @@ from torch import Tensor
 __all__ = [
     "SQRT2",
     "adaptive_instance_norm",
-    "binomial_kernel",
     "conv3x3",
     "demodulation",
     "depthwise_fir",
@@ -29,11 +29,17 @@ __all__ = [
 
 SQRT2 = math.sqrt(2.0)
 
-_BINOMIAL4 = torch.tensor([1.0, 3.0, 3.0, 1.0])
-_BINOMIAL_KERNEL = torch.outer(_BINOMIAL4, _BINOMIAL4) / 16.0
-_BOX_KERNEL = torch.ones(2, 2)
-_BINOMIAL3 = torch.tensor([1.0, 2.0, 1.0])
-_BLUR_KERNEL = torch.outer(_BINOMIAL3, _BINOMIAL3) / 16.0
+_BOX = (1.0, 1.0)
+_BLUR = (0.25, 0.5, 0.25)
+_BINOMIAL = (0.25, 0.75, 0.75, 0.25)  # [1, 3, 3, 1] / 8 with gain 2, along one axis
+
+
+@functools.cache
+def _kernel(taps: tuple[float, ...], device: torch.device) -> Tensor:
+    """(k, k) outer product of taps, kept for each device: on a GPU, making it anew would wait for a copy."""
+    with torch.inference_mode(False):  # autograd saves it, whoever asked first
+        row = torch.tensor(taps, device=device)
+        return torch.outer(row, row)
 
 
 class _DepthwiseFir(torch.autograd.Function):
@@ -63,11 +69,6 @@ def depthwise_fir(x: Tensor, kernel: Tensor, *, padding: int) -> Tensor:
     return apply(x, kernel, padding)
 
 
-def binomial_kernel(like: Tensor) -> Tensor:
-    """(4, 4) [1, 3, 3, 1] x [1, 3, 3, 1] / 16 on like's device: StyleGAN2's filter with up-sampling gain 4."""
-    return _BINOMIAL_KERNEL.to(like.device)
-
-
 def upsample2x(image: Tensor) -> Tensor:
     """image: (N, C, H, W) -> (N, C, 2H, 2W) through the [1, 3, 3, 1] filter, zero outside the image.
 
@@ -90,7 +91,7 @@ def conv3x3(x: Tensor, weight: Tensor, bias: Tensor | None = None, *, up: bool =
     if not up:
         return F.conv2d(x, weight, bias, padding=1)
     y = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
-    y = depthwise_fir(y, binomial_kernel(x), padding=1)
+    y = depthwise_fir(y, _kernel(_BINOMIAL, x.device), padding=1)
     return y if bias is None else y.add_(bias.to(y.dtype)[:, None, None])
 
 
@@ -135,14 +136,14 @@ def _planes(scales: Tensor, x: Tensor) -> Tensor:
 
 
 def to_rgb(x: Tensor, weight: Tensor, styles: Tensor, bias: Tensor) -> Tensor:
-    """x: (N, C, H, W), weight: (K, C), styles: (N, C), bias: (K,) -> (N, K, H, W) float32, no demodulation.
+    """x: (N, C, H, W), weight: (K, C), styles: (N, C), bias: (K,) -> (N, K, H, W), float32 or better.
 
-    A product of per-sample K x C matrices: x is read once and never scaled.
+    No demodulation. A product of per-sample K x C matrices: x is read once and never scaled.
     """
     n, _, height, width = x.shape
     mixed = weight.t() * styles[:, :, None]  # (N, C, K)
     pixels = x.permute(0, 2, 3, 1).reshape(n, height * width, -1)  # a view where x is channels_last
-    rgb = torch.matmul(pixels, mixed.to(x.dtype)).float() + bias
+    rgb = torch.matmul(pixels, mixed.to(x.dtype)) + bias  # the bias lifts half precision to float32
     return rgb.view(n, height, width, -1).permute(0, 3, 1, 2)
 
 
@@ -154,8 +155,8 @@ def nearest_conv3x3_blur(x: Tensor, weight: Tensor) -> Tensor:
     work, and cropping the box to its valid part is what the zero border of the convolution does.
     """
     y = F.conv_transpose2d(x, weight.flip(2, 3).transpose(0, 1), stride=2)  # (N, O, 2H + 1, 2W + 1)
-    y = depthwise_fir(y, _BOX_KERNEL.to(x.device), padding=0)
-    return depthwise_fir(y, _BLUR_KERNEL.to(x.device), padding=1)
+    y = depthwise_fir(y, _kernel(_BOX, x.device), padding=0)
+    return depthwise_fir(y, _kernel(_BLUR, x.device), padding=1)
 
 
 def noise_bias_act(x: Tensor, bias: Tensor, noise: Tensor | None, noise_weight: Tensor) -> Tensor:

@@ -92,12 +92,13 @@ class MappingNetwork(nn.Module):
         The TF code's own defaults are psi 0.7, cutoff 8; they are no part of its files.
         """
         cfg = self.config
-        x = checked_z(z, cfg.z_dim)
+        x = checked_z(z, cfg.z_dim, dtype=self.w_avg.dtype)
         if self.label is not None:
-            x = torch.cat([x, self.label(checked_labels(c, len(x), cfg.c_dim))], dim=1)
+            x = torch.cat([x, self.label(checked_labels(c, len(x), cfg.c_dim, dtype=x.dtype))], dim=1)
         x = normalize_second_moment(x)
-        for index in range(cfg.mapping_layers):
-            x = F.leaky_relu(self.get_submodule(f"fc{index}")(x), 0.2)
+        with torch.autocast(x.device.type, enabled=False):
+            for index in range(cfg.mapping_layers):
+                x = F.leaky_relu(self.get_submodule(f"fc{index}")(x), 0.2)
         ws = x[:, None].expand(-1, cfg.num_ws, -1)
         return truncate(ws, self.w_avg, psi=psi, cutoff=cutoff)
 
@@ -128,7 +129,7 @@ class SynthesisLayer(nn.Module):
         if mode == "const":
             return self.noise_const[None, None]
         shape = (batch, 1, self.resolution, self.resolution)
-        return torch.randn(shape, generator=generator, device=self.bias.device)
+        return torch.randn(shape, generator=generator, device=self.bias.device, dtype=self.bias.dtype)
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
         """x: (N, I, H, H), w: (N, w_dim), noise from ``noise`` -> (N, C, R, R)."""
@@ -170,15 +171,16 @@ class SynthesisNetwork(nn.Module):
         noise: stored planes, none, or drawn anew from ``generator`` for every sample (the TF code's default).
         """
         cfg = self.config
-        ws = checked_ws(ws, cfg.num_ws, cfg.w_dim)
-        checked_noise(noise)
         first = cast(SynthesisBlock, self.get_submodule("b4"))
+        ws = checked_ws(ws, cfg.num_ws, cfg.w_dim, dtype=first.const.dtype)
+        checked_noise(noise)
         x = first.const[None].expand(len(ws), -1, -1, -1).contiguous(memory_format=torch.channels_last)
         for index, resolution in enumerate(cfg.block_resolutions):
             block = cast(SynthesisBlock, self.get_submodule(f"b{resolution}"))
             for offset, layer in enumerate((block.layer0, block.layer1)):
                 x = layer(x, ws[:, 2 * index + offset], layer.noise(len(ws), noise, generator))
-        return self.torgb(x).float()
+        with torch.autocast(x.device.type, enabled=False):
+            return self.torgb(x.to(self.torgb.weight.dtype))
 
 
 class StyleGAN1(GeneratorModule):

@@ -92,15 +92,16 @@ class MappingNetwork(nn.Module):
 
     def forward(self, z: Tensor, c: Tensor | None = None, *, psi: float = 1.0, cutoff: int | None = None) -> Tensor:
         """z: (N, z_dim), c: (N, c_dim) where conditional -> ws (N, num_ws, w_dim), truncated towards w_avg."""
-        ws = self.w(z, c)[:, None].expand(-1, self.config.num_ws, -1)
+        with torch.autocast(self.w_avg.device.type, enabled=False):
+            ws = self.w(z, c)[:, None].expand(-1, self.config.num_ws, -1)
         return truncate(ws, self.w_avg, psi=psi, cutoff=cutoff)
 
     def w(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         """z: (N, z_dim), c: (N, c_dim) -> w (N, w_dim), one for all layers, before truncation."""
         cfg = self.config
-        x = normalize_second_moment(checked_z(z, cfg.z_dim))
+        x = normalize_second_moment(checked_z(z, cfg.z_dim, dtype=self.w_avg.dtype))
         if self.embed is not None:
-            label = self.embed(checked_labels(c, len(x), cfg.c_dim))
+            label = self.embed(checked_labels(c, len(x), cfg.c_dim, dtype=x.dtype))
             x = torch.cat([x, normalize_second_moment(label)], dim=1)
         for index in range(cfg.mapping_layers):
             layer = cast(FullyConnected, self.get_submodule(f"fc{index}"))
@@ -133,7 +134,7 @@ class SynthesisLayer(nn.Module):
         if mode == "const":
             return (self.noise_const * self.noise_strength)[None, None]
         shape = (batch, 1, self.resolution, self.resolution)
-        plane = torch.randn(shape, generator=generator, device=self.weight.device)
+        plane = torch.randn(shape, generator=generator, device=self.weight.device, dtype=self.weight.dtype)
         return plane * self.noise_strength
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None, *, gain: float = 1.0) -> Tensor:
@@ -260,7 +261,7 @@ class SynthesisNetwork(nn.Module):
                 a preview, or what a network grown to that size would draw. Skip architecture only.
         """
         cfg = self.config
-        ws = checked_ws(ws, cfg.num_ws, cfg.w_dim)
+        ws = checked_ws(ws, cfg.num_ws, cfg.w_dim, dtype=self.get_parameter("b4.const").dtype)
         stop = cfg.resolution if until is None else until
         if stop != cfg.resolution and (stop not in cfg.block_resolutions or cfg.architecture != "skip"):
             allowed = cfg.block_resolutions if cfg.architecture == "skip" else (cfg.resolution,)
@@ -284,7 +285,8 @@ def _drop_resample_filters(module: nn.Module, state: dict[str, Any], prefix: str
     """Accept the reference's constant filters without keeping them; another filter would need another network."""
     for name in [name for name in state if name.startswith(prefix) and name.endswith("resample_filter")]:
         kernel = cast(Tensor, state.pop(name))
-        expected = ops.binomial_kernel(kernel) / 4.0
+        row = torch.tensor([1.0, 3.0, 3.0, 1.0], device=kernel.device) / 8.0
+        expected = torch.outer(row, row)
         if kernel.shape != expected.shape or not torch.allclose(kernel.float(), expected, atol=1e-6):
             raise CheckpointError(f"{name} is not the [1, 3, 3, 1] filter that StyleGAN2 is defined with.")
 

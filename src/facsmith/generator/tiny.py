@@ -60,13 +60,13 @@ class TinyGenerator(GeneratorModule):
 
     def mapping(self, z: Tensor, c: Tensor | None = None, *, psi: float = 1.0, cutoff: int | None = None) -> Tensor:
         """z: (N, w_dim) -> ws (N, num_ws, w_dim); labels have no effect."""
-        w = self.w_avg + torch.tanh(checked_z(z, self.z_dim) @ self._mixing)
+        w = self.w_avg + torch.tanh(checked_z(z, self.z_dim, dtype=self.w_avg.dtype) @ self._mixing)
         return truncate(w[:, None].expand(-1, self.num_ws, -1), self.w_avg, psi=psi, cutoff=cutoff)
 
     def synthesis(self, ws: Tensor, *, noise: NoiseMode = "const") -> Tensor:
         """ws: (N, num_ws, w_dim) -> images (N, 3, R, R) in (-1, 1)."""
         checked_noise(noise)
-        ws = checked_ws(ws, self.num_ws, self.w_dim)
+        ws = checked_ws(ws, self.num_ws, self.w_dim, dtype=self.w_avg.dtype)
         amplitudes = torch.einsum("nld,ldck->nck", ws, self._amplitudes)
         return torch.tanh(torch.einsum("nck,kyx->ncyx", amplitudes, self._planes))
 
