@@ -1,0 +1,125 @@
+"""A face model in one folder: generator, descriptor, encoder and boundaries that belong together, with their card.
+
+Layout: ``generator.safetensors``, ``descriptor.safetensors``, ``encoder.safetensors``, ``boundaries.safetensors`` and
+``card.json``, whose ``sha256`` names each file's hash. Folders in ``facsmith/weights`` go by their name; any other
+folder by its path.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+
+from facsmith._files import atomic_path
+from facsmith.boundary import BoundarySet
+from facsmith.descriptor import Descriptor, load_descriptor
+from facsmith.encoder import Encoder
+from facsmith.errors import CheckpointError, ModelUnavailableError
+from facsmith.generator import Generator
+
+__all__ = ["DEFAULT_BUNDLE", "FILES", "Bundle", "bundled_names", "load_bundle", "seal"]
+
+DEFAULT_BUNDLE: Final = "face128"
+FILES: Final = ("generator.safetensors", "descriptor.safetensors", "encoder.safetensors", "boundaries.safetensors")
+WEIGHTS: Final = Path(__file__).parent / "weights"
+"""Where the package keeps its own models."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Everything one photo needs.
+
+    card: what was trained on what, for how long, how well, under which licence.
+    """
+
+    name: str
+    generator: Generator
+    descriptor: Descriptor
+    encoder: Encoder
+    boundaries: BoundarySet
+    card: Mapping[str, Any]
+
+
+def bundled_names() -> list[str]:
+    """The models inside the package."""
+    return sorted(card.parent.name for card in WEIGHTS.glob("*/card.json"))
+
+
+def bundle_folder(name: str | os.PathLike[str]) -> Path:
+    """The folder of a model inside the package, or the folder given.
+
+    Raises:
+        ModelUnavailableError: neither is there.
+    """
+    for folder in (WEIGHTS / name, Path(name)):
+        if (folder / "card.json").is_file():
+            return folder
+    raise ModelUnavailableError(
+        f"There is no model {str(name)!r}: give {_names()}, or a folder with card.json and {', '.join(FILES)}."
+    )
+
+
+def load_bundle(name: str | os.PathLike[str] = DEFAULT_BUNDLE) -> Bundle:
+    """Load a model, every file checked against its hash.
+
+    Raises:
+        ModelUnavailableError: no such model. CheckpointError: a file is missing, changed or does not fit the others.
+    """
+    from facsmith.checkpoint import load_generator
+
+    folder = bundle_folder(name)
+    card = read_card(folder)
+    _verify(folder, card)
+    generator = load_generator(folder / FILES[0])
+    encoder = Encoder.load(folder / FILES[2])
+    boundaries = BoundarySet.load(folder / FILES[3])
+    for what, owner in (("encoder", encoder.config.generator_id), ("boundaries", boundaries.generator_id)):
+        if owner != generator.generator_id:
+            raise CheckpointError(
+                f"The {what} in {folder} belong to generator {owner}, but the generator there is "
+                f"{generator.generator_id}; keep files of one training together."
+            )
+    return Bundle(folder.name, generator, load_descriptor(folder / FILES[1]), encoder, boundaries, card)
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """card.json of a model's folder."""
+    try:
+        card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{folder / 'card.json'} is not readable as JSON ({error}); fetch it again.") from error
+    if not isinstance(card, dict):
+        raise CheckpointError(f"{folder / 'card.json'} holds no JSON object; fetch it again.")
+    return cast(dict[str, Any], card)
+
+
+def seal(folder: Path, card: Mapping[str, Any]) -> None:
+    """Write card.json for the four files in ``folder``, with their hashes: the last step of making a model."""
+    missing = [name for name in FILES if not (folder / name).is_file()]
+    if missing:
+        raise CheckpointError(f"{folder} lacks {', '.join(missing)}; make them before the card.")
+    hashes = {name: _sha256(folder / name) for name in FILES}
+    with atomic_path(folder / "card.json") as temporary:
+        temporary.write_text(json.dumps({**card, "sha256": hashes}, indent=2) + "\n", encoding="utf-8")
+
+
+def _verify(folder: Path, card: Mapping[str, Any]) -> None:
+    hashes = card.get("sha256")
+    for name in FILES:
+        path = folder / name
+        if not path.is_file():
+            raise CheckpointError(f"{folder} lacks {name}; fetch the model again.")
+        if not isinstance(hashes, dict) or cast(dict[str, Any], hashes).get(name) != _sha256(path):
+            raise CheckpointError(f"{path} is not the file that card.json names by its sha256; fetch the model again.")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _names() -> str:
+    return " or ".join(map(repr, bundled_names())) or "none is in this installation"

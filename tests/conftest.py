@@ -1,0 +1,124 @@
+"""Fakes that stand in for trained networks and landmark libraries, through the same protocols."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from facsmith.errors import NoFaceError
+from facsmith.face.types import Face
+from facsmith.facs import AUS
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+def face_points(x: float = 0.0, y: float = 0.0, iod: float = 1.0) -> np.ndarray:
+    """(68, 2) iBUG points of a schematic frontal face; (x, y) is the midpoint of the eyes."""
+    jaw = np.linspace(np.pi, 0, 17)
+    rows = [np.stack([1.15 * np.cos(jaw), 0.25 + 1.35 * np.sin(jaw)], 1)]
+    for side in (-1, 1):
+        across = np.linspace(0.78, 0.2, 5) if side < 0 else np.linspace(0.2, 0.78, 5)
+        rows.append(np.stack([side * across, -0.3 - 0.08 * np.sin(np.linspace(0, np.pi, 5))], 1))
+    rows.append(np.stack([np.zeros(4), np.linspace(0, 0.5, 4)], 1))
+    rows.append(np.stack([np.linspace(-0.2, 0.2, 5), [0.58, 0.61, 0.63, 0.61, 0.58]], 1))
+    eye_x, eye_y = 0.17 * np.array([-1, -0.4, 0.4, 1, 0.4, -0.4]), [0, -0.07, -0.07, 0, 0.06, 0.06]
+    rows += [np.stack([side * 0.5 + eye_x, eye_y], 1) for side in (-1, 1)]
+    outer = np.array([np.pi * (1 - i / 6) for i in range(7)] + [-np.pi * i / 6 for i in range(1, 6)])
+    rows.append(np.stack([0.4 * np.cos(outer), 1.05 - 0.14 * np.sin(outer)], 1))
+    inner = np.array([np.pi * (1 - i / 4) for i in range(5)] + [-np.pi * i / 4 for i in range(1, 4)])
+    rows.append(np.stack([0.3 * np.cos(inner), 1.05 - 0.01 * np.sin(inner)], 1))
+    return np.concatenate(rows) * iod + [x, y]
+
+
+def face_at(x: float, y: float, iod: float, *, yaw: float = 0.0) -> Face:
+    points = face_points(x, y, iod)
+    box = (*points.min(0).tolist(), *points.max(0).tolist())
+    return Face(landmarks=points, box=box, score=1.0, provider="mediapipe", yaw_degrees=yaw)
+
+
+@dataclass
+class FakeFaces:
+    """Finds what it was told to; ``found`` counts the photos looked at."""
+
+    faces: tuple[Face, ...]
+    found: int = 0
+
+    def find(self, image: np.ndarray, *, provider: str = "auto") -> list[Face]:
+        self.found += 1
+        return [replace(face, provider="dlib" if provider == "dlib" else face.provider) for face in self.faces]
+
+    def follow(self, image: np.ndarray, face: Face) -> Face:
+        if not image.any():
+            raise NoFaceError("nothing to be seen in a black picture")
+        return face
+
+
+class FakeDescriptor:
+    """1000 fixed projections of the picture's 8 x 8 thumbnail."""
+
+    name = "fake"
+
+    def __init__(self) -> None:
+        self.projection = torch.sin(torch.arange(192 * 1000, dtype=torch.float64) * 1.37).float().reshape(192, 1000)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        return self.layers(images)[0].flatten(1) @ self.projection / 192
+
+    def layers(self, images: Tensor) -> list[Tensor]:
+        return [torch.nn.functional.adaptive_avg_pool2d(images, 8)]
+
+    def describe(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+        return self(images), self.layers(images)
+
+
+def tiny_boundaries(generator_id: str, aus: tuple[int, ...] = AUS):
+    """Twelve orthogonal boundaries in 4 x 8; distance -1 is neutral, 1 full intensity."""
+    from facsmith.boundary import Boundary, BoundarySet, Calibration
+
+    basis, _ = np.linalg.qr(np.sin(np.arange(32 * 12) * 2.3).reshape(32, 12))
+    return BoundarySet(
+        tuple(
+            Boundary(au, basis[:, AUS.index(au)].reshape(4, 8), 0.0, Calibration((0.0, 1.0), (-1.0, 1.0)), {"pairs": 9})
+            for au in aus
+        ),
+        generator_id,
+    )
+
+
+@pytest.fixture
+def photo() -> np.ndarray:
+    """(96, 120, 3) uint8, nothing repeated in it."""
+    y, x = np.mgrid[:96, :120]
+    return np.stack([120 + 60 * np.sin(x / 9 + y / 31), 2 * x, 2.4 * y], 2).astype(np.uint8)
+
+
+@pytest.fixture
+def faces() -> FakeFaces:
+    return FakeFaces((face_at(60, 35, 28),))
+
+
+@pytest.fixture
+def make_animator(faces: FakeFaces) -> Callable[..., object]:
+    """An Animator of fakes; keyword arguments replace parts of it."""
+    from facsmith.animate import Animator
+    from facsmith.encoder import Encoder, EncoderConfig
+    from facsmith.generator import TinyGenerator
+
+    def make(**parts: object) -> object:
+        generator = TinyGenerator(num_ws=4, w_dim=8, resolution=16)
+        encoder = Encoder(EncoderConfig(4, 8, generator.generator_id, "fake", width=8, blocks=1, rank=4)).eval()
+        encoder.w_start.copy_(generator.w_avg.expand(4, 8))
+        settled = {
+            "descriptor": FakeDescriptor(),
+            "encoder": encoder.requires_grad_(False),
+            "boundaries": tiny_boundaries(generator.generator_id),
+            "faces": faces,
+            "name": "tiny",
+        }
+        return Animator(generator, **(settled | parts))
+
+    return make
