@@ -83,6 +83,18 @@ def test_faces_alone_are_enough(tmp_path: Path) -> None:
     assert start_loss(encoder, images, "encoder") < start_loss(None, images, "mean")
 
 
+def test_directions_widen_what_the_encoder_knows(tmp_path: Path) -> None:
+    directions = torch.randn(3, 4, 8, generator=torch.Generator().manual_seed(2)) * 2
+    images = GENERATOR.synthesis(GENERATOR.mapping(torch.zeros(3, 8)) + directions)
+    plain, wide = (
+        train_encoder(
+            GENERATOR, DESCRIPTOR, tmp_path / name, budget=Budget(steps=80), options=OPTIONS, directions=given
+        )
+        for name, given in (("plain", None), ("wide", directions))
+    )
+    assert start_loss(wide, images, "encoder") < 0.8 * start_loss(plain, images, "encoder")
+
+
 def test_a_finished_run_answers_the_same_when_called_again(tmp_path: Path) -> None:
     first = train_encoder(GENERATOR, DESCRIPTOR, tmp_path, budget=Budget(steps=3), options=OPTIONS)
     second = train_encoder(GENERATOR, DESCRIPTOR, tmp_path, budget=Budget(steps=3), options=OPTIONS)
@@ -101,5 +113,7 @@ def test_what_cannot_teach_is_refused(tmp_path: Path) -> None:
         train_encoder(TinyGenerator(4, 8, 32), DESCRIPTOR, tmp_path / "o", budget=budget, faces=data)
     with pytest.raises(InputError, match=r"ws\.npy"):
         train_encoder(TinyGenerator(5, 8, 16), DESCRIPTOR, tmp_path / "o", budget=budget, pairs=data)
+    with pytest.raises(InputError, match="K, 4, 8"):
+        train_encoder(GENERATOR, DESCRIPTOR, tmp_path / "o", budget=budget, directions=torch.zeros(12, 8))
     with pytest.raises(InputError, match="psi"):
         EncoderTraining(psi=2.0)

@@ -73,6 +73,7 @@ def train_encoder(
     budget: Budget,
     pairs: str | Path | None = None,
     faces: str | Path | None = None,
+    directions: Tensor | None = None,
     options: EncoderTraining | None = None,
     report: Report | None = None,
 ) -> Encoder:
@@ -80,10 +81,12 @@ def train_encoder(
 
     pairs: a folder with images.npy (..., R, R, 3) uint8 and ws.npy (..., num_ws, w_dim) of the same leading shape.
     faces: a folder with images.npy, such as a data set of `facsmith.train.data`. Photos that attributes.npz in either
-    folder marks ``held_out`` are only measured on. The same command again goes on where the run stopped.
+    folder marks ``held_out`` are only measured on. directions: (K, num_ws, w_dim), moves in W+ that a generator's own
+    samples lack, such as an AU from rest to full; three samples in four take one to three of them by parts of [0, 1].
+    The same command again goes on where the run stopped.
     """
     options = options or EncoderTraining()
-    sources = _Sources(generator, options, pairs=pairs, faces=faces)
+    sources = _Sources(generator, options, pairs=pairs, faces=faces, directions=directions)
     config = EncoderConfig(
         num_ws=generator.num_ws,
         w_dim=generator.w_dim,
@@ -138,10 +141,22 @@ class _Sources:
     """Pictures to learn from: the generator's own, known pairs, faces."""
 
     def __init__(
-        self, generator: Generator, options: EncoderTraining, *, pairs: str | Path | None, faces: str | Path | None
+        self,
+        generator: Generator,
+        options: EncoderTraining,
+        *,
+        pairs: str | Path | None,
+        faces: str | Path | None,
+        directions: Tensor | None,
     ) -> None:
+        codes = (generator.num_ws, generator.w_dim)
+        if directions is not None and (directions.ndim != 3 or directions.shape[1:] != codes or len(directions) < 3):
+            raise InputError(
+                f"directions have shape {tuple(directions.shape)}; give (K, {codes[0]}, {codes[1]}), K >= 3."
+            )
         self.generator = generator
         self.options = options
+        self._directions = directions
         self._folders = {
             "pairs": None if pairs is None else _Folder(pairs, generator, with_ws=True),
             "faces": None if faces is None else _Folder(faces, generator, with_ws=False),
@@ -188,7 +203,13 @@ class _Sources:
         second = torch.tensor(layers >= border[:, None], device=like.device)[:, :, None]
         with torch.no_grad():
             ws = torch.where(second, self.generator.mapping(z[1]), self.generator.mapping(z[0]))
-            return like + psi * (ws - like)
+            ws = like + psi * (ws - like)
+            if self._directions is None:
+                return ws
+            moves = np.zeros((count, len(self._directions)))
+            for row, taken in zip(moves, random.integers(0, 4, count), strict=True):
+                row[random.choice(len(row), taken, replace=False)] = random.uniform(0, 1, taken)
+            return ws + torch.einsum("nk,kld->nld", torch.tensor(moves).to(like), self._directions.to(like))
 
 
 class _Folder:
