@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 __all__ = [
     "MAX_PIXELS",
     "MIN_SIDE",
+    "as_lines",
     "contact_sheet",
     "exif",
+    "from_lines",
     "png_text",
     "provenance",
     "read",
@@ -120,11 +122,22 @@ def png_text(metadata: Mapping[str, str]) -> PngImagePlugin.PngInfo:
 
 
 def exif(metadata: Mapping[str, str]) -> bytes:
-    """Metadata as an EXIF block: ``software`` under its tag, all of it as ``key: value`` lines of the description."""
+    """Metadata as an EXIF block: ``software`` under its tag, all of it as the lines of the description."""
     block = Image.Exif()
-    block[ExifTags.Base.Software] = _ascii(metadata.get("software", ""))
-    block[ExifTags.Base.ImageDescription] = _ascii("\n".join(f"{key}: {value}" for key, value in metadata.items()))
+    block[ExifTags.Base.Software] = metadata.get("software", "")
+    block[ExifTags.Base.ImageDescription] = as_lines(metadata)
     return block.tobytes()
+
+
+def as_lines(metadata: Mapping[str, str]) -> str:
+    """``key: value``, one a line, for the formats that hold a single text."""
+    return "\n".join(f"{key}: {' '.join(value.split())}" for key, value in metadata.items())
+
+
+def from_lines(text: str) -> dict[str, str]:
+    """The inverse of `as_lines`; lines of another form are passed over."""
+    pairs = (line.partition(": ") for line in text.splitlines())
+    return {key: value for key, colon, value in pairs if colon}
 
 
 def resize(image: Pixels, size: tuple[int, int]) -> Pixels:
@@ -232,10 +245,6 @@ def _checked(image: Pixels) -> Pixels:
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise InputError(f"An image is an (H, W, 3) uint8 RGB array; given: {image.dtype} of shape {image.shape}.")
     return np.ascontiguousarray(image)
-
-
-def _ascii(text: str) -> str:
-    return text.encode("ascii", "replace").decode("ascii")
 
 
 def _fitted(image: Pixels, longest: int) -> Image.Image:

@@ -1,0 +1,102 @@
+"""Films in and out: MP4, GIF, animated WebP and folders of PNGs, written as the frames arrive.
+
+Conventions: a frame is (H, W, 3) uint8 RGB, all frames of a film have one size; fps is frames per second. Every file
+says inside that it is synthetic and made by facsmith (`facsmith.image.provenance`).
+"""
+
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from facsmith._files import atomic_path
+from facsmith.errors import InputError, OutputError
+from facsmith.image import provenance
+from facsmith.video import _gif, _mp4, _png, _webp
+
+__all__ = ["SUFFIXES", "metadata", "read", "write"]
+
+Pixels = npt.NDArray[np.uint8]
+Writer = Callable[[Path, Iterator[Pixels], Fraction, Mapping[str, str]], int]
+
+_WRITERS: Final[dict[str, Writer]] = {".mp4": _mp4.write, ".gif": _gif.write, ".webp": _webp.write}
+SUFFIXES: Final = tuple(_WRITERS)
+"""Endings of film files; a path without ending, or one that ends in a slash, is a folder of PNGs."""
+
+
+def write(
+    path: str | os.PathLike[str],
+    frames: Iterable[Pixels],
+    *,
+    fps: float,
+    metadata: Mapping[str, str] | None = None,
+) -> int:
+    """Write a film, whole or not at all; no more than a few frames are held. Returns the number of frames.
+
+    .mp4: H.264, yuv420p, which knows even sizes only: an odd width or height gains one pixel that repeats the edge.
+    .gif: one palette for all frames, still where the film is still; at most 50 fps. .webp: animated. Else: a folder of
+    ``frame_00000.png`` and so on, lossless. metadata: text to store inside, beside `facsmith.image.provenance`.
+
+    Raises:
+        InputError: no frames, frames of different sizes, or an unusable fps.
+        OutputError: an ending that is none of these, or a place that cannot be written.
+    """
+    rate = _rate(fps)
+    text = provenance(metadata)
+    checked = _checked(frames)
+    if _is_folder(path):
+        return _png.write(Path(path), checked, rate, text)
+    writer = _WRITERS.get(Path(path).suffix.lower())
+    if writer is None:
+        raise OutputError(
+            f"Films are written as {', '.join(SUFFIXES)} or as a folder; given: {path}. Take one of these."
+        )
+    with atomic_path(path) as temporary:
+        return writer(temporary, checked, rate, text)
+
+
+def read(path: str | os.PathLike[str]) -> Iterator[Pixels]:
+    """Yield the frames of a film that `write` can write, (H, W, 3) uint8."""
+    if Path(path).is_dir():
+        return _png.read(Path(path))
+    if not Path(path).is_file():
+        raise InputError(f"There is no film {path}. Check the path.")
+    return _mp4.read(Path(path)) if Path(path).suffix.lower() == ".mp4" else _png.read_animation(Path(path))
+
+
+def metadata(path: str | os.PathLike[str]) -> dict[str, str]:
+    """The text that `write` stored in a film."""
+    if Path(path).is_dir():
+        return _png.metadata(Path(path))
+    if not Path(path).is_file():
+        raise InputError(f"There is no film {path}. Check the path.")
+    return _mp4.metadata(Path(path)) if Path(path).suffix.lower() == ".mp4" else _png.animation_metadata(Path(path))
+
+
+def _is_folder(path: str | os.PathLike[str]) -> bool:
+    return os.fspath(path).endswith(("/", os.sep)) or Path(path).is_dir() or not Path(path).suffix
+
+
+def _rate(fps: float) -> Fraction:
+    if not (math.isfinite(fps) and 0 < fps <= 240):
+        raise InputError(f"A film cannot run at {fps:g} frames a second. Give an fps above 0 and up to 240.")
+    return Fraction(fps).limit_denominator(1001)  # 29.97 is 30000/1001
+
+
+def _checked(frames: Iterable[Pixels]) -> Iterator[Pixels]:
+    shape: tuple[int, ...] | None = None
+    for index, frame in enumerate(frames):
+        shape = shape or frame.shape
+        if frame.dtype != np.uint8 or frame.shape != shape or len(shape) != 3 or shape[2] != 3 or 0 in shape:
+            raise InputError(
+                f"Frame {index} is {frame.dtype} of shape {frame.shape}; all frames of a film are (H, W, 3) uint8 RGB "
+                "of one size."
+            )
+        yield np.ascontiguousarray(frame)
+    if shape is None:
+        raise InputError("A film needs at least one frame; none were given.")

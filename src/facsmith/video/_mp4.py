@@ -1,0 +1,86 @@
+"""MP4 through PyAV: H.264, yuv420p, BT.709, crf 18."""
+
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from facsmith.errors import InputError
+from facsmith.image import as_lines, from_lines
+
+__all__ = ["metadata", "read", "write"]
+
+Pixels = npt.NDArray[np.uint8]
+
+_BT709 = 1  # the number that H.264 gives BT.709 as primaries, transfer and matrix alike
+_LIMITED = 1  # luma from 16 to 235
+
+
+def write(path: Path, frames: Iterator[Pixels], fps: Fraction, metadata: Mapping[str, str]) -> int:
+    """Encode as the frames come. Colours are converted and tagged as BT.709: untagged, players guess by the size."""
+    import av
+    from av.video.frame import VideoFrame
+
+    count = 0
+    opened = cast(Any, av.open(path, "w", format="mp4", options={"movflags": "+faststart"}))
+    with opened as container:
+        container.metadata.update(_tags(metadata))
+        stream = container.add_stream("libx264", rate=fps)
+        stream.pix_fmt = "yuv420p"
+        stream.options = {"crf": "18"}
+        context = stream.codec_context
+        context.color_primaries = context.color_trc = context.colorspace = _BT709
+        context.color_range = _LIMITED
+        for frame in frames:
+            even = _even(frame)
+            if count == 0:
+                stream.height, stream.width = even.shape[:2]
+            picture = VideoFrame.from_ndarray(even, format="rgb24").reformat(
+                format="yuv420p", dst_colorspace=_BT709, dst_color_range=_LIMITED
+            )
+            picture.pts, picture.time_base = count, 1 / fps
+            container.mux(stream.encode(picture))
+            count += 1
+        container.mux(stream.encode(None))
+    return count
+
+
+def read(path: Path) -> Iterator[Pixels]:
+    """Yield (H, W, 3) frames."""
+    import av
+    from av.error import FFmpegError
+
+    try:
+        with av.open(path) as container:
+            for frame in container.decode(video=0):
+                yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+    except (FFmpegError, IndexError) as error:
+        raise InputError(f"{path} is no film that can be read here ({error}). Give an intact MP4.") from error
+
+
+def metadata(path: Path) -> dict[str, str]:
+    """The stored text."""
+    import av
+    from av.error import FFmpegError
+
+    try:
+        with av.open(path) as container:
+            return from_lines(container.metadata.get("description", ""))
+    except FFmpegError as error:
+        raise InputError(f"{path} is no film that can be read here ({error}). Give an intact MP4.") from error
+
+
+def _tags(metadata: Mapping[str, str]) -> dict[str, str]:
+    """MP4 keeps a fixed set of tags: title and comment are what players show, the description holds all."""
+    shown = {key: metadata[key] for key in ("title", "comment") if key in metadata}
+    return {**shown, "description": as_lines(metadata)}
+
+
+def _even(frame: Pixels) -> Pixels:
+    height, width = frame.shape[:2]
+    if height % 2 == 0 and width % 2 == 0:
+        return frame
+    return cast(Any, np.pad)(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
