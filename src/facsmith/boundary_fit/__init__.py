@@ -1,0 +1,6 @@
+"""From AU-labelled latents to boundaries: a linear SVM per AU, made independent of the other AUs, and calibrated."""
+
+from facsmith.boundary_fit.calibrate import recalibrate
+from facsmith.boundary_fit.fit import FitOptions, fit_boundaries
+
+__all__ = ["FitOptions", "fit_boundaries", "recalibrate"]
