@@ -103,7 +103,8 @@ def unmix(normals: Array, codes: npt.NDArray[Any], labels: Array) -> Array:
     together cannot be told apart: they keep one direction between them.
     """
     distances = (codes @ normals.T.astype(codes.dtype)).astype(np.float64)
-    response: Array = np.linalg.lstsq(labels, distances, rcond=_COLLINEAR)[0][: len(normals)]
+    solved = np.linalg.lstsq(labels, distances, rcond=_COLLINEAR)[0]
+    response: Array = solved[: len(normals)].astype(np.float64)
     # AUs of small extent (lids) count as much as those of large (jaw) when it is decided what can be told apart.
     response /= np.maximum(np.linalg.norm(response, axis=1, keepdims=True), 1e-300)
     combined = np.linalg.pinv(response, rcond=_INSEPARABLE).T @ normals
