@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MAX_PIXELS",
     "MIN_SIDE",
+    "SUFFIXES",
     "as_lines",
     "contact_sheet",
     "exif",
@@ -47,6 +48,8 @@ MIN_SIDE: Final = 32
 # Only what a camera, a phone or an editor writes: Pillow's other readers (PostScript among them) stay shut.
 _READABLE: Final = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM")
 _WRITABLE: Final = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
+SUFFIXES: Final = tuple(_WRITABLE)
+"""Endings of picture files that `write` knows."""
 
 
 def read(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Pixels:

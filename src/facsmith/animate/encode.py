@@ -1,0 +1,179 @@
+"""Photo -> Subject: read, find the face, cut the crop, invert it, and see what came out."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from facsmith import face, image
+from facsmith.animate.options import AnimateOptions, Progress
+from facsmith.animate.subject import Image, Subject
+from facsmith.animate.witness import FaceReader
+from facsmith.boundary import BoundarySet
+from facsmith.descriptor import Descriptor
+from facsmith.encoder import Encoder
+from facsmith.errors import LatentError, PhotoError
+from facsmith.facs import ActionUnits
+from facsmith.generator import Generator
+from facsmith.inversion import Inversion, invert
+from facsmith.latent import Latent
+
+__all__ = ["Networks", "encode", "read_photo", "sample"]
+
+
+SMALLEST_SIDE = 384
+"""Landmarkers are unsure in smaller pictures; they are enlarged for them."""
+
+
+@dataclass(frozen=True)
+class Networks:
+    """What turns pixels into a latent and back. name: of the model they come from."""
+
+    generator: Generator
+    descriptor: Descriptor
+    encoder: Encoder | None
+    boundaries: BoundarySet
+    faces: FaceReader
+    name: str
+
+    def picture(self, ws: torch.Tensor) -> Image:
+        """ws: (1, num_ws, w_dim). Returns (R, R, 3) uint8."""
+        with torch.inference_mode():
+            return image.to_uint8(self.generator.synthesis(ws))[0]
+
+    def source(self, latent: Latent) -> ActionUnits:
+        """The AUs that a latent (num_ws, w_dim) shows, as the boundaries read them."""
+        return ActionUnits(dict(zip(self.boundaries.aus, self.boundaries.intensities(latent).tolist(), strict=True)))
+
+
+def read_photo(photo: str | os.PathLike[str] | Image) -> tuple[Image, str]:
+    """Pixels (H, W, 3) uint8 RGB and a name for the receipt: the file's, without its folder."""
+    if isinstance(photo, str | os.PathLike):
+        return image.read(photo), Path(photo).name
+    pixels = cast(npt.NDArray[Any], photo)
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or pixels.size == 0:
+        raise PhotoError(f"A photo is an (H, W, 3) uint8 RGB array; given: {pixels.dtype} of shape {pixels.shape}.")
+    return photo, "array"
+
+
+def encode(
+    pixels: Image,
+    networks: Networks,
+    *,
+    name: str,
+    options: AnimateOptions,
+    latent: Latent | None = None,
+    progress: Progress | None = None,
+) -> Subject:
+    """pixels: (H, W, 3) uint8 RGB. latent: the face's code where it is known; else the crop is inverted.
+
+    Raises:
+        NoFaceError: no face, no such face, or one in profile. LatentError: a latent of another generator.
+    """
+    if latent is not None:
+        latent = _single(latent)
+        latent.check(networks.generator.generator_id)
+    began = time.perf_counter()
+    chosen, index, count = face.choose(networks.faces.find(pixels, provider=options.provider), options.face)
+    transform = face.crop_transform(chosen.landmarks, networks.generator.resolution)
+    timings = {"face": round(time.perf_counter() - began, 3)}
+
+    device = networks.generator.w_avg.device
+    inversion: Inversion | None = None
+    if latent is None:
+        began = time.perf_counter()
+        inversion = invert(
+            image.to_tensor(transform.crop(pixels)).to(device),
+            networks.generator,
+            descriptor=networks.descriptor,
+            encoder=networks.encoder,
+            options=options.inversion,
+            on_step=_report(progress, options.inversion.iterations),
+        )
+        latent = _single(inversion.latent)
+        timings["inversion"] = round(time.perf_counter() - began, 3)
+    return Subject(
+        name=name,
+        photo=pixels,
+        latent=latent,
+        reference=networks.picture(torch.as_tensor(latent.ws[None], device=device)),
+        source=networks.source(latent),
+        face=chosen,
+        faces=count,
+        face_index=index,
+        transform=transform,
+        inversion=inversion,
+        timings=timings,
+        notes=tuple(_notes(chosen, index, count, options)),
+    )
+
+
+def sample(networks: Networks, *, seed: int, psi: float) -> Subject:
+    """A face of the generator's own: z from ``seed``, truncated by ``psi``."""
+    generator = networks.generator
+    z = torch.randn(1, generator.z_dim, generator=torch.Generator().manual_seed(seed))
+    with torch.inference_mode():
+        ws = generator.mapping(z.to(generator.w_avg), psi=psi)
+    latent = Latent(ws[0].float().cpu().numpy(), generator.generator_id)
+    picture = networks.picture(ws)
+    faces = _find_in_small(networks.faces, picture)
+    return Subject(
+        name=f"sample-{seed}",
+        photo=picture,
+        latent=latent,
+        reference=picture,
+        source=networks.source(latent),
+        face=faces[0] if faces else None,
+        faces=len(faces),
+        face_index=0,
+        transform=None,
+        inversion=None,
+    )
+
+
+def _find_in_small(faces: FaceReader, picture: Image) -> list[face.Face]:
+    """Faces of a picture that may be too small for a landmarker, in the picture's own pixels."""
+    factor = -(-SMALLEST_SIDE // min(picture.shape[:2]))
+    height, width = picture.shape[:2]
+    found = faces.find(image.resize(picture, (factor * height, factor * width)))
+    shift = (factor - 1) / 2  # pixel centres: large = factor * small + shift
+    return [replace(f, landmarks=(f.landmarks - shift) / factor) for f in found]
+
+
+def _report(progress: Progress | None, steps: int) -> Callable[[int, int], None] | None:
+    if progress is None:
+        return None
+
+    def on_step(step: int, searching: int) -> None:
+        progress("inversion", step if searching else steps, steps)  # stopped early is done
+
+    return on_step
+
+
+def _single(latent: Latent) -> Latent:
+    """(num_ws, w_dim) of a latent that holds one face."""
+    ws = latent.ws.reshape(-1, latent.num_ws, latent.w_dim)
+    if len(ws) != 1:
+        raise LatentError(f"This latent holds {len(ws)} faces; give one face, of shape (num_ws, w_dim).")
+    return Latent(ws[0], latent.generator_id)
+
+
+def _notes(chosen: face.Face, index: int, count: int, options: AnimateOptions) -> list[str]:
+    notes: list[str] = []
+    if count > 1 and options.face is None:
+        which = "the largest" if index == 0 else "the largest that can be used"
+        notes.append(
+            f"{count} faces were found and number {index}, {which}, was taken; choose with --face 0 to {count - 1}."
+        )
+    if chosen.provider == "dlib" and options.provider == "auto":
+        notes.append(
+            "Landmarks come from dlib, whose 68-point model is for non-commercial use: "
+            + (face.why_not_mediapipe() or "MediaPipe is not at hand.")
+        )
+    return notes

@@ -1,0 +1,183 @@
+"""A film to be rendered, and a picture that was: both save themselves with their receipt."""
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from facsmith import __version__, image, video
+from facsmith.animate.options import AnimateOptions, Progress
+from facsmith.animate.receipt import KeyframeRecord, Receipt, named, receipt_path
+from facsmith.animate.render import Renderer
+from facsmith.animate.subject import Image, Subject
+from facsmith.animate.timing import keyframe_seconds
+from facsmith.animate.witness import Witness
+from facsmith.facs import ActionUnits
+from facsmith.timeline import Timeline
+
+__all__ = ["Animation", "Picture"]
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """One edited photo. image: (H, W, 3) uint8 RGB."""
+
+    image: Image
+    receipt: Receipt
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the picture, and its receipt beside it."""
+        image.write(path, self.image, metadata=provenance(self.receipt.model))
+        self.receipt.write(receipt_path(path))
+
+
+class Animation:
+    """One subject, one timeline. Nothing is rendered before frames are asked for, and no film is held in memory."""
+
+    def __init__(
+        self,
+        subject: Subject,
+        timeline: Timeline,
+        renderer: Renderer,
+        witness: Witness,
+        *,
+        options: AnimateOptions,
+        model: dict[str, Any],
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        self.subject = subject
+        self.timeline = timeline
+        self.options = options
+        self.notes = (*subject.notes, *notes)
+        self._renderer = renderer
+        self._witness = witness
+        self._model = model
+        self._intensities = timeline.sample(options.fps)  # (T, 12)
+        self._kept: dict[int, Image] = {}
+        self._rendering = 0.0
+        renderer.latents(self._intensities.max(0, keepdims=True))  # an AU without boundary is named before rendering
+
+    def __len__(self) -> int:
+        """Number of frames."""
+        return len(self._intensities)
+
+    def frames(self, progress: Progress | None = None) -> Iterator[Image]:
+        """Render: yields (H, W, 3) uint8 RGB frames; equal neighbours may be one and the same array."""
+        began = time.perf_counter()
+        wanted = {self._frame_at(seconds) for seconds in keyframe_seconds(self.timeline)}
+        for index, frame in enumerate(self._renderer.frames(self._intensities)):
+            if index in wanted:
+                self._kept[index] = frame
+            yield frame
+            if progress is not None:
+                progress("frames", index + 1, len(self))
+        self._rendering = time.perf_counter() - began
+
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        contact_sheet: str | os.PathLike[str] | None = None,
+        progress: Progress | None = None,
+    ) -> Receipt:
+        """Render and write .mp4, .gif, .webp or a folder of PNGs; the receipt goes beside it."""
+        video.write(path, self.frames(progress), fps=self.options.fps, metadata=provenance(self._model))
+        receipt = self.receipt
+        receipt.write(receipt_path(path))
+        if contact_sheet is not None:
+            image.write(contact_sheet, self.contact_sheet(), metadata=provenance(self._model))
+        return receipt
+
+    def contact_sheet(self) -> Image:
+        """The keyframes side by side, each with its time and what was asked."""
+        keyframes = self._rendered()
+        labels = [f"{index / self.options.fps:.2f} s  {self._asked(index)}" for index in keyframes]
+        return image.contact_sheet(list(keyframes.values()), labels=labels)
+
+    @property
+    def receipt(self) -> Receipt:
+        """The account of this film; renders it if that was not done yet."""
+        began = time.perf_counter()
+        records = tuple(self._record(index, frame) for index, frame in self._rendered().items())
+        height, width = next(iter(self._rendered().values())).shape[:2]
+        return Receipt(
+            photo=_photo(self.subject),
+            model=self._model,
+            settings=asdict(self.options),
+            source=named(self.subject.source),
+            keyframes=records,
+            inversion=_inversion(self.subject),
+            output={"frames": len(self), "seconds": self.timeline.duration, "width": width, "height": height},
+            timings={
+                **self.subject.timings,
+                "frames": round(self._rendering, 3),
+                "measuring": round(time.perf_counter() - began, 3),
+            },
+            notes=(*self.notes, *_unmeasured(records)),
+        )
+
+    def _rendered(self) -> dict[int, Image]:
+        if not self._kept:
+            for _ in self.frames():
+                pass
+        return dict(sorted(self._kept.items()))
+
+    def _record(self, index: int, frame: Image) -> KeyframeRecord:
+        measured = self._witness.action_units(frame)
+        return KeyframeRecord(
+            seconds=round(index / self.options.fps, 3),
+            frame=index,
+            asked=named(self._asked(index)),
+            measured=None if measured is None else named(measured, all_twelve=True),
+        )
+
+    def _asked(self, index: int) -> ActionUnits:
+        return ActionUnits.from_vector(self._intensities[index])
+
+    def _frame_at(self, seconds: float) -> int:
+        return min(int(np.ceil(seconds * self.options.fps - 1e-6)), len(self) - 1)
+
+
+def provenance(model: Mapping[str, Any]) -> dict[str, str]:
+    """What the file says inside, beside what every file of ours says: which generator drew it."""
+    return {"comment": f"Synthetic: facial expression made by facsmith {__version__} with {model['generator_id']}"}
+
+
+def _photo(subject: Subject) -> dict[str, Any]:
+    height, width = subject.photo.shape[:2]
+    account: dict[str, Any] = {
+        "name": subject.name,
+        "sha256": subject.sha256,
+        "width": width,
+        "height": height,
+        "faces": subject.faces,
+        "face": subject.face_index,
+    }
+    if subject.face is not None:
+        account |= {
+            "box": [round(float(v), 1) for v in subject.face.box],
+            "provider": subject.face.provider,
+            "yaw_degrees": round(float(subject.face.yaw_degrees), 1),
+        }
+    return account
+
+
+def _inversion(subject: Subject) -> dict[str, Any] | None:
+    found = subject.inversion
+    if found is None:
+        return None
+    return {
+        "start": found.start,
+        "iterations": found.iterations[0],
+        "stopped": found.stopped[0],
+        "loss_at_start": found.trace[0][0],
+        "loss": found.loss[0],
+    }
+
+
+def _unmeasured(records: tuple[KeyframeRecord, ...]) -> list[str]:
+    missing = sum(record.measured is None for record in records)
+    return [f"No landmarks were found on {missing} of {len(records)} keyframes: not measured."] if missing else []

@@ -1,0 +1,55 @@
+"""What can be chosen about a film, in one frozen object."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Literal, get_args
+
+from facsmith.errors import InputError, TimelineError
+from facsmith.inversion import InversionOptions
+from facsmith.timeline import MAX_FPS
+
+__all__ = ["AnimateOptions", "Compositing", "EditMode", "Progress", "Provider"]
+
+Compositing = Literal["transfer", "paste", "crop"]
+EditMode = Literal["absolute", "relative"]
+Provider = Literal["auto", "mediapipe", "dlib"]
+
+Progress = Callable[[str, int, int], None]
+"""Told (stage, done, total); the stages are ``inversion`` and ``frames``."""
+
+
+@dataclass(frozen=True)
+class AnimateOptions:
+    """How a photo is encoded, edited, timed and composed.
+
+    fps: frames a second. onset, apex, offset: seconds; None takes the emotion's natural timing. mode: what reaches the
+    photo (DESIGN, Compositing). edit: ``absolute`` shows the asked AUs and nothing else, ``relative`` adds them to what
+    the photo shows. entangled: the plain sum of boundary normals instead of the joint projection, for comparison.
+    face: which face, 0 the largest; None takes the largest and says so. provider: of landmarks. batch: frames per
+    synthesis. inversion: Eq. 1's options, with the seed.
+    """
+
+    fps: float = 25.0
+    onset: float | None = None
+    apex: float | None = None
+    offset: float | None = None
+    mode: Compositing = "transfer"
+    edit: EditMode = "absolute"
+    entangled: bool = False
+    face: int | None = None
+    provider: Provider = "auto"
+    batch: int = 8
+    inversion: InversionOptions = field(default_factory=InversionOptions)
+
+    def __post_init__(self) -> None:
+        for name, kind in (("mode", Compositing), ("edit", EditMode), ("provider", Provider)):
+            value, allowed = getattr(self, name), get_args(kind)
+            if value not in allowed:
+                raise InputError(f"{name} is {value!r}; choose {', '.join(allowed[:-1])} or {allowed[-1]}.")
+        if not (isfinite(self.fps) and 0 < self.fps <= MAX_FPS):
+            raise TimelineError(f"{self.fps:g} frames per second; allowed: above 0, up to {MAX_FPS:g}.")
+        if self.face is not None and self.face < 0:
+            raise InputError(f"Face {self.face} does not exist; faces are counted from 0, the largest.")
+        if self.batch < 1:
+            raise InputError(f"A batch of {self.batch} frames; give 1 or more.")

@@ -1,0 +1,90 @@
+"""What was asked, what was measured, and with which model, settings and versions: the JSON beside every result."""
+
+import importlib.metadata
+import json
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from facsmith import __version__
+from facsmith._files import atomic_path
+from facsmith.facs import AUS, ActionUnits
+
+__all__ = ["KeyframeRecord", "Receipt", "named", "receipt_path", "versions"]
+
+_LIBRARIES = (
+    "torch",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "pillow",
+    "av",
+    "opencv-contrib-python",
+    "mediapipe",
+    "dlib-bin",
+)
+
+
+@dataclass(frozen=True)
+class KeyframeRecord:
+    """asked, measured: AU -> intensity; measured covers all twelve, so that what was not asked shows too.
+
+    Measured is None where no landmarks could be read. Landmarkers under-report: compare with the same photo's warp.
+    """
+
+    seconds: float
+    frame: int
+    asked: Mapping[str, float]
+    measured: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The account of one film or picture."""
+
+    photo: Mapping[str, Any]
+    model: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    source: Mapping[str, float]
+    keyframes: tuple[KeyframeRecord, ...]
+    inversion: Mapping[str, Any] | None
+    output: Mapping[str, Any]
+    timings: Mapping[str, float]
+    notes: tuple[str, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=lambda: versions())
+
+    def to_json(self) -> str:
+        """Indented JSON; ``synthetic`` says that the result is no recording of a person."""
+        head = {"made_by": f"facsmith {__version__}", "synthetic": True}
+        return json.dumps({**head, **asdict(self)}, indent=2) + "\n"
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write the JSON file."""
+        with atomic_path(path) as temporary:
+            temporary.write_text(self.to_json(), encoding="utf-8")
+
+
+def receipt_path(output: str | os.PathLike[str]) -> Path:
+    """Where a result's receipt lies: ``happy.mp4.json`` beside ``happy.mp4``."""
+    path = Path(output)
+    return path.with_name(f"{path.name}.json")
+
+
+def named(action_units: ActionUnits, *, all_twelve: bool = False) -> dict[str, float]:
+    """``{"AU12": 0.6}``, the larger of the sides, rounded to a thousandth."""
+    vector = action_units.vector()
+    return {f"AU{au}": round(float(e), 3) for au, e in zip(AUS, vector, strict=True) if all_twelve or e > 0}
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of every library that touches a pixel."""
+    found = {"python": platform.python_version(), "facsmith": __version__}
+    for library in _LIBRARIES:
+        try:
+            found[library] = importlib.metadata.version(library)
+        except importlib.metadata.PackageNotFoundError:  # another flavour of it, or an optional one left out
+            continue
+    return found

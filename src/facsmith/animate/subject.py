@@ -1,0 +1,52 @@
+"""A face ready to be edited: found, cropped and encoded once, then animated as often as wanted."""
+
+import hashlib
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from facsmith.face import CropTransform, Face
+from facsmith.facs import ActionUnits
+from facsmith.inversion import Inversion
+from facsmith.latent import Latent
+
+__all__ = ["Image", "Subject", "fingerprint"]
+
+Image = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """One face of one photo, in W+.
+
+    photo: (H, W, 3) uint8 RGB. latent: z_x, ws (num_ws, w_dim). reference: (R, R, 3) uint8, g(z_x). source: the AUs
+    read on the photo. face: None where none was found on a face of the generator's own. transform: photo -> crop; None
+    where the photo is the generator's own picture. inversion: None where the latent was given. timings: seconds per
+    stage. notes: what the user should know, one sentence each.
+    """
+
+    name: str
+    photo: Image
+    latent: Latent
+    reference: Image
+    source: ActionUnits
+    face: Face | None
+    faces: int
+    face_index: int
+    transform: CropTransform | None
+    inversion: Inversion | None
+    timings: dict[str, float] = field(default_factory=dict[str, float])
+    notes: tuple[str, ...] = ()
+
+    @property
+    def sha256(self) -> str:
+        """Of the photo's pixels."""
+        return fingerprint(self.photo)
+
+
+def fingerprint(pixels: npt.NDArray[np.generic]) -> str:
+    """sha256 of an array's shape and content."""
+    digest = hashlib.sha256(f"{pixels.dtype.str}{pixels.shape}".encode())
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.hexdigest()

@@ -1,0 +1,81 @@
+"""From what the user asked to a timeline: natural timings, the photo's own expression at both ends."""
+
+from collections.abc import Sequence
+
+from facsmith.animate.options import AnimateOptions
+from facsmith.errors import ActionUnitError
+from facsmith.facs import EMOTIONS, ActionUnits, parse_expression
+from facsmith.timeline import NATURAL_TIMINGS, Timeline, Timing
+
+__all__ = ["Expression", "Expressions", "expression_notes", "keyframe_seconds", "plan", "read_expression"]
+
+Expression = str | ActionUnits
+Expressions = Expression | Sequence[Expression] | Timeline
+
+DEFAULT_TIMING = Timing(0.6, 1.2, 0.9)
+"""Of an AU list, which no emotion's timing is known for: the middle of the published ranges."""
+OPENING_HOLD = 0.5
+"""Seconds for which a sequence of expressions shows the photo's own one first."""
+MOST_KEYFRAMES = 12
+"""Keyframes measured and shown at most; a recorded track has thousands."""
+
+
+def read_expression(expression: Expression) -> ActionUnits:
+    """An emotion's name, an AU list or ready ActionUnits."""
+    return parse_expression(expression) if isinstance(expression, str) else expression
+
+
+def plan(expressions: Expressions, start: ActionUnits, options: AnimateOptions) -> Timeline:
+    """One expression: from ``start`` to it and back. Several: one after the other, then back. A Timeline: as it is."""
+    if isinstance(expressions, Timeline):
+        return expressions
+    if isinstance(expressions, str | ActionUnits):
+        timing = _timing(expressions, options)
+        return Timeline.onset_apex_offset(
+            read_expression(expressions), onset=timing.onset, apex=timing.apex, offset=timing.offset, start=start
+        )
+    if not expressions:
+        raise ActionUnitError("No expression was given; name an emotion (happiness) or AUs (AU6=C,AU12=0.6).")
+    seconds, poses = OPENING_HOLD, [(0.0, start), (OPENING_HOLD, start)]
+    timing = DEFAULT_TIMING
+    for expression in expressions:
+        timing, action_units = _timing(expression, options), read_expression(expression)
+        for phase in (timing.onset, timing.apex):
+            if phase > 0:
+                seconds += phase
+                poses.append((seconds, action_units))
+    if timing.offset > 0:
+        poses.append((seconds + timing.offset, start))
+    return Timeline.sequence(poses)
+
+
+def expression_notes(expressions: Expressions) -> list[str]:
+    """Where an asked expression can be shown only in part."""
+    if isinstance(expressions, Timeline):
+        return []
+    each = [expressions] if isinstance(expressions, str | ActionUnits) else expressions
+    notes: list[str] = []
+    for expression in each:
+        emotion = EMOTIONS.get(expression.strip().lower()) if isinstance(expression, str) else None
+        if emotion is not None and emotion.note:
+            notes.append(f"{emotion.name}: {emotion.note}")
+        if not read_expression(expression).is_symmetric:
+            notes.append(f"This model moves both sides alike: {read_expression(expression)} is shown on both.")
+    return notes
+
+
+def keyframe_seconds(timeline: Timeline) -> list[float]:
+    """The seconds at which something is asked, at most MOST_KEYFRAMES of them, first and last included."""
+    times = sorted({0.0, timeline.duration, *(key.seconds for track in timeline.tracks.values() for key in track)})
+    if len(times) <= MOST_KEYFRAMES:
+        return times
+    step = (len(times) - 1) / (MOST_KEYFRAMES - 1)
+    return [times[round(i * step)] for i in range(MOST_KEYFRAMES)]
+
+
+def _timing(expression: Expression, options: AnimateOptions) -> Timing:
+    name = expression.strip().lower() if isinstance(expression, str) else ""
+    natural = NATURAL_TIMINGS.get(name, DEFAULT_TIMING)
+    asked = (options.onset, options.apex, options.offset)
+    own = (natural.onset, natural.apex, natural.offset)
+    return Timing(*(b if a is None else a for a, b in zip(asked, own, strict=True)))

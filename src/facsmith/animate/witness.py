@@ -1,0 +1,53 @@
+"""Measures AUs and identity on finished frames, against the same person's neutral frame, which we always own."""
+
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+
+from facsmith import measure
+from facsmith.animate.render import Renderer
+from facsmith.animate.subject import Image, Subject
+from facsmith.errors import NoFaceError
+from facsmith.face import Face
+from facsmith.facs import ActionUnits
+
+__all__ = ["FaceReader", "Witness"]
+
+
+class FaceReader(Protocol):
+    """``facsmith.face``, or a stand-in."""
+
+    def find(self, image: Image, *, provider: str = "auto") -> list[Face]:
+        """The faces of a photo, the largest first."""
+        ...
+
+    def follow(self, image: Image, face: Face) -> Face:
+        """The same face in another picture of the same framing; NoFaceError where it cannot be seen."""
+        ...
+
+
+class Witness:
+    """Reads one subject's frames. The neutral frame is rendered when it is first needed."""
+
+    def __init__(self, faces: FaceReader, subject: Subject, renderer: Renderer, *, cropped: bool) -> None:
+        """cropped: the frames are crops, so landmarks move from the photo into the crop."""
+        self._faces = faces
+        self._renderer = renderer
+        self._face = subject.face
+        if cropped and self._face is not None and subject.transform is not None:
+            self._face = replace(self._face, landmarks=subject.transform.to_crop(self._face.landmarks))
+        self._neutral: Face | None = None
+
+    def action_units(self, frame: Image) -> ActionUnits | None:
+        """What the frame shows; None where the face cannot be seen in it or in the neutral frame."""
+        if self._face is None:
+            return None
+        try:
+            if self._neutral is None:
+                self._neutral = self._faces.follow(self._renderer.neutral(), self._face)
+            shown = self._faces.follow(frame, self._face)
+        except NoFaceError:
+            return None
+        moved = measure.aligned_displacement(shown.landmarks, self._neutral.landmarks)
+        return ActionUnits.from_vector(np.clip(measure.action_units(moved), 0.0, 1.0))

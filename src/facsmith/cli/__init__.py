@@ -1,0 +1,98 @@
+"""The command line: one module per group of commands, no logic; ``facsmith`` and ``python -m facsmith`` end here.
+
+Conventions: results and their paths go to stdout, notes, progress and errors to stderr. Exit code 0: done; 2: something
+given cannot be used, said in one sentence; 130: interrupted.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from facsmith import __version__
+from facsmith.cli import boundaries, faces, info, models, train
+from facsmith.errors import FacsmithError
+
+__all__ = ["app", "main", "run"]
+
+HELP = """
+One face photo and FACS Action Units in, a facial-expression animation out.
+
+[bold]Start here[/bold]
+
+  facsmith animate her.jpg --expression happiness -o happy.mp4
+  facsmith animate her.jpg -e neutral -e sadness -e surprise -o moods.gif
+  facsmith edit her.jpg -e "AU1=C,AU4=D" -o worried.png
+  facsmith info
+
+[bold]Words[/bold]
+
+An Action Unit (AU) is the visible work of a facial muscle; its intensity is a
+letter, A to E, or a number, 0 to 1: AU12=C is AU12=0.6. The twelve here:
+
+   1 inner brow raiser    6 cheek raiser         17 chin raiser
+   2 outer brow raiser    9 nose wrinkler        20 lip stretcher
+   4 brow lowerer        12 lip corner puller    25 lips part
+   5 upper lid raiser    15 lip corner depressor 26 jaw drop
+
+Emotions are made of them: happiness, sadness, surprise, fear, anger, disgust,
+contempt; and neutral.
+"""
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="facsmith",
+    help=HELP,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+faces.register(app)
+app.add_typer(models.app, name="models")
+app.add_typer(boundaries.app, name="boundaries")
+app.add_typer(train.app, name="train")
+app.command()(info.info)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code."""
+    try:
+        code = int(app(args=list(arguments) or ["--help"], prog_name="facsmith", standalone_mode=False) or 0)
+    except typer.TyperException as error:  # a usage error: unknown option, missing or malformed value
+        context = getattr(error, "ctx", None)
+        command = getattr(context, "command_path", None) or "facsmith"
+        return _fail(f"{error.format_message().rstrip('.')}. Help: {command} --help")
+    except FacsmithError as error:
+        return _fail(str(error))
+    if code == INTERRUPTED:  # typer turns Ctrl-C into this
+        typer.echo("facsmith: interrupted; nothing half-written is left.", err=True)
+    return code
+
+
+def run() -> None:
+    """Entry point of the console script."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def _fail(sentence: str) -> int:
+    typer.echo(f"facsmith: {' '.join(sentence.split())}", err=True)
+    return 2

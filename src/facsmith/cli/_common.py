@@ -1,0 +1,179 @@
+"""What the commands share: output checks before long work, progress bars, and options that mean the same everywhere."""
+
+import json
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from facsmith.errors import OutputError
+
+if TYPE_CHECKING:
+    from facsmith.animate import Progress
+
+__all__ = [
+    "BoundariesOption",
+    "EntangledOption",
+    "FaceOption",
+    "IterationsOption",
+    "LatentOption",
+    "Mode",
+    "ModeOption",
+    "ModelOption",
+    "PhotoArgument",
+    "Provider",
+    "ProviderOption",
+    "RelativeOption",
+    "SeedOption",
+    "Start",
+    "StartOption",
+    "check_film",
+    "check_picture",
+    "check_place",
+    "note",
+    "print_json",
+    "print_table",
+    "progress_bar",
+]
+
+
+class Mode(StrEnum):
+    """What reaches the photo."""
+
+    transfer = "transfer"
+    paste = "paste"
+    crop = "crop"
+
+
+class Provider(StrEnum):
+    """Who finds the face."""
+
+    auto = "auto"
+    mediapipe = "mediapipe"
+    dlib = "dlib"
+
+
+class Start(StrEnum):
+    """Where the inversion starts."""
+
+    encoder = "encoder"
+    mean = "mean"
+    random = "random"
+
+
+PhotoArgument = Annotated[
+    Path, typer.Argument(metavar="PHOTO", help="JPEG, PNG, WebP, ...; a face that looks into the camera.")
+]
+ModelOption = Annotated[
+    str, typer.Option("--model", help="A model of the package (see: facsmith info), or a folder of one you trained.")
+]
+BoundariesOption = Annotated[
+    Path | None, typer.Option("--boundaries", metavar="FILE", help="Action Unit boundaries other than the model's own.")
+]
+LatentOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--latent", metavar="FILE", help="The photo's latent of an earlier `facsmith invert`: nothing is inverted."
+    ),
+]
+ModeOption = Annotated[
+    Mode,
+    typer.Option(
+        "--mode",
+        help="transfer: only the movement reaches the photo. paste: the generated face is set into it. "
+        "crop: the generated face alone.",
+    ),
+]
+RelativeOption = Annotated[
+    bool,
+    typer.Option("--relative", help="Add the AUs to what the face shows, instead of showing them and nothing else."),
+]
+EntangledOption = Annotated[
+    bool, typer.Option("--entangled", help="Plain sum of the AU directions, as in the paper's figure: for comparison.")
+]
+FaceOption = Annotated[
+    int | None, typer.Option("--face", metavar="N", help="Which face, 0 being the largest.", show_default="the largest")
+]
+ProviderOption = Annotated[Provider, typer.Option("--provider", help="Who finds the face; auto: MediaPipe, else dlib.")]
+StartOption = Annotated[Start, typer.Option("--start", help="Where the inversion starts.")]
+IterationsOption = Annotated[
+    int, typer.Option("--iterations", help="Inversion steps at most; 0 keeps the start: fastest, less like the person.")
+]
+SeedOption = Annotated[int, typer.Option("--seed", help="Of everything random: the same seed, the same result.")]
+
+
+def note(sentence: str) -> None:
+    """Tell the user on stderr."""
+    typer.echo(f"note: {sentence}", err=True)
+
+
+def check_film(path: Path) -> None:
+    """Refuse, before any long work, a place where no film can be made."""
+    from facsmith import video
+
+    if path.suffix and not path.is_dir():
+        _check_suffix(path, video.SUFFIXES)
+    check_place(path)
+
+
+def check_picture(path: Path | None) -> None:
+    """Refuse, before any long work, a place where no picture can be made."""
+    from facsmith import image
+
+    if path is not None:
+        _check_suffix(path, image.SUFFIXES)
+        check_place(path)
+
+
+def check_place(path: Path | None) -> None:
+    """Refuse, before any long work, a path through a file, or a file name that is a folder's."""
+    if path is None:
+        return
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir():
+        raise OutputError(f"Could not write {path}: {folder} is a file, not a folder. Choose another place.")
+    if path.suffix and path.is_dir():
+        raise OutputError(f"Could not write {path}: it is a folder. Give the name of a file in it.")
+
+
+def _check_suffix(path: Path, known: Sequence[str]) -> None:
+    if path.suffix.lower() not in known:
+        raise OutputError(f"{path} cannot be written: choose one of the endings {', '.join(known)}.")
+
+
+@contextmanager
+def progress_bar() -> "Generator[Progress]":
+    """A bar per stage on a terminal's stderr; silent elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda stage, done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def update(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(stage, total=total)
+            bar.update(tasks[stage], completed=done, total=total)
+
+        yield update
+
+
+def print_json(value: Any) -> None:
+    """To stdout, indented."""
+    typer.echo(json.dumps(value, indent=2, default=str))
+
+
+def print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """To stdout: columns as wide as their widest cell, whatever the terminal, so that it can be piped."""
+    cells = [[str(cell) for cell in row] for row in (head, *rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
+    for row in cells:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -1,0 +1,295 @@
+"""``facsmith animate | edit | invert | sample``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from facsmith.cli._common import (
+    BoundariesOption,
+    EntangledOption,
+    FaceOption,
+    IterationsOption,
+    LatentOption,
+    Mode,
+    ModelOption,
+    ModeOption,
+    PhotoArgument,
+    Provider,
+    ProviderOption,
+    RelativeOption,
+    SeedOption,
+    Start,
+    StartOption,
+    check_film,
+    check_picture,
+    check_place,
+    note,
+    print_json,
+    progress_bar,
+)
+
+if TYPE_CHECKING:
+    from facsmith.animate import AnimateOptions, Animator
+    from facsmith.latent import Latent
+
+__all__ = ["register"]
+
+MODEL = "face128"
+ITERATIONS = 100
+
+ExpressionOption = Annotated[
+    str, typer.Option("-e", "--expression", metavar="WHAT", help="An emotion, or AUs: happiness, or AU6=C,AU12=0.6.")
+]
+ExpressionsOption = Annotated[
+    list[str],
+    typer.Option(
+        "-e",
+        "--expression",
+        metavar="WHAT",
+        help="An emotion, or AUs: happiness, or AU6=C,AU12=0.6. Several play in turn.",
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    for command in (animate, edit, invert, sample):
+        app.command()(command)
+
+
+def animate(
+    photo: PhotoArgument,
+    expression: ExpressionsOption,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help=".mp4, .gif, .webp, or a folder for PNG frames.")
+    ],
+    contact_sheet: Annotated[
+        Path | None,
+        typer.Option("--contact-sheet", metavar="FILE", help="Also a picture of the key frames side by side."),
+    ] = None,
+    fps: Annotated[float, typer.Option("--fps", help="Frames a second, up to 240.")] = 25.0,
+    onset: Annotated[
+        float | None, typer.Option("--onset", help="Seconds of rise.", show_default="the emotion's own")
+    ] = None,
+    apex: Annotated[
+        float | None, typer.Option("--apex", help="Seconds of hold.", show_default="the emotion's own")
+    ] = None,
+    offset: Annotated[
+        float | None, typer.Option("--offset", help="Seconds of fall; 0: end on it.", show_default="the emotion's own")
+    ] = None,
+    mode: ModeOption = Mode.transfer,
+    relative: RelativeOption = False,
+    entangled: EntangledOption = False,
+    face: FaceOption = None,
+    provider: ProviderOption = Provider.auto,
+    latent: LatentOption = None,
+    start: StartOption = Start.encoder,
+    iterations: IterationsOption = ITERATIONS,
+    seed: SeedOption = 0,
+    model: ModelOption = MODEL,
+    boundaries: BoundariesOption = None,
+) -> None:
+    """Film a photo: from the face's own expression to the asked one, and back.
+
+    [bold]Examples[/bold]
+
+      facsmith animate her.jpg -e happiness -o happy.mp4
+      facsmith animate her.jpg -e "AU1=D,AU2=D" -o oh.gif --contact-sheet oh.png
+      facsmith animate her.jpg -e neutral -e sadness -e surprise -o moods.webp
+      facsmith animate two.jpg --face 1 -e disgust --apex 3 --offset 0 -o frames/
+
+    A JSON receipt is written beside the film: what was asked, what was measured on the frames, model, seed, settings.
+    """
+    check_film(output)
+    check_picture(contact_sheet)
+    options = _options(
+        fps=fps,
+        onset=onset,
+        apex=apex,
+        offset=offset,
+        mode=mode.value,
+        edit="relative" if relative else "absolute",
+        entangled=entangled,
+        face=face,
+        provider=provider.value,
+        start=start.value,
+        iterations=iterations,
+        seed=seed,
+    )
+    with progress_bar() as progress:
+        film = _animator(model, boundaries).animate(
+            photo,
+            expression if len(expression) > 1 else expression[0],
+            options=options,
+            latent=_latent(latent),
+            progress=progress,
+        )
+        receipt = film.save(output, contact_sheet=contact_sheet, progress=progress)
+    for sentence in receipt.notes:
+        note(sentence)
+    size = f"{receipt.output['width']} x {receipt.output['height']}"
+    typer.echo(f"{output}  {receipt.output['frames']} frames, {receipt.output['seconds']:.1f} s, {size}")
+    if contact_sheet is not None:
+        typer.echo(str(contact_sheet))
+
+
+def edit(
+    photo: PhotoArgument,
+    expression: ExpressionOption,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help=".png, .jpg or .webp.")],
+    mode: ModeOption = Mode.transfer,
+    relative: RelativeOption = False,
+    entangled: EntangledOption = False,
+    face: FaceOption = None,
+    provider: ProviderOption = Provider.auto,
+    latent: LatentOption = None,
+    start: StartOption = Start.encoder,
+    iterations: IterationsOption = ITERATIONS,
+    seed: SeedOption = 0,
+    model: ModelOption = MODEL,
+    boundaries: BoundariesOption = None,
+) -> None:
+    """Give a photo another expression: one picture.
+
+    [bold]Examples[/bold]
+
+      facsmith edit her.jpg -e neutral -o neutral.png
+      facsmith edit her.jpg -e "AU9=E,AU15=C" -o disgusted.png
+      facsmith edit her.jpg -e AU12=B --relative -o a-little-happier.jpg
+    """
+    check_picture(output)
+    options = _options(
+        mode=mode.value,
+        edit="relative" if relative else "absolute",
+        entangled=entangled,
+        face=face,
+        provider=provider.value,
+        start=start.value,
+        iterations=iterations,
+        seed=seed,
+    )
+    with progress_bar() as progress:
+        picture = _animator(model, boundaries).edit(
+            photo, expression, options=options, latent=_latent(latent), progress=progress
+        )
+    picture.save(output)
+    for sentence in picture.receipt.notes:
+        note(sentence)
+    typer.echo(str(output))
+
+
+def invert(
+    photo: PhotoArgument,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The latent, .safetensors.")],
+    reconstruction: Annotated[
+        Path | None, typer.Option("--reconstruction", metavar="FILE", help="Also the generator's picture of the face.")
+    ] = None,
+    face: FaceOption = None,
+    provider: ProviderOption = Provider.auto,
+    start: StartOption = Start.encoder,
+    iterations: IterationsOption = ITERATIONS,
+    seed: SeedOption = 0,
+    model: ModelOption = MODEL,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the account as JSON, loss trace included.")] = False,
+) -> None:
+    """Find a photo's latent: the code from which the generator draws this face.
+
+    [bold]Examples[/bold]
+
+      facsmith invert her.jpg -o her.safetensors --reconstruction her-as-drawn.png
+      facsmith animate her.jpg --latent her.safetensors -e anger -o angry.mp4
+    """
+    from facsmith import image
+
+    check_place(output)
+    check_picture(reconstruction)
+    options = _options(face=face, provider=provider.value, start=start.value, iterations=iterations, seed=seed)
+    with progress_bar() as progress:
+        subject = _animator(model, None).prepare(photo, options=options, progress=progress)
+    subject.latent.save(output)
+    if reconstruction is not None:
+        image.write(reconstruction, subject.reference)
+    for sentence in subject.notes:
+        note(sentence)
+    found = subject.inversion
+    if found is None:
+        return
+    if as_json:
+        print_json(
+            {
+                "latent": str(output),
+                "generator_id": subject.latent.generator_id,
+                "start": found.start,
+                "iterations": found.iterations[0],
+                "stopped": found.stopped[0],
+                "trace": found.trace[0],
+                "source": {f"AU{au}": round(e, 3) for au, e in subject.source.items()},
+            }
+        )
+        return
+    typer.echo(
+        f"{output}  loss {found.trace[0][0]:.3f} -> {found.loss[0]:.3f} in {found.iterations[0]} steps "
+        f"({found.stopped[0]}); shows {subject.source}"
+    )
+
+
+def sample(
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="A picture, or with --expression a film.")
+    ],
+    seed: SeedOption = 0,
+    psi: Annotated[float, typer.Option("--psi", help="Truncation, 0 (the mean face) to 1 (all of the variety).")] = 0.7,
+    expression: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-e", "--expression", metavar="WHAT", help="Film the face: an emotion, or AUs. Several play in turn."
+        ),
+    ] = None,
+    latent: Annotated[Path | None, typer.Option("--latent", metavar="FILE", help="Also save its latent.")] = None,
+    model: ModelOption = MODEL,
+    boundaries: BoundariesOption = None,
+) -> None:
+    """Draw a face of a person who does not exist, or film one.
+
+    [bold]Examples[/bold]
+
+      facsmith sample --seed 7 -o nobody.png
+      facsmith sample --seed 7 -e neutral -e happiness -o nobody.mp4
+    """
+    from facsmith import image
+
+    (check_film if expression else check_picture)(output)
+    check_place(latent)
+    animator = _animator(model, boundaries)
+    subject = animator.sample(seed, psi=psi)
+    if expression:
+        film = animator.animate(subject, expression if len(expression) > 1 else expression[0], options=_options())
+        with progress_bar() as progress:
+            film.save(output, progress=progress)
+    else:
+        image.write(output, subject.photo)
+    if latent is not None:
+        subject.latent.save(latent)
+    typer.echo(str(output))
+
+
+def _animator(model: str, boundaries: Path | None) -> "Animator":
+    from facsmith.animate import Animator
+
+    return Animator.from_pretrained(model, boundaries=boundaries)
+
+
+def _options(**chosen: Any) -> "AnimateOptions":
+    """Flat command-line values -> AnimateOptions with its InversionOptions."""
+    from facsmith.animate import AnimateOptions
+    from facsmith.inversion import InversionOptions
+
+    inversion = {key: chosen.pop(key) for key in ("start", "iterations", "seed") if key in chosen}
+    return AnimateOptions(inversion=InversionOptions(**inversion), **chosen)
+
+
+def _latent(path: Path | None) -> "Latent | None":
+    from facsmith.latent import Latent
+
+    return None if path is None else Latent.load(path)

@@ -1,0 +1,254 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import face_at, tiny_boundaries
+
+from facsmith.animate import AnimateOptions
+from facsmith.animate.receipt import receipt_path
+from facsmith.animate.timing import MOST_KEYFRAMES, keyframe_seconds, plan
+from facsmith.errors import ActionUnitError, BoundaryError, InputError, LatentError, NoFaceError, PhotoError
+from facsmith.facs import AUS, ActionUnits
+from facsmith.inversion import InversionOptions
+from facsmith.latent import Latent
+from facsmith.timeline import Keyframe, Timeline
+
+QUICK = AnimateOptions(fps=10, onset=0.3, apex=0.3, offset=0.3, inversion=InversionOptions(iterations=2))
+
+
+def test_a_film_begins_with_the_photo_bit_for_bit(make_animator, photo):
+    film = make_animator().animate(photo, "happiness", options=QUICK)
+    frames = list(film.frames())
+    assert len(frames) == len(film) == 10
+    assert np.array_equal(frames[0], photo)
+    assert all(frame.shape == photo.shape and frame.dtype == np.uint8 for frame in frames)
+    assert not np.array_equal(frames[4], photo)
+
+
+def test_a_film_ends_where_it_began(make_animator, photo):
+    *_, last = make_animator().animate(photo, "AU12=E", options=QUICK).frames()
+    assert np.array_equal(last, photo)
+
+
+def test_the_face_s_own_expression_leaves_the_photo_unchanged(make_animator, photo):
+    animator = make_animator()
+    own = animator.prepare(photo, options=QUICK).source
+    assert np.array_equal(animator.edit(photo, own, options=QUICK).image, photo)
+
+
+def test_relative_mode_with_no_action_units_leaves_the_photo_unchanged(make_animator, photo):
+    options = replace(QUICK, edit="relative")
+    assert np.array_equal(make_animator().edit(photo, "neutral", options=options).image, photo)
+
+
+def test_frames_do_not_depend_on_the_batch(make_animator, photo):
+    animator = make_animator()
+    one, many = (
+        list(animator.animate(photo, "surprise", options=replace(QUICK, batch=batch)).frames()) for batch in (1, 7)
+    )
+    assert all(np.abs(a.astype(int) - b).max() <= 1 for a, b in zip(one, many, strict=True))
+
+
+def test_crop_mode_gives_the_generators_own_pictures(make_animator, photo):
+    film = make_animator().animate(photo, "happiness", options=replace(QUICK, mode="crop"))
+    assert all(frame.shape == (16, 16, 3) for frame in film.frames())
+
+
+def test_equal_neighbours_are_rendered_once(make_animator, photo, monkeypatch):
+    animator = make_animator()
+    film = animator.animate(photo, "AU12=E", options=QUICK)
+    drawn = []
+    synthesis = animator.networks.generator.synthesis
+    monkeypatch.setattr(animator.networks.generator, "synthesis", lambda ws: drawn.append(len(ws)) or synthesis(ws))
+    list(film.frames())
+    assert 0 < sum(drawn) < len(film) - 3  # the hold, and both ends
+
+
+def test_a_photo_is_encoded_once(make_animator, photo, faces):
+    animator = make_animator()
+    animator.animate(photo, "happiness", options=QUICK)
+    animator.animate(photo.copy(), "sadness", options=QUICK)
+    assert faces.found == 1
+    animator.prepare(photo, options=replace(QUICK, inversion=InversionOptions(iterations=1)))
+    assert faces.found == 2
+
+
+def test_only_so_many_photos_are_remembered(make_animator, photo, faces):
+    animator = make_animator()
+    for shift in range(6):
+        animator.prepare(np.roll(photo, shift, 1), options=QUICK)
+    animator.prepare(photo, options=QUICK)
+    assert faces.found == 7
+
+
+def test_the_same_seed_gives_the_same_frames(make_animator, photo):
+    options = replace(QUICK, inversion=InversionOptions(start="random", iterations=2, seed=5))
+    first, second = (make_animator().edit(photo, "fear", options=options).image for _ in range(2))
+    assert np.array_equal(first, second)
+
+
+def test_several_expressions_play_in_turn_and_return(make_animator, photo):
+    animator = make_animator()
+    film = animator.animate(photo, ["neutral", "sadness"], options=QUICK)
+    source = animator.prepare(photo, options=QUICK).source
+    times = [0.0, 0.5, 0.8, 1.1, 1.4, 1.7, 2.0]
+    asked = film.timeline.at(times)
+    for row, expected in zip(
+        asked[[0, 1, 2, 3, 6]], [source, source, ActionUnits(), ActionUnits(), source], strict=True
+    ):
+        np.testing.assert_allclose(row, expected.vector(), atol=1e-12)
+    np.testing.assert_allclose(asked[4], asked[5])
+    assert asked[4][AUS.index(15)] == 1
+
+
+def test_a_film_saves_itself_with_receipt_and_sheet(make_animator, photo, tmp_path):
+    film = make_animator().animate(photo, "anger", options=QUICK)
+    seen = []
+    film.save(
+        tmp_path / "angry.gif",
+        contact_sheet=tmp_path / "sheet.png",
+        progress=lambda stage, done, total: seen.append((stage, done, total)),
+    )
+    assert {p.name for p in tmp_path.iterdir()} == {"angry.gif", "angry.gif.json", "sheet.png"}
+    assert seen[-1] == ("frames", 10, 10)
+    account = json.loads((tmp_path / "angry.gif.json").read_text())
+    assert account["synthetic"] is True
+    assert account["model"]["name"] == "tiny"
+    assert account["output"] == {"frames": 10, "seconds": pytest.approx(0.9), "width": 120, "height": 96}
+    asked = [key["asked"] for key in account["keyframes"]]
+    assert {"AU4": 1.0, "AU5": 1.0} in asked
+    assert all(len(key["measured"]) == 12 for key in account["keyframes"])
+    assert account["settings"]["inversion"]["iterations"] == 2
+    assert account["inversion"]["start"] == "encoder"
+    assert account["timings"].keys() >= {"face", "inversion", "frames"}
+    assert any("Partial" in note for note in account["notes"])
+
+
+def test_a_picture_saves_itself_with_its_receipt(make_animator, photo, tmp_path):
+    make_animator().edit(photo, "AU6=C", options=QUICK).save(tmp_path / "cheek.png")
+    account = json.loads(receipt_path(tmp_path / "cheek.png").read_text())
+    assert account["keyframes"][0]["asked"] == {"AU6": 0.6}
+    assert account["output"]["frames"] == 1
+
+
+def test_a_receipt_names_no_folder_of_the_user(make_animator, photo, tmp_path):
+    from facsmith import image
+
+    image.write(tmp_path / "her.png", photo)
+    receipt = make_animator().edit(tmp_path / "her.png", "AU6=C", options=QUICK).receipt
+    assert receipt.photo["name"] == "her.png"
+    assert str(tmp_path) not in receipt.to_json()
+
+
+def test_the_largest_of_several_faces_is_taken_and_said(make_animator, photo, faces):
+    faces.faces = (face_at(60, 35, 28), face_at(30, 30, 25))
+    animator = make_animator()
+    subject = animator.prepare(photo, options=QUICK)
+    assert subject.face_index == 0
+    assert any("2 faces" in note and "--face" in note for note in subject.notes)
+    chosen = animator.prepare(photo, options=replace(QUICK, face=1))
+    assert chosen.face_index == 1
+    assert not chosen.notes
+    with pytest.raises(NoFaceError, match="numbers 0"):
+        animator.prepare(photo, options=replace(QUICK, face=2))
+
+
+def test_no_face_is_an_error(make_animator, photo, faces):
+    faces.faces = ()
+    with pytest.raises(NoFaceError):
+        make_animator().animate(photo, "happiness", options=QUICK)
+
+
+def test_a_misspelt_expression_is_named_before_the_photo_is_touched(make_animator, photo, faces):
+    with pytest.raises(ActionUnitError, match="happiness"):
+        make_animator().animate(photo, "hapiness", options=QUICK)
+    with pytest.raises(ActionUnitError):
+        make_animator().animate(photo, [], options=QUICK)
+    assert faces.found == 0
+
+
+def test_an_action_unit_without_boundary_is_named_before_rendering(make_animator, photo):
+    generator_id = make_animator().networks.generator.generator_id
+    animator = make_animator(boundaries=tiny_boundaries(generator_id, aus=(6, 12)))
+    assert len(animator.animate(photo, "AU12=E", options=QUICK)) == 10
+    with pytest.raises(BoundaryError, match="AU4"):
+        animator.animate(photo, "AU4=E", options=QUICK)
+
+
+def test_a_known_latent_needs_no_inversion(make_animator, photo):
+    animator = make_animator()
+    latent = Latent(np.full((4, 8), 0.1, np.float32), animator.networks.generator.generator_id)
+    subject = animator.prepare(photo, options=QUICK, latent=latent)
+    assert subject.inversion is None
+    assert np.array_equal(subject.latent.ws, latent.ws)
+
+
+def test_a_latent_of_another_generator_or_of_many_faces_is_refused(make_animator, photo):
+    animator = make_animator()
+    with pytest.raises(LatentError, match="stylegan2-1024"):
+        animator.animate(photo, "fear", latent=Latent(np.zeros((4, 8), np.float32), "stylegan2-1024-abc"))
+    many = Latent(np.zeros((3, 4, 8), np.float32), animator.networks.generator.generator_id)
+    with pytest.raises(LatentError, match="3 faces"):
+        animator.animate(photo, "fear", latent=many)
+
+
+def test_a_sampled_face_can_be_filmed(make_animator, tmp_path):
+    animator = make_animator()
+    subject = animator.sample(3)
+    assert subject.photo.shape == (16, 16, 3)
+    assert np.array_equal(animator.sample(3).photo, subject.photo)
+    assert not np.array_equal(animator.sample(4).photo, subject.photo)
+    film = animator.animate(subject, "happiness", options=QUICK)
+    first, *_ = film.frames()
+    assert np.array_equal(first, subject.photo)
+    with pytest.raises(PhotoError, match="own"):
+        animator.invert(subject)
+    with pytest.raises(InputError, match="psi"):
+        animator.sample(3, psi=1.5)
+
+
+def test_invert_gives_the_whole_account(make_animator, photo):
+    steps = []
+    found = make_animator().invert(photo, options=QUICK, progress=lambda *step: steps.append(step))
+    assert found.latent.ws.shape == (1, 4, 8)
+    assert len(found.trace[0]) == 3
+    assert steps[-1] == ("inversion", 2, 2)
+
+
+@pytest.mark.parametrize("array", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4, 3))])
+def test_an_array_that_is_no_photo_is_refused(make_animator, array):
+    with pytest.raises(PhotoError, match="uint8"):
+        make_animator().prepare(array)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"fps": 0}, {"fps": float("nan")}, {"fps": 1e4}, {"mode": "blend"}, {"edit": "add"}, {"face": -1}, {"batch": 0}],
+)
+def test_options_are_validated(wrong):
+    with pytest.raises(InputError):
+        AnimateOptions(**wrong)
+
+
+def test_one_sided_action_units_are_said_to_show_on_both():
+    from facsmith.animate.timing import expression_notes
+
+    (partial, both) = expression_notes("contempt")
+    assert "AU14" in partial
+    assert "both" in both
+    assert expression_notes("AU12=C") == []
+
+
+def test_a_recorded_track_gives_few_keyframes():
+    track = tuple(Keyframe(i / 25, 0.5) for i in range(1000))
+    seconds = keyframe_seconds(Timeline({12: track}))
+    assert len(seconds) == MOST_KEYFRAMES
+    assert (seconds[0], seconds[-1]) == (0.0, 999 / 25)
+
+
+def test_timings_asked_for_replace_the_natural_ones():
+    timeline = plan("happiness", ActionUnits(), AnimateOptions(onset=1, apex=2, offset=0))
+    assert timeline.duration == 3
+    natural = plan("surprise", ActionUnits(), AnimateOptions())
+    assert natural.duration < plan("sadness", ActionUnits(), AnimateOptions()).duration

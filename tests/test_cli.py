@@ -1,0 +1,327 @@
+import errno
+import json
+import os
+import re
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import face_at
+from PIL import Image
+
+from facsmith import image
+from facsmith.cli import main
+from facsmith.latent import Latent
+
+FAST = ["--iterations", "1"]
+SHORT = ["--onset", "0.2", "--apex", "0", "--offset", "0", "--fps", "5", *FAST]
+
+
+@pytest.fixture
+def folder(tmp_path, photo, monkeypatch):
+    """A working folder with her.png in it, and nothing else."""
+    image.write(tmp_path / "her.png", photo)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def animator(make_animator, monkeypatch):
+    """What every command gets for a model."""
+    from facsmith.animate import Animator
+
+    tiny = make_animator()
+    monkeypatch.setattr(Animator, "from_pretrained", classmethod(lambda cls, name, *, boundaries=None: tiny))
+    return tiny
+
+
+def refused(arguments, capsys):
+    """Runs a command line that must be refused; returns the one sentence it says."""
+    before = sorted(Path().rglob("*"))
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.fullmatch(r"facsmith: [^\n]+\n", err), err
+    assert "Traceback" not in err
+    assert sorted(Path().rglob("*")) == before, "something half-written stays"
+    return err
+
+
+def test_animate_writes_film_receipt_and_sheet(folder, capsys):
+    assert (
+        main(["animate", "her.png", "-e", "happiness", "-o", "happy.mp4", "--contact-sheet", "sheet.png", *SHORT]) == 0
+    )
+    assert {p.name for p in folder.iterdir()} == {"her.png", "happy.mp4", "happy.mp4.json", "sheet.png"}
+    out, err = capsys.readouterr()
+    assert out.startswith("happy.mp4  2 frames, 0.2 s, 120 x 96")
+    assert err == ""
+
+
+def test_animate_plays_several_expressions(folder):
+    arguments = ["animate", "her.png", "-e", "neutral", "-e", "AU1=E", "-o", "moods.gif", *SHORT, "--fps", "10"]
+    assert main(arguments) == 0
+    asked = [key["asked"] for key in json.loads(Path("moods.gif.json").read_text())["keyframes"]]
+    assert asked[-1] == {"AU1": 1.0}
+    assert {} in asked
+
+
+def test_notes_are_told_on_stderr(folder, capsys):
+    assert main(["animate", "her.png", "-e", "anger", "-o", "angry.webp", *SHORT]) == 0
+    assert "note: anger: Partial" in capsys.readouterr().err
+
+
+def test_edit_writes_a_picture(folder, capsys):
+    assert main(["edit", "her.png", "-e", "AU12=D", "-o", "out.png", "--relative", *FAST]) == 0
+    assert image.read("out.png").shape == (96, 120, 3)
+    settings = json.loads(Path("out.png.json").read_text())["settings"]
+    assert settings["edit"] == "relative"
+    assert settings["inversion"]["iterations"] == 1
+
+
+def test_invert_then_animate_from_the_latent(folder, capsys, faces):
+    assert main(["invert", "her.png", "-o", "her.safetensors", "--reconstruction", "drawn.png", *FAST]) == 0
+    assert "loss" in capsys.readouterr().out
+    with Image.open("drawn.png") as drawn:
+        assert drawn.size == (16, 16)
+    assert Latent.load("her.safetensors").ws.shape == (4, 8)
+    assert main(["edit", "her.png", "-e", "fear", "-o", "fear.png", "--latent", "her.safetensors"]) == 0
+    assert json.loads(Path("fear.png.json").read_text())["inversion"] is None
+
+
+def test_invert_prints_json(folder, capsys):
+    assert main(["invert", "her.png", "-o", "her.safetensors", "--json", *FAST]) == 0
+    account = json.loads(capsys.readouterr().out)
+    assert len(account["trace"]) == 2
+    assert account["start"] == "encoder"
+
+
+def test_sample_writes_a_face_or_its_film(folder, capsys):
+    assert main(["sample", "--seed", "7", "-o", "nobody.png", "--latent", "nobody.safetensors"]) == 0
+    assert main(["sample", "--seed", "7", "-e", "happiness", "-o", "nobody.gif"]) == 0
+    assert Path("nobody.gif.json").is_file()
+
+
+def test_nothing_given_shows_the_help(capsys):
+    assert main([]) == 0
+    assert "facsmith animate her.jpg" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["animate", "edit", "invert", "sample", "models list", "boundaries show", "info"])
+def test_every_help_has_an_example_to_copy(command, capsys):
+    assert main([*command.split(), "--help"]) == 0
+    assert f"facsmith {command}" in capsys.readouterr().out
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert re.fullmatch(r"\d+\.\d+\.\d+\n", capsys.readouterr().out)
+
+
+def test_models_list_and_info(capsys):
+    assert main(["models", "list"]) == 0
+    assert "stylegan2-ffhq-256" in capsys.readouterr().out
+    assert main(["models", "info", "vgg16", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["kind"] == "descriptor"
+
+
+def test_boundaries_show(tmp_path, capsys, animator):
+    animator.networks.boundaries.save(tmp_path / "b.safetensors")
+    assert main(["boundaries", "show", str(tmp_path / "b.safetensors")]) == 0
+    out = capsys.readouterr().out
+    assert "lip corner puller" in out
+    assert "pairs" in out
+    assert main(["boundaries", "show", str(tmp_path / "b.safetensors"), "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert len(shown["boundaries"]) == len(shown["cosines"]) == 12
+
+
+def test_info_says_what_is_installed(capsys):
+    assert main(["info", "--json"]) == 0
+    known = json.loads(capsys.readouterr().out)
+    assert known["versions"]["torch"].startswith("2.13.0")
+    assert known["cache"]
+
+
+# What the issue's bar calls bad input: one clear sentence, exit code 2, nothing half-written.
+
+
+def _bad_photos(folder: Path) -> None:
+    good = Image.open(folder / "her.png").convert("RGB")
+    (folder / "text.jpg").write_text("this is no picture")
+    (folder / "empty.png").write_bytes(b"")
+    good.save(folder / "whole.jpg")
+    (folder / "truncated.jpg").write_bytes((folder / "whole.jpg").read_bytes()[:900])
+    good.resize((10, 8)).save(folder / "tiny.png")
+    (folder / "gigantic.png").write_bytes(_png_header(60_000, 60_000))
+    (folder / "folder.png").mkdir()
+
+
+def _png_header(width: int, height: int) -> bytes:
+    import struct
+    import zlib
+
+    head = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    data = b"IDAT" + zlib.compress(bytes(1000))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk in (head, data)
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("missing.jpg", "missing.jpg"),
+        ("text.jpg", "no picture"),
+        ("empty.png", "no picture"),
+        ("truncated.jpg", "damaged|cut short"),
+        ("tiny.png", "only 10 x 8"),
+        ("gigantic.png", "megapixels"),
+        ("folder.png", "folder.png"),
+    ],
+)
+def test_a_file_that_is_no_usable_photo_is_refused(folder, capsys, name, says):
+    _bad_photos(folder)
+    assert re.search(says, refused(["animate", name, "-e", "fear", "-o", "out.mp4", *SHORT], capsys))
+
+
+@pytest.mark.parametrize("kind", ["cmyk", "alpha", "exif", "16-bit", "palette", "grey"])
+def test_unusual_photos_are_understood(folder, kind):
+    good = Image.open("her.png").convert("RGB")
+    if kind == "cmyk":
+        good.convert("CMYK").save("odd.jpg")
+    elif kind == "alpha":
+        good.convert("RGBA").save("odd.png")
+    elif kind == "exif":
+        exif = Image.Exif()
+        exif[274] = 6
+        good.save("odd.jpg", exif=exif)
+    elif kind == "16-bit":
+        Image.fromarray(np.asarray(good.convert("L"), np.uint16) * 257).save("odd.png")
+    elif kind == "palette":
+        good.quantize(64).save("odd.png")
+    else:
+        good.convert("L").save("odd.png")
+    (name,) = Path().glob("odd.*")
+    assert main(["edit", str(name), "-e", "fear", "-o", "out.png", *FAST]) == 0
+    assert image.read("out.png").shape == ((120, 96, 3) if kind == "exif" else (96, 120, 3))
+
+
+@pytest.mark.parametrize(
+    ("expression", "says"),
+    [
+        ("hapiness", "Did you mean happiness"),
+        ("AU7=C", "AU7"),
+        ("AU12=1.2", "0 to 1"),
+        ("AU12=-0.1", "0 to 1"),
+        ("AU12=nan", "0 to 1"),
+        ("AU12=inf", "0 to 1"),
+        ("AU12=F", "A-E"),
+        ("", "Action Unit"),
+        ("AU12=C,AU12=D", "twice"),
+    ],
+)
+@pytest.mark.parametrize(("command", "output"), [("animate", "out.mp4"), ("edit", "out.png")])
+def test_an_expression_that_cannot_be_is_refused(folder, capsys, command, output, expression, says):
+    assert says in refused([command, "her.png", "-e", expression, "-o", output, *FAST], capsys)
+
+
+def test_no_face_is_refused(folder, capsys, faces):
+    faces.faces = ()
+    assert "No face" in refused(["animate", "her.png", "-e", "fear", "-o", "out.mp4", *SHORT], capsys)
+
+
+def test_a_face_in_profile_is_refused(folder, capsys, faces):
+    faces.faces = (face_at(60, 35, 28, yaw=70.0),)
+    assert "profile" in refused(["animate", "her.png", "-e", "fear", "-o", "out.mp4", *SHORT], capsys)
+
+
+def test_of_several_faces_the_largest_is_taken_and_said(folder, capsys, faces):
+    faces.faces = (face_at(60, 35, 28), face_at(30, 30, 25))
+    assert main(["edit", "her.png", "-e", "fear", "-o", "out.png", *FAST]) == 0
+    assert re.search(r"note: 2 faces .*--face", capsys.readouterr().err)
+    assert "no face number 5" in refused(["edit", "her.png", "-e", "fear", "-o", "new.png", "--face", "5"], capsys)
+
+
+def test_a_latent_of_another_generator_is_refused(folder, capsys):
+    Latent(np.zeros((4, 8), np.float32), "stylegan2-1024-abcdef").save("other.safetensors")
+    arguments = ["animate", "her.png", "-e", "fear", "-o", "out.mp4", "--latent", "other.safetensors"]
+    assert "stylegan2-1024-abcdef" in refused(arguments, capsys)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--fps", "0"],
+        ["--fps", "nan"],
+        ["--fps", "many"],
+        ["--onset", "-1"],
+        ["--apex", "inf"],
+        ["--mode", "blend"],
+        ["--face", "-1"],
+        ["--iterations", "-5"],
+        ["--latent", "her.png"],
+        ["--latent", "missing.safetensors"],
+        ["--nonsense"],
+    ],
+)
+def test_an_option_out_of_range_is_refused(folder, capsys, options):
+    refused(["animate", "her.png", "-e", "fear", "-o", "out.mp4", *options], capsys)
+
+
+@pytest.mark.parametrize("arguments", [["animate"], ["animate", "her.png"], ["anim"], ["models"], ["edit", "her.png"]])
+def test_an_incomplete_command_is_refused_with_its_help_named(folder, capsys, arguments):
+    assert "--help" in refused(arguments, capsys)
+
+
+@pytest.mark.parametrize(
+    "output", ["her.png/out.mp4", "her.png/deeper/out.mp4", "/proc/facsmith/out.mp4", "film.xyz", "d.mp4"]
+)
+def test_a_place_where_no_film_can_be_is_refused(folder, capsys, output):
+    Path("d.mp4").mkdir()
+    refused(["animate", "her.png", "-e", "fear", "-o", output, *SHORT], capsys)
+
+
+@pytest.mark.parametrize("output", ["her.png/out.png", "/proc/facsmith/out.png", "picture.mp4", "picture"])
+def test_a_place_where_no_picture_can_be_is_refused(folder, capsys, output):
+    refused(["edit", "her.png", "-e", "fear", "-o", output, *FAST], capsys)
+
+
+def _full(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("output", ["out.mp4", "out.gif", "out.webp", "frames/"])
+def test_a_full_disk_leaves_nothing_half_written(folder, capsys, monkeypatch, output):
+    monkeypatch.setattr(os, "replace", _full)
+    assert "No space left" in refused(["animate", "her.png", "-e", "fear", "-o", output, *SHORT], capsys)
+
+
+def test_a_disk_that_fills_up_while_writing_leaves_nothing(folder, capsys, monkeypatch):
+    monkeypatch.setattr(Image.Image, "save", _full)
+    assert "No space left" in refused(["edit", "her.png", "-e", "fear", "-o", "out.png", *FAST], capsys)
+
+
+def test_a_ctrl_c_is_no_traceback(folder, capsys, animator, monkeypatch):
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(type(animator), "animate", interrupted)
+    assert main(["animate", "her.png", "-e", "fear", "-o", "out.mp4"]) == 130
+    assert "interrupted" in capsys.readouterr().err
+
+
+def test_help_starts_quickly_and_imports_nothing_heavy():
+    heavy = ["torch", "numpy", "cv2", "mediapipe", "dlib", "sklearn", "av", "PIL"]
+    check = f"import sys; import facsmith.cli; print([m for m in {heavy} if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True).stdout == "[]\n"
+    seconds = []
+    for _ in range(3):  # processor time: the clock's depends on what else the machine does
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        done = subprocess.run([sys.executable, "-m", "facsmith", "--help"], capture_output=True, text=True, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert "facsmith animate" in done.stdout
+    assert min(seconds) < 0.4
