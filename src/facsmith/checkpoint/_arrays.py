@@ -121,7 +121,9 @@ class NumpyType:
     @classmethod
     def named(cls, args: tuple[Any, ...]) -> "NumpyType":
         """What `numpy.dtype` is called with: 'f4', False, True."""
-        code = str(args[0]).lstrip("<>|=")
+        if not isinstance(args[0], str):
+            raise TypeError("an array's type that is no text")
+        code = args[0].lstrip("<>|=")
         if not re.fullmatch(r"f[248]|[iu][1248]|b1", code):
             raise CheckpointError(f"An array of type {code[:20]!r} is not read; model files hold plain numbers.")
         return cls(code)

@@ -1,5 +1,6 @@
 """From a configuration and arrays to a generator, whatever file they came from."""
 
+import reprlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Final, cast
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facsmith.checkpoint._arrays import Array, as_numpy
-from facsmith.errors import CheckpointError, InputError
+from facsmith.checkpoint._shapes import expected_shapes
+from facsmith.errors import CheckpointError
 from facsmith.generator import StyleGAN1, StyleGAN1Config, StyleGAN2, StyleGAN2Config
 
 __all__ = ["Config", "Network", "build", "checked_state", "config_from_json", "config_to_json", "estimate_w_avg"]
@@ -38,8 +40,8 @@ def config_from_json(values: Mapping[str, Any]) -> Config:
     """
     settings = dict(values)
     family = settings.pop("family", None)
-    if family not in _CONFIGS:
-        raise CheckpointError(f"It is a generator of the family {family!r}; known: {', '.join(_CONFIGS)}.")
+    if not isinstance(family, str) or family not in _CONFIGS:
+        raise CheckpointError(f"It is a generator of the family {reprlib.repr(family)}; known: {', '.join(_CONFIGS)}.")
     try:
         if "channels" in settings:  # JSON has no integer keys
             settings["channels"] = dict(sorted((int(r), n) for r, n in settings["channels"].items()))
@@ -54,23 +56,15 @@ def config_from_json(values: Mapping[str, Any]) -> Config:
         raise CheckpointError(f"Its configuration is not understood ({error}).") from error
 
 
-def _network(config: Config) -> Network:
-    return StyleGAN1(config) if isinstance(config, StyleGAN1Config) else StyleGAN2(config)
-
-
 def checked_state(config: Config, arrays: Mapping[str, NDArray[Any] | Array | Tensor]) -> dict[str, Tensor]:
     """The arrays as float32 tensors: exactly those of the configuration's network, each of its shape.
 
-    Shapes are compared before any array is made, with a network that takes no memory.
+    Shapes are compared before any array is made.
 
     Raises:
         CheckpointError: names the tensors that are missing, unknown or of another shape.
     """
-    try:
-        with torch.device("meta"):
-            expected = {name: tuple(tensor.shape) for name, tensor in _network(config).state_dict().items()}
-    except (RuntimeError, InputError) as error:
-        raise CheckpointError(f"Its configuration describes no network that can be built ({error}).") from error
+    expected = expected_shapes(config)
     given = {name: tuple(array.shape) for name, array in arrays.items()}
     if expected != given:
         wrong = sorted(name for name in expected.keys() | given.keys() if expected.get(name) != given.get(name))
@@ -85,9 +79,9 @@ def checked_state(config: Config, arrays: Mapping[str, NDArray[Any] | Array | Te
 
 
 def build(config: Config, state: Mapping[str, Tensor]) -> Network:
-    """The generator, in evaluation mode, without gradients."""
-    network = _network(config)
-    network.load_state_dict(dict(state))
+    """The generator, in evaluation mode, without gradients; it takes the tensors of ``state`` as they are, uncopied."""
+    network = StyleGAN1(config) if isinstance(config, StyleGAN1Config) else StyleGAN2(config)
+    network.load_state_dict(dict(state), assign=True)
     return network.eval().requires_grad_(False)
 
 
@@ -105,4 +99,4 @@ def estimate_w_avg(network: Network, *, seed: int = 0) -> Tensor:
 def _tensor(value: Any) -> Tensor:
     if isinstance(value, Tensor):
         return value.float()
-    return torch.as_tensor(np.array(value, np.float32, order="C"))
+    return torch.as_tensor(np.require(value, np.float32, ("C", "W")))

@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 
 from facsmith.errors import CheckpointError
 
-__all__ = ["Builder", "Name", "Record", "plain_key", "read_pickle"]
+__all__ = ["Budget", "Builder", "Name", "Record", "plain_key", "read_pickle"]
 
 MAX_OPERATIONS: Final = 2_000_000
 """Instructions in one stream; NVIDIA's largest published pickle has about fifty thousand."""
@@ -48,6 +48,30 @@ class Record:
         self.state = state
 
 
+class Budget:
+    """Work a file may ask for, over all its streams: memory grows with work, and a stream can repeat itself."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.left = MAX_OPERATIONS
+
+    def spend(self, work: int) -> None:
+        """Take ``work`` instructions, or items, off the budget."""
+        self.left -= work
+        if self.left < 0:
+            raise CheckpointError(
+                f"{self.source} has more than {MAX_OPERATIONS:,} pickle instructions; no model has. It was refused."
+            )
+
+    def spend_on(self, values: Any) -> None:
+        """Take off what copying these arguments may cost."""
+        for value in cast(tuple[Any, ...], values) if isinstance(values, tuple) else ():
+            if isinstance(value, list | tuple | dict):
+                self.spend(len(cast(list[Any], value)))
+            elif isinstance(value, str):
+                self.spend(len(value) // 64)
+
+
 class _Mark:
     """Where a container's items begin on the stack."""
 
@@ -59,6 +83,7 @@ def read_pickle(
     source: str,
     names: Mapping[Name, Builder],
     persistent: Callable[[Any], Any] | None = None,
+    budget: Budget | None = None,
 ) -> tuple[Any, int]:
     """Read one pickle from ``data[start:]``; return its value and the position after it.
 
@@ -66,11 +91,12 @@ def read_pickle(
         source: the file, for messages.
         names: what the stream may refer to, and how each is made of its arguments.
         persistent: resolves persistent ids (torch's storages); None where the format has none.
+        budget: shared by the streams of one file.
 
     Raises:
         CheckpointError: the stream names anything else, is cut off or damaged, or is out of proportion.
     """
-    reader = _Reader(data, start, source, names, persistent)
+    reader = _Reader(data, start, names, persistent, budget or Budget(source))
     try:
         return reader.run(), reader.position
     except CheckpointError:
@@ -86,20 +112,22 @@ class _Reader:
         self,
         data: memoryview,
         start: int,
-        source: str,
         names: Mapping[Name, Builder],
         persistent: Callable[[Any], Any] | None,
+        budget: Budget,
     ) -> None:
         self.data = data
         self.position = start
-        self.source = source
+        self.source = budget.source
         self.names = names
         self.persistent = persistent
+        self.budget = budget
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
 
     def run(self) -> Any:
-        for _ in range(MAX_OPERATIONS):
+        while True:
+            self.budget.spend(1)
             code = self.take(1)[0]
             if code == 0x2E:  # STOP
                 return self.stack.pop()
@@ -110,7 +138,6 @@ class _Reader:
                     "Give a file saved with pickle protocol 2 or newer."
                 )
             operation(self)
-        raise CheckpointError(f"{self.source} has more than {MAX_OPERATIONS:,} pickle instructions; no model has.")
 
     def take(self, count: int) -> memoryview:
         """The next ``count`` bytes, as a view."""
@@ -165,7 +192,9 @@ class _Reader:
         raise IndexError("no mark on the stack")
 
     def name(self, module: Any, name: Any) -> None:
-        found = Name(str(module), str(name))
+        if not isinstance(module, str) or not isinstance(name, str):
+            raise TypeError("a name that is no text")
+        found = Name(module, name)
         if found not in self.names:
             raise CheckpointError(
                 f"{self.source} asks for {found}, which is not on the list of what a model file may contain. "
@@ -176,10 +205,12 @@ class _Reader:
     def construct(self, name: Any, args: Any) -> None:
         if not isinstance(name, Name) or not isinstance(args, tuple):
             raise TypeError("a call of something that is no name")
+        self.budget.spend_on(args)
         self.push(self.names[name](cast(tuple[Any, ...], args)))
 
     def build(self) -> None:
         state = self.pop()
+        self.budget.spend_on(state)
         target = self.stack[-1]
         if isinstance(target, dict | set):
             return  # attributes hung on a container, such as a state dict's `_metadata`

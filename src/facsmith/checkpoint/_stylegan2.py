@@ -1,6 +1,7 @@
 """StyleGAN2 weights of every origin under NVIDIA's PyTorch names, and the configuration that their shapes imply."""
 
 import re
+import reprlib
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
@@ -103,17 +104,23 @@ def _check_variant(generator: Module, config: StyleGAN2Config) -> None:
         "img_channels": config.img_channels,
     }.items():
         if said.get(name, value) != value:
-            raise CheckpointError(f"It says {name} = {said[name]!r}, its tensors say {value}; it is damaged.")
+            raise CheckpointError(
+                f"It says {name} = {reprlib.repr(said[name])}, its tensors say {value}; it is damaged."
+            )
     for name, layer in generator.child("mapping").children().items():
         rate = 1.0 if name == "embed" else 0.01
         if abs(float(layer.state.get("bias_gain", rate)) - rate) > 1e-6:
             raise CheckpointError(f"Its mapping layer {name} has another learning rate than {rate}; not run here.")
     for name, block in generator.child("synthesis").children().items():
         if block.state.get("architecture", config.architecture) != config.architecture:
-            raise CheckpointError(f"Block {name} is of architecture {block.state['architecture']!r}; not run here.")
+            raise CheckpointError(
+                f"Block {name} is of architecture {reprlib.repr(block.state['architecture'])}; not run here."
+            )
         for layer in block.children().values():
             if layer.state.get("activation", "lrelu") not in ("lrelu", "linear"):
-                raise CheckpointError(f"A layer of {name} has the activation {layer.state['activation']!r}; not run.")
+                raise CheckpointError(
+                    f"A layer of {name} has the activation {reprlib.repr(layer.state['activation'])}; not run."
+                )
             if layer.class_name != "Conv2dLayer" and layer.state.get("conv_clamp") != config.conv_clamp:
                 raise CheckpointError(f"The layers of {name} clamp at another value than the first; not run here.")
 
@@ -136,7 +143,7 @@ def from_rosinality(state: Mapping[str, Array], latent_avg: Array | None) -> tup
     for index in range(layers):
         out[f"mapping.fc{index}.weight"] = _take(values, f"style.{index + 1}.weight")
         out[f"mapping.fc{index}.bias"] = _take(values, f"style.{index + 1}.bias")
-    w_dim = values["style.1.bias"].shape[0] if "style.1.bias" in values else 0
+    w_dim = out["mapping.fc0.bias"].shape
     out["mapping.w_avg"] = np.zeros(w_dim, np.float32) if latent_avg is None else latent_avg.numpy().reshape(-1)
     out["synthesis.b4.const"] = _first(_take(values, "input.input"))
     rng = np.random.default_rng(MISSING_NOISE_SEED)  # the oldest checkpoints store no noise planes

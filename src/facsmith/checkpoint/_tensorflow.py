@@ -1,5 +1,6 @@
 """NVIDIA's TensorFlow pickles: the tuple (G, D, Gs) of networks, of which Gs, the averaged generator, is used."""
 
+import reprlib
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
@@ -69,14 +70,14 @@ def average_generator(value: Any) -> AverageGenerator:
     parts = cast(dict[str, Any], state.get("components") or {})
     if "mapping" not in parts or "synthesis" not in parts:
         raise CheckpointError(
-            f"It is a TensorFlow network {state.get('build_func_name')!r} without mapping and synthesis; "
+            f"It is a TensorFlow network {reprlib.repr(state.get('build_func_name'))} without mapping and synthesis; "
             "give a StyleGAN1 or StyleGAN2."
         )
     arguments = cast(dict[str, Any], state.get("static_kwargs") or {})
     for name, wanted in _SUPPORTED.items():
         given = arguments.get(name, wanted)
         if given != wanted:
-            raise CheckpointError(f"It was built with {name} = {given!r}; only {wanted!r} is run here.")
+            raise CheckpointError(f"It was built with {name} = {reprlib.repr(given)}; only {wanted!r} is run here.")
     return AverageGenerator(
         _variables(state), _variables(_state(parts["mapping"])), _variables(_state(parts["synthesis"])), arguments
     )
@@ -94,7 +95,8 @@ def stylegan1_from(network: AverageGenerator) -> tuple[StyleGAN1Config, dict[str
 
 
 def _variables(state: dict[str, Any]) -> dict[str, NDArray[Any]]:
-    found = dict(cast(list[tuple[str, Any]], state.get("variables") or []))
+    pairs = cast(list[tuple[Any, Any]], state.get("variables") or [])
+    found = {name: item for name, item in pairs if isinstance(name, str)}
     arrays = {name: item for name, item in found.items() if isinstance(item, StoredArray)}
     scalars = {name: np.asarray(item, np.float32) for name, item in found.items() if isinstance(item, int | float)}
     return {**as_numpy(arrays), **scalars}

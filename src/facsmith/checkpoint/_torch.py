@@ -6,13 +6,13 @@ The second form also lies nested in NVIDIA's pickles, one stream for each tensor
 import io
 import struct
 import zipfile
-from collections.abc import Generator, Hashable, Mapping
+from collections.abc import Generator, Hashable
 from contextlib import contextmanager
 from typing import Any, Final, cast
 
 from facsmith.checkpoint._arrays import STORAGE_TYPES, Storage, StoredTensor, numpy_builders, size_text
 from facsmith.checkpoint._files import LEGACY_TORCH_MAGIC
-from facsmith.checkpoint._pickle import Builder, Name, Record, plain_key, read_pickle
+from facsmith.checkpoint._pickle import Budget, Builder, Name, Record, plain_key, read_pickle
 from facsmith.errors import CheckpointError
 
 __all__ = ["container_builders", "read_legacy", "read_zip", "tensor_builders"]
@@ -30,8 +30,14 @@ def container_builders() -> dict[Name, Builder]:
     def collection(args: tuple[Any, ...]) -> list[Any]:
         return list(args[0]) if args else []
 
+    def no_bytes(args: tuple[Any, ...]) -> memoryview:  # how protocol 2 writes b""
+        if args:
+            raise TypeError("bytes made of something")
+        return memoryview(b"")
+
     made: dict[Name, Builder] = {Name("collections", "OrderedDict"): mapping}
     for module in ("builtins", "__builtin__"):
+        made[Name(module, "bytes")] = no_bytes
         made[Name(module, "set")] = collection
         made[Name(module, "frozenset")] = collection
     return made
@@ -52,24 +58,28 @@ def tensor_builders(source: str) -> dict[Name, Builder]:
     return made
 
 
-def read_legacy(data: memoryview, *, source: str, names: Mapping[Name, Builder] | None = None) -> Any:
-    """Read a stream of torch.save before 1.6: header pickles, the object, the keys, then each storage's numbers."""
-    names = tensor_builders(source) if names is None else names
+def read_legacy(data: memoryview, *, source: str, budget: Budget | None = None) -> Any:
+    """Read a stream of torch.save before 1.6: header pickles, the object, the keys, then each storage's numbers.
+
+    budget: that of the file in which the stream is nested.
+    """
+    names = tensor_builders(source)
+    budget = budget or Budget(source)
     storages: dict[str, Storage] = {}
 
     def persistent(pid: Any) -> Storage:
         key, storage = _storage(pid, source)
         return storages.setdefault(key, storage)
 
-    magic, at = read_pickle(data, source=source, names=names)
-    version, at = read_pickle(data, at, source=source, names=names)
-    system, at = read_pickle(data, at, source=source, names=names)
+    magic, at = read_pickle(data, source=source, names=names, budget=budget)
+    version, at = read_pickle(data, at, source=source, names=names, budget=budget)
+    system, at = read_pickle(data, at, source=source, names=names, budget=budget)
     if magic != LEGACY_TORCH_MAGIC or version != 1001 or not isinstance(system, dict):
         raise CheckpointError(f"{source} is damaged: it lacks the header of a torch file. Fetch it again.")
     if cast(dict[str, Any], system).get("little_endian") is not True:
         raise CheckpointError(f"{source} was saved on a big-endian machine, which is not read. Save it elsewhere.")
-    value, at = read_pickle(data, at, source=source, names=names, persistent=persistent)
-    keys, at = read_pickle(data, at, source=source, names=names)
+    value, at = read_pickle(data, at, source=source, names=names, persistent=persistent, budget=budget)
+    keys, at = read_pickle(data, at, source=source, names=names, budget=budget)
     if not isinstance(keys, list):
         raise CheckpointError(f"{source} is damaged: it does not say which tensors follow. Fetch it again.")
     for key in cast(list[Any], keys):

@@ -9,7 +9,8 @@
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -61,17 +62,12 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     """
     data = map_file(path)
     kind = kind_of(data, path)
-    try:
+    with _clear_errors(path):
         if kind == "safetensors":
             return _facsmith(path, data)
         if kind == "pickle":
             return _nvidia(data, str(path))
         return _rosinality(_torch_value(data, kind, str(path)))
-    except CheckpointError as error:
-        text = str(error)
-        raise error if str(path) in text else CheckpointError(f"{path} is refused. {text}") from error
-    except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError) as error:
-        raise CheckpointError(f"{path} is not understood ({type(error).__name__}: {error}); it is damaged.") from error
 
 
 def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
@@ -82,15 +78,36 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     """
     data = map_file(path)
     kind = kind_of(data, path)
-    if kind == "safetensors":
-        return _safetensors(path, data)
-    if kind == "pickle":
-        raise CheckpointError(f"{path} is a pickle of a whole network; a file of tensors alone (.pth, .pt) is needed.")
-    value = _torch_value(data, kind, str(path))
-    if not isinstance(value, dict) or not value or not all(isinstance(v, StoredTensor) for v in _values(value)):
-        raise CheckpointError(f"{path} holds more than tensors; a plain state dict is needed.")
-    arrays = as_numpy(cast(dict[str, StoredTensor], value))
-    return {str(name): torch.as_tensor(array) for name, array in arrays.items()}
+    with _clear_errors(path):
+        if kind == "safetensors":
+            return _safetensors(path, data)
+        if kind == "pickle":
+            raise CheckpointError("It is a pickle of a whole network; a file of tensors alone (.pth, .pt) is needed.")
+        value = _torch_value(data, kind, str(path))
+        if not isinstance(value, dict) or not value or not all(isinstance(v, StoredTensor) for v in _values(value)):
+            raise CheckpointError("It holds something else than tensors; a plain state dict is needed.")
+        arrays = as_numpy(cast(dict[str, StoredTensor], value))
+        return {str(name): torch.as_tensor(array) for name, array in arrays.items()}
+
+
+@contextmanager
+def _clear_errors(path: str | os.PathLike[str]) -> Generator[None]:
+    """Name the file in every error; a file may violate any assumption that its kind suggests."""
+    try:
+        yield
+    except CheckpointError as error:
+        text = str(error)
+        named = text if str(path) in text else f"{path} is refused. {text}"
+        raise CheckpointError(_one_line(named)) from error
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
+        reason = _one_line(f"{type(error).__name__}: {error}")
+        raise CheckpointError(f"{path} is not understood ({reason}); it is damaged.") from error
+
+
+def _one_line(text: str) -> str:
+    """Texts out of a file may be long, or hold line breaks and terminal commands."""
+    printable = "".join(c if c.isprintable() else "?" for c in text[:5000])
+    return printable if len(printable) <= 1000 else f"{printable[:700]} ... {printable[-250:]}"
 
 
 def _values(value: Any) -> list[Any]:
