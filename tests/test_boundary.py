@@ -75,6 +75,8 @@ def test_calibration_is_monotone_and_its_own_inverse(calibration: Calibration, v
         ((0, 0.5), (0, 1)),
         ((0, 0.5, 0.5, 1), (0, 1, 2, 3)),
         ((0, 1), (0, math.nan)),
+        ((0, math.nan, 1), (0, 1, 2)),
+        ((0, 1), (-1e308, 1e308)),
         ((0, 1), (0, math.inf)),
         ((0,), (0,)),
         ((0, 1), (0, 1, 2)),
@@ -217,6 +219,8 @@ def test_refusals() -> None:
         Boundary(12, np.ones((2, 2)), 0.0, SET[12].calibration)
     with pytest.raises(BoundaryError, match="unit length"):
         Boundary(12, np.full((2, 2), math.nan), 0.0, SET[12].calibration)
+    with pytest.raises(BoundaryError, match="unit length"):
+        Boundary(12, np.full((2, 2), 1e300), 0.0, SET[12].calibration)
     with pytest.raises(BoundaryError, match="AU7"):
         Boundary(7, SET[12].normal, 0.0, SET[12].calibration)
 
@@ -354,7 +358,14 @@ def test_conditional_survives_parallel_and_repeated_conditions() -> None:
 
 def test_direction_files_of_a_wrong_kind(tmp_path: Path) -> None:
     path = tmp_path / "d.npy"
-    for bad in (np.zeros((1, 8)), np.full((1, 8), math.nan), np.ones((2, 8)), np.ones((1, 9)), np.array(["a"] * 8)):
+    for bad in (
+        np.zeros((1, 8)),
+        np.full((1, 8), math.nan),
+        np.full((1, 8), 1e300),
+        np.ones((2, 8)),
+        np.ones((1, 9)),
+        np.array(["a"] * 8),
+    ):
         np.save(path, bad)
         with pytest.raises(BoundaryError):
             read_direction(path, num_ws=4, w_dim=8)

@@ -29,7 +29,7 @@ class Faces(NamedTuple):
     directions: np.ndarray  # (12, num_ws * w_dim)
 
 
-def make_faces(people: int = 60, each: int = 16, *, noise: float = 0.02, together: float = 0.8, seed: int = 0) -> Faces:
+def make_faces(people: int = 60, each: int = 12, *, noise: float = 0.02, together: float = 0.8, seed: int = 0) -> Faces:
     random = np.random.default_rng(seed)
     frame = np.linalg.qr(random.standard_normal((SIZE, SIZE)))[0]
     oblique = np.eye(12) + 0.25 * random.standard_normal((12, 12))
@@ -114,9 +114,9 @@ def test_intensities_of_unseen_people_are_read_back(fitted: BoundarySet, faces: 
 
 def test_an_asked_intensity_is_reached(fitted: BoundarySet, faces: Faces) -> None:
     asked = ActionUnits({12: 0.6, 6: 0.3, 4: 0.9})
-    edited = fitted.edit(Latent(faces.ws[16], GENERATOR), asked, source=faces.labels[16])
-    shown = np.linalg.lstsq(faces.directions.T, (edited.ws[0].astype(np.float64) - faces.ws[16]).ravel(), rcond=None)[0]
-    assert np.abs(faces.labels[16] + shown - asked.vector()).max() < 0.06
+    edited = fitted.edit(Latent(faces.ws[12], GENERATOR), asked, source=faces.labels[12])
+    shown = np.linalg.lstsq(faces.directions.T, (edited.ws[0].astype(np.float64) - faces.ws[12]).ravel(), rcond=None)[0]
+    assert np.abs(faces.labels[12] + shown - asked.vector()).max() < 0.06
 
 
 def test_the_report_counts_and_judges(fitted: BoundarySet, faces: Faces, tmp_path: Path) -> None:
@@ -138,15 +138,17 @@ def test_the_report_counts_and_judges(fitted: BoundarySet, faces: Faces, tmp_pat
     )
 
 
-def test_same_seed_same_boundaries(faces: Faces, fitted: BoundarySet) -> None:
-    assert np.array_equal(fit(faces).normals, fitted.normals)
-    assert not np.array_equal(fit(faces, FitOptions(seed=1)).normals, fitted.normals)
+def test_same_seed_same_boundaries(faces: Faces) -> None:
+    first, again, other = (fit(faces, FitOptions(aus=(6, 12), seed=seed)).normals for seed in (0, 0, 1))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
 
 
-def test_names_as_groups(faces: Faces, fitted: BoundarySet) -> None:
+def test_names_as_groups(faces: Faces) -> None:
     names = np.array([f"SN{who:03d}" for who in faces.people])
-    again = fit_boundaries(faces.ws, faces.labels, groups=names, generator_id=GENERATOR)
-    assert np.array_equal(again.normals, fitted.normals)
+    options = FitOptions(aus=(6, 12))
+    named = fit_boundaries(faces.ws, faces.labels, groups=names, generator_id=GENERATOR, options=options)
+    assert np.array_equal(named.normals, fit(faces, options).normals)
 
 
 def test_paired_differences_recover_the_displacement_too(faces: Faces) -> None:
@@ -167,7 +169,8 @@ def test_people_seen_once_still_give_boundaries() -> None:
     neutral = np.arange(1500) % 8 == 0
     faces.labels[:] = np.where(neutral[:, None], 0, make_faces(100, 15, together=0.5, seed=3).labels)
     ws = faces.ws.reshape(1500, -1) + faces.labels @ faces.directions
-    once = fit(Faces(ws.reshape(faces.ws.shape).astype(np.float32), faces.labels, faces.people, faces.directions))
+    codes = ws.reshape(faces.ws.shape).astype(np.float32)
+    once = fit(Faces(codes, faces.labels, faces.people, faces.directions))
     truth = faces.directions[ROW[12]]
     moved = displacement(once, ws[0].reshape(NUM_WS, W_DIM), 12)
     assert moved @ truth / np.linalg.norm(moved) / np.linalg.norm(truth) > 0.9
@@ -245,7 +248,7 @@ def test_letters_as_labels() -> None:
     faces = make_faces()
     labels = np.rint(faces.labels * 5) / 5
     codes = faces.ws.reshape(-1, SIZE) + (labels - faces.labels) @ faces.directions
-    letters = fit(Faces(codes.reshape(faces.ws.shape), labels, faces.people, faces.directions))
+    letters = fit(Faces(codes.reshape(faces.ws.shape), labels, faces.people, faces.directions), FitOptions(aus=(12,)))
     assert letters[12].calibration.intensities == pytest.approx((0, 0.2, 0.4, 0.6, 0.8, 1))
 
 
@@ -276,7 +279,7 @@ def test_one_class_is_refused_by_name(faces: Faces) -> None:
     labels[:, ROW[9]] = 1
     with pytest.raises(BoundaryError, match="AU9 has 0 neutral"):
         fit(faces._replace(labels=labels))
-    assert fit(faces._replace(labels=labels), FitOptions(aus=tuple(au for au in AUS if au != 9))).aus[5] == 12
+    assert fit(faces._replace(labels=labels), FitOptions(aus=(6, 12))).aus == (6, 12)
 
 
 def test_codes_without_the_au_are_refused(faces: Faces) -> None:
@@ -286,7 +289,7 @@ def test_codes_without_the_au_are_refused(faces: Faces) -> None:
     labels[:, ROW[9]] = np.random.default_rng(0).permutation(labels[:, ROW[9]])
     # Labels that have nothing to do with the codes: refused, or reported as no better than chance.
     try:
-        report = fit(faces._replace(labels=labels))[9].report
+        report = fit(faces._replace(labels=labels), FitOptions(aus=(9,)))[9].report
     except BoundaryError as error:
         assert "AU9" in str(error)  # noqa: PT017
     else:

@@ -29,7 +29,8 @@ def read_direction(path: str | os.PathLike[str], *, num_ws: int, w_dim: int) -> 
     if raw.shape not in {(num_ws, w_dim), (1, w_dim), (w_dim,)}:
         raise BoundaryError(f"{path} has shape {raw.shape}; this generator takes ({num_ws}, {w_dim}) or (1, {w_dim}).")
     direction = np.array(np.broadcast_to(raw, (num_ws, w_dim)), dtype=np.float64)
-    length = np.linalg.norm(direction)
+    with np.errstate(over="ignore", invalid="ignore"):
+        length = np.linalg.norm(direction)
     if not (np.isfinite(length) and length > 0):
         raise BoundaryError(
             f"{path} holds no direction: its length is {length:g}. Give a finite direction that is not zero."

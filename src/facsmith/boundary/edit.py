@@ -47,7 +47,8 @@ class Boundary:
         normal = np.ascontiguousarray(self.normal, dtype=np.float64)
         if normal.ndim != 2 or not (0 < normal.shape[0] <= MAX_NUM_WS and 0 < normal.shape[1] <= MAX_W_DIM):
             raise BoundaryError(f"AU{self.au}: a normal has shape (num_ws, w_dim); given: {normal.shape}.")
-        length = float(np.linalg.norm(normal))
+        with np.errstate(over="ignore", invalid="ignore"):
+            length = float(np.linalg.norm(normal))
         if not (abs(length - 1) < 1e-6 and np.isfinite(self.intercept)):
             raise BoundaryError(
                 f"AU{self.au}: a normal has unit length and a finite intercept; given: length {length:g}."

@@ -14,7 +14,7 @@ __all__ = ["Fitted", "calibrate", "recalibrate"]
 Array = npt.NDArray[np.float64]
 
 _LEVELS = 5  # intensities are pooled at fifths: the FACS letters A-E
-_ROUNDS = 5
+_ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,9 @@ def _curve(intensities: Array, distances: Array) -> Calibration | None:
         [0.0, *(float(np.average(x[run], weights=counts[run])) for run in runs[1:-1]), float(x[runs[-1][-1]])]
     )
     heights = np.array([float(y[run[0]]) for run in runs])
-    if nodes[-1] < 1:
+    if nodes[-1] > 1 - 1e-6:
+        nodes[-1] = 1.0
+    else:
         nodes = np.append(nodes, 1.0)
         heights = np.append(heights, heights[0] + (heights[-1] - heights[0]) / nodes[-2])
     return Calibration(tuple(nodes), tuple(heights))

@@ -25,7 +25,8 @@ _SPLITS = 20
 class FitOptions:
     """How boundaries are fitted.
 
-    aus: which. threshold: intensity from which a face shows the AU (0.7: the paper's DISFA levels 4 and 5).
+    aus: which; best all that the faces show, as the edit holds still only what has a boundary.
+    threshold: intensity from which a face shows the AU (0.7: the paper's DISFA levels 4 and 5).
     c: the SVM's C on codes of unit root-mean-square length. By default 0.01 with a person's baseline (nearly all
     samples count), 1 without (people differ more than expressions do, and only a firm margin sees past them).
     baseline: what is subtracted from a person's codes before the SVM: their "mean", their "neutral" codes (paired
