@@ -243,9 +243,7 @@ def _close_lips(face: Array, intensities: Array, moved: Array) -> None:
         moved[lower, 1] += missing / 2
 
 
-def warp(
-    image: Image, landmarks: NDArray[np.floating], intensities: NDArray[np.floating], *, seed: int = 0
-) -> Image:
+def warp(image: Image, landmarks: NDArray[np.floating], intensities: NDArray[np.floating], *, seed: int = 0) -> Image:
     """Move a photo's face by AU intensities: skin follows the muscles, lips part, the mouth's inside is filled, folds get shading.
 
     Args:

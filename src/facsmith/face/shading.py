@@ -26,7 +26,9 @@ def fold_gain(pixels: Array, face: Array, intensities: Array) -> NDArray[np.floa
         outer_eye, lid = face[36 + 9 * side], face[[40, 41] if side == 0 else [46, 47]].mean(axis=0)
         inner_brow, mid_brow = face[21 + side], face[19 + 5 * side]
         out = -1.0 if side == 0 else 1.0
-        fold = np.array([ala + [0.04 * out, -0.03], 0.55 * ala + 0.45 * corner + [0.13 * out, 0.0], corner + [0.14 * out, -0.01]])
+        fold = np.array(
+            [ala + [0.04 * out, -0.03], 0.55 * ala + 0.45 * corner + [0.13 * out, 0.0], corner + [0.14 * out, -0.01]]
+        )
         _stroke(gain, pixels, fold, 0.035, -0.17 * max(e[12], 0.5 * e[9]) - 0.05 * e[20])
         _stroke(gain, pixels, fold + [0.10 * out, -0.05], 0.09, 0.05 * e[12])
         below = np.array([lid + [-0.20, 0.08], lid + [0.0, 0.13], lid + [0.20, 0.08]])
@@ -39,7 +41,13 @@ def fold_gain(pixels: Array, face: Array, intensities: Array) -> NDArray[np.floa
         _stroke(gain, pixels, frown, 0.028, -0.15 * e[4] - 0.06 * e[9])
         _stroke(gain, pixels, np.array([inner_brow, mid_brow]) + [0.0, 0.08], 0.05, -0.10 * e[4])
         for rise in (0.17, 0.29):
-            _stroke(gain, pixels, np.array([mid_brow + [-0.3 * out, 0.0], mid_brow, face[17 + 9 * side]]) - [0.0, rise], 0.025, -0.06 * e[2])
+            _stroke(
+                gain,
+                pixels,
+                np.array([mid_brow + [-0.3 * out, 0.0], mid_brow, face[17 + 9 * side]]) - [0.0, rise],
+                0.025,
+                -0.06 * e[2],
+            )
         side_nose = (face[28] + face[29]) / 2 + [0.09 * out, -0.02]
         for shift in (-0.04, 0.05):
             wrinkle = np.array([side_nose + [-0.02 * out, shift - 0.03], side_nose + [0.08 * out, shift + 0.05]])
@@ -50,8 +58,12 @@ def fold_gain(pixels: Array, face: Array, intensities: Array) -> NDArray[np.floa
         _stroke(gain, pixels, stretch, 0.035, -0.15 * e[20])
     centre = (face[21] + face[22]) / 2
     for rise in (0.20, 0.32):
-        _stroke(gain, pixels, centre + np.array([[-0.42, -rise], [0.0, -rise + 0.02], [0.42, -rise]]), 0.028, -0.08 * e[1])
-    _stroke(gain, pixels, np.array([face[27] + [-0.10, -0.02], face[27], face[27] + [0.10, -0.02]]), 0.025, -0.12 * e[9])
+        _stroke(
+            gain, pixels, centre + np.array([[-0.42, -rise], [0.0, -rise + 0.02], [0.42, -rise]]), 0.028, -0.08 * e[1]
+        )
+    _stroke(
+        gain, pixels, np.array([face[27] + [-0.10, -0.02], face[27], face[27] + [0.10, -0.02]]), 0.025, -0.12 * e[9]
+    )
     boss = (face[57] + face[8]) / 2
     _stroke(gain, pixels, boss + np.array([[-0.22, -0.02], [0.0, -0.08], [0.22, -0.02]]), 0.035, -0.13 * e[17])
     _stroke(gain, pixels, boss + np.array([[-0.10, 0.06], [0.10, 0.06]]), 0.07, 0.05 * e[17])

@@ -125,7 +125,11 @@ def folder_photos(folder: str | Path, *, progress: Callable[[str], None] = lambd
             continue
         row = known.get(path.name, {})
         yield Photo(
-            path.name, pixels, np.asarray(found.landmarks, np.float64), int(row.get("age", -1)), int(row.get("gender", -1))
+            path.name,
+            pixels,
+            np.asarray(found.landmarks, np.float64),
+            int(row.get("age", -1)),
+            int(row.get("gender", -1)),
         )
 
 
@@ -204,7 +208,9 @@ def _fill_border(crop: Image, inside: Image) -> Image:
     return np.asarray(crop + alpha * (blurred.astype(np.float32) - crop), np.uint8)
 
 
-def resting_codes(images: NDArray[np.uint8], au: NDArray[np.float32], held_out: NDArray[np.bool_], *, count: int) -> NDArray[np.float32]:
+def resting_codes(
+    images: NDArray[np.uint8], au: NDArray[np.float32], held_out: NDArray[np.bool_], *, count: int
+) -> NDArray[np.float32]:
     """Whitened PCA codes (N, count) of each photo's resting variant at 64 px, the linear trace of the photo's AUs regressed out.
 
     Fitted on the photos not held out.

@@ -1,0 +1,78 @@
+"""Training state on disk (safetensors: nothing is unpickled) and the precision to train in."""
+
+import json
+import platform
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from facsmith._files import atomic_path
+from facsmith.errors import CheckpointError
+
+__all__ = ["load_state", "mixed_precision", "save_state"]
+
+
+def mixed_precision(device: torch.device) -> AbstractContextManager[Any]:
+    """bfloat16 where the hardware multiplies it fast (a GPU, AVX-512 BF16 or AMX); float32 elsewhere."""
+    if device.type == "cuda" or _cpu_has_bfloat16():
+        return torch.autocast(device.type, torch.bfloat16)
+    return nullcontext()
+
+
+def _cpu_has_bfloat16() -> bool:
+    if platform.system() != "Linux":
+        return False
+    flags = Path("/proc/cpuinfo").read_text(errors="ignore")
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def save_state(
+    path: Path, modules: dict[str, nn.Module], optimizers: dict[str, torch.optim.Optimizer], counters: dict[str, Any]
+) -> None:
+    """Write modules, optimiser moments and counters as one safetensors file."""
+    tensors: dict[str, Tensor] = {}
+    for name, module in modules.items():
+        tensors |= {f"{name}/{key}": value.contiguous().clone() for key, value in module.state_dict().items()}
+    for name, optimizer in optimizers.items():
+        for index, state in optimizer.state_dict()["state"].items():
+            for key, value in state.items():
+                tensors[f"optimizer/{name}/{index}/{key}"] = torch.as_tensor(value).contiguous().clone()
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata={"counters": json.dumps(counters)})
+
+
+def load_state(
+    path: Path, modules: dict[str, nn.Module], optimizers: dict[str, torch.optim.Optimizer]
+) -> dict[str, Any]:
+    """Read what `save_state` wrote into the same modules and optimisers; returns the counters.
+
+    Raises:
+        CheckpointError: the file belongs to a run with other options.
+    """
+    with safe_open(path, framework="pt") as file:
+        tensors: dict[str, Tensor] = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        counters: dict[str, Any] = json.loads((file.metadata() or {}).get("counters", "{}"))
+    for name, module in modules.items():
+        state = {key.split("/", 1)[1]: value for key, value in tensors.items() if key.startswith(f"{name}/")}
+        try:
+            module.load_state_dict(state)
+        except RuntimeError as error:
+            raise CheckpointError(
+                f"{path} was made with other options: give the same ones, or another output folder."
+            ) from error
+    for name, optimizer in optimizers.items():
+        state = optimizer.state_dict()
+        loaded: dict[int, dict[str, Any]] = {}
+        for key, value in tensors.items():
+            if key.startswith(f"optimizer/{name}/"):
+                _, _, index, field = key.split("/")
+                # SparseAdam counts its steps in a plain int.
+                plain = field == "step" and isinstance(optimizer, torch.optim.SparseAdam)
+                loaded.setdefault(int(index), {})[field] = int(value) if plain else value
+        optimizer.load_state_dict({"state": loaded, "param_groups": state["param_groups"]})
+    return counters

@@ -1,0 +1,114 @@
+"""face.muscles: each AU moves its own sites by the table, lips part and meet, and nothing else moves."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from facsmith.face.muscles import FULL_INTENSITY, MuscleWarp, basis, displacement, moved_points, warp
+from facsmith.facs import AUS
+
+Array = NDArray[np.float64]
+
+
+def one(au: int, intensity: float = 1.0) -> Array:
+    e = np.zeros(len(AUS))
+    e[AUS.index(au)] = intensity
+    return e
+
+
+@pytest.fixture(scope="module")
+def face() -> Array:
+    """A symmetric frontal face with closed lips, IOD 100 px, eye midpoint at (256, 200)."""
+    p = np.zeros((68, 2))
+    t = np.linspace(-np.pi / 2, np.pi / 2, 17)
+    p[:17] = np.stack([110 * np.sin(t), 20 + 170 * np.cos(t)], axis=1)
+    p[17:22] = [[-75, -25], [-63, -33], [-48, -36], [-33, -34], [-18, -28]]
+    p[22:27] = p[21:16:-1] * [-1, 1]
+    p[27:31] = [[0, 0], [0, 18], [0, 36], [0, 54]]
+    p[31:36] = [[-18, 62], [-9, 66], [0, 68], [9, 66], [18, 62]]
+    p[36:42] = [[-66, 0], [-56, -7], [-43, -7], [-34, 0], [-43, 6], [-56, 6]]
+    p[42:48] = p[[39, 38, 37, 36, 41, 40]] * [-1, 1]
+    p[48:55] = [[-40, 105], [-26, 98], [-10, 94], [0, 96], [10, 94], [26, 98], [40, 105]]
+    p[55:60] = [[26, 114], [10, 120], [0, 121], [-10, 120], [-26, 114]]
+    p[60:65] = [[-36, 105], [-12, 105], [0, 105], [12, 105], [36, 105]]
+    p[65:68] = [[12, 106], [0, 106], [-12, 106]]
+    return p + [256, 200]
+
+
+@pytest.fixture(scope="module")
+def photo() -> NDArray[np.uint8]:
+    """Texture everywhere, so that any movement shows."""
+    noise = np.random.default_rng(0).integers(90, 200, (64, 64, 3), dtype=np.uint8)
+    return np.kron(noise, np.ones((8, 8, 1), np.uint8))
+
+
+@pytest.mark.parametrize("au", AUS)
+def test_full_intensity_moves_the_landmarks_by_the_table(face: Array, au: int) -> None:
+    moved = displacement(face, one(au)) / 100
+    sites = {"inner_brow": 21, "mid_brow": 19, "outer_brow": 17, "upper_lid": 37, "corner": 48, "chin": 8}
+    share = {25: 0.5, 26: 0.45}.get(au, 1.0)
+    for site, point in sites.items():
+        x, y = FULL_INTENSITY[au].get(site, (0.0, 0.0))
+        expected = share * np.array([0.0 if site == "chin" else x, -y])
+        np.testing.assert_allclose(moved[point], expected, atol=1e-9, err_msg=f"AU{au} {site}")
+
+
+@pytest.mark.parametrize("au", AUS)
+def test_both_sides_mirror_each_other(au: int) -> None:
+    table = basis()[AUS.index(au)]
+    np.testing.assert_allclose(table[[17, 21, 36, 41, 48, 5, 31]], table[[26, 22, 45, 46, 54, 11, 35]] * [-1, 1])
+
+
+def test_displacement_is_in_proportion_and_additive_where_lips_do_not_meet(face: Array) -> None:
+    e = one(12, 0.5) + one(1, 0.25)
+    np.testing.assert_allclose(
+        displacement(face, e), 0.5 * displacement(face, one(12)) + 0.25 * displacement(face, one(1)), atol=1e-9
+    )
+
+
+@pytest.mark.parametrize("au", [9, 17])
+def test_lips_never_pass_through_each_other(face: Array, au: int) -> None:
+    after = face + displacement(face, one(au) + one(15))
+    for upper, lower in ((61, 67), (62, 66), (63, 65)):
+        assert after[lower, 1] >= after[upper, 1] - 1e-9
+
+
+def test_undoing_lip_parting_closes_the_mouth(face: Array) -> None:
+    opened = face + displacement(face, one(25) + one(26, 0.3))
+    assert opened[66, 1] - opened[62, 1] > 10
+    closed = opened + displacement(opened, -one(25) - one(26, 0.3))
+    gaps = closed[[67, 66, 65], 1] - closed[[61, 62, 63], 1]
+    np.testing.assert_allclose(gaps, 0, atol=1.5)
+
+
+def test_no_intensity_gives_the_photo_back(face: Array, photo: NDArray[np.uint8]) -> None:
+    out = warp(photo, face, np.zeros(12))
+    assert np.array_equal(out, photo)
+    assert out is not photo
+
+
+@pytest.mark.parametrize("au", AUS)
+def test_an_au_leaves_the_far_parts_of_the_face_alone(face: Array, photo: NDArray[np.uint8], au: int) -> None:
+    changed = np.abs(warp(photo, face, one(au)).astype(int) - photo).max(axis=2) > 2
+    assert changed.any()
+    assert (
+        not changed[:60].any() and not changed[-40:].any() and not changed[:, :40].any() and not changed[:, -40:].any()
+    )
+    if not moved_points(au)[48:68].any():  # an AU of the upper face
+        assert changed[285:, :].mean() < 0.01
+
+
+def test_parting_the_lips_paints_a_mouth_between_them(face: Array) -> None:
+    skin = np.full((512, 512, 3), (200, 160, 140), np.uint8)
+    out = warp(skin, face, one(26))
+    after = face + displacement(face, one(26))
+    low = out[int(after[66, 1]) - 8, 256]
+    assert low.mean() < 110  # dark, below the teeth
+    assert np.abs(out[int(after[57, 1]) + 12, 256].astype(int) - skin[0, 0]).max() < 30  # skin below the lip
+
+
+def test_painted_teeth_are_the_seed_s(face: Array) -> None:
+    skin = np.full((512, 512, 3), (200, 160, 140), np.uint8)
+    move = MuscleWarp(face, skin.shape, seed=3)
+    assert np.array_equal(move(skin, one(25)), MuscleWarp(face, skin.shape, seed=3)(skin, one(25)))
+    assert not np.array_equal(move(skin, one(25)), MuscleWarp(face, skin.shape, seed=4)(skin, one(25)))

@@ -1,0 +1,153 @@
+"""Training the generator: a data set from photos, a loss that falls, a run that resumes, latents whose AUs are their own axis."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from facsmith.errors import CheckpointError, InputError
+from facsmith.face.muscles import basis
+from facsmith.facs import AUS
+from facsmith.train.data import DataOptions, Photo, build_dataset, own_expression
+from facsmith.train.discriminator import Discriminator, gradient_penalty
+from facsmith.train.faces import Faces
+from facsmith.train.generator import GeneratorOptions, LabelledLatents, train_generator
+from facsmith.train.losses import face_weights, reconstruction_loss
+
+OPTIONS = GeneratorOptions(
+    resolution=16,
+    w_dim=8,
+    channel_base=256,
+    channel_max=16,
+    minutes=0.02,
+    grow=((8, 0.3),),
+    batch=8,
+    adversarial_from=0.7,
+)
+
+
+def sketch(seed: int) -> Photo:
+    """A cartoon face of random colours; the landmarks are the drawing's own."""
+    import cv2
+
+    random = np.random.default_rng(seed)
+    t = np.linspace(-np.pi / 2, np.pi / 2, 17)
+    p = np.zeros((68, 2))
+    p[:17] = np.stack([45 * np.sin(t), 10 + 70 * np.cos(t)], axis=1)
+    p[17:27] = [[x, -18] for x in (-34, -29, -23, -16, -9, 9, 16, 23, 29, 34)]
+    p[27:31] = [[0, y] for y in (0, 8, 16, 24)]
+    p[31:36] = [[x, 29] for x in (-8, -4, 0, 4, 8)]
+    p[36:42] = [[-28, 0], [-23, -3], [-17, -3], [-12, 0], [-17, 3], [-23, 3]]
+    p[42:48] = p[[39, 38, 37, 36, 41, 40]] * [-1, 1]
+    p[48:60] = [
+        [-18, 45],
+        [-11, 42],
+        [-4, 41],
+        [0, 41],
+        [4, 41],
+        [11, 42],
+        [18, 45],
+        [11, 49],
+        [4, 51],
+        [0, 51],
+        [-4, 51],
+        [-11, 49],
+    ]
+    p[60:68] = [[-16, 45], [-5, 45], [0, 45], [5, 45], [16, 45], [5, 46], [0, 46], [-5, 46]]
+    p += [80, 70]
+    image = np.full((160, 160, 3), random.integers(40, 220, 3), np.uint8)
+    skin = tuple(int(v) for v in random.integers(120, 230, 3))
+    cv2.ellipse(image, (80, 85), (48, 66), 0, 0, 360, skin, -1)
+    for group in ((36, 42), (42, 48), (48, 60)):
+        cv2.fillPoly(
+            image, [p[group[0] : group[1]].round().astype(np.int32)], tuple(int(v) for v in random.integers(20, 120, 3))
+        )
+    return Photo(f"{seed}.png", image, p, age=30, gender=seed % 2)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    options = DataOptions(resolution=32, variants=4, held_out=0.2, codes=8, workers=1)
+    return build_dataset([sketch(seed) for seed in range(12)], tmp_path_factory.mktemp("faces"), options)
+
+
+def test_the_data_set_labels_every_variant(dataset: Path) -> None:
+    au, images = np.load(dataset / "au.npy"), np.load(dataset / "images.npy")
+    assert images.shape == (12, 4, 32, 32, 3) and au.shape == (12, 4, 12)
+    assert np.abs(au[:, 1]).max() < 1e-6  # at rest
+    assert au.min() > -1e-6 and au.max() <= 1 + 1e-6
+    assert all(np.abs(images[n, v].astype(int) - images[n, 1]).max() > 8 for n in range(12) for v in (2, 3))
+    codes = np.load(dataset / "codes.npy")
+    held_out = np.load(dataset / "attributes.npz")["held_out"]
+    assert held_out.sum() == 2 and np.isfinite(codes).all()
+
+
+def test_own_expression_reads_an_open_smile_and_nothing_at_rest() -> None:
+    points = sketch(0).landmarks
+    assert own_expression(points)[AUS.index(12)] < 0.3 and own_expression(points)[AUS.index(25)] < 0.15
+    iod = 40.0
+    smile = points + iod * (basis()[AUS.index(12)] + basis()[AUS.index(25)])
+    read = own_expression(smile)
+    assert read[AUS.index(12)] > own_expression(points)[AUS.index(12)] + 0.4
+    assert read[AUS.index(25)] == pytest.approx(1.0, abs=0.15)
+
+
+def test_a_run_learns_resumes_and_refuses_other_options(dataset: Path, tmp_path: Path) -> None:
+    train_generator(dataset, tmp_path, OPTIONS)
+    first = load_file(tmp_path / "state.safetensors")
+    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert rows[-1]["held_out_l1_64"] < 0.7
+    longer = GeneratorOptions(**{**OPTIONS.__dict__, "minutes": 0.03})
+    train_generator(dataset, tmp_path, longer)
+    second = load_file(tmp_path / "state.safetensors")
+    name = "generator/synthesis.b4.conv1.weight"
+    assert not torch.equal(first[name], second[name])
+    assert {p.name for p in tmp_path.iterdir()} >= {"generator.safetensors", "latents.safetensors", "state.safetensors"}
+    with pytest.raises(CheckpointError, match="other options"):
+        train_generator(dataset, tmp_path, GeneratorOptions(**{**OPTIONS.__dict__, "channel_max": 8}))
+
+
+def test_a_missing_data_set_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"images\.npy is missing"):
+        Faces(tmp_path, code_size=8)
+
+
+def test_expression_and_identity_are_separate_coordinates() -> None:
+    torch.manual_seed(0)
+    latents = LabelledLatents(5, num_ws=6, w_dim=8)
+    torch.nn.init.normal_(latents.delta.weight)
+    directions = latents.directions()
+    same_in_every_layer = torch.randn(8).expand(6, 8)
+    torch.testing.assert_close(
+        torch.einsum("kld,ld->k", directions, same_in_every_layer), torch.zeros(12), atol=1e-4, rtol=0
+    )
+    delta = latents.correction(torch.arange(5), torch.ones(5, 1))
+    torch.testing.assert_close(torch.einsum("kld,nld->kn", directions, delta), torch.zeros(12, 5), atol=1e-3, rtol=0)
+
+
+def test_the_loss_weighs_the_moving_face_and_hardly_what_lies_outside_the_photo() -> None:
+    landmarks = torch.full((1, 68, 2), 0.5)
+    inside = torch.ones(1, 1, 32, 32)
+    inside[..., :8] = 0
+    weights = face_weights(landmarks, inside, torch.zeros(1, 1, 32, 32), resolution=32)
+    assert weights[0, 0, 16, 16] > 2 * weights[0, 0, 2, 20] > 10 * weights[0, 0, 16, 2]
+    real = torch.rand(1, 3, 32, 32)
+    assert float(reconstruction_loss(real, real, weights)) == 0
+    centre, border = real.clone(), real.clone()
+    centre[..., 14:18, 14:18] += 0.5
+    border[..., 14:18, 2:6] += 0.5
+    assert reconstruction_loss(centre, real, weights) > 5 * reconstruction_loss(border, real, weights)
+
+
+def test_the_discriminator_s_penalty_is_its_gradient() -> None:
+    torch.manual_seed(0)
+    critic = Discriminator(16, channel_base=64, channel_max=8)
+    images = torch.randn(2, 3, 16, 16)
+    score, features = critic(images)
+    assert score.shape == (2, 1, 8, 8) and len(features) == len(critic.blocks)
+    penalty = gradient_penalty(critic, images)
+    penalty.backward()
+    assert penalty.item() > 0 and critic.rgb.weight.grad is not None
