@@ -59,7 +59,7 @@ def calibrations(draw: st.DrawFn) -> Calibration:
 def test_calibration_is_monotone_and_its_own_inverse(calibration: Calibration, values: list[float]) -> None:
     e = np.sort(values)
     d = calibration.distance(e)
-    assert np.all(np.diff(d) >= 0)
+    assert np.all(np.diff(d) >= -1e-14 * np.abs(calibration.distances).max())  # neighbouring floats: a rounding apart
     assert np.allclose(calibration.distance(calibration.intensity(d)), d, atol=1e-9)
     assert np.allclose(calibration.distance(calibration.intensities), calibration.distances)
     assert calibration.intensity(calibration.distances[0] - 1) == 0

@@ -6,7 +6,7 @@ Three things leak into a plain SVM normal, and each is taken out here:
 - AUs whose directions are not orthogonal: the SVM's normal lies close to the AU's own direction a_i, and <a_j, a_i> is
   not zero. ``unmix`` combines the normals so that each answers to its AU alone; then the joint edit, which moves in
   their span, moves along a_i itself. On synthetic codes (100 people x 20, 12 oblique AUs, 6 with 12 in 80 % of them)
-  the edit's error falls from 0.94 to 0.05 of the displacement.
+  the worst AU's edit is off by 0.94 of its displacement without, by 0.07 with it.
 """
 
 import warnings
