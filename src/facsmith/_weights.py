@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file  # pyright: ignore[reportUnknownVariableType]
+from safetensors.torch import load_file, save  # pyright: ignore[reportUnknownVariableType]
 from torch import Tensor
 
 from facsmith._files import atomic_path
@@ -31,11 +31,12 @@ def save_weights(
     """Write tensors and their network's configuration.
 
     kind: what the file holds, e.g. ``descriptor``; a reader asks for it. half: matrices are stored as float16 (rounded
-    by at most a part in 2000), vectors stay float32.
+    by at most a part in 2000), vectors stay float32. Equal content makes equal bytes.
     """
     stored = {name: _compact(tensor) if half else tensor.detach().contiguous() for name, tensor in tensors.items()}
     with atomic_path(path) as temporary:
-        save_file(stored, temporary, metadata={"facsmith": kind, "config": json.dumps(dict(config), sort_keys=True)})
+        metadata = {"facsmith": kind, "config": json.dumps(dict(config), sort_keys=True)}
+        temporary.write_bytes(_ordered(save(stored, metadata=metadata)))
 
 
 def load_weights(path: str | os.PathLike[str], *, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -74,6 +75,14 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
         return {str(k): str(v) for k, v in metadata.items()}
     except (OSError, ValueError, AttributeError) as error:
         raise CheckpointError(f"{path} is no readable safetensors file ({error}); fetch or make it again.") from error
+
+
+def _ordered(data: bytes) -> bytes:
+    """The same safetensors file with its header sorted: the library writes metadata in random order."""
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.dumps(json.loads(data[8:end]), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + data[end:]
 
 
 def _compact(tensor: Tensor) -> Tensor:

@@ -138,7 +138,7 @@ class DescriptorConfig:
     """
 
     resolution: int = 128
-    widths: tuple[int, ...] = (24, 48, 96, 128, 192)
+    widths: tuple[int, ...] = (16, 32, 64, 128, 192)
     convs: tuple[int, ...] = (1, 2, 2, 2, 2)
     squeeze: int = 64
 
