@@ -1,1 +1,22 @@
-"""The face in a photo: found, described by the 68 iBUG points, and cut out upright."""
+"""The face in a photo: found, described by the 68 iBUG points, cut out upright, and moved by its muscles.
+
+>>> from facsmith.face import choose, crop_transform, find
+>>> chosen, index, count = choose(find(photo))  # doctest: +SKIP
+>>> crop = crop_transform(chosen.landmarks, 128).crop(photo)  # doctest: +SKIP
+"""
+
+from facsmith.face.align import CropTransform, crop_transform
+from facsmith.face.find import PROVIDERS, choose, find, follow, why_not_mediapipe
+from facsmith.face.types import Choice, Face
+
+__all__ = [
+    "PROVIDERS",
+    "Choice",
+    "CropTransform",
+    "Face",
+    "choose",
+    "crop_transform",
+    "find",
+    "follow",
+    "why_not_mediapipe",
+]

@@ -12,7 +12,7 @@ import numpy as np
 
 from facsmith.errors import FacsmithError, InputError, ModelUnavailableError, NoFaceError
 from facsmith.face import mediapipe_provider
-from facsmith.face.align import crop_transform
+from facsmith.face.align import CropTransform, crop_transform
 from facsmith.face.dlib_provider import DlibProvider
 from facsmith.face.points import MIRROR, eye_centers, interocular, yaw_degrees
 from facsmith.face.types import Choice, Face, Image, Points, Provider
@@ -43,6 +43,8 @@ def find(image: Image, *, provider: str = "auto") -> list[Face]:
     faces: list[Face] = []
     for rough in _locate(reader, image):
         face = _read(reader, image, rough)
+        if face is None and abs(yaw_degrees(rough)) > MAX_YAW_DEGREES:
+            face = _face(reader, rough, score=0.0)  # too far turned to read, but there: `choose` says so
         if face is not None and not any(_same(face, other) for other in faces):
             faces.append(face)
     return sorted(faces, key=lambda face: face.area, reverse=True)
@@ -119,7 +121,7 @@ def _locate(reader: Provider, image: Image) -> list[Points]:
 def _read(reader: Provider, image: Image, rough: Points) -> Face | None:
     if float(interocular(rough)) < 1:
         return None
-    transform = crop_transform(rough, _READ_RESOLUTION)
+    transform = _reading_crop(rough)
     crop = transform.crop(image)
     seen, mirrored = reader.read(crop), reader.read(np.ascontiguousarray(crop[:, ::-1]))
     if seen is None or mirrored is None:
@@ -129,12 +131,23 @@ def _read(reader: Provider, image: Image, rough: Points) -> Face | None:
     disagreement = float(np.linalg.norm(seen - back, axis=1).mean() / max(float(interocular(mean)), 1e-6))
     if disagreement > _MAX_DISAGREEMENT:
         return None
-    landmarks = transform.to_photo(mean)
+    return _face(reader, transform.to_photo(mean), score=1 - disagreement / _MAX_DISAGREEMENT)
+
+
+def _reading_crop(rough: Points) -> CropTransform:
+    """The upright crop, as large as if the face looked ahead: turning brings its eyes closer, not its ears."""
+    transform = crop_transform(rough, _READ_RESOLUTION)
+    turned = float(np.cos(np.radians(min(abs(yaw_degrees(rough)), 60.0))))
+    middle = (_READ_RESOLUTION - 1) / 2
+    return CropTransform(transform.matrix * turned + [[0, 0, middle * (1 - turned)]], _READ_RESOLUTION)
+
+
+def _face(reader: Provider, landmarks: Points, *, score: float) -> Face:
     x0, y0, x1, y1 = (float(v) for v in (*landmarks.min(axis=0), *landmarks.max(axis=0)))
     return Face(
         landmarks=landmarks,
         box=(x0, y0, x1, y1),
-        score=1 - disagreement / _MAX_DISAGREEMENT,
+        score=score,
         provider=reader.name,
         yaw_degrees=yaw_degrees(landmarks),
     )

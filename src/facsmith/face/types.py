@@ -1,7 +1,7 @@
 """What a face in a photo is, and what a library must offer to find one."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -43,13 +43,12 @@ class Face:
         return (x1 - x0) * (y1 - y0)
 
 
-@dataclass(frozen=True, eq=False)
-class Choice:
+class Choice(NamedTuple):
     """The face to work on, its place among the photo's faces (0 = the largest) and how many there are."""
 
     face: Face
-    index: int
-    count: int
+    place: int
+    total: int
 
 
 class Provider(Protocol):
@@ -62,5 +61,5 @@ class Provider(Protocol):
         ...
 
     def read(self, crop: Image) -> Points | None:
-        """The points of the face that fills an upright crop (see `face.align`), (68, 2) in its pixels; None if none shows."""
+        """The points of the face that fills an upright crop (`face.align`), (68, 2) in its pixels, or None."""
         ...

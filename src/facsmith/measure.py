@@ -1,0 +1,150 @@
+"""Action Units and identity, measured on pictures of one face.
+
+Conventions: a displacement is (68, 2) float64, how far each iBUG point lies from where it is in the same person's
+neutral picture; unit: the neutral face's inter-ocular distance (IOD); axes: the neutral face's own, x along its eye
+line to the image's right, y down to the chin. Landmarkers under-report movement, each AU by another factor: compare a
+film with what they report for the muscles of the same neutral picture (`responses`), not with the table alone.
+"""
+
+import importlib
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from facsmith.errors import ActionUnitError, InputError
+from facsmith.face import Face, choose, find, follow
+from facsmith.face.dlib_provider import embed
+from facsmith.face.muscles import MuscleWarp, basis, moved_points
+from facsmith.face.points import EYE_CORNERS, JAW, eye_centers
+from facsmith.facs import AUS
+
+__all__ = [
+    "Identity",
+    "Leak",
+    "action_units",
+    "aligned_displacement",
+    "along",
+    "empty_points",
+    "identity",
+    "leak",
+    "responses",
+]
+
+Array = npt.NDArray[np.float64]
+Image = npt.NDArray[np.uint8]
+
+_STABLE: Final = [*EYE_CORNERS, 27, 28]  # no AU of the twelve moves these: the eye corners and the upper nose bridge
+_NOISE: Final = 0.01
+"""In IOD: a pattern of movement fainter than this is the landmarker's own wandering."""
+_JAW_WEIGHT: Final = 0.5  # points of the jaw line, but the chin, slide along it
+
+
+class Leak(NamedTuple):
+    """Movement, in IOD, of the points that an AU leaves in place."""
+
+    mean: float
+    largest: float
+
+
+class Identity(NamedTuple):
+    """How alike two faces are: cosine of their embeddings, and distance (dlib: the same person below 0.6)."""
+
+    cosine: float
+    distance: float
+
+
+def aligned_displacement(landmarks: npt.ArrayLike, neutral: npt.ArrayLike) -> Array:
+    """How the expression differs from neutral, without the head's own movement.
+
+    landmarks, neutral: (68, 2) in pixels, of one person. The similarity that best lays the eye corners and the upper
+    nose bridge of one over those of the other is taken away (least squares; Umeyama 1991).
+    """
+    rest = np.asarray(neutral, dtype=np.float64)
+    left, right = eye_centers(rest)
+    across = right - left
+    iod = float(np.hypot(*across))
+    if not iod > 0:
+        raise InputError("The eyes of the neutral face lie on one spot; measure against a face seen from the front.")
+    x = across / iod
+    axes = np.stack([x, [-x[1], x[0]]], axis=1) / iod
+    shown, rest = np.asarray(landmarks, dtype=np.float64) @ axes, rest @ axes
+    shown, rest = shown - shown[_STABLE].mean(axis=0), rest - rest[_STABLE].mean(axis=0)
+    a, b = shown[_STABLE], rest[_STABLE]
+    # The similarity [[c, s], [-s, c]] (for row vectors) of least squared error in the plane.
+    c, s = float((a * b).sum()), float((a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum())
+    return shown @ np.array([[c, s], [-s, c]]) / max(float((a**2).sum()), 1e-12) - rest
+
+
+def along(displacement: npt.ArrayLike, au: int) -> float:
+    """How far a displacement goes in an AU's direction: 1.0 is the table's full intensity, 0.0 nothing of it."""
+    direction = basis()[_row(au)]
+    return float((np.asarray(displacement) * direction).sum() / (direction**2).sum())
+
+
+def empty_points(au: int) -> npt.NDArray[np.bool_]:
+    """Which of the 68 points the table leaves empty for this AU, (68,)."""
+    _row(au)
+    return ~moved_points(au)
+
+
+def leak(displacement: npt.ArrayLike, au: int) -> Leak:
+    """How far a displacement moves the points that this AU's row of the table leaves empty."""
+    lengths = np.linalg.norm(np.asarray(displacement, dtype=np.float64)[empty_points(au)], axis=1)
+    return Leak(float(lengths.mean()), float(lengths.max()))
+
+
+def action_units(displacement: npt.ArrayLike, *, responses: Array | None = None) -> Array:
+    """The intensities whose movements add up to a displacement: (12,), each >= 0, in AU order.
+
+    responses: (12, 68, 2), the displacement that each AU at intensity 1 is reported as on this face (see `responses`);
+    without, the table's own, which landmarkers under-report to between .2 (AU6) and .8 (AU26).
+
+    Non-negative least squares with a price on each AU, so that one fainter than the landmarker's noise stays at 0:
+    min 1/2 |A u - d|^2 + noise * sum_i |a_i| u_i. On eleven portraits moved by one AU at a time, the other eleven
+    together were read as .15 that way, and as .85 without the price.
+    """
+    optimize: Any = importlib.import_module("scipy.optimize")  # half a second, needed here only
+    weights = np.ones((68, 1))
+    weights[[p for p in JAW if p not in (7, 8, 9)]] = _JAW_WEIGHT
+    columns = ((basis() if responses is None else responses) * weights).reshape(len(AUS), -1).T
+    seen = (np.asarray(displacement, dtype=np.float64) * weights).ravel()
+    # Completing the square turns the priced problem into a plain one of twelve rows, with A^T A = L L^T.
+    gram = columns.T @ columns
+    root = np.linalg.cholesky(gram + 1e-9 * np.eye(len(AUS)))
+    priced = columns.T @ seen - _NOISE * np.sqrt(np.diag(gram))
+    return np.asarray(optimize.nnls(root.T, np.linalg.solve(root, priced))[0], dtype=np.float64)
+
+
+def responses(neutral: Image, face: Face) -> Array:
+    """What landmarks report on this face for each AU at intensity 1, moved by its muscles: (12, 68, 2) displacements.
+
+    neutral: (H, W, 3) uint8 RGB. face: as found in it. Thirteen readings: about a second.
+
+    Raises:
+        NoFaceError: the face cannot be seen.
+    """
+    rest = follow(neutral, face).landmarks
+    muscles = MuscleWarp(face.landmarks, neutral.shape)
+    moved = (follow(muscles(neutral, one), face).landmarks for one in np.eye(len(AUS)))
+    return np.stack([aligned_displacement(landmarks, rest) for landmarks in moved])
+
+
+def identity(a: Image, b: Image, *, landmarks: tuple[Array, Array] | None = None) -> Identity:
+    """How alike the persons in two pictures are, by dlib's face embedding.
+
+    a, b: (H, W, 3) uint8 RGB. landmarks: (68, 2) of the face in each; without, the largest face is looked for.
+
+    Raises:
+        NoFaceError: a picture shows no usable face.
+    """
+    at = landmarks or (choose(find(a)).face.landmarks, choose(find(b)).face.landmarks)
+    one, other = embed(a, at[0]), embed(b, at[1])
+    cosine = float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other)))
+    return Identity(cosine, float(np.linalg.norm(one - other)))
+
+
+def _row(au: int) -> int:
+    if au not in AUS:
+        raise ActionUnitError(f"AU{au} is not one of the twelve: {', '.join(f'AU{known}' for known in AUS)}.")
+    return AUS.index(au)
