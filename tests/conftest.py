@@ -127,3 +127,25 @@ def make_animator(faces: FakeFaces) -> Callable[..., object]:
         return Animator(generator, **(settled | parts))
 
     return make
+
+
+@pytest.fixture
+def model_folder(tmp_path: Path) -> Path:
+    """A whole model on disk, as small as they come: 8 px, 4 layers of 8."""
+    from facsmith.bundle import FILES, seal
+    from facsmith.checkpoint import load_generator, save_generator
+    from facsmith.descriptor import BundledDescriptor, DescriptorConfig
+    from facsmith.encoder import Encoder, EncoderConfig
+    from facsmith.generator import StyleGAN2, StyleGAN2Config
+
+    folder = tmp_path / "model"
+    torch.manual_seed(0)
+    network = StyleGAN2(StyleGAN2Config(8, z_dim=8, w_dim=8, mapping_layers=1, channel_base=32, channel_max=4))
+    save_generator(network, folder / FILES[0], metadata={})
+    generator = load_generator(folder / FILES[0])
+    BundledDescriptor(DescriptorConfig()).save(folder / FILES[1])
+    descriptor = BundledDescriptor.load(folder / FILES[1])
+    Encoder(EncoderConfig(4, 8, generator.generator_id, descriptor.name, width=8, rank=2)).save(folder / FILES[2])
+    tiny_boundaries(generator.generator_id).save(folder / FILES[3])
+    seal(folder, {"title": "tiny", "licence": "none"})
+    return folder

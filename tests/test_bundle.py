@@ -4,32 +4,13 @@ import pytest
 from conftest import tiny_boundaries
 
 from facsmith.bundle import FILES, bundled_names, load_bundle, seal
-from facsmith.checkpoint import load_generator, save_generator
-from facsmith.descriptor import BundledDescriptor, DescriptorConfig
-from facsmith.encoder import Encoder, EncoderConfig
 from facsmith.errors import CheckpointError, ModelUnavailableError
-from facsmith.generator import StyleGAN2, StyleGAN2Config
+from facsmith.facs import AUS
 
 
 @pytest.fixture
-def folder(tmp_path):
-    """A whole model, as small as they come: 8 px, 4 layers of 8."""
-    import torch
-
-    torch.manual_seed(0)
-    network = StyleGAN2(StyleGAN2Config(8, z_dim=8, w_dim=8, mapping_layers=1, channel_base=32, channel_max=4))
-    save_generator(network, tmp_path / FILES[0], metadata={})
-    generator = load_generator(tmp_path / FILES[0])
-    descriptor = BundledDescriptor(DescriptorConfig())
-    descriptor.save(tmp_path / FILES[1])
-    config = EncoderConfig(
-        generator.num_ws, 8, generator.generator_id, BundledDescriptor.load(tmp_path / FILES[1]).name, width=8, rank=2
-    )
-    Encoder(config).save(tmp_path / FILES[2])
-    assert generator.num_ws == 4
-    tiny_boundaries(generator.generator_id).save(tmp_path / FILES[3])
-    seal(tmp_path, {"title": "tiny", "licence": "none"})
-    return tmp_path
+def folder(model_folder):
+    return model_folder
 
 
 def test_a_sealed_model_loads_and_its_parts_fit(folder):
@@ -37,6 +18,17 @@ def test_a_sealed_model_loads_and_its_parts_fit(folder):
     assert bundle.card["title"] == "tiny"
     assert bundle.boundaries.generator_id == bundle.generator.generator_id == bundle.encoder.config.generator_id
     assert bundle.descriptor.name == bundle.encoder.config.descriptor
+
+
+def test_an_animator_takes_the_model_and_other_boundaries(folder, tmp_path):
+    from facsmith.animate import Animator
+
+    animator = Animator.from_pretrained(folder)
+    assert animator.networks.boundaries.aus == AUS
+    two = tiny_boundaries(animator.networks.generator.generator_id, aus=(6, 12))
+    two.save(tmp_path / "two.safetensors")
+    for given in (two, tmp_path / "two.safetensors"):
+        assert Animator.from_pretrained(folder, boundaries=given).networks.boundaries.aus == (6, 12)
 
 
 def test_a_changed_file_is_refused(folder):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import face_at
+from conftest import face_at, tiny_boundaries
 from PIL import Image
 
 from facsmith import image
@@ -136,6 +136,49 @@ def test_boundaries_show(tmp_path, capsys, animator):
     assert main(["boundaries", "show", str(tmp_path / "b.safetensors"), "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert len(shown["boundaries"]) == len(shown["cosines"]) == 12
+
+
+def test_boundaries_fit_and_import(model_folder, tmp_path, capsys):
+    from facsmith.boundary import BoundarySet
+
+    generator, fitted, smile = model_folder / "generator.safetensors", tmp_path / "b.safetensors", tmp_path / "s.npy"
+    rng = np.random.default_rng(0)
+    au = np.zeros((60, 4, 12))
+    au[:, 1:, [2, 6]] = rng.choice([0.0, 0.4, 1.0], (60, 3, 2))
+    ws = np.repeat(rng.normal(size=(60, 1, 4, 8)), 4, 1)
+    ws[..., 0, 0] += 3 * au[..., 2]
+    ws[..., 1, 1] += 3 * au[..., 6]
+    np.save(tmp_path / "ws.npy", ws.astype(np.float32))
+    np.save(tmp_path / "au.npy", au)
+    chosen = ["--au", "4", "--au", "12", "--generator", str(generator)]
+    assert main(["boundaries", "fit", str(tmp_path), "-o", str(fitted), *chosen]) == 0
+    assert BoundarySet.load(fitted).aus == (4, 12)
+    np.save(smile, np.ones((1, 8)))
+    arguments = ["boundaries", "import", str(smile), "--au", "12", "--generator", str(generator), "--into", str(fitted)]
+    assert main([*arguments, "-o", str(tmp_path / "both.safetensors")]) == 0
+    both = BoundarySet.load(tmp_path / "both.safetensors")
+    assert both.aus == (4, 12)
+    assert both[12].report["imported"] == "s.npy"
+    capsys.readouterr()
+    assert main([*arguments, "-o", str(tmp_path / "x.safetensors"), "--au", "7"]) == 2
+    assert "AU7" in capsys.readouterr().err
+
+
+def test_boundaries_check_measures_a_real_portrait(capsys, animator, monkeypatch):
+    from facsmith.animate import Animator
+
+    networks = animator.networks
+    one = tiny_boundaries(networks.generator.generator_id, aus=(12,))
+    parts = {"descriptor": networks.descriptor, "encoder": networks.encoder, "boundaries": one}
+    monkeypatch.setattr(
+        Animator, "from_pretrained", classmethod(lambda cls, name, *, boundaries=None: cls(networks.generator, **parts))
+    )
+    code = main(["boundaries", "check", "--json", "--provider", "dlib", "--iterations", "0"])
+    measured = json.loads(capsys.readouterr().out)
+    assert code == (0 if measured["passed"] else 1)
+    (row,) = measured["rows"]
+    assert row["au"] == 12
+    assert measured["landmarks"] == ["dlib"]
 
 
 def test_info_says_what_is_installed(capsys):

@@ -108,9 +108,7 @@ class Animator:
         options = options or AnimateOptions()
         target = read_expression(expression)
         subject = self.prepare(photo, options=options, latent=latent, progress=progress)
-        film = self._film(subject, Timeline.sequence([(0.0, target)]), options, expression_notes(expression))
-        (frame,) = film.frames()
-        return Picture(frame, film.receipt)
+        return Picture(self._film(subject, Timeline.sequence([(0.0, target)]), options, expression_notes(expression)))
 
     def invert(
         self, photo: Photo, *, options: AnimateOptions | None = None, progress: Progress | None = None

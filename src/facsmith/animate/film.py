@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -21,17 +21,24 @@ from facsmith.timeline import Timeline
 __all__ = ["Animation", "Picture"]
 
 
-@dataclass(frozen=True, eq=False)
 class Picture:
-    """One edited photo. image: (H, W, 3) uint8 RGB."""
+    """One edited photo: a film of one frame. image: (H, W, 3) uint8 RGB."""
 
-    image: Image
-    receipt: Receipt
+    def __init__(self, film: "Animation") -> None:
+        (self.image,) = film.frames()
+        self._film = film
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    @property
+    def receipt(self) -> Receipt:
+        """What was asked, and what is measured on the picture."""
+        return self._film.receipt
+
+    def save(self, path: str | os.PathLike[str]) -> Receipt:
         """Write the picture, and its receipt beside it."""
-        image.write(path, self.image, metadata=provenance(self.receipt.model))
-        self.receipt.write(receipt_path(path))
+        receipt = self.receipt
+        image.write(path, self.image, metadata=provenance(receipt.model))
+        receipt.write(receipt_path(path))
+        return receipt
 
 
 class Animation:
@@ -126,12 +133,13 @@ class Animation:
         return dict(sorted(self._kept.items()))
 
     def _record(self, index: int, frame: Image) -> KeyframeRecord:
-        measured = self._witness.action_units(frame)
+        reading = self._witness.read(frame)
         return KeyframeRecord(
             seconds=round(index / self.options.fps, 3),
             frame=index,
             asked=named(self._asked(index)),
-            measured=None if measured is None else named(measured, all_twelve=True),
+            measured=None if reading is None else named(reading.action_units, all_twelve=True),
+            identity=None if reading is None else round(reading.identity, 3),
         )
 
     def _asked(self, index: int) -> ActionUnits:

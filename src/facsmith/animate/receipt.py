@@ -32,13 +32,15 @@ _LIBRARIES = (
 class KeyframeRecord:
     """asked, measured: AU -> intensity; measured covers all twelve, so that what was not asked shows too.
 
-    Measured is None where no landmarks could be read. Landmarkers under-report: compare with the same photo's warp.
+    Landmarkers under-report: compare with the same photo's warp. identity: cosine of the face embeddings of frame and
+    photo, 1 the same. Both are None where no landmarks could be read.
     """
 
     seconds: float
     frame: int
     asked: Mapping[str, float]
-    measured: Mapping[str, float] | None = None
+    measured: Mapping[str, float] | None
+    identity: float | None
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,18 @@
 """Measures AUs and identity on finished frames, against the same person's neutral frame, which we always own."""
 
 from dataclasses import replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from facsmith import measure
 from facsmith.animate.render import Renderer
-from facsmith.animate.subject import Image, Subject
+from facsmith.animate.subject import Image, Subject, fingerprint
 from facsmith.errors import NoFaceError
 from facsmith.face import Face
 from facsmith.facs import ActionUnits
 
-__all__ = ["FaceReader", "Witness"]
+__all__ = ["FaceReader", "Reading", "Witness"]
 
 
 class FaceReader(Protocol):
@@ -27,27 +27,42 @@ class FaceReader(Protocol):
         ...
 
 
+class Reading(NamedTuple):
+    """action_units: what a frame shows. identity: how alike the person is to the photo's, cosine of embeddings."""
+
+    action_units: ActionUnits
+    identity: float
+
+
 class Witness:
     """Reads one subject's frames. The neutral frame is rendered when it is first needed."""
 
     def __init__(self, faces: FaceReader, subject: Subject, renderer: Renderer, *, cropped: bool) -> None:
         """cropped: the frames are crops, so landmarks move from the photo into the crop."""
         self._faces = faces
+        self._subject = subject
         self._renderer = renderer
         self._face = subject.face
         if cropped and self._face is not None and subject.transform is not None:
             self._face = replace(self._face, landmarks=subject.transform.to_crop(self._face.landmarks))
         self._neutral: Face | None = None
+        self._read: dict[str, Reading] = {}
 
-    def action_units(self, frame: Image) -> ActionUnits | None:
-        """What the frame shows; None where the face cannot be seen in it or in the neutral frame."""
-        if self._face is None:
+    def read(self, frame: Image) -> Reading | None:
+        """None where the face cannot be seen in the frame or in the neutral one. Equal frames are read once."""
+        if self._face is None or self._subject.face is None:
             return None
-        try:
-            if self._neutral is None:
-                self._neutral = self._faces.follow(self._renderer.neutral(), self._face)
-            shown = self._faces.follow(frame, self._face)
-        except NoFaceError:
-            return None
-        moved = measure.aligned_displacement(shown.landmarks, self._neutral.landmarks)
-        return ActionUnits.from_vector(np.clip(measure.action_units(moved), 0.0, 1.0))
+        key = fingerprint(frame)
+        if key not in self._read:
+            try:
+                if self._neutral is None:
+                    self._neutral = self._faces.follow(self._renderer.neutral(), self._face)
+                shown = self._faces.follow(frame, self._face)
+            except NoFaceError:
+                return None
+            moved = measure.aligned_displacement(shown.landmarks, self._neutral.landmarks)
+            landmarks = (self._subject.face.landmarks, shown.landmarks)
+            alike = measure.identity(self._subject.photo, frame, landmarks=landmarks)
+            shows = ActionUnits.from_vector(np.clip(measure.action_units(moved), 0.0, 1.0))
+            self._read[key] = Reading(shows, alike.cosine)
+        return self._read[key]

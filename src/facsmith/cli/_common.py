@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from facsmith.animate import Progress
 
 __all__ = [
+    "ITERATIONS",
+    "MODEL",
     "BoundariesOption",
     "EntangledOption",
     "FaceOption",
@@ -39,6 +41,10 @@ __all__ = [
     "print_table",
     "progress_bar",
 ]
+
+
+MODEL = "face128"
+ITERATIONS = 100
 
 
 class Mode(StrEnum):

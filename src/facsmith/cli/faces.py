@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from facsmith.cli._common import (
+    ITERATIONS,
+    MODEL,
     BoundariesOption,
     EntangledOption,
     FaceOption,
@@ -34,9 +36,6 @@ if TYPE_CHECKING:
     from facsmith.latent import Latent
 
 __all__ = ["register"]
-
-MODEL = "face128"
-ITERATIONS = 100
 
 ExpressionOption = Annotated[
     str, typer.Option("-e", "--expression", metavar="WHAT", help="An emotion, or AUs: happiness, or AU6=C,AU12=0.6.")
@@ -173,8 +172,7 @@ def edit(
         picture = _animator(model, boundaries).edit(
             photo, expression, options=options, latent=_latent(latent), progress=progress
         )
-    picture.save(output)
-    for sentence in picture.receipt.notes:
+    for sentence in picture.save(output).notes:
         note(sentence)
     typer.echo(str(output))
 
