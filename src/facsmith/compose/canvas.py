@@ -1,0 +1,136 @@
+"""The upright canvas on which a face is compared, and its way into the photo.
+
+Conventions: canvas pixels (x, y), pixel centres at integers; the canvas is the crop, finer where the crop is coarse,
+with a strip below it, since a jaw that drops can leave the crop. IOD is the inter-ocular distance in canvas pixels.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from facsmith.compose.flow import FLOW_SIZE
+from facsmith.face.align import CROP_SIDE, CropTransform
+
+__all__ = ["Band", "Canvas", "canvas"]
+
+Pixels = npt.NDArray[np.uint8]
+Image = npt.NDArray[np.float32]
+
+_STRIP = 0.35  # IOD, below the crop
+_BAND = 1 << 19  # photo pixels composed at a time: the working set stays in the cache and small
+
+
+@dataclass(frozen=True)
+class Band:
+    """A horizontal strip of the photo: rows ``top`` to ``bottom``, columns ``left`` to ``right``, ends excluded."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """For indexing (H, W, ...) arrays."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+
+@dataclass(frozen=True, eq=False)
+class Canvas:
+    """matrix: (2, 3) float64, photo -> canvas. side: pixels of the crop's side; strip: rows below it."""
+
+    matrix: npt.NDArray[np.float64]
+    side: int
+    strip: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width)."""
+        return self.side + self.strip, self.side
+
+    @property
+    def iod(self) -> float:
+        """Inter-ocular distance in canvas pixels."""
+        return self.side / CROP_SIDE
+
+    @property
+    def scale(self) -> float:
+        """Canvas pixels per photo pixel."""
+        return float(np.hypot(self.matrix[0, 0], self.matrix[1, 0]))
+
+    def points(self, points: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """(..., 2) photo pixels -> (..., 2) canvas pixels."""
+        return np.asarray(points, np.float64) @ self.matrix[:, :2].T + self.matrix[:, 2]
+
+    def vectors_to_photo(self, vectors: Image) -> Image:
+        """Displacements (H, W, 2) in canvas pixels -> in photo pixels, still on the canvas."""
+        return vectors @ np.linalg.inv(self.matrix[:, :2]).T.astype(np.float32)
+
+    def enlarge(self, crop: Pixels) -> Image:
+        """(R, R, 3) crop -> (height, width, 3) float32 in [0, 255]; the strip repeats the last row."""
+        return self.extend(_scaled(crop.astype(np.float32), self.side))
+
+    def extend(self, square: Image) -> Image:
+        """(side, side, C) -> (height, width, C): the strip repeats the last row."""
+        return np.asarray(cv2.copyMakeBorder(square, 0, self.strip, 0, 0, cv2.BORDER_REPLICATE), np.float32)
+
+    def sample(self, photo: Pixels) -> Image:
+        """The photo seen on the canvas, (height, width, 3) float32, each pixel the mean of the area it covers."""
+        k = max(1, int(np.ceil(1 / self.scale - 1e-9)))
+        fine = self.matrix * k
+        fine[:, 2] += (k - 1) / 2
+        height, width = self.shape
+        seen = cv2.warpAffine(
+            photo, fine, (k * width, k * height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+        return np.asarray(cv2.resize(seen, (width, height), interpolation=cv2.INTER_AREA), np.float32)
+
+    def bands(self, mask: Image, photo_shape: tuple[int, ...]) -> Iterator[Band]:
+        """The strips of the photo that cover the canvas's pixels where ``mask`` (height, width) is above 0."""
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        if len(rows) == 0:
+            return
+        ends = [(x, y) for x in (columns[0] - 1, columns[-1] + 1) for y in (rows[0] - 1, rows[-1] + 1)]
+        corners = (np.array(ends) - self.matrix[:, 2]) @ np.linalg.inv(self.matrix[:, :2]).T
+        size = np.array(photo_shape[1::-1])
+        left, top = np.clip(np.floor(corners.min(axis=0)), 0, size).astype(int).tolist()
+        right, bottom = np.clip(np.ceil(corners.max(axis=0)) + 1, 0, size).astype(int).tolist()
+        if left >= right:
+            return
+        step = max(16, _BAND // (right - left))
+        for first in range(top, bottom, step):
+            yield Band(left, first, right, min(first + step, bottom))
+
+    def lift(self, field: Image, band: Band, *, smooth: bool = False) -> Image:
+        """A field on the canvas (height, width[, C]) -> on the photo's pixels of a band; 0 outside the canvas.
+
+        smooth: bicubic, for pictures that are enlarged; else bilinear.
+        """
+        matrix = self.matrix.copy()
+        matrix[:, 2] += matrix[:, :2] @ (band.left, band.top)
+        lifted = cv2.warpAffine(
+            field,
+            matrix,
+            (band.right - band.left, band.bottom - band.top),
+            flags=(cv2.INTER_CUBIC if smooth else cv2.INTER_LINEAR) | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_CONSTANT,
+        )
+        return np.asarray(lifted, np.float32)
+
+
+def canvas(transform: CropTransform) -> Canvas:
+    """The canvas of a crop: at least FLOW_SIZE pixels a side."""
+    side = max(FLOW_SIZE, transform.resolution)
+    scale = side / transform.resolution
+    matrix = transform.matrix * scale
+    matrix[:, 2] += (scale - 1) / 2
+    return Canvas(matrix, side, round(_STRIP * side / CROP_SIDE))
+
+
+def _scaled(image: Image, side: int) -> Image:
+    if image.shape[0] == side:
+        return image
+    return np.asarray(cv2.resize(image, (side, side), interpolation=cv2.INTER_CUBIC), np.float32)

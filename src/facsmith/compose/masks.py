@@ -1,0 +1,76 @@
+"""Where a face may change in a photo: soft masks drawn from the 68 landmarks, once per photo.
+
+Conventions: masks are float32 in [0, 1]; points (68, 2) are (x, y) pixels of the upright canvas that the mask is drawn
+on; IOD is the inter-ocular distance in the same pixels.
+"""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["border", "face_mask", "fade", "replacement_prior"]
+
+Mask = npt.NDArray[np.float32]
+Points = npt.NDArray[np.float64]
+
+
+def fade(value: npt.ArrayLike, low: float, high: float) -> Mask:
+    """0 below ``low``, 1 above ``high``, a smooth cubic between, elementwise."""
+    t = np.clip((np.asarray(value, np.float32) - np.float32(low)) / np.float32(max(high - low, 1e-6)), 0, 1)
+    return np.asarray(t * t * (3 - 2 * t), np.float32)
+
+
+def face_mask(points: Points, iod: float, shape: tuple[int, int]) -> Mask:
+    """1 on forehead, cheeks and chin; 0 on hair, ears and background, and on the canvas's border.
+
+    Around the chin the edge lies .24 IOD below the jaw line and fades over .36 IOD: a jaw that drops stays inside, and
+    the neck gives way instead of tearing. At the temples the fade is .2 IOD wide and centred on the jaw line.
+
+    points: (68, 2); shape: (height, width). Returns (height, width).
+    """
+    jaw, brows, nose = points[0:17], points[17:27], points[27]
+    outward = jaw - nose
+    outward = outward / np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-6)
+    index = np.arange(17.0)
+    around_chin = fade(index, 3, 6) * fade(-index, -13, -10)  # 0 at the ears
+    lowered = jaw + 0.02 * iod * outward + np.stack([np.zeros(17), 0.22 * iod * around_chin], axis=1)
+    hull = _filled(np.vstack([lowered, brows - np.array([0, 0.3 * iod])]), shape)
+    rows = np.arange(shape[0], dtype=np.float32)[:, None]
+    softness = 0.10 + 0.08 * fade(rows, float(points[33, 1]), float(points[8, 1]))
+    mask = fade(_signed_distance(hull) / (softness * np.float32(iod)), -1, 1)
+    rounded = cv2.GaussianBlur(mask, (0, 0), 0.04 * iod)  # the hull has corners
+    return np.asarray(np.minimum(rounded, 1) * border(shape, 0.16 * iod), np.float32)
+
+
+def replacement_prior(points: Points, iod: float, shape: tuple[int, int]) -> Mask:
+    """Where pixels may come from the generator whole: the mouth with the room its opening takes, and the eyes.
+
+    points: (68, 2); shape: (height, width). Returns (height, width).
+    """
+    lips, chin, nose = points[48:60], points[8], points[33]
+    drop = np.array([0, 0.75 * (chin[1] - lips[:, 1].max())])
+    mouth = np.vstack([lips, lips + drop, lips[:7] + 0.4 * (nose - lips[3])])
+    prior = fade(_signed_distance(_filled(mouth, shape)) / np.float32(iod), -0.10, 0.04)
+    for eye in (points[36:42], points[42:48]):
+        prior = np.maximum(prior, fade(_signed_distance(_filled(eye, shape)) / np.float32(iod), -0.10, -0.02))
+    return prior
+
+
+def border(shape: tuple[int, int], width: float) -> Mask:
+    """0 on the border of a canvas (height, width), 1 from ``width`` pixels inwards."""
+    y, x = (np.minimum(line, line[::-1]) for line in (np.arange(float(shape[0])), np.arange(float(shape[1]))))
+    return np.outer(fade(y, 0, width), fade(x, 0, width))
+
+
+def _filled(points: Points, shape: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """The convex hull of the points filled with 1, on 0; shape: (height, width)."""
+    canvas = np.zeros(shape, np.uint8)
+    cv2.fillConvexPoly(canvas, cv2.convexHull(np.rint(points).astype(np.int32)), (1,))
+    return canvas
+
+
+def _signed_distance(filled: npt.NDArray[np.uint8]) -> Mask:
+    """Pixels to the edge of the filled area, which runs between two pixels: positive inside, negative outside."""
+    inside = cv2.distanceTransform(filled, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    outside = cv2.distanceTransform(1 - filled, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.asarray(inside - outside - np.where(filled > 0, 0.5, -0.5), np.float32)

@@ -1,0 +1,129 @@
+"""What changed between two frames of a generator, split into motion, shading and new pixels.
+
+The new frame equals the old one moved along the flow, plus a residual. Where the residual is small it is shading
+(folds, shadows) and is added to the photo's own moved pixels; where it is large, inside mouth and eyes, something came
+into view that the photo does not hold (teeth, tongue, a lid): the generator's pixels take the place of the photo's.
+
+Conventions: all arrays lie on one `Canvas`, float32; colours in [0, 255].
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from facsmith.compose.canvas import Canvas
+from facsmith.compose.flow import FLOW_SIZE, backward_flow, blur, warp
+from facsmith.compose.masks import border, face_mask, fade, replacement_prior
+
+__all__ = ["Change", "Transfer", "matching_gain"]
+
+Pixels = npt.NDArray[np.uint8]
+Image = npt.NDArray[np.float32]
+
+# All lengths in canvas pixels per 256 of the canvas's side.
+_RESIDUAL_REACH = 2.5
+_SHADING_BLUR = 1.2
+_MISALIGNMENT = (
+    1.2  # what the flow may be off by: at the old frame's edges, a residual of this times the gradient is not real
+)
+_DETAIL = 2.5
+_SHARPEST = 1.5
+_NOISE = 2.0  # grey levels
+_REPLACE_FROM, _REPLACE_FULLY = 12.0, 30.0  # grey levels of residual
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """flow: (H, W, 2) canvas pixels, backward. shading: (H, W, 3) to add. fresh: (H, W, 3) colours to lay over with
+    opacity (H, W) in [0, 1]. All of it fades to nothing at the edge of the face.
+    """
+
+    flow: Image
+    shading: Image
+    fresh: Image
+    opacity: Image
+
+
+class Transfer:
+    """Compares generated frames with one reference; everything constant is computed here, once."""
+
+    def __init__(self, canvas: Canvas, points: npt.NDArray[np.float64], reference: Pixels, photo: Image) -> None:
+        """points: (68, 2) on the canvas; reference: (R, R, 3); photo: (H, W, 3) the photo seen on the canvas."""
+        self._canvas = canvas
+        self._unit = canvas.side / 256
+        self.mask = face_mask(points, canvas.iod, canvas.shape)
+        within_crop = canvas.extend(border((canvas.side, canvas.side), 0.12 * canvas.iod))
+        self._generated = self.mask * within_crop  # where the generator has anything to say
+        self._prior = replacement_prior(points, canvas.iod, canvas.shape) * self._generated
+        self._reference = canvas.enlarge(reference)
+        self._grey = _grey(reference)
+        self._gain = matching_gain(photo, self._reference, self.mask, canvas.iod)
+        ratio = self._detail(photo) / self._detail(self._reference)
+        self._sharpening = np.float32(np.clip(ratio - 1, 0, _SHARPEST))
+        across = cv2.Sobel(self._reference, cv2.CV_32F, 1, 0, scale=1 / 8)
+        along = cv2.Sobel(self._reference, cv2.CV_32F, 0, 1, scale=1 / 8)
+        self._edges = np.asarray(np.max(across * across + along * along, axis=-1), np.float32)
+
+    def change(self, generated: Pixels) -> Change:
+        """generated: (R, R, 3)."""
+        flow = self._flow(generated)
+        frame = self._canvas.enlarge(generated)
+        residual = frame - warp(self._reference, flow)
+        power = np.asarray(np.mean(residual * residual, axis=-1), np.float32)
+
+        # Wiener's weight: the share of the residual that neither noise nor misaligned edges explain.
+        near = blur(power, 2 * self._unit)
+        doubt = _NOISE**2 + (_MISALIGNMENT * self._unit) ** 2 * warp(self._edges, flow)
+        weight = near / (near + doubt)
+        shading = blur(residual * weight[..., None], _SHADING_BLUR * self._unit) * self._gain
+
+        level = np.sqrt(blur(power, _RESIDUAL_REACH * self._unit))
+        opacity = blur(fade(level, _REPLACE_FROM, _REPLACE_FULLY) * self._prior, 1.5 * self._unit)
+        return Change(
+            flow=flow * self.mask[..., None],
+            shading=np.asarray(shading * self._generated[..., None], np.float32),
+            fresh=np.clip(self._sharpened(frame) * self._gain, 0, 255),
+            opacity=opacity,
+        )
+
+    def _sharpened(self, frame: Image) -> Image:
+        """Unsharp masking by as much as the photo is sharper than the generator's picture of it."""
+        if self._sharpening == 0:
+            return frame
+        fine = frame - blur(frame, _DETAIL * self._unit)
+        return np.asarray(frame + self._sharpening * fine, np.float32)
+
+    def _detail(self, picture: Image) -> float:
+        """Contrast of a picture (H, W, 3) at the finest scale, inside the face; above 0."""
+        fine = (picture - blur(picture, _DETAIL * self._unit)) * self.mask[..., None]
+        return float(np.abs(fine).mean()) + 0.01
+
+    def _flow(self, generated: Pixels) -> Image:
+        flow = backward_flow(self._grey, _grey(generated))
+        side = self._canvas.side
+        if side != FLOW_SIZE:
+            flow = np.asarray(cv2.resize(flow, (side, side), interpolation=cv2.INTER_CUBIC), np.float32)
+            flow *= side / FLOW_SIZE
+        return self._canvas.extend(flow)
+
+
+def matching_gain(photo: Image, reference: Image, mask: Image, iod: float) -> Image:
+    """(H, W, 3) factors that bring the generator's colours to the photo's, locally: dark stays dark.
+
+    photo, reference: (H, W, 3); mask: (H, W), where colours count.
+    """
+    sigma, floor = 0.12 * iod, np.float32(8)
+    weight = mask[..., None] + np.float32(1e-3)
+    total = blur(weight, sigma)[..., None]
+    wanted, given = (blur(colours * weight, sigma) / total + floor for colours in (photo, reference))
+    return np.asarray(np.clip(wanted / given, 0.6, 1.6), np.float32)
+
+
+def _grey(crop: Pixels) -> Pixels:
+    """(R, R, 3) -> (FLOW_SIZE, FLOW_SIZE)."""
+    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
+    shrinks = grey.shape[0] > FLOW_SIZE
+    size = (FLOW_SIZE, FLOW_SIZE)
+    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC), np.uint8)

@@ -1,0 +1,273 @@
+"""Properties of compositing, on NASA's astronaut moved by `face.muscles`, through a blur as a weak generator's."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from skimage.data import astronaut
+
+from facsmith.compose import Compositor, canvas, flow, masks
+from facsmith.errors import InputError
+from facsmith.face.align import CropTransform, crop_transform
+from facsmith.face.muscles import MuscleWarp
+from facsmith.facs import ActionUnits
+
+# fmt: off
+LANDMARKS = np.array([  # dlib's
+    (179, 104), (180, 116), (181, 127), (182, 139), (185, 150), (191, 160), (200, 168), (209, 176), (220, 178),
+    (232, 177), (243, 171), (253, 163), (260, 154), (265, 143), (268, 131), (270, 120), (272, 108), (186, 94),
+    (192, 88), (200, 87), (208, 89), (216, 92), (236, 93), (244, 91), (252, 91), (260, 92), (265, 99), (226, 102),
+    (225, 111), (225, 119), (225, 127), (214, 131), (219, 133), (224, 134), (229, 133), (234, 132), (195, 101),
+    (200, 98), (207, 98), (212, 104), (206, 104), (199, 104), (237, 106), (243, 100), (250, 100), (255, 105),
+    (250, 107), (244, 107), (201, 139), (209, 139), (218, 139), (224, 141), (230, 140), (238, 140), (246, 141),
+    (238, 151), (229, 155), (222, 156), (216, 155), (208, 150), (204, 141), (218, 143), (223, 144), (230, 143),
+    (243, 142), (229, 150), (223, 151), (217, 150),
+], np.float64)
+# fmt: on
+Pixels = NDArray[np.uint8]
+
+
+@dataclass
+class Scene:
+    """A photo, its face, and what a blurry generator would make of it."""
+
+    photo: Pixels
+    landmarks: NDArray[np.float64]
+    transform: CropTransform
+    blur: float = 1.0
+
+    @classmethod
+    def of(cls, *, scale: float = 1.0, resolution: int = 128, blur: float = 1.0, turn: float = 0.0) -> "Scene":
+        height, width = (round(512 * scale),) * 2
+        matrix = cv2.getRotationMatrix2D((225.0, 130.0), turn, 1.0)
+        points = LANDMARKS @ matrix[:, :2].T + matrix[:, 2]
+        photo = cv2.warpAffine(astronaut(), matrix, (512, 512), flags=cv2.INTER_CUBIC) if turn else astronaut()
+        photo = cv2.resize(photo, (width, height), interpolation=cv2.INTER_CUBIC)
+        points = (points + 0.5) * scale - 0.5
+        return cls(photo, points, crop_transform(points, resolution), blur)
+
+    def truth(self, expression: str, amount: float = 1.0) -> Pixels:
+        """The photo as `face.muscles` moves it."""
+        return MuscleWarp(self.landmarks, self.photo.shape)(self.photo, amount * ActionUnits.parse(expression).vector())
+
+    def generated(self, photo: Pixels) -> Pixels:
+        return cv2.GaussianBlur(self.transform.crop(photo), (0, 0), self.blur)
+
+    @property
+    def reference(self) -> Pixels:
+        return self.generated(self.photo)
+
+    def compositor(self, mode: str = "transfer") -> Compositor:
+        return Compositor(self.photo, self.transform, self.landmarks, self.reference, mode=mode)
+
+    def frame(self, expression: str, amount: float = 1.0) -> Pixels:
+        return self.compositor().frame(self.generated(self.truth(expression, amount)))
+
+    def around(self, indices: slice | list[int], margin: float) -> tuple[slice, slice]:
+        """The box of some landmarks, widened by ``margin`` IOD."""
+        iod = np.linalg.norm(self.landmarks[[42, 45]].mean(0) - self.landmarks[[36, 39]].mean(0))
+        low = self.landmarks[indices].min(0) - margin * iod
+        high = self.landmarks[indices].max(0) + margin * iod
+        return slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
+
+
+@pytest.fixture(scope="module")
+def scene() -> Scene:
+    return Scene.of(scale=1.5)
+
+
+def error(a: Pixels, b: Pixels, where: tuple[slice, slice] = (slice(None), slice(None))) -> float:
+    return float(np.abs(a[where].astype(float) - b[where]).mean())
+
+
+FACE = slice(0, 68)
+MOUTH = slice(48, 68)
+EXPRESSIONS = ("AU6=1,AU12=1", "AU1=1,AU2=1,AU5=.6,AU26=1", "AU1=1,AU4=1,AU15=1", "AU9=1", "AU17=1", "AU20=1")
+
+
+class TestTransfer:
+    @pytest.mark.parametrize("resolution", [64, 128, 256, 320])
+    def test_no_change_gives_the_photo_bit_for_bit(self, resolution):
+        scene = Scene.of(resolution=resolution)
+        assert np.array_equal(scene.compositor().frame(scene.reference.copy()), scene.photo)
+
+    def test_hardly_any_change_gives_hardly_any(self, scene):
+        """No jump between the first frame and the second."""
+        generated = scene.reference.copy()
+        generated[60:70, 60:70] += 1
+        assert np.abs(scene.compositor().frame(generated).astype(int) - scene.photo).max() <= 2
+
+    @pytest.mark.parametrize("expression", EXPRESSIONS)
+    def test_motion_reaches_the_photo(self, scene, expression):
+        """Against the photo moved by the true field, most of the difference is gone."""
+        truth, face = scene.truth(expression), scene.around(FACE, 0.1)
+        assert error(scene.frame(expression), truth, face) < 0.6 * error(scene.photo, truth, face)
+
+    @pytest.mark.parametrize("expression", EXPRESSIONS)
+    def test_background_is_the_photo_bit_for_bit(self, scene, expression):
+        frame = scene.frame(expression)
+        outside = np.ones(frame.shape[:2], bool)
+        outside[scene.around(FACE, 0.65)] = False
+        assert np.array_equal(frame[outside], scene.photo[outside])
+
+    def test_frames_are_sharper_than_the_generator(self, scene):
+        """The photo's own pixels move; the generator's blur does not come with them."""
+        frame = scene.frame("AU6=1,AU12=1")
+        pasted = scene.compositor("paste").frame(scene.generated(scene.truth("AU6=1,AU12=1")))
+        cheeks = scene.around([2, 14, 36, 45], -0.2)
+
+        def detail(image: Pixels) -> float:
+            return float(np.abs(cv2.Laplacian(image[cheeks].astype(np.float32), cv2.CV_32F)).mean())
+
+        assert detail(frame) > 0.85 * detail(scene.photo)
+        assert detail(pasted) < 0.7 * detail(scene.photo)
+
+    def test_what_comes_into_view_is_taken_from_the_generator(self, scene):
+        """A dark mouth that the photo does not hold: her teeth must go."""
+        truth, mouth = scene.truth("AU26=1"), scene.landmarks[[62, 66]].mean(0).astype(int)
+        generated = scene.transform.crop(truth)
+        x, y = scene.transform.to_crop(mouth).astype(int)
+        cv2.ellipse(generated, (int(x), int(y) + 2), (14, 8), 0, 0, 360, (50, 15, 18), -1, cv2.LINE_AA)
+        generated = cv2.GaussianBlur(generated, (0, 0), 1.0)
+        frame = scene.compositor().frame(generated)
+        assert scene.photo[mouth[1], mouth[0]].mean() > 120
+        assert frame[mouth[1], mouth[0]].mean() < 60
+
+    def test_shading_is_added(self, scene):
+        """A fold that only darkens the skin darkens the photo's skin as much, and nothing moves."""
+        generated = scene.reference.astype(np.float32)
+        x, y = scene.transform.to_crop(scene.landmarks[[2, 31]].mean(0))
+        v, u = np.mgrid[:128, :128]
+        fold = np.exp(-(((u - x) / 3) ** 2) - ((v - y) / 8) ** 2)[..., None]
+        frame = scene.compositor().frame(np.clip(generated * (1 - 0.25 * fold), 0, 255).astype(np.uint8))
+        px, py = np.rint(scene.transform.to_photo((x, y))).astype(int)
+        spot = np.s_[py - 2 : py + 3, px - 2 : px + 3]
+        ratio = frame[spot].mean() / scene.photo[spot].mean()
+        assert 0.72 < ratio < 0.88
+
+    def test_a_smooth_expression_does_not_flicker(self, scene):
+        """Second differences over time stay near those of the photo moved by the true field."""
+        amounts = [t**3 * (10 - 15 * t + 6 * t * t) for t in np.linspace(0.2, 0.8, 7)]
+        compositor = scene.compositor()
+        true = [scene.truth("AU1=1,AU2=1,AU6=.5,AU12=1", a).astype(float) for a in amounts]
+        frames = [compositor.frame(scene.generated(t.astype(np.uint8))).astype(float) for t in true]
+        face = scene.around(FACE, 0)
+
+        def shake(film: list[NDArray[np.float64]]) -> float:
+            stack = np.stack([f[face] for f in film])
+            return float(np.abs(stack[2:] - 2 * stack[1:-1] + stack[:-2]).mean())
+
+        assert shake(frames) < 1.1 * shake(true)
+
+    def test_a_frame_depends_on_its_crop_alone(self, scene):
+        smile, frown = (scene.generated(scene.truth(e)) for e in ("AU12=1", "AU4=1,AU15=1"))
+        compositor = scene.compositor()
+        first = compositor.frame(smile)
+        compositor.frame(frown)
+        assert np.array_equal(compositor.frame(smile), first)
+        assert np.array_equal(scene.compositor().frame(smile), first)
+
+    def test_inputs_are_left_alone(self, scene):
+        photo, generated = scene.photo.copy(), scene.generated(scene.truth("AU12=1"))
+        before = generated.copy()
+        scene.compositor().frame(generated)
+        assert np.array_equal(scene.photo, photo)
+        assert np.array_equal(generated, before)
+
+    @pytest.mark.parametrize("turn", [-35.0, 20.0, 180.0])
+    def test_turned_faces(self, turn):
+        scene = Scene.of(turn=turn)
+        truth, face = scene.truth("AU6=1,AU12=1"), scene.around(FACE, 0.1)
+        assert error(scene.frame("AU6=1,AU12=1"), truth, face) < 0.6 * error(scene.photo, truth, face)
+
+    @pytest.mark.parametrize("resolution", [64, 256])
+    def test_other_resolutions(self, resolution):
+        scene = Scene.of(resolution=resolution, blur=resolution / 128)
+        truth, face = scene.truth("AU6=1,AU12=1"), scene.around(FACE, 0.1)
+        assert error(scene.frame("AU6=1,AU12=1"), truth, face) < 0.65 * error(scene.photo, truth, face)
+
+    def test_a_face_that_leaves_the_photo(self):
+        whole = Scene.of()
+        points = whole.landmarks - (205, 90)
+        photo = np.ascontiguousarray(whole.photo[90:165, 205:])
+        scene = Scene(photo, points, crop_transform(points, 128))
+        frame = scene.frame("AU6=1,AU12=1")
+        assert frame.shape == photo.shape
+        assert not np.array_equal(frame, photo)
+        far = Scene(photo, points - 9000, crop_transform(points - 9000, 128))
+        assert np.array_equal(far.compositor().frame(scene.generated(scene.photo)), photo)
+
+    def test_bands_meet_without_a_seam(self, scene, monkeypatch):
+        generated = scene.generated(scene.truth("AU26=1,AU12=.5"))
+        whole = scene.compositor().frame(generated)
+        monkeypatch.setattr(canvas, "_BAND", 1)
+        assert np.abs(scene.compositor().frame(generated).astype(int) - whole).max() <= 2
+
+
+class TestOtherModes:
+    def test_paste_shows_the_generated_face_in_the_photos_colours(self, scene):
+        """A generator with a colour cast leaves none, and no seam: the frame fades into the photo."""
+        cast = np.clip(scene.reference * np.array([0.85, 1.0, 1.1]), 0, 255).astype(np.uint8)
+        compositor = Compositor(scene.photo, scene.transform, scene.landmarks, cast, mode="paste")
+        frame = compositor.frame(cast)
+        assert error(frame, scene.photo, scene.around(FACE, 0)) < 8
+        outside = np.ones(frame.shape[:2], bool)
+        outside[scene.around(FACE, 0.65)] = False
+        assert np.array_equal(frame[outside], scene.photo[outside])
+
+    def test_crop_is_the_generated_crop(self, scene):
+        generated = scene.generated(scene.truth("AU12=1"))
+        assert np.array_equal(scene.compositor("crop").frame(generated), generated)
+
+    def test_unknown_mode(self, scene):
+        with pytest.raises(InputError, match="transfer, paste, crop"):
+            scene.compositor("blend")
+
+    @pytest.mark.parametrize("bad", [np.zeros((64, 64, 3), np.uint8), np.zeros((128, 128, 3), np.float32)])
+    def test_crops_of_another_kind(self, scene, bad):
+        with pytest.raises(InputError, match=r"\(128, 128, 3\) uint8"):
+            scene.compositor().frame(bad)
+
+
+class TestFlow:
+    @pytest.mark.parametrize("amplitude", [0.5, 2.0, 6.0])
+    def test_known_field_is_found(self, scene, amplitude):
+        """Smooth motion of ``amplitude`` pixels at 128 px, on a blurred 128 px crop."""
+        crop = scene.transform.crop(scene.photo)
+        y, x = np.mgrid[:128, :128].astype(np.float32)
+        true = amplitude * np.stack([np.sin(y / 30), np.cos(x / 25)], axis=-1).astype(np.float32)
+        moved = flow.warp(crop.astype(np.float32), true)
+        old, new = (
+            cv2.resize(cv2.cvtColor(cv2.GaussianBlur(i, (0, 0), 0.8), cv2.COLOR_RGB2GRAY), (256, 256), interpolation=2)
+            for i in (crop, np.rint(np.clip(moved, 0, 255)).astype(np.uint8))
+        )
+        found = cv2.resize(flow.backward_flow(old, new), (128, 128), interpolation=cv2.INTER_AREA) / 2
+        inside = scene.compositor()._transfer.mask[:256:2, ::2] > 0.9
+        assert np.linalg.norm(found - true, axis=-1)[inside].mean() < 0.06 + 0.1 * amplitude
+
+    def test_equal_frames_have_none(self):
+        grey = np.random.default_rng(0).integers(0, 256, (256, 256), dtype=np.uint8)
+        assert np.abs(flow.backward_flow(grey, grey)).max() < 1e-3
+
+    def test_flat_frames_have_none(self):
+        flat = np.full((256, 256), 128, np.uint8)
+        assert np.abs(flow.backward_flow(flat, flat)).max() < 1e-3
+
+
+class TestMasks:
+    def test_the_mask_holds_the_moving_face_and_fades_on_the_canvas(self, scene):
+        area = canvas.canvas(scene.transform)
+        mask = masks.face_mask(area.points(scene.landmarks), area.iod, area.shape)
+        x, y = np.rint(area.points(scene.landmarks[17:])).astype(int).T
+        assert (mask[y, x] > 0.9).all()
+        dropped = np.rint(area.points(scene.landmarks[8]) + (0, 0.2 * area.iod)).astype(int)  # a jaw drop
+        assert mask[dropped[1], dropped[0]] > 0.5
+        assert max(mask[0].max(), mask[-1].max(), mask[:, 0].max(), mask[:, -1].max()) == 0
+        steps = max(np.abs(np.diff(mask, axis=axis)).max() for axis in (0, 1))
+        assert steps < 0.12  # no seam anywhere
+
+    def test_degenerate_landmarks_give_no_error(self):
+        mask = masks.face_mask(np.zeros((68, 2)), 80.0, (300, 256))
+        assert np.isfinite(mask).all()
