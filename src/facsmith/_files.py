@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,11 +10,12 @@ from facsmith.errors import OutputError
 
 
 @contextmanager
-def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_path(path: str | os.PathLike[str]) -> Generator[Path]:
     """Yield a temporary path beside ``path`` (same suffix) that replaces it when the block succeeds.
 
     Raises:
-        OutputError: the folder cannot be made or written, or the disk is full. The temporary file is removed on any failure.
+        OutputError: the folder cannot be made or written, or the disk is full. The temporary file is removed on any
+            failure.
     """
     target = Path(path)
     temporary: Path | None = None

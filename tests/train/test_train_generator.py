@@ -1,4 +1,5 @@
-"""Training the generator: a data set from photos, a loss that falls, a run that resumes, latents whose AUs are their own axis."""
+"""Training the generator: a data set from photos, a loss that falls, a run that resumes, latents whose AUs are their
+own axis."""
 
 import json
 from pathlib import Path
@@ -76,18 +77,22 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_data_set_labels_every_variant(dataset: Path) -> None:
     au, images = np.load(dataset / "au.npy"), np.load(dataset / "images.npy")
-    assert images.shape == (12, 4, 32, 32, 3) and au.shape == (12, 4, 12)
+    assert images.shape == (12, 4, 32, 32, 3)
+    assert au.shape == (12, 4, 12)
     assert np.abs(au[:, 1]).max() < 1e-6  # at rest
-    assert au.min() > -1e-6 and au.max() <= 1 + 1e-6
+    assert au.min() > -1e-6
+    assert au.max() <= 1 + 1e-6
     assert all(np.abs(images[n, v].astype(int) - images[n, 1]).max() > 8 for n in range(12) for v in (2, 3))
     codes = np.load(dataset / "codes.npy")
     held_out = np.load(dataset / "attributes.npz")["held_out"]
-    assert held_out.sum() == 2 and np.isfinite(codes).all()
+    assert held_out.sum() == 2
+    assert np.isfinite(codes).all()
 
 
 def test_own_expression_reads_an_open_smile_and_nothing_at_rest() -> None:
     points = sketch(0).landmarks
-    assert own_expression(points)[AUS.index(12)] < 0.3 and own_expression(points)[AUS.index(25)] < 0.15
+    assert own_expression(points)[AUS.index(12)] < 0.3
+    assert own_expression(points)[AUS.index(25)] < 0.15
     iod = 40.0
     smile = points + iod * (basis()[AUS.index(12)] + basis()[AUS.index(25)])
     read = own_expression(smile)
@@ -118,14 +123,18 @@ def test_a_missing_data_set_is_named(tmp_path: Path) -> None:
 def test_expression_and_identity_are_separate_coordinates() -> None:
     torch.manual_seed(0)
     latents = LabelledLatents(5, num_ws=6, w_dim=8)
-    torch.nn.init.normal_(latents.delta.weight)
+    torch.nn.init.normal_(latents.spread.weight)
     directions = latents.directions()
     same_in_every_layer = torch.randn(8).expand(6, 8)
     torch.testing.assert_close(
         torch.einsum("kld,ld->k", directions, same_in_every_layer), torch.zeros(12), atol=1e-4, rtol=0
     )
-    delta = latents.correction(torch.arange(5), torch.ones(5, 1))
-    torch.testing.assert_close(torch.einsum("kld,nld->kn", directions, delta), torch.zeros(12, 5), atol=1e-3, rtol=0)
+    codes, delta, base = torch.randn(5, 8), torch.randn(5, 48), torch.randn(5, 6, 8)
+    person = latents(base, codes, delta, torch.zeros(5, 12)) - base
+    assert person.abs().max() > 0.1
+    torch.testing.assert_close(torch.einsum("kld,nld->kn", directions, person), torch.zeros(12, 5), atol=1e-3, rtol=0)
+    moved = latents(base, codes, delta, torch.eye(12)[:5]) - base - person
+    torch.testing.assert_close(moved, directions[:5])
 
 
 def test_the_loss_weighs_the_moving_face_and_hardly_what_lies_outside_the_photo() -> None:
@@ -147,7 +156,9 @@ def test_the_discriminator_s_penalty_is_its_gradient() -> None:
     critic = Discriminator(16, channel_base=64, channel_max=8)
     images = torch.randn(2, 3, 16, 16)
     score, features = critic(images)
-    assert score.shape == (2, 1, 8, 8) and len(features) == len(critic.blocks)
+    assert score.shape == (2, 1, 8, 8)
+    assert len(features) == len(critic.blocks)
     penalty = gradient_penalty(critic, images)
     penalty.backward()
-    assert penalty.item() > 0 and critic.rgb.weight.grad is not None
+    assert penalty.item() > 0
+    assert critic.rgb.weight.grad is not None

@@ -1,8 +1,10 @@
-"""The mouth as two contours: where lips part, what fills the gap, and what closes over it. Face frame of `face.muscles`."""
+"""The mouth as two contours: where lips part, what fills the gap, what closes over it. Face frame of `face.muscles`."""
+
+import importlib
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import PchipInterpolator
 
 __all__ = ["LipLine", "paint_mouth"]
 
@@ -21,7 +23,7 @@ class LipLine:
         self._x = np.maximum.accumulate(upper[:, 0] + 1e-6 * np.arange(5))
         self.left, self.right = float(self._x[0]), float(self._x[-1])
         self._table_x = np.linspace(self.left, self.right, 129)
-        self._upper_y, self._lower_y = (PchipInterpolator(self._x, heights)(self._table_x) for heights in middle)
+        self._upper_y, self._lower_y = (_pchip(self._x, heights, self._table_x) for heights in middle)
 
     def rest(self, x: Array) -> Array:
         """Height of the mouth line at rest."""
@@ -64,8 +66,8 @@ class LipLine:
             pixels: (h, w, 2) output pixels.
 
         Returns:
-            (h, w, 2) source points, held inside the photo's own opening, and (h, w) in [0, 1], how far to trust them: not
-            below the own lower lip and not beyond the corners, where no tooth was ever seen.
+            (h, w, 2) source points, held inside the photo's own opening, and (h, w) in [0, 1], how far to trust
+            them: not below the own lower lip and not beyond the corners, where no tooth was ever seen.
         """
         soft = 0.03
         x, y = pixels[..., 0], pixels[..., 1]
@@ -73,6 +75,11 @@ class LipLine:
         share = _ramp((self.lower(x) - y) / soft - 0.5) * _ramp((lower - upper) / soft - 0.5)
         share *= _ramp((np.minimum(x - self.left, self.right - x)) / 0.06 - 0.5)
         return np.stack([x, np.clip(y, upper, np.maximum(lower, upper))], axis=-1), share
+
+
+def _pchip(x: Array, y: Array, at: Array) -> Array:
+    curve: Any = importlib.import_module("scipy.interpolate").PchipInterpolator(x, y)
+    return np.asarray(curve(at))
 
 
 def paint_mouth(pixels: Array, lips: LipLine, *, jaw: float, level: float, seed: int) -> NDArray[np.float32]:

@@ -1,15 +1,17 @@
 """Linear facial muscles: a photo's face moved by AU intensities, so that any photo yields AU-labelled faces.
 
-After Waters (1987), "A muscle model for animating three-dimensional facial expression": an AU moves a few sites of the face
-along fixed directions in proportion to its intensity, and the skin between them follows smoothly. The sites'
+After Waters (1987), "A muscle model for animating three-dimensional facial expression": an AU moves a few sites of
+the face along fixed directions in proportion to its intensity, and the skin between them follows smoothly. The sites'
 full-intensity displacements were measured on ICT-FaceKit's FACS blendshapes (MIT; Li et al. 2020).
 
-Conventions: the face frame has its origin midway between the eye centres, x along the eye line to the viewer's right, y down,
-unit = inter-ocular distance (IOD, eye centre to eye centre). Landmarks are the 68 iBUG points in photo pixels.
+Conventions: the face frame has its origin midway between the eye centres, x along the eye line to the viewer's
+right, y down, unit = inter-ocular distance (IOD, eye centre to eye centre). Landmarks are the 68 iBUG points in
+photo pixels.
 """
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -24,7 +26,8 @@ __all__ = ["FULL_INTENSITY", "MuscleWarp", "basis", "displacement", "moved_point
 Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
 
-# (x, y) per site for the viewer-left half: x negative = outwards, y positive = up, in IOD. AU25's and AU26's published rows are
+# (x, y) per site for the viewer-left half: x negative = outwards, y positive = up, in IOD. AU25's and AU26's
+# published rows are
 # extremes (lips fully retracted, jaw fully open = AU27); level E of FACS is _EXTREME of them.
 FULL_INTENSITY: dict[int, dict[str, tuple[float, float]]] = {
     1: {"inner_brow": (-0.01, 0.09), "mid_brow": (0, 0.04), "outer_brow": (0, 0.02), "nose_tip": (0, 0.02)},
@@ -147,7 +150,8 @@ _SKIN: list[tuple[str, dict[int, float]]] = [
 
 @lru_cache(maxsize=1)
 def basis() -> Array:
-    """Displacement of the 68 points by each AU at intensity 1: (12, 68, 2) in IOD, face frame (x right, y down), read-only."""
+    """Displacement of the 68 points by each AU at intensity 1: (12, 68, 2) in IOD, face frame (x right, y down),
+    read-only."""
     table = np.zeros((len(AUS), 68, 2))
     for row, au in enumerate(AUS):
         for point, mix in _MIX.items():
@@ -244,7 +248,8 @@ def _close_lips(face: Array, intensities: Array, moved: Array) -> None:
 
 
 def warp(image: Image, landmarks: NDArray[np.floating], intensities: NDArray[np.floating], *, seed: int = 0) -> Image:
-    """Move a photo's face by AU intensities: skin follows the muscles, lips part, the mouth's inside is filled, folds get shading.
+    """Move a photo's face by AU intensities: skin follows the muscles, lips part, the mouth's inside is filled,
+    folds get shading.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -301,7 +306,7 @@ class MuscleWarp:
         x0, y0, x1, y1 = self._region
         source, inside = self._lips.join(upper, lower, pixel=1.0 / self._frame.iod)
         photo = self._frame.to_photo(source).astype(np.float32)
-        result = cv2.remap(image, photo, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
+        result = _remap(image, photo, cv2.INTER_CUBIC).astype(np.float32)
         gain = fold_gain(self._coarse, self._face + moved, e)
         result *= cv2.resize(gain, (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR)[..., None]
         if inside.any():
@@ -318,7 +323,7 @@ class MuscleWarp:
         teeth, share = self._lips.own_interior(pixels)
         if share.any():
             at = self._frame.to_photo(teeth).astype(np.float32)
-            own = cv2.remap(image, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            own = _remap(image, at, cv2.INTER_LINEAR)
             filling += share[..., None] * (own - filling)
         result[box] += inside[box][..., None] * (filling - result[box])
 
@@ -335,7 +340,8 @@ class MuscleWarp:
         return np.array(left + right)
 
     def _interpolator(self, controls: Array) -> Array:
-        """(grid points, controls): the linear map from control displacements to the field on the grid (smoothed thin-plate spline)."""
+        """(grid points, controls): the linear map from control displacements to the field on the grid (smoothed
+        thin-plate spline)."""
         xs, ys = np.arange(*self._X, self._STEP), np.arange(*self._Y, self._STEP)
         grid = np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2)
         n = len(controls)
@@ -355,8 +361,13 @@ class MuscleWarp:
         low = np.array([self._X[0], self._Y[0]], np.float32)
         for _ in range(5):
             at = (source - low) / np.float32(self._STEP)
-            source = target - cv2.remap(u, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            source = target - _remap(u, at, cv2.INTER_LINEAR)
         return source.astype(np.float64)
+
+
+def _remap(values: NDArray[Any], at: NDArray[np.float32], how: int) -> NDArray[Any]:
+    """values: (H, W, C) read at (h, w, 2) pixel positions; the border is repeated outside."""
+    return np.asarray(cv2.remap(values, at[..., 0], at[..., 1], how, borderMode=cv2.BORDER_REPLICATE))
 
 
 def _thin_plate(a: Array, b: Array) -> Array:

@@ -1,4 +1,7 @@
-"""Shading of the folds that AUs raise (FACS: wrinkles, bulges, furrows), as a gain on the photo. Face frame of `face.muscles`."""
+"""Shading of the folds that AUs raise (FACS: wrinkles, bulges, furrows), as a gain on the photo. Face frame of
+`face.muscles`."""
+
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +74,8 @@ def fold_gain(pixels: Array, face: Array, intensities: Array) -> NDArray[np.floa
 
 
 def _stroke(gain: Array, pixels: Array, line: Array, width: float, strength: float) -> None:
-    """Multiply `gain` by 1 + strength near the polyline: a Gaussian profile of the given width (IOD), fading to the line's ends."""
+    """Multiply `gain` by 1 + strength near the polyline: a Gaussian profile of the given width (IOD), fading to the
+    line's ends."""
     if abs(strength) < 1e-3:
         return
     reach = 3 * width
@@ -81,7 +85,7 @@ def _stroke(gain: Array, pixels: Array, line: Array, width: float, strength: flo
     if not len(at):
         return
     closest, position = np.full(len(at), np.inf), np.zeros(len(at))
-    for index, (start, end) in enumerate(zip(line[:-1], line[1:], strict=True)):
+    for index, (start, end) in enumerate(pairwise(line)):
         along = end - start
         t = np.clip(((at - start) @ along) / max(float(along @ along), 1e-12), 0.0, 1.0)
         squared = ((at - start - t[:, None] * along) ** 2).sum(axis=1)

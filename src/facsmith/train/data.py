@@ -1,8 +1,8 @@
 """The data engine: a folder of face photos in, aligned crops with AU-labelled variants out.
 
-Every photo yields `variants` crops: the photo itself, the photo at rest (its smile and lip opening undone), and random AU
-vectors by `face.muscles`. Labels are total intensities: what the photo shows by itself (AU12, AU25 and AU26, read from the
-landmarks) plus what the warp added.
+Every photo yields `variants` crops: the photo itself, the photo at rest (its smile and lip opening undone), and
+random AU vectors by `face.muscles`. Labels are total intensities: what the photo shows by itself (AU12, AU25 and
+AU26, read from the landmarks) plus what the warp added.
 
 A data set is a folder of plain arrays, N photos by V variants by R x R pixels, memory-mapped on reading:
 
@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -49,7 +50,8 @@ class Photo:
 
 @dataclass(frozen=True)
 class DataOptions:
-    """resolution: side of the crops. variants: crops per photo, at least 2. held_out: share of photos kept from training."""
+    """resolution: side of the crops. variants: crops per photo, at least 2. held_out: share of photos kept from
+    training."""
 
     resolution: int = 128
     variants: int = 8
@@ -70,7 +72,8 @@ def own_expression(landmarks: NDArray[np.floating]) -> Array:
     """The AUs that can be read off one face without its neutral: AU12, AU25 and AU26, (12,) in [0, 1].
 
     Smile from the mouth's width and the corners' height under the nose (regressed on MediaPipe's mouthSmile over 4,500
-    faces, r = 0.92), lip parting from the gap between the inner contours. Other AUs differ less than people do: left at 0.
+    faces, r = 0.92), lip parting from the gap between the inner contours. Other AUs differ less than people do: left
+    at 0.
     """
     points = np.asarray(landmarks, dtype=np.float64)
     left, right = points[[36, 39]].mean(axis=0), points[[42, 45]].mean(axis=0)
@@ -96,7 +99,8 @@ def _opening(au: int) -> float:
 
 
 def random_expression(random: np.random.Generator) -> Array:
-    """A random AU vector, (12,) in [0, 1]: half the time one AU, else two to four together; never 4 against 1 + 2 by itself."""
+    """A random AU vector, (12,) in [0, 1]: half the time one AU, else two to four together; never 4 against 1 + 2 by
+    itself."""
     e = np.zeros(len(AUS))
     count = 1 if random.random() < 0.5 else int(random.integers(2, 5))
     e[random.choice(len(AUS), size=count, replace=False)] = random.uniform(0.25, 1.0, size=count)
@@ -127,7 +131,7 @@ def folder_photos(folder: str | Path, *, progress: Callable[[str], None] = lambd
         yield Photo(
             path.name,
             pixels,
-            np.asarray(found.landmarks, np.float64),
+            np.asarray(found.face.landmarks, np.float64),
             int(row.get("age", -1)),
             int(row.get("gender", -1)),
         )
@@ -172,14 +176,15 @@ def _variants(job: tuple[Photo, int, DataOptions]) -> tuple[Image, Image, NDArra
     work = max(options.resolution, 160)
     transform = crop_transform(photo.landmarks, work)
     crop = transform.crop(photo.image)
-    inside = cv2.warpAffine(
-        np.full(photo.image.shape[:2], 255, np.uint8), transform.matrix, (work, work), borderMode=cv2.BORDER_CONSTANT
-    )
+    whole = np.full(photo.image.shape[:2], 255, np.uint8)
+    inside = np.asarray(cv2.warpAffine(whole, transform.matrix, (work, work)), np.uint8)
     crop = _fill_border(crop, inside)
     points = transform.to_crop(photo.landmarks)
     move = MuscleWarp(points, crop.shape[:2], seed=index)
     own = own_expression(points)
-    tiles, labels, moved = [], [], []
+    tiles: list[Image] = []
+    labels: list[Array] = []
+    moved: list[Array] = []
     scale = options.resolution / work
     for variant in range(options.variants):
         if variant == 0:
@@ -191,11 +196,15 @@ def _variants(job: tuple[Photo, int, DataOptions]) -> tuple[Image, Image, NDArra
             # Half from the face at rest, half on top of what the face shows.
             added = wanted - own if variant % 2 == 0 else np.minimum(wanted, 1 - own)
         image = move(crop, added)
-        tiles.append(cv2.resize(image, (options.resolution, options.resolution), interpolation=cv2.INTER_AREA))
+        tiles.append(_shrink(image, options.resolution))
         labels.append(own + added)
         moved.append((points + displacement(points, added) + 0.5) * scale - 0.5)
-    small = cv2.resize(inside, (options.resolution, options.resolution), interpolation=cv2.INTER_AREA)
-    return np.stack(tiles), small, np.float32(labels), np.float32(moved)
+    small = _shrink(inside, options.resolution)
+    return np.stack(tiles), small, np.stack(labels).astype(np.float32), np.stack(moved).astype(np.float32)
+
+
+def _shrink(image: Image, side: int) -> Image:
+    return np.asarray(cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _fill_border(crop: Image, inside: Image) -> Image:
@@ -211,18 +220,21 @@ def _fill_border(crop: Image, inside: Image) -> Image:
 def resting_codes(
     images: NDArray[np.uint8], au: NDArray[np.float32], held_out: NDArray[np.bool_], *, count: int
 ) -> NDArray[np.float32]:
-    """Whitened PCA codes (N, count) of each photo's resting variant at 64 px, the linear trace of the photo's AUs regressed out.
+    """Whitened PCA codes (N, count) of each photo's resting variant at 64 px, the linear trace of the photo's AUs
+    regressed out.
 
     Fitted on the photos not held out.
     """
-    rest = np.stack([cv2.resize(image, (64, 64), interpolation=cv2.INTER_AREA).ravel() for image in images[:, 1]])
+    rest = np.stack([_shrink(image, 64).ravel() for image in images[:, 1]])
     data = rest.astype(np.float32) / 127.5 - 1
     train = data[~held_out]
     mean = train.mean(axis=0)
-    from sklearn.utils.extmath import randomized_svd
+    from sklearn.utils import extmath  # pyright: ignore[reportMissingTypeStubs]
 
-    _, singular, basis = randomized_svd(train - mean, min(count, *train.shape), n_iter=4, random_state=0)
+    svd: Any = cast(Any, extmath).randomized_svd
+    found: tuple[Array, Array, Array] = svd(train - mean, min(count, *train.shape), n_iter=4, random_state=0)
+    _, singular, basis = found
     codes = (data - mean) @ basis.T / (singular / np.sqrt(len(train)))
     own = np.concatenate([au[:, 0], np.ones((len(au), 1), np.float32)], axis=1)
-    trace = np.linalg.lstsq(own[~held_out], codes[~held_out], rcond=None)[0]
+    trace: Array = cast(Any, np.linalg).lstsq(own[~held_out], codes[~held_out], rcond=None)[0]
     return np.asarray(codes - own @ trace, np.float32)

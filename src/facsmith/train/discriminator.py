@@ -1,7 +1,8 @@
 """StyleGAN2's residual discriminator (Karras et al. 2020), scored per patch and with its features at hand."""
 
 import math
-from typing import cast
+from itertools import pairwise
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -41,19 +42,21 @@ class _Block(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Images (N, 3, R, R) in [-1, 1] -> scores (N, 1, 8, 8), one for each patch; its blocks' outputs are the features."""
+    """Images (N, 3, R, R) in [-1, 1] -> scores (N, 1, 8, 8), one for each patch; its blocks' outputs are the
+    features."""
 
     def __init__(self, resolution: int, *, channel_base: int = 2048, channel_max: int = 128) -> None:
         super().__init__()
         # 2 x 2 pixels enter as one: half of a discriminator's time goes to its first resolution.
         width = [min(channel_base // r, channel_max) for r in _halves(resolution // 2)]
         self.rgb = _Conv(12, width[0], 1)
-        self.blocks = nn.ModuleList(_Block(a, b) for a, b in zip(width[:-1], width[1:], strict=True))
+        self.blocks = nn.ModuleList(_Block(a, b) for a, b in pairwise(width))
         self.head0 = _Conv(width[-1] + 1, width[-1], 3)
         self.head1 = _Conv(width[-1], 1, 1)
-        self.to(memory_format=torch.channels_last)
+        cast(Any, self).to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Scores, and each block's output, finest first."""
         x = F.leaky_relu(
             self.rgb(F.pixel_unshuffle(images, 2).contiguous(memory_format=torch.channels_last)), 0.2
         ) * math.sqrt(2)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -19,8 +20,8 @@ __all__ = ["FaceBatch", "Faces"]
 class FaceBatch:
     """N samples at R px, neighbours 2k and 2k + 1 being two expressions of one person.
 
-    images: (N, 3, R, R) in [-1, 1]; inside: (N, 1, R, R) in [0, 1]; moved: (N, 1, R, R), where the pair differs; au: (N, 12);
-    landmarks: (N, 68, 2) in [0, 1]; codes: (N, K); photos: (N,) rows of the training photos.
+    images: (N, 3, R, R) in [-1, 1]; inside: (N, 1, R, R) in [0, 1]; moved: (N, 1, R, R), where the pair differs; au:
+        (N, 12); landmarks: (N, 68, 2) in [0, 1]; codes: (N, K); photos: (N,) rows of the training photos.
     """
 
     images: Tensor
@@ -64,7 +65,7 @@ class Faces:
 
     def expressions(self, random: np.random.Generator, count: int) -> Tensor:
         """Random AU vectors (count, 12)."""
-        return torch.from_numpy(np.float32([random_expression(random) for _ in range(count)]))
+        return _tensor(np.stack([random_expression(random) for _ in range(count)]).astype(np.float32))
 
     def _load(
         self,
@@ -76,16 +77,20 @@ class Faces:
     ) -> FaceBatch:
         side = self._images.shape[2]
         pixels = np.stack([self._images[row, variant] for row, variant in zip(rows, variants, strict=True)])
-        images = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
-        inside = torch.from_numpy(self._inside[rows]).to(device)[:, None].float() / 255
+        images = _tensor(pixels).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
+        inside = _tensor(self._inside[rows]).to(device)[:, None].float() / 255
         images, inside = F.adaptive_avg_pool2d(images, resolution), F.adaptive_avg_pool2d(inside, resolution)
         other = images.view(-1, 2, *images.shape[1:]).flip(1).reshape(images.shape) if len(rows) % 2 == 0 else images
         return FaceBatch(
             images=images,
             inside=inside,
             moved=(images - other).abs().mean(dim=1, keepdim=True),
-            au=torch.from_numpy(self._au[rows, variants]).to(device),
-            landmarks=torch.from_numpy((self._landmarks[rows, variants] + 0.5) / side).to(device),
-            codes=torch.from_numpy(self._codes[rows]).to(device),
-            photos=torch.from_numpy(photos).to(device),
+            au=_tensor(self._au[rows, variants]).to(device),
+            landmarks=_tensor((self._landmarks[rows, variants] + 0.5) / side).to(device),
+            codes=_tensor(self._codes[rows]).to(device),
+            photos=_tensor(photos).to(device),
         )
+
+
+def _tensor(values: NDArray[Any]) -> Tensor:
+    return cast(Any, torch).from_numpy(values)

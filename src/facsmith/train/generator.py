@@ -4,10 +4,11 @@ A GAN from scratch does not converge on a few cores. So every training photo has
 
     ws(photo, e) = mapping(code) + H code + delta(photo) + A e,
 
-with ``code`` its whitened PCA code (Gaussian like z, so the mapping network is trained on the way), H and ``delta`` small
-per-layer corrections, common and its own, and A the directions of the 12 AUs, shared by everyone; A is kept orthogonal to the span
-of mapping's output and to the corrections, so identity and expression are separate coordinates of W+. The network grows from
-16 px, learns to draw `face.muscles` variants, and is sharpened by a discriminator at the end.
+with ``code`` its whitened PCA code (Gaussian like z, so the mapping network is trained on the way), H and ``delta``
+small per-layer corrections, common and its own, and A the directions of the 12 AUs, shared by everyone; A is kept
+orthogonal to the span of mapping's output and to the corrections, so identity and expression are separate
+coordinates of W+. The network grows from 16 px, learns to draw `face.muscles` variants, and is sharpened by a
+discriminator at the end.
 """
 
 import json
@@ -17,7 +18,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -25,7 +26,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from facsmith._files import atomic_path
+from facsmith._arrays import write_tensors
 from facsmith.errors import InputError
 from facsmith.facs import AUS
 from facsmith.generator.stylegan2 import StyleGAN2, StyleGAN2Config
@@ -106,7 +107,7 @@ class LabelledLatents(nn.Module):
         """
         directions = self.directions()
         with torch.no_grad():
-            basis = torch.linalg.qr(directions.flatten(1).t()).Q
+            basis: Tensor = cast(Any, torch.linalg).qr(directions.flatten(1).t()).Q
         correction = self.spread(codes) / math.sqrt(self.w_dim)
         if delta is not None:
             correction = correction + delta
@@ -120,7 +121,7 @@ class _Run:
     """Everything that changes while training, and how it is saved."""
 
     def __init__(self, faces: Faces, out: Path, options: GeneratorOptions) -> None:
-        torch.manual_seed(options.seed)
+        cast(Any, torch).manual_seed(options.seed)
         self.options, self.out, self.faces = options, out, faces
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         config = StyleGAN2Config(
@@ -189,6 +190,7 @@ class _Run:
         resolution = opt.stage(self.progress)
         # Small pictures leave room for larger batches.
         batch = self.faces.batch(self.random, opt.batch * (2 if resolution <= 32 else 1), resolution, self.device)
+        sampled: Tensor | None = None
         adversarial = self.progress >= opt.adversarial_from and resolution == opt.resolution
         delta = self.latents.delta(batch.photos)
         with mixed_precision(self.device):
@@ -211,7 +213,7 @@ class _Run:
         loss.backward()
         for name in ("generator", "delta"):
             self.optimizers[name].step()
-        if adversarial:
+        if sampled is not None:
             report |= self._critic_step(batch, generated.detach(), sampled.detach())
         self._average(len(batch.photos))
         self.step += 1
@@ -262,7 +264,7 @@ class _Run:
         if self.step % 16 == 0:  # lazy regularisation
             loss = loss + 16 * 0.5 * gradient_penalty(self.critic, (batch.images * mask)[:4])
         self.optimizers["critic"].zero_grad(set_to_none=True)
-        loss.backward()
+        cast(Any, loss).backward()
         self.optimizers["critic"].step()
         return {"critic": loss.item(), "real": real.mean().item(), "fake": fake.mean().item()}
 
@@ -285,7 +287,8 @@ class _Run:
 
     @torch.no_grad()
     def sheet(self) -> NDArray[np.uint8]:
-        """Rows: photos, their reconstructions, one person through the 12 AUs, held-out people from codes, new people."""
+        """Rows: photos, their reconstructions, one person through the 12 AUs, held-out people from codes, new
+        people."""
         resolution = self.options.stage(self.progress)
         batch = self.faces.batch(np.random.default_rng(1), 26, resolution, self.device)
         base, delta = self.average.mapping(batch.codes), self.latents.delta(batch.photos)
@@ -317,8 +320,9 @@ def train_generator(
 ) -> Path:
     """Train on a data set of `train.data`, resuming from ``out`` where a run was left.
 
-    Writes into ``out``: ``generator.safetensors`` (the averaged weights), ``latents.safetensors`` (deltas and AU directions),
-    ``state.safetensors`` (everything, to go on), ``metrics.jsonl`` and sample sheets. Ctrl-C saves and stops.
+    Writes into ``out``: ``generator.safetensors`` (the averaged weights), ``latents.safetensors`` (deltas and AU
+    directions), ``state.safetensors`` (everything, to go on), ``metrics.jsonl`` and sample sheets. Ctrl-C saves and
+    stops.
     """
     options = options or GeneratorOptions()
     root = Path(out)
@@ -359,21 +363,18 @@ def _log(root: Path, run: _Run, report: dict[str, float], progress: Callable[[di
 
 
 def _snapshot(root: Path, run: _Run, progress: Callable[[dict[str, Any]], None]) -> None:
-    from safetensors.torch import save_file
-
     from facsmith import image
     from facsmith.checkpoint import save_generator
 
     run.save()
     save_generator(run.average, root / "generator.safetensors", metadata={"images": str(run.images)})
-    with atomic_path(root / "latents.safetensors") as path:
-        save_file(
-            {
-                "delta": run.latents.delta.weight.detach(),
-                "spread": run.latents.spread.weight.detach(),
-                "directions": run.latents.directions().detach().contiguous(),
-            },
-            path,
-        )
+    latents = {
+        "delta": run.latents.delta.weight,
+        "spread": run.latents.spread.weight,
+        "directions": run.latents.directions(),
+    }
+    write_tensors(
+        root / "latents.safetensors", {name: value.detach().cpu().numpy() for name, value in latents.items()}, {}
+    )
     image.write(root / f"sheet-{run.images // 1000:05d}k.png", run.sheet())
     _log(root, run, {"held_out_l1_64": run.held_out_l1(min(64, run.options.stage(run.progress)))}, progress)

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file  # pyright: ignore[reportUnknownVariableType]
 from torch import Tensor, nn
 
 from facsmith._files import atomic_path
+from facsmith._weights import read_metadata
 from facsmith.errors import CheckpointError
 
 __all__ = ["load_state", "mixed_precision", "save_state"]
@@ -54,9 +54,8 @@ def load_state(
     Raises:
         CheckpointError: the file belongs to a run with other options.
     """
-    with safe_open(path, framework="pt") as file:
-        tensors: dict[str, Tensor] = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        counters: dict[str, Any] = json.loads((file.metadata() or {}).get("counters", "{}"))
+    tensors: dict[str, Tensor] = load_file(path)
+    counters: dict[str, Any] = json.loads(read_metadata(path).get("counters", "{}"))
     for name, module in modules.items():
         state = {key.split("/", 1)[1]: value for key, value in tensors.items() if key.startswith(f"{name}/")}
         try:
