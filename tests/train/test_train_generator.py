@@ -11,8 +11,9 @@ from safetensors.torch import load_file
 
 from facsmith.errors import CheckpointError, InputError
 from facsmith.face.muscles import basis
+from facsmith.face.own import own_expression
 from facsmith.facs import AUS
-from facsmith.train.data import DataOptions, Photo, build_dataset, own_expression
+from facsmith.train.data import DataOptions, Photo, build_dataset
 from facsmith.train.discriminator import Discriminator, gradient_penalty
 from facsmith.train.faces import Faces
 from facsmith.train.generator import GeneratorOptions, LabelledLatents, train_generator

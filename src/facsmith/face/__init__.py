@@ -7,10 +7,12 @@
 
 from facsmith.face.align import CropTransform, crop_transform
 from facsmith.face.find import PROVIDERS, choose, find, follow, why_not_mediapipe
+from facsmith.face.own import READABLE, own_expression
 from facsmith.face.types import Choice, Face
 
 __all__ = [
     "PROVIDERS",
+    "READABLE",
     "Choice",
     "CropTransform",
     "Face",
@@ -18,5 +20,6 @@ __all__ = [
     "crop_transform",
     "find",
     "follow",
+    "own_expression",
     "why_not_mediapipe",
 ]
