@@ -48,7 +48,11 @@ class Leak(NamedTuple):
 
 
 class Identity(NamedTuple):
-    """How alike two faces are: cosine of their embeddings, and distance (dlib: the same person below 0.6)."""
+    """How alike two faces are: distance of dlib's embeddings (the same person below 0.6), and their cosine.
+
+    The embeddings share a large common part. On eleven portraits, a person against the own surprised and smiling face:
+    cosine .95 and more, distance .54 and less; against another person: .93 and less, .60 and more.
+    """
 
     cosine: float
     distance: float
@@ -102,7 +106,7 @@ def action_units(displacement: npt.ArrayLike, *, responses: Array | None = None)
 
     Non-negative least squares with a price on each AU, so that one fainter than the landmarker's noise stays at 0:
     min 1/2 |A u - d|^2 + noise * sum_i |a_i| u_i. On eleven portraits moved by one AU at a time, the other eleven
-    together were read as .15 that way, and as .85 without the price.
+    together were read as .15 that way, and as .74 without the price.
     """
     optimize: Any = importlib.import_module("scipy.optimize")  # half a second, needed here only
     weights = np.ones((68, 1))
@@ -119,7 +123,8 @@ def action_units(displacement: npt.ArrayLike, *, responses: Array | None = None)
 def responses(neutral: Image, face: Face) -> Array:
     """What landmarks report on this face for each AU at intensity 1, moved by its muscles: (12, 68, 2) displacements.
 
-    neutral: (H, W, 3) uint8 RGB. face: as found in it. Thirteen readings: about a second.
+    neutral: (H, W, 3) uint8 RGB. face: as found in it. On a portrait of 1024 pixels two seconds with
+    MediaPipe, five with dlib; an asked 0.6 is then measured as .44 to .60, instead of .10 to .46 by the table.
 
     Raises:
         NoFaceError: the face cannot be seen.

@@ -90,6 +90,8 @@ def _load(path: Path) -> MediaPipeProvider:
             base = _without_statistics(base_options(model_asset_buffer=path.read_bytes()))
             options = vision.FaceLandmarkerOptions(base_options=base, num_faces=_MAX_FACES)
             landmarker = vision.FaceLandmarker.create_from_options(options)
+            # Its destructor closes it: a post of statistics, a traceback at Python's exit, a wait for ever in a fork.
+            landmarker.close = _leave_open
             landmarker.detect(_as_mediapipe(np.zeros((64, 64, 3), np.uint8)))  # its last start-up messages come here
     except (ImportError, OSError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -103,6 +105,10 @@ def _load(path: Path) -> MediaPipeProvider:
 # A forked child has the landmarker but not its threads, and would wait for them for ever.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_load.cache_clear)
+
+
+def _leave_open() -> None:
+    pass
 
 
 def _without_statistics(base_options: Any) -> Any:
