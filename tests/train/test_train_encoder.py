@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -117,3 +118,14 @@ def test_what_cannot_teach_is_refused(tmp_path: Path) -> None:
         train_encoder(GENERATOR, DESCRIPTOR, tmp_path / "o", budget=budget, directions=torch.zeros(12, 8))
     with pytest.raises(InputError, match="psi"):
         EncoderTraining(psi=2.0)
+
+
+def test_an_encoder_can_begin_where_another_ended(tmp_path: Path) -> None:
+    first = train_encoder(GENERATOR, DESCRIPTOR, tmp_path / "a", budget=Budget(steps=40), options=OPTIONS)
+    images = GENERATOR.synthesis(GENERATOR.mapping(torch.randn(16, 8, generator=torch.Generator().manual_seed(9))))
+    options = replace(OPTIONS, learning_rate=1e-5)
+    second = train_encoder(GENERATOR, DESCRIPTOR, tmp_path / "b", budget=Budget(steps=1), options=options, start=first)
+    assert abs(start_loss(second, images, "encoder") - start_loss(first, images, "encoder")) < 0.01
+    other = replace(OPTIONS, width=32)
+    with pytest.raises(InputError, match="other sizes"):
+        train_encoder(GENERATOR, DESCRIPTOR, tmp_path / "c", budget=Budget(steps=1), options=other, start=first)

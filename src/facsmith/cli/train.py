@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from facsmith.cli._common import SeedOption, check_place
-from facsmith.errors import OutputError
+from facsmith.errors import InputError, OutputError
 
 if TYPE_CHECKING:
     from facsmith.train.loop import Budget
@@ -108,6 +108,15 @@ def encoder(
     pairs: Annotated[
         Path | None, typer.Option("--pairs", metavar="FOLDER", help="images.npy and ws.npy: pictures of known latents.")
     ] = None,
+    trained: Annotated[
+        Path | None,
+        typer.Option(
+            "--trained", metavar="FOLDER", help="Where `train generator` ran on --faces: its latents teach, too."
+        ),
+    ] = None,
+    start: Annotated[
+        Path | None, typer.Option("--from", metavar="FILE", help="An encoder to begin from; else from nothing.")
+    ] = None,
     steps: StepsOption = None,
     minutes: MinutesOption = None,
     seed: SeedOption = 0,
@@ -117,13 +126,21 @@ def encoder(
     [bold]Example[/bold]
 
       facsmith train encoder g/generator.safetensors d/descriptor.safetensors \\
-          --faces runs/data -o runs/encoder --minutes 30
+          --faces runs/data --trained g -o runs/encoder --minutes 30
     """
     from facsmith.checkpoint import load_generator
     from facsmith.descriptor import load_descriptor
+    from facsmith.encoder import Encoder
     from facsmith.train.encoder import EncoderTraining, train_encoder
 
     check_place(output)
+    directions = None
+    if trained is not None:
+        from facsmith.train.pairs import known_pairs
+
+        if faces is None or pairs is not None:
+            raise InputError("--trained makes pairs of the photos in --faces: give --faces with it, and no --pairs.")
+        pairs, directions = known_pairs(faces, trained, output / "pairs")
     train_encoder(
         load_generator(generator),
         load_descriptor(descriptor),
@@ -131,6 +148,8 @@ def encoder(
         budget=_budget(steps, minutes),
         pairs=pairs,
         faces=faces,
+        directions=directions,
+        start=None if start is None else Encoder.load(start),
         options=EncoderTraining(seed=seed),
         report=_report,
     )

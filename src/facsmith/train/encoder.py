@@ -33,8 +33,9 @@ class EncoderTraining:
     random, pairs, faces: relative shares of each batch drawn from the generator's own samples, the known pairs and the
     faces, where given. mixing: the part of random samples whose layers come from two codes. psi: the least truncation;
     each sample draws its own between it and 1. latent, pixel, descriptor: weights of the losses. pictures_after: the
-    part of the budget after which g(v(I)) is drawn at all; until then steps cost a third. width, blocks, rank: as in
-    EncoderConfig. survey: pictures from which the encoder's scales are taken.
+    part of the budget after which g(v(I)) is drawn at all. drawn: for how many pictures of a batch it is, faces first;
+    one costs as much as ten latents. width, blocks, rank: as in EncoderConfig. survey: pictures from which the
+    encoder's scales are taken.
     """
 
     batch: int = 32
@@ -48,6 +49,7 @@ class EncoderTraining:
     pixel: float = 1.0
     descriptor: float = 0.5
     pictures_after: float = 0.3
+    drawn: int = 8
     width: int = 384
     blocks: int = 2
     rank: int = 192
@@ -57,8 +59,8 @@ class EncoderTraining:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if min(self.batch, self.survey, self.log_every, self.evaluate_every) < 1:
-            raise InputError("batch, survey, log_every and evaluate_every are positive numbers.")
+        if min(self.batch, self.survey, self.drawn, self.log_every, self.evaluate_every) < 1:
+            raise InputError("batch, survey, drawn, log_every and evaluate_every are positive numbers.")
         parts = (self.mixing, self.psi, self.pictures_after)
         weights = (self.random, self.pairs, self.faces, self.latent, self.pixel, self.descriptor)
         if not all(0 <= x <= 1 for x in parts) or min(weights) < 0:
@@ -74,6 +76,7 @@ def train_encoder(
     pairs: str | Path | None = None,
     faces: str | Path | None = None,
     directions: Tensor | None = None,
+    start: Encoder | None = None,
     options: EncoderTraining | None = None,
     report: Report | None = None,
 ) -> Encoder:
@@ -83,6 +86,7 @@ def train_encoder(
     faces: a folder with images.npy, such as a data set of `facsmith.train.data`. Photos that attributes.npz in either
     folder marks ``held_out`` are only measured on. directions: (K, num_ws, w_dim), moves in W+ that a generator's own
     samples lack, such as an AU from rest to full; three samples in four take one to three of them by parts of [0, 1].
+    start: an encoder of the same sizes to begin from, such as that of the same generator before it was trained further.
     The same command again goes on where the run stopped.
     """
     options = options or EncoderTraining()
@@ -107,13 +111,18 @@ def train_encoder(
         settings={**asdict(options), "encoder": asdict(config)},
         report=report,
     )
-    if not run.resumed:
+    if start is not None and not run.resumed:
+        try:
+            encoder.load_state_dict(start.state_dict())
+        except RuntimeError as error:
+            raise InputError(f"The encoder to start from has other sizes than the one to train ({config}).") from error
+    elif not run.resumed:
         _calibrate(encoder, sources, descriptor)
     seconds, images = run.seconds, 0
     for step in run.steps():
         batch = sources.sample(options.batch, seed=(options.seed, 0, step))
-        drawn = run.budget.spent(run.step, run.seconds) >= options.pictures_after or not batch.known.any()
-        losses = _losses(encoder, generator, descriptor, batch, pictures=drawn)
+        begun = run.budget.spent(run.step, run.seconds) >= options.pictures_after or not batch.known.any()
+        losses = _losses(encoder, generator, descriptor, batch, drawn=options.drawn if begun else 0)
         weights = {"latent": options.latent, "pixel": options.pixel, "descriptor": options.descriptor}
         run.descend(torch.stack([weights[name] * loss for name, loss in losses.items()]).sum())
         images += len(batch.images)
@@ -256,9 +265,13 @@ class _Folder:
 
 
 def _losses(
-    encoder: Encoder, generator: Generator, descriptor: Descriptor, batch: _Batch, *, pictures: bool
+    encoder: Encoder, generator: Generator, descriptor: Descriptor, batch: _Batch, *, drawn: int
 ) -> dict[str, Tensor]:
-    """latent: mean square in W's standard deviations. pixel, descriptor: mean L1 between I and g(v(I))."""
+    """The terms of the loss.
+
+    latent: mean square in W's standard deviations. pixel, descriptor: mean L1 between I and g(v(I)) over the last
+    ``drawn`` pictures; left out where that is 0.
+    """
     device = batch.images.device
     with torch.no_grad(), mixed_precision(device):
         features = descriptor(batch.images).float()
@@ -266,12 +279,12 @@ def _losses(
     known = batch.known[:, None, None]
     squares = torch.where(known, (ws - batch.ws) / encoder.w_scale, torch.zeros_like(ws)).square()
     losses = {"latent": squares.mean((1, 2)).sum() / batch.known.sum().clamp_min(1)}
-    if pictures:
+    if drawn:
         with mixed_precision(device):
-            drawn = generator.synthesis(ws)
-            seen = descriptor(drawn)
-        losses["pixel"] = (drawn.float() - batch.images).abs().mean()
-        losses["descriptor"] = (seen.float() - features).abs().mean()
+            pictures = generator.synthesis(ws[-drawn:])
+            seen = descriptor(pictures)
+        losses["pixel"] = (pictures.float() - batch.images[-drawn:]).abs().mean()
+        losses["descriptor"] = (seen.float() - features[-drawn:]).abs().mean()
     return losses
 
 
@@ -296,7 +309,7 @@ def _measure(encoder: Encoder, sources: _Sources, descriptor: Descriptor) -> Map
     for name in sources.names:
         batch = sources.sample(2 * _CHUNK, seed=(sources.options.seed, 2), names=(name,), held_out=True)
         with torch.no_grad():
-            losses = _losses(encoder, sources.generator, descriptor, batch, pictures=True)
+            losses = _losses(encoder, sources.generator, descriptor, batch, drawn=len(batch.images))
         found[name] = {
             key: round(float(value), 4) for key, value in losses.items() if key != "latent" or batch.known.any()
         }
