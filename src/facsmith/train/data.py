@@ -18,6 +18,7 @@ import csv
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, cast
 
@@ -119,7 +120,8 @@ def build_dataset(photos: list[Photo], out: str | Path, options: DataOptions | N
     inside = np.lib.format.open_memmap(root / "inside.npy", "w+", np.uint8, (n, r, r))
     au, landmarks = np.zeros((n, v, len(AUS)), np.float32), np.zeros((n, v, 68, 2), np.float32)
     jobs = [(photo, index, options) for index, photo in enumerate(photos)]
-    with ProcessPoolExecutor(options.workers) as pool:
+    # Spawned, not forked: a fork of a process whose libraries (OpenCV, torch, MediaPipe) run threads can hang for ever.
+    with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
         for index, made in enumerate(pool.map(_variants, jobs, chunksize=16)):
             images[index], inside[index], au[index], landmarks[index] = made
     images.flush()
