@@ -147,5 +147,5 @@ def model_folder(tmp_path: Path) -> Path:
     descriptor = BundledDescriptor.load(folder / FILES[1])
     Encoder(EncoderConfig(4, 8, generator.generator_id, descriptor.name, width=8, rank=2)).save(folder / FILES[2])
     tiny_boundaries(generator.generator_id).save(folder / FILES[3])
-    seal(folder, {"title": "tiny", "licence": "none"})
+    seal(folder, {"generator": "tiny", "licence": "none"})
     return folder

@@ -15,7 +15,7 @@ def folder(model_folder):
 
 def test_a_sealed_model_loads_and_its_parts_fit(folder):
     bundle = load_bundle(folder)
-    assert bundle.card["title"] == "tiny"
+    assert bundle.card["generator"] == "tiny"
     assert bundle.boundaries.generator_id == bundle.generator.generator_id == bundle.encoder.config.generator_id
     assert bundle.descriptor.name == bundle.encoder.config.descriptor
 
@@ -71,6 +71,5 @@ def test_the_cards_of_the_package_say_what_must_be_known():
 
     for name in bundled_names():
         card = json.loads((bundle_folder(name) / "card.json").read_text())
-        assert card["title"]
-        assert card["licence"]
+        assert all(card[key] for key in ("licence", "data", "generator", "descriptor", "encoder", "boundaries"))
         assert sum((bundle_folder(name) / file).stat().st_size for file in FILES) <= 20_000_000

@@ -15,7 +15,7 @@ from facsmith.timeline import Timeline
 
 __all__ = ["demo"]
 
-SEED = 1
+SEED, PSI = 5, 0.6
 MOODS = ("neutral", "sadness", "surprise")
 
 
@@ -29,7 +29,7 @@ def demo(folder: Path) -> list[Path]:
     written += _save(
         "her own smile, neutral, sadness, surprise", animator.animate(portrait, MOODS), folder / "astronaut"
     )
-    nobody = animator.sample(SEED)
+    nobody = animator.sample(SEED, psi=PSI)
     smile = parse_expression("happiness")
     timeline = Timeline.sequence([(0.0, ActionUnits()), (0.4, ActionUnits()), (1.1, smile), (2.5, smile)])
     written += _save("nobody: neutral, happiness", animator.animate(nobody, timeline), folder / "nobody")

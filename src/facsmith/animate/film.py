@@ -10,7 +10,7 @@ import numpy as np
 
 from facsmith import __version__, image, video
 from facsmith.animate.options import AnimateOptions, Progress
-from facsmith.animate.receipt import KeyframeRecord, Receipt, named, receipt_path
+from facsmith.animate.receipt import KeyframeRecord, Receipt, label, named, receipt_path
 from facsmith.animate.render import Renderer
 from facsmith.animate.subject import Image, Subject
 from facsmith.animate.timing import keyframe_seconds
@@ -19,6 +19,9 @@ from facsmith.facs import ActionUnits
 from facsmith.timeline import Timeline
 
 __all__ = ["Animation", "Picture"]
+
+CLOSE_UP = 1.5
+"""What a contact sheet shows of a photo, in sides of the face's crop."""
 
 
 class Picture:
@@ -99,10 +102,10 @@ class Animation:
         return receipt
 
     def contact_sheet(self) -> Image:
-        """The keyframes side by side, each with its time and what was asked."""
+        """The keyframes side by side, each with its time and what was asked; of a large photo, the face."""
         keyframes = self._rendered()
-        labels = [f"{index / self.options.fps:.2f} s  {self._asked(index)}" for index in keyframes]
-        return image.contact_sheet(list(keyframes.values()), labels=labels)
+        labels = [f"{index / self.options.fps:.2f} s  {label(self._asked(index))}" for index in keyframes]
+        return image.contact_sheet([_close_up(frame, self.subject) for frame in keyframes.values()], labels=labels)
 
     @property
     def receipt(self) -> Receipt:
@@ -152,6 +155,18 @@ class Animation:
 def provenance(model: Mapping[str, Any]) -> dict[str, str]:
     """What the file says inside, beside what every file of ours says: which generator drew it."""
     return {"comment": f"Synthetic: facial expression made by facsmith {__version__} with {model['generator_id']}"}
+
+
+def _close_up(frame: Image, subject: Subject) -> Image:
+    """The square of CLOSE_UP crop sides around the face, where the frame is a photo larger than that."""
+    if subject.transform is None or frame.shape != subject.photo.shape:
+        return frame
+    middle = (subject.transform.resolution - 1) / 2
+    x, y = subject.transform.to_photo([middle, middle])
+    half = CLOSE_UP * subject.transform.resolution / subject.transform.scale / 2
+    height, width = frame.shape[:2]
+    left, right, top, bottom = (round(v) for v in (x - half, x + half, y - half, y + half))
+    return np.ascontiguousarray(frame[max(0, top) : min(height, bottom), max(0, left) : min(width, right)])
 
 
 def _photo(subject: Subject) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from facsmith import __version__
 from facsmith._files import atomic_path
 from facsmith.facs import AUS, ActionUnits
 
-__all__ = ["KeyframeRecord", "Receipt", "named", "receipt_path", "versions"]
+__all__ = ["KeyframeRecord", "Receipt", "label", "named", "receipt_path", "versions"]
 
 _LIBRARIES = (
     "torch",
@@ -26,6 +26,9 @@ _LIBRARIES = (
     "mediapipe",
     "dlib-bin",
 )
+
+SHOWN = 0.005
+"""Intensities below are left out of labels."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,11 @@ def named(action_units: ActionUnits, *, all_twelve: bool = False) -> dict[str, f
     """``{"AU12": 0.6}``, the larger of the sides, rounded to a thousandth."""
     vector = action_units.vector()
     return {f"AU{au}": round(float(e), 3) for au, e in zip(AUS, vector, strict=True) if all_twelve or e > 0}
+
+
+def label(action_units: ActionUnits) -> str:
+    """For people: without the AUs that two decimals show as nothing."""
+    return str(ActionUnits({au: e for au, e in action_units.items() if e >= SHOWN}))
 
 
 def versions() -> dict[str, str]:

@@ -199,6 +199,7 @@ def invert(
       facsmith animate her.jpg --latent her.safetensors -e anger -o angry.mp4
     """
     from facsmith import image
+    from facsmith.animate.receipt import label
 
     check_place(output)
     check_picture(reconstruction)
@@ -228,7 +229,7 @@ def invert(
         return
     typer.echo(
         f"{output}  loss {found.trace[0][0]:.3f} -> {found.loss[0]:.3f} in {found.iterations[0]} steps "
-        f"({found.stopped[0]}); shows {subject.source}"
+        f"({found.stopped[0]}); shows {label(subject.source)}"
     )
 
 

@@ -41,7 +41,7 @@ def _survey() -> dict[str, Any]:
     reason = face.why_not_mediapipe()
     return {
         "versions": versions(),
-        "models": {name: read_card(bundle_folder(name)).get("title", "") for name in bundled_names()},
+        "models": {name: read_card(bundle_folder(name)).get("generator", "") for name in bundled_names()},
         "faces found by": "MediaPipe" if reason is None else f"dlib ({reason})",
         "cache": str(cache_dir()),
         "threads": torch.get_num_threads(),
