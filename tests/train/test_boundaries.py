@@ -12,12 +12,20 @@ from torch import Tensor
 
 from facsmith.boundary import BoundarySet
 from facsmith.boundary_fit import FitOptions
+from facsmith.boundary_fit.folder import LabelledCodes
 from facsmith.errors import InputError
 from facsmith.face import choose, crop_transform, find
 from facsmith.face.muscles import MuscleWarp
 from facsmith.facs import AUS
 from facsmith.latent import Latent
-from facsmith.train.boundaries import BoundaryTraining, Judge, calibrate, direction_cosines, train_boundaries
+from facsmith.train.boundaries import (
+    BoundaryTraining,
+    Judge,
+    calibrate,
+    direction_cosines,
+    held_out_judges,
+    train_boundaries,
+)
 
 SIDE, NUM_WS, W_DIM = 64, 4, 16
 SIZE = NUM_WS * W_DIM
@@ -136,6 +144,23 @@ def test_people_held_out_are_the_judges_and_nobody_else(faces: Faces, trained: B
     assert set(people[:-3]) == set(range(6, 40))
     assert set(people[-3:]) <= set(range(6))
     assert {number % 8 for number in faces.asked[-3:]} == {1}
+
+
+def test_judges_for_boundaries_fitted_elsewhere_are_held_out_too(generator: MuscleGenerator, root: Path, faces: Faces):
+    judges = held_out_judges(root, generator, faces.encode, count=2)
+    assert len(judges) == 2
+    assert all((judge.ws == faces.ws[:6, 1]).all(axis=(1, 2)).any() for judge in judges)
+
+
+def test_known_codes_are_fitted_instead_of_encoding_anybody(generator: MuscleGenerator, root: Path, faces: Faces):
+    known = LabelledCodes(
+        faces.ws.reshape(-1, NUM_WS, W_DIM), np.load(root / "au.npy").reshape(-1, 12), np.repeat(np.arange(40), 8)
+    )
+    before = len(faces.asked)
+    options = BoundaryTraining(judges=2, fit=FitOptions(aus=(26,), threshold=0.5))
+    found = train_boundaries(root, generator, faces.encode, codes=known, options=options)
+    assert len(faces.asked) == before + 2
+    assert found[26].report["shown"]["share_of_muscles"][-1] == pytest.approx(1, abs=0.1)
 
 
 def test_an_au_that_shows_too_little_ends_where_it_was_tried(
