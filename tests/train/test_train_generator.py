@@ -3,6 +3,7 @@ own axis."""
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ OPTIONS = GeneratorOptions(
     w_dim=8,
     channel_base=256,
     channel_max=16,
-    minutes=0.02,
+    steps=12,
     grow=((8, 0.3),),
     batch=8,
     adversarial_from=0.7,
@@ -102,18 +103,26 @@ def test_own_expression_reads_an_open_smile_and_nothing_at_rest() -> None:
 
 
 def test_a_run_learns_resumes_and_refuses_other_options(dataset: Path, tmp_path: Path) -> None:
+    def last_row() -> dict[str, float]:
+        return json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[-1])
+
     train_generator(dataset, tmp_path, OPTIONS)
-    first = load_file(tmp_path / "state.safetensors")
-    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
-    assert rows[-1]["held_out_l1_64"] < 0.7
-    longer = GeneratorOptions(**{**OPTIONS.__dict__, "minutes": 0.03})
-    train_generator(dataset, tmp_path, longer)
-    second = load_file(tmp_path / "state.safetensors")
+    first, early = load_file(tmp_path / "state.safetensors"), last_row()
+    train_generator(dataset, tmp_path, GeneratorOptions(**{**OPTIONS.__dict__, "steps": 40}))
+    second, late = load_file(tmp_path / "state.safetensors"), last_row()
+    assert (early["step"], late["step"]) == (12, 40)
+    assert late["held_out_l1_64"] < early["held_out_l1_64"] - 0.005
     name = "generator/synthesis.b4.conv1.weight"
     assert not torch.equal(first[name], second[name])
     assert {p.name for p in tmp_path.iterdir()} >= {"generator.safetensors", "latents.safetensors", "state.safetensors"}
     with pytest.raises(CheckpointError, match="other options"):
         train_generator(dataset, tmp_path, GeneratorOptions(**{**OPTIONS.__dict__, "channel_max": 8}))
+
+
+@pytest.mark.parametrize("wrong", [{"steps": 0}, {"minutes": 0.0}, {"batch": 5}])
+def test_a_budget_that_trains_nothing_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="must be"):
+        GeneratorOptions(**wrong)
 
 
 def test_a_missing_data_set_is_named(tmp_path: Path) -> None:

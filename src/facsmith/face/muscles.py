@@ -27,8 +27,7 @@ Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
 
 # (x, y) per site for the viewer-left half: x negative = outwards, y positive = up, in IOD. AU25's and AU26's
-# published rows are
-# extremes (lips fully retracted, jaw fully open = AU27); level E of FACS is _EXTREME of them.
+# published rows are extremes (lips fully retracted, jaw fully open = AU27); level E of FACS is _EXTREME of them.
 FULL_INTENSITY: dict[int, dict[str, tuple[float, float]]] = {
     1: {"inner_brow": (-0.01, 0.09), "mid_brow": (0, 0.04), "outer_brow": (0, 0.02), "nose_tip": (0, 0.02)},
     2: {"inner_brow": (-0.01, 0.04), "mid_brow": (-0.04, 0.12), "outer_brow": (-0.02, 0.09)},

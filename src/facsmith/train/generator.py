@@ -40,7 +40,10 @@ __all__ = ["GeneratorOptions", "LabelledLatents", "train_generator"]
 
 @dataclass(frozen=True)
 class GeneratorOptions:
-    """How to train. Shares are of the time budget, in order; minutes count over resumed runs."""
+    """How to train. Shares are of the budget, in order: of ``steps`` where given, else of ``minutes``.
+
+    Both count over resumed runs.
+    """
 
     resolution: int = 128
     w_dim: int = 256
@@ -48,6 +51,7 @@ class GeneratorOptions:
     channel_max: int = 128
     mapping_layers: int = 2
     minutes: float = 90.0
+    steps: int | None = None
     grow: tuple[tuple[int, float], ...] = ((16, 0.03), (32, 0.10), (64, 0.27))
     batch: int = 16
     learning_rate: float = 3e-3
@@ -63,6 +67,8 @@ class GeneratorOptions:
             raise InputError(
                 f"batch must be even and at least 4, minutes positive; got {self.batch} and {self.minutes}."
             )
+        if self.steps is not None and self.steps < 1:
+            raise InputError(f"steps must be at least 1, or None to train by minutes; got {self.steps}.")
 
     def stage(self, progress: float) -> int:
         """Resolution at this share of the budget."""
@@ -158,6 +164,8 @@ class _Run:
 
     @property
     def progress(self) -> float:
+        if self.options.steps is not None:
+            return min(1.0, self.step / self.options.steps)
         return min(1.0, self.seconds / (60 * self.options.minutes))
 
     def set_learning_rate(self) -> None:
