@@ -15,7 +15,7 @@ from facsmith.train.generator import LabelledLatents
 
 __all__ = ["known_pairs"]
 
-_LINKED = ("images.npy", "attributes.npz")
+_LINKED = ("images.npy", "au.npy", "attributes.npz")  # what the encoder and `boundaries fit` need
 
 
 def known_pairs(data: str | Path, trained: str | Path, out: str | Path) -> tuple[Path, Tensor]:
