@@ -29,7 +29,7 @@ def photos(count: int = 3) -> torch.Tensor:
 
 
 def search(images: torch.Tensor, encoder: Encoder | None = None, **options: object) -> Inversion:
-    values = {"start": "mean", "iterations": 60, **options}
+    values = {"start": "mean", "iterations": 60, "pixel": 1.0, "prior": 0.0, **options}
     return invert(
         images,
         GENERATOR,
@@ -63,7 +63,9 @@ def test_the_best_point_is_kept_and_the_reconstruction_is_its_picture() -> None:
     pictures = GENERATOR.synthesis(torch.tensor(found.latent.ws))
     assert torch.allclose(pictures, found.reconstruction, atol=1e-6)
     again = search(photos(), iterations=0)
-    mine = invert(photos(), GENERATOR, descriptor=DESCRIPTOR, encoder=None, options=InversionOptions("mean", 0))
+    mine = invert(
+        photos(), GENERATOR, descriptor=DESCRIPTOR, encoder=None, options=InversionOptions("mean", 0, pixel=1.0)
+    )
     assert again.trace == mine.trace
 
 
@@ -119,6 +121,12 @@ def test_the_encoder_is_the_start_and_the_priors_centre() -> None:
     held = search(photos(), encoder, start="encoder", iterations=30, prior=1000.0)
     moved, held_back = (np.abs(x.latent.ws - encoder.w_start.numpy()).mean() for x in (free, held))
     assert held_back < 0.25 * moved
+
+
+def test_the_default_prior_holds_at_an_encoders_code_and_at_no_mean_face() -> None:
+    found = search(photos(), prior=None, iterations=200, patience=200)
+    assert (found.reconstruction - photos()).abs().mean() < 0.02
+    assert InversionOptions("encoder").priors > InversionOptions("mean").priors == 0.0
 
 
 def test_a_prior_per_layer_holds_that_layer_only() -> None:

@@ -38,19 +38,30 @@ class InversionOptions:
     terms; prior may be one weight per layer (num_ws). threshold: a photo is done when its total loss is at or below it.
     patience: it is also done when its best loss fell by less than the part min_improvement over so many iterations.
     seed: of the random start and of W's sampled spread.
+
+    The default weights suit the bundled model: from the encoder's start six photos came nearer (mean L1 of the pixels
+    .090 instead of .102) while moving a third less from its code than with all weights 1 and no prior. prior None is 1
+    from the encoder's start and 0 from others: a mean face is no place to be held at.
     """
 
     start: Start = "encoder"
-    iterations: int = 100
+    iterations: int = 60
     learning_rate: float = 0.05
     descriptor: float = 1.0
-    pixel: float = 1.0
+    pixel: float = 3.0
     perceptual: float = 0.0
-    prior: float | tuple[float, ...] = 0.0
+    prior: float | tuple[float, ...] | None = None
     threshold: float = 0.0
     patience: int = 20
     min_improvement: float = 0.005
     seed: int = 0
+
+    @property
+    def priors(self) -> float | tuple[float, ...]:
+        """The prior's weight or weights, the default resolved."""
+        if self.prior is None:
+            return 1.0 if self.start == "encoder" else 0.0
+        return self.prior
 
     def __post_init__(self) -> None:
         if self.start not in get_args(Start):
@@ -59,7 +70,7 @@ class InversionOptions:
             raise InputError(
                 f"Inversion needs iterations >= 0 and patience >= 1; got {self.iterations} and {self.patience}."
             )
-        priors = self.prior if isinstance(self.prior, tuple) else (self.prior,)
+        priors = self.priors if isinstance(self.priors, tuple) else (self.priors,)
         numbers = (self.descriptor, self.pixel, self.perceptual, self.threshold, self.min_improvement, *priors)
         if not all(isfinite(x) and x >= 0 for x in numbers):
             raise InputError("Inversion's weights, threshold and min_improvement are finite and not negative.")
@@ -192,7 +203,7 @@ class _Wanted:
     @classmethod
     def of(cls, images: Tensor, descriptor: Descriptor, mask: Tensor | None, options: InversionOptions) -> "_Wanted":
         features, layers = _look(images, descriptor, options)
-        prior = torch.as_tensor(options.prior, dtype=images.dtype, device=images.device)
+        prior = torch.as_tensor(options.priors, dtype=images.dtype, device=images.device)
         return cls(
             options=options,
             images=images,
