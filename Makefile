@@ -12,8 +12,9 @@ STAMP  := $(VENV)/.facsmith-installed
 demo: $(STAMP)
 	$(BIN)/python -m facsmith._demo demo
 
+# A process per core with one thread each: threads that wait for a busy core cost more than they bring.
 test: check
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 check: $(STAMP)
 	$(BIN)/ruff check src tests
