@@ -8,10 +8,10 @@ import pytest
 from numpy.typing import NDArray
 from skimage.data import astronaut
 
-from facsmith.compose import Compositor, canvas, flow, masks
+from facsmith.compose import Compositor, anatomy, canvas, flow, masks
 from facsmith.errors import InputError
 from facsmith.face.align import CropTransform, crop_transform
-from facsmith.face.muscles import MuscleWarp
+from facsmith.face.muscles import MuscleWarp, displacement
 from facsmith.facs import ActionUnits
 
 # fmt: off
@@ -27,6 +27,7 @@ LANDMARKS = np.array([  # dlib's
 ], np.float64)
 # fmt: on
 Pixels = NDArray[np.uint8]
+STILL = np.zeros((256, 256, 2), np.float32)
 
 
 @dataclass
@@ -243,17 +244,57 @@ class TestFlow:
             cv2.resize(cv2.cvtColor(cv2.GaussianBlur(i, (0, 0), 0.8), cv2.COLOR_RGB2GRAY), (256, 256), interpolation=2)
             for i in (crop, np.rint(np.clip(moved, 0, 255)).astype(np.uint8))
         )
-        found = cv2.resize(flow.backward_flow(old, new), (128, 128), interpolation=cv2.INTER_AREA) / 2
+        found = cv2.resize(flow.backward_flow(old, new, STILL), (128, 128), interpolation=cv2.INTER_AREA) / 2
         inside = scene.compositor()._transfer.mask[:256:2, ::2] > 0.9
         assert np.linalg.norm(found - true, axis=-1)[inside].mean() < 0.06 + 0.1 * amplitude
 
     def test_equal_frames_have_none(self):
         grey = np.random.default_rng(0).integers(0, 256, (256, 256), dtype=np.uint8)
-        assert np.abs(flow.backward_flow(grey, grey)).max() < 1e-3
+        assert np.abs(flow.backward_flow(grey, grey, STILL)).max() < 1e-3
 
     def test_flat_frames_have_none(self):
         flat = np.full((256, 256), 128, np.uint8)
-        assert np.abs(flow.backward_flow(flat, flat)).max() < 1e-3
+        assert np.abs(flow.backward_flow(flat, flat, STILL)).max() < 1e-3
+
+
+class TestMuscleMotion:
+    """The guess from which the flow starts."""
+
+    def motion(self, scene: Scene, old: Pixels, new: Pixels) -> NDArray[np.float32]:
+        area = canvas.canvas(scene.transform)
+        mask = masks.face_mask(area.points(scene.landmarks), area.iod, area.shape)[:256]
+        grey = [cv2.resize(cv2.cvtColor(i, cv2.COLOR_RGB2GRAY), (256, 256), interpolation=2) for i in (old, new)]
+        return anatomy.MuscleMotion(area.points(scene.landmarks), mask).flow(*grey)
+
+    @pytest.mark.parametrize(
+        ("expression", "point", "least"), [("AU1=1,AU2=1", 19, 7), ("AU12=1", 48, 12), ("AU26=1", 8, 8)]
+    )
+    def test_finds_most_of_an_expression(self, scene, expression, point, least):
+        """In canvas pixels, at the place where the landmark has gone."""
+        truth = scene.truth(expression)
+        found = self.motion(scene, scene.reference, scene.generated(truth))
+        shift = displacement(scene.landmarks, ActionUnits.parse(expression).vector())[point]
+        area = canvas.canvas(scene.transform)
+        start, end = area.points(scene.landmarks[point]), area.points(scene.landmarks[point] + shift)
+        assert np.linalg.norm(end - start) > least
+        x, y = np.rint(end).astype(int)
+        share = -found[y, x] @ (end - start) / ((end - start) @ (end - start))
+        assert 0.45 < share < 1.3
+
+    def test_equal_frames_do_not_move(self, scene):
+        assert np.abs(self.motion(scene, scene.reference, scene.reference)).max() < 1e-3
+
+    def test_shading_is_no_motion(self, scene):
+        """Light from one side, and a new skin tone."""
+        ramp = np.linspace(0.75, 1.2, 128)[None, :, None] * np.array([1.1, 0.95, 0.85])
+        lit = np.clip(scene.reference * ramp, 0, 255).astype(np.uint8)
+        assert (
+            np.abs(self.motion(scene, scene.reference, lit)).max() < 2.0
+        )  # a face turned by light alone moves by .02 IOD at most
+
+    def test_flat_frames_do_not_move(self, scene):
+        flat = np.full((128, 128, 3), 128, np.uint8)
+        assert np.abs(self.motion(scene, flat, flat)).max() == 0
 
 
 class TestMasks:

@@ -32,35 +32,42 @@ _STILL = 0.15  # motion of this size and less is the search's own noise
 Image = npt.NDArray[np.float32]
 
 
-def backward_flow(old: npt.NDArray[np.uint8], new: npt.NDArray[np.uint8]) -> Image:
-    """Dense inverse search (Kroeger et al. 2016), new frame to old; doubtful places follow their trusted surroundings.
+def backward_flow(old: npt.NDArray[np.uint8], new: npt.NDArray[np.uint8], guess: Image) -> Image:
+    """Dense inverse search (Kroeger et al. 2016), new frame to old, for what ``guess`` leaves unexplained.
 
-    Every frame is searched afresh, from no motion at all: the flow then depends on the two frames only, neither on the
-    order in which frames are asked for nor on drift.
+    Every frame is searched afresh: the flow depends on the two frames only, neither on the order in which frames are
+    asked for nor on drift. Doubtful places follow their trusted surroundings.
 
-    old, new: (FLOW_SIZE, FLOW_SIZE) uint8 grey. Returns (FLOW_SIZE, FLOW_SIZE, 2).
+    old, new: (FLOW_SIZE, FLOW_SIZE) uint8 grey; guess: (FLOW_SIZE, FLOW_SIZE, 2). Returns (FLOW_SIZE, FLOW_SIZE, 2).
     """
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    from_new, to_old = (np.asarray(cv2.GaussianBlur(frame, (0, 0), _SEARCH_BLUR), np.uint8) for frame in (new, old))
-    found = np.asarray(search.calc(from_new, to_old, np.zeros((*old.shape, 2), np.float32)), np.float32)
+    guessed = np.asarray(np.rint(warp(old.astype(np.float32), guess)), np.uint8)
+    from_new, to_old = (np.asarray(cv2.GaussianBlur(f, (0, 0), _SEARCH_BLUR), np.uint8) for f in (new, guessed))
+    found = np.asarray(search.calc(from_new, to_old, np.zeros_like(guess)), np.float32)
 
     # An opening mouth has no source in the old frame; there the search stretches whatever looks alike, anew each frame.
-    trust = _trust(found, to_old, from_new)[..., None]
+    trust = _trust(found, guess, to_old, from_new)[..., None]
     near, near_trust = blur(found * trust, _SMOOTHING), blur(trust, _SMOOTHING)[..., None]
     wide, wide_trust = _wide_blur(found * trust, _FILLING), _wide_blur(trust, _FILLING)[..., None]
     certain = np.minimum(near_trust, 1)
     flow = certain * (near / near_trust) + (1 - certain) * (wide / wide_trust)
 
-    length = np.sum(flow * flow, axis=-1, keepdims=True)
+    flow = _after(np.asarray(flow, np.float32), guess)
+    length = np.einsum("ijk,ijk->ij", flow, flow)[..., None]
     return np.asarray(flow * (length / (length + _STILL**2)), np.float32)
 
 
-def _trust(flow: Image, old: npt.NDArray[np.uint8], new: npt.NDArray[np.uint8]) -> Image:
+def _after(flow: Image, guess: Image) -> Image:
+    """The flow from new to old, of a flow from new to the guessed frame and of one from there to old."""
+    return np.asarray(flow + warp(guess, flow), np.float32)
+
+
+def _trust(found: Image, guess: Image, guessed: npt.NDArray[np.uint8], new: npt.NDArray[np.uint8]) -> Image:
     """(H, W) in (0, 1]: low where the flow magnifies the old frame, or does not lead to the new one."""
-    smooth = blur(flow, 1.5)
+    smooth = blur(_after(found, guess), 1.5)
     across, down = (cv2.Sobel(smooth, cv2.CV_32F, *order, scale=1 / 8) for order in ((1, 0), (0, 1)))
     area = (1 + across[..., 0]) * (1 + down[..., 1]) - across[..., 1] * down[..., 0]  # the mapping's Jacobian
-    mismatch = warp(old.astype(np.float32), flow) - new
+    mismatch = warp(guessed.astype(np.float32), found) - new
     return fade(area, _STRETCH_DOUBTED, _STRETCH_TRUSTED) * np.exp(-((mismatch / _MISMATCH) ** 2)) + np.float32(1e-3)
 
 

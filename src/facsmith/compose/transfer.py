@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from facsmith.compose.anatomy import MuscleMotion
 from facsmith.compose.canvas import Canvas
 from facsmith.compose.flow import FLOW_SIZE, backward_flow, blur, warp
 from facsmith.compose.masks import border, face_mask, fade, replacement_prior
@@ -59,6 +60,9 @@ class Transfer:
         self._prior = replacement_prior(points, canvas.iod, canvas.shape) * self._generated
         self._reference = canvas.enlarge(reference)
         self._grey = _grey(reference)
+        scale = FLOW_SIZE / canvas.side
+        square = cv2.resize(self.mask[: canvas.side], (FLOW_SIZE, FLOW_SIZE), interpolation=cv2.INTER_AREA)
+        self._muscles = MuscleMotion((points + 0.5) * scale - 0.5, np.asarray(square, np.float32))
         self._gain = matching_gain(photo, self._reference, self.mask, canvas.iod)
         ratio = self._detail(photo) / self._detail(self._reference)
         self._sharpening = np.float32(np.clip(ratio - 1, 0, _SHARPEST))
@@ -71,7 +75,7 @@ class Transfer:
         flow = self._flow(generated)
         frame = self._canvas.enlarge(generated)
         residual = frame - warp(self._reference, flow)
-        power = np.asarray(np.mean(residual * residual, axis=-1), np.float32)
+        power = np.asarray(np.einsum("ijk,ijk->ij", residual, residual) / 3, np.float32)
 
         # Wiener's weight: the share of the residual that neither noise nor misaligned edges explain.
         near = blur(power, 2 * self._unit)
@@ -101,7 +105,8 @@ class Transfer:
         return float(np.abs(fine).mean()) + 0.01
 
     def _flow(self, generated: Pixels) -> Image:
-        flow = backward_flow(self._grey, _grey(generated))
+        grey = _grey(generated)
+        flow = backward_flow(self._grey, grey, self._muscles.flow(self._grey, grey))
         side = self._canvas.side
         if side != FLOW_SIZE:
             flow = np.asarray(cv2.resize(flow, (side, side), interpolation=cv2.INTER_CUBIC), np.float32)
