@@ -136,6 +136,13 @@ class TestTransfer:
         assert scene.photo[mouth[1], mouth[0]].mean() > 120
         assert frame[mouth[1], mouth[0]].mean() < 60
 
+    def test_a_reconstruction_that_lies_off_the_photo_is_registered(self, scene):
+        """Two pixels of inversion error cost little."""
+        truth, face = scene.truth("AU6=1,AU12=1"), scene.around(FACE, 0.1)
+        reference, generated = (np.roll(i, (2, 1), (0, 1)) for i in (scene.reference, scene.generated(truth)))
+        frame = Compositor(scene.photo, scene.transform, scene.landmarks, reference).frame(generated)
+        assert error(frame, truth, face) < 1.2 * error(scene.frame("AU6=1,AU12=1"), truth, face)
+
     def test_shading_is_added(self, scene):
         """A fold that only darkens the skin darkens the photo's skin as much, and nothing moves."""
         generated = scene.reference.astype(np.float32)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith.compose.canvas import Band, canvas
-from facsmith.compose.transfer import Change, Transfer, matching_gain
+from facsmith.compose.transfer import Change, Transfer
 from facsmith.errors import InputError
 from facsmith.face.align import CropTransform
 
@@ -49,7 +49,6 @@ class Compositor:
         self._canvas = canvas(transform)
         seen = self._canvas.sample(photo)
         self._transfer = Transfer(self._canvas, self._canvas.points(landmarks), reference, seen)
-        self._gain = matching_gain(seen, self._canvas.enlarge(reference), self._transfer.mask, self._canvas.iod)
         self._bands = [*self._canvas.bands(self._transfer.mask, photo.shape)]
 
     def frame(self, generated: Pixels) -> Pixels:
@@ -83,7 +82,7 @@ class Compositor:
         self._write(picture, band, out)
 
     def _paste(self, generated: Pixels) -> Pixels:
-        matched = np.clip(self._canvas.enlarge(generated) * self._gain, 0, 255)
+        matched = np.clip(self._transfer.enlarge(generated) * self._transfer.gain, 0, 255)
         out = self._photo.copy()
         for band in self._bands:
             opacity = self._canvas.lift(self._transfer.mask, band)[..., None]

@@ -30,6 +30,7 @@ _MISALIGNMENT = (
     1.2  # what the flow may be off by: at the old frame's edges, a residual of this times the gradient is not real
 )
 _DETAIL = 2.5
+_REGISTRATION_BLUR, _REGISTRATION_REACH = 6.0, 0.12  # the second in IOD: what a long registration tends to
 _SHARPEST = 1.5
 _NOISE = 2.0  # grey levels
 _REPLACE_FROM, _REPLACE_FULLY = 12.0, 30.0  # grey levels of residual
@@ -58,22 +59,27 @@ class Transfer:
         within_crop = canvas.extend(border((canvas.side, canvas.side), 0.12 * canvas.iod))
         self._generated = self.mask * within_crop  # where the generator has anything to say
         self._prior = replacement_prior(points, canvas.iod, canvas.shape) * self._generated
-        self._reference = canvas.enlarge(reference)
-        self._grey = _grey(reference)
         scale = FLOW_SIZE / canvas.side
-        square = cv2.resize(self.mask[: canvas.side], (FLOW_SIZE, FLOW_SIZE), interpolation=cv2.INTER_AREA)
-        self._muscles = MuscleMotion((points + 0.5) * scale - 0.5, np.asarray(square, np.float32))
-        self._gain = matching_gain(photo, self._reference, self.mask, canvas.iod)
+        self._muscles = MuscleMotion((points + 0.5) * scale - 0.5, self._square(self.mask))
+        self._alignment = np.zeros((*canvas.shape, 2), np.float32)
+        self._alignment = self._registration(self.enlarge(reference), photo)
+        self._reference = self.enlarge(reference)
+        self._grey = self._searchable(self._reference)
+        self.gain = matching_gain(photo, self._reference, self.mask, canvas.iod)
         ratio = self._detail(photo) / self._detail(self._reference)
         self._sharpening = np.float32(np.clip(ratio - 1, 0, _SHARPEST))
         across = cv2.Sobel(self._reference, cv2.CV_32F, 1, 0, scale=1 / 8)
         along = cv2.Sobel(self._reference, cv2.CV_32F, 0, 1, scale=1 / 8)
         self._edges = np.asarray(np.max(across * across + along * along, axis=-1), np.float32)
 
+    def enlarge(self, crop: Pixels) -> Image:
+        """(R, R, 3) of the generator -> (H, W, 3) on the canvas, registered to the photo."""
+        return warp(self._canvas.enlarge(crop), self._alignment)
+
     def change(self, generated: Pixels) -> Change:
         """generated: (R, R, 3)."""
-        flow = self._flow(generated)
-        frame = self._canvas.enlarge(generated)
+        frame = self.enlarge(generated)
+        flow = self._flow(self._grey, self._searchable(frame))
         residual = frame - warp(self._reference, flow)
         power = np.asarray(np.einsum("ijk,ijk->ij", residual, residual) / 3, np.float32)
 
@@ -81,14 +87,14 @@ class Transfer:
         near = blur(power, 2 * self._unit)
         doubt = _NOISE**2 + (_MISALIGNMENT * self._unit) ** 2 * warp(self._edges, flow)
         weight = near / (near + doubt)
-        shading = blur(residual * weight[..., None], _SHADING_BLUR * self._unit) * self._gain
+        shading = blur(residual * weight[..., None], _SHADING_BLUR * self._unit) * self.gain
 
         level = np.sqrt(blur(power, _RESIDUAL_REACH * self._unit))
         opacity = blur(fade(level, _REPLACE_FROM, _REPLACE_FULLY) * self._prior, 1.5 * self._unit)
         return Change(
             flow=flow * self.mask[..., None],
             shading=np.asarray(shading * self._generated[..., None], np.float32),
-            fresh=np.clip(self._sharpened(frame) * self._gain, 0, 255),
+            fresh=np.clip(self._sharpened(frame) * self.gain, 0, 255),
             opacity=opacity,
         )
 
@@ -104,14 +110,40 @@ class Transfer:
         fine = (picture - blur(picture, _DETAIL * self._unit)) * self.mask[..., None]
         return float(np.abs(fine).mean()) + 0.01
 
-    def _flow(self, generated: Pixels) -> Image:
-        grey = _grey(generated)
-        flow = backward_flow(self._grey, grey, self._muscles.flow(self._grey, grey))
+    def _registration(self, reference: Image, photo: Image) -> Image:
+        """(H, W, 2): the backward flow from the reference to the photo, where both can be told to show the same.
+
+        An inverted mouth or brow lies a little off the photo's; what the generator does to its own must happen to the
+        photo's. Smooth and short, since pictures of different things are compared.
+        """
+        alike = photo / matching_gain(photo, reference, self.mask, self._canvas.iod)
+        flow = self._flow(self._searchable(reference), self._searchable(blur(alike, _DETAIL * self._unit)))
+        smooth = blur(flow * self.mask[..., None], _REGISTRATION_BLUR * self._unit)
+        length = np.linalg.norm(smooth, axis=-1, keepdims=True)
+        longest = _REGISTRATION_REACH * self._canvas.iod
+        return np.asarray(smooth * (longest / (longest + length)), np.float32)
+
+    def _flow(self, old: Pixels, new: Pixels) -> Image:
+        """Backward flow (H, W, 2) between two pictures of (FLOW_SIZE, FLOW_SIZE) uint8."""
+        flow = backward_flow(old, new, self._muscles.flow(old, new))
         side = self._canvas.side
         if side != FLOW_SIZE:
             flow = np.asarray(cv2.resize(flow, (side, side), interpolation=cv2.INTER_CUBIC), np.float32)
             flow *= side / FLOW_SIZE
         return self._canvas.extend(flow)
+
+    def _searchable(self, picture: Image) -> Pixels:
+        """(H, W, 3) -> (FLOW_SIZE, FLOW_SIZE) uint8 grey, without the strip."""
+        grey = cv2.cvtColor(self._square(picture), cv2.COLOR_RGB2GRAY)
+        return np.asarray(np.clip(np.rint(grey), 0, 255), np.uint8)
+
+    def _square(self, picture: Image) -> Image:
+        """(H, W[, C]) -> (FLOW_SIZE, FLOW_SIZE[, C]), without the strip."""
+        side = self._canvas.side
+        square = picture[:side]
+        if side != FLOW_SIZE:
+            square = cv2.resize(square, (FLOW_SIZE, FLOW_SIZE), interpolation=cv2.INTER_AREA)
+        return np.asarray(square, np.float32)
 
 
 def matching_gain(photo: Image, reference: Image, mask: Image, iod: float) -> Image:
@@ -124,11 +156,3 @@ def matching_gain(photo: Image, reference: Image, mask: Image, iod: float) -> Im
     total = blur(weight, sigma)[..., None]
     wanted, given = (blur(colours * weight, sigma) / total + floor for colours in (photo, reference))
     return np.asarray(np.clip(wanted / given, 0.6, 1.6), np.float32)
-
-
-def _grey(crop: Pixels) -> Pixels:
-    """(R, R, 3) -> (FLOW_SIZE, FLOW_SIZE)."""
-    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
-    shrinks = grey.shape[0] > FLOW_SIZE
-    size = (FLOW_SIZE, FLOW_SIZE)
-    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC), np.uint8)
