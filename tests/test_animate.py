@@ -241,12 +241,11 @@ def test_options_are_validated(wrong):
         AnimateOptions(**wrong)
 
 
-def test_one_sided_action_units_are_said_to_show_on_both():
+def test_what_an_emotion_cannot_show_is_said():
     from facsmith.animate.timing import expression_notes
 
-    (partial, both) = expression_notes("contempt")
+    (partial,) = expression_notes("contempt")
     assert "AU14" in partial
-    assert "both" in both
     assert expression_notes("AU12=C") == []
 
 

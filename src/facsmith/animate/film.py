@@ -65,10 +65,16 @@ class Animation:
         self._renderer = renderer
         self._witness = witness
         self._model = model
-        self._intensities = timeline.sample(options.fps)  # (T, 12)
+        self._times = timeline.frame_times(options.fps)  # (T,)
+        at = timeline.at if timeline.is_symmetric else timeline.sides
+        self._intensities = at(self._times)  # (T, 12), or (T, 2, 12) where the sides differ
         self._kept: dict[int, Image] = {}
         self._rendering = 0.0
-        renderer.latents(self._intensities.max(0, keepdims=True))  # an AU without boundary is named before rendering
+        if not (timeline.is_symmetric or renderer.has_sides):
+            self.notes += ("No face was found in this picture, so its midline is unknown: both sides move alike.",)
+        renderer.latents(
+            timeline.at(self._times).max(0, keepdims=True)
+        )  # an AU without boundary is named before rendering
 
     def __len__(self) -> int:
         """Number of frames."""
@@ -104,7 +110,7 @@ class Animation:
     def contact_sheet(self) -> Image:
         """The keyframes side by side, each with its time and what was asked; of a large photo, the face."""
         keyframes = self._rendered()
-        labels = [f"{index / self.options.fps:.2f} s  {label(self._asked(index))}" for index in keyframes]
+        labels = [f"{self._times[index]:.2f} s  {label(self._asked(index))}" for index in keyframes]
         return image.contact_sheet([_close_up(frame, self.subject) for frame in keyframes.values()], labels=labels)
 
     @property
@@ -136,9 +142,9 @@ class Animation:
         return dict(sorted(self._kept.items()))
 
     def _record(self, index: int, frame: Image) -> KeyframeRecord:
-        reading = self._witness.read(frame)
+        reading = self._witness.read(frame, sides=not self.timeline.is_symmetric)
         return KeyframeRecord(
-            seconds=round(index / self.options.fps, 3),
+            seconds=round(float(self._times[index]), 3),
             frame=index,
             asked=named(self._asked(index)),
             measured=None if reading is None else named(reading.action_units, all_twelve=True),
@@ -146,10 +152,10 @@ class Animation:
         )
 
     def _asked(self, index: int) -> ActionUnits:
-        return ActionUnits.from_vector(self._intensities[index])
+        return self.timeline.pose(float(self._times[index]))
 
     def _frame_at(self, seconds: float) -> int:
-        return min(int(np.ceil(seconds * self.options.fps - 1e-6)), len(self) - 1)
+        return min(int(np.searchsorted(self._times, seconds - 1e-6 / self.options.fps)), len(self) - 1)
 
 
 def provenance(model: Mapping[str, Any]) -> dict[str, str]:

@@ -6,14 +6,13 @@ from facsmith.animate.options import AnimateOptions
 from facsmith.errors import ActionUnitError
 from facsmith.facs import EMOTIONS, ActionUnits, parse_expression
 from facsmith.timeline import NATURAL_TIMINGS, Timeline, Timing
+from facsmith.timeline.blocks import DEFAULT_TIMING
 
 __all__ = ["Expression", "Expressions", "expression_notes", "keyframe_seconds", "plan", "read_expression"]
 
 Expression = str | ActionUnits
 Expressions = Expression | Sequence[Expression] | Timeline
 
-DEFAULT_TIMING = Timing(0.6, 1.2, 0.9)
-"""Of an AU list, which no emotion's timing is known for: the middle of the published ranges."""
 OPENING_HOLD = 0.5
 """Seconds for which a sequence of expressions shows the photo's own one first."""
 MOST_KEYFRAMES = 12
@@ -52,21 +51,19 @@ def plan(expressions: Expressions, start: ActionUnits, options: AnimateOptions) 
 def expression_notes(expressions: Expressions) -> list[str]:
     """Where an asked expression can be shown only in part."""
     if isinstance(expressions, Timeline):
-        return []
+        return list(expressions.notes)
     each = [expressions] if isinstance(expressions, str | ActionUnits) else expressions
     notes: list[str] = []
     for expression in each:
         emotion = EMOTIONS.get(expression.strip().lower()) if isinstance(expression, str) else None
         if emotion is not None and emotion.note:
             notes.append(f"{emotion.name}: {emotion.note}")
-        if not read_expression(expression).is_symmetric:
-            notes.append(f"This model moves both sides alike: {read_expression(expression)} is shown on both.")
     return notes
 
 
 def keyframe_seconds(timeline: Timeline) -> list[float]:
     """The seconds at which something is asked, at most MOST_KEYFRAMES of them, first and last included."""
-    times = sorted({0.0, timeline.duration, *(key.seconds for track in timeline.tracks.values() for key in track)})
+    times = timeline.key_times()
     if len(times) <= MOST_KEYFRAMES:
         return times
     step = (len(times) - 1) / (MOST_KEYFRAMES - 1)
