@@ -114,6 +114,13 @@ class Animation:
         return image.contact_sheet([_close_up(frame, self.subject) for frame in keyframes.values()], labels=labels)
 
     @property
+    def performance(self) -> Timeline:
+        """What the face shows, frame by frame: in relative mode, the photo's own expression is in it."""
+        if self.options.edit == "absolute":
+            return self.timeline
+        return self.timeline.added_to(self.subject.source, fps=self.options.fps)
+
+    @property
     def receipt(self) -> Receipt:
         """The account of this film; renders it if that was not done yet."""
         began = time.perf_counter()

@@ -8,8 +8,8 @@ import numpy as np
 
 from facsmith.errors import TimelineError
 from facsmith.facs import EMOTIONS, ActionUnits, parse_expression
-from facsmith.timeline.core import SHORTEST_PHASE, Sides
-from facsmith.timeline.curves import Easing, Keyframe, Track, evaluate
+from facsmith.timeline.core import Sides
+from facsmith.timeline.curves import SHORTEST_PHASE, Easing, Keyframe, Track, evaluate
 from facsmith.timeline.natural import ASYNCHRONY, NATURAL_TIMINGS, Timing, Variant, delays, vary
 
 __all__ = ["DEFAULT_TIMING", "Block", "block_tracks"]

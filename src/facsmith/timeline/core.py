@@ -15,6 +15,7 @@ from facsmith.facs import AUS, ActionUnits, Emotion
 from facsmith.timeline.curves import (
     BLINK,
     MAX_SECONDS,
+    SHORTEST_PHASE,
     Easing,
     Keyframe,
     Samples,
@@ -38,14 +39,13 @@ from facsmith.timeline.natural import (
     vary,
 )
 
-__all__ = ["MAX_FPS", "SHORTEST_PHASE", "Sides", "Timeline"]
+__all__ = ["MAX_FPS", "Sides", "Timeline"]
 
 Sides = Literal["left", "right"]
 Change = Callable[[int, Track], Track]
 Array = npt.NDArray[np.float64]
 
 MAX_FPS = 240.0
-SHORTEST_PHASE = 1e-6
 _RETURN = 0.6
 """Seconds in which a loop goes back to its first pose."""
 
@@ -237,25 +237,38 @@ class Timeline:
         by = delays((*AUS, BLINK), asynchrony, seed)
         return self._mapped(lambda au, track: late(track, by[au])) if asynchrony else self
 
-    def led_in(self, start: ActionUnits, *, rise: float, hold: float = 0.0) -> "Timeline":
-        """``start`` held for ``hold`` s, then to the first pose in ``rise`` s, then this timeline."""
-        Timing(rise, hold, 0)
+    def led_in(self, start: ActionUnits, *, rise: float, hold: float = 0.0, rest: float = 0.0) -> "Timeline":
+        """``start`` held for ``hold`` s, to the first pose in ``rise`` s, that held for ``rest`` s, then this timeline."""
+        Timing(rise, hold, rest)
         if rise <= SHORTEST_PHASE:
             raise TimelineError(f"A lead-in of {rise:g} s; give a rise above 0 seconds.")
-        named = {*self.tracks, *start} - {BLINK}
-        sided = {au for au in named if start.left.get(au, 0) != start.right.get(au, 0)} | {*self.left, *self.right}
+        sided = {au for au in start if start.left.get(au, 0) != start.right.get(au, 0)} | {*self.left, *self.right}
 
-        def side(name: Sides) -> dict[int, Track]:
-            own, begin = {**self.tracks, **getattr(self, name)}, getattr(start, name)
-            return {au: preceded(own.get(au, ()), begin.get(au, 0.0), hold=hold, rise=rise) for au in sided}
+        def led(tracks: Mapping[int, Track], begin: Mapping[int, float], aus: set[int]) -> dict[int, Track]:
+            return {
+                au: preceded(tracks.get(au, ()), begin.get(au, 0.0), hold=hold, rise=rise, rest=rest)
+                for au in sorted(aus)
+            }
 
-        both = {
-            au: preceded(self.tracks.get(au, ()), start.get(au, 0.0), hold=hold, rise=rise)
-            for au in {*named, *self.tracks} - sided
-        }
         return replace(
-            self, tracks=both, left=side("left"), right=side("right"), minimum_duration=self.duration + hold + rise
+            self,
+            tracks=led(self.tracks, start, {*self.tracks, *start} - sided),
+            left=led({**self.tracks, **self.left}, start.left, sided),
+            right=led({**self.tracks, **self.right}, start.right, sided),
+            minimum_duration=self.duration + hold + rise + rest,
         )
+
+    def added_to(self, own: ActionUnits, *, fps: float) -> "Timeline":
+        """Every frame with the AUs of ``own`` added, at most 1, as samples; blinks stay as they are."""
+        times = self.frame_times(fps)
+        shown = self.sides(times) + np.stack([own.vector("left"), own.vector("right")])
+        left, right = (
+            {au: Samples(times, np.clip(shown[:, side, column], 0.0, 1.0)) for column, au in enumerate(AUS)}
+            for side in (0, 1)
+        )
+        eyes = [{au: track for au, track in tracks.items() if au == BLINK} for tracks in (self.left, self.right)]
+        both = {au: track for au, track in self.tracks.items() if au == BLINK}
+        return replace(self, tracks=both, left=left | eyes[0], right=right | eyes[1])
 
     def looped(self, *, rise: float = _RETURN) -> "Timeline":
         """A loop without a jump: where the end is not the first pose, every AU goes back to it in ``rise`` s."""

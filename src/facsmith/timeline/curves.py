@@ -19,6 +19,7 @@ EASINGS: tuple[Easing, ...] = ("linear", "smooth", "min-jerk", "relax")
 BLINK = 45
 """The AU of a blink. It is none of the twelve: no boundary moves it, the photo's own lids are drawn over the eyes."""
 MAX_SECONDS = 3600.0
+SHORTEST_PHASE = 1e-6
 
 
 def ease(progress: npt.ArrayLike, easing: Easing) -> Array:
@@ -131,21 +132,23 @@ def scaled(track: Track, gain: float) -> Track:
     return tuple(Keyframe(key.seconds, min(key.intensity * gain, 1.0), key.easing) for key in track)
 
 
-def preceded(track: Track, start: float, *, hold: float, rise: float) -> Track:
-    """The track, later by ``hold + rise`` seconds: before it, ``start`` is held and then eased to its first value."""
-    lead = hold + rise
+def preceded(track: Track, start: float, *, hold: float, rise: float, rest: float) -> Track:
+    """The track, later by ``hold + rise + rest`` s: ``start`` is held, then eased to its first value, that held."""
+    lead, top = hold + rise + rest, hold + rise
     if isinstance(track, Samples):
-        u = np.linspace(0.0, 1.0, max(2, math.ceil(60 * rise)))[:-1]
+        u = np.linspace(0.0, 1.0, max(2, math.ceil(60 * rise)))
         first = track.intensities[0]
-        # The track's own first sample may come later than 0: it is held until then.
-        seconds = np.concatenate([hold + u * rise, [lead], lead + track.seconds[track.seconds > 0]])
-        values = np.concatenate([start + (first - start) * ease(u, "min-jerk"), [first]])
-        return Samples(seconds, np.concatenate([values, track.intensities[track.seconds > 0]]))
+        later = track.seconds > SHORTEST_PHASE
+        rested = [lead] if rest > SHORTEST_PHASE else []
+        seconds = np.concatenate([hold + u * rise, rested, lead + track.seconds[later]])
+        risen = start + (first - start) * ease(u, "min-jerk")
+        return Samples(seconds, np.concatenate([risen, [first] * len(rested), track.intensities[later]]))
     first = track[0].intensity if track else 0.0
-    keys = [Keyframe(0.0, start)] if hold > 0 else []
-    keys += [Keyframe(hold, start, "linear"), Keyframe(lead, first)]
-    keys += [Keyframe(key.seconds + lead, key.intensity, key.easing) for key in track if key.seconds > 0]
-    return tuple(keys)
+    keys = [Keyframe(0.0, start)] if hold > SHORTEST_PHASE else []
+    keys += [Keyframe(hold, start, "linear"), Keyframe(top, first)]
+    keys += [Keyframe(lead, first, "linear")] if rest > SHORTEST_PHASE else []
+    later = (key for key in track if key.seconds > SHORTEST_PHASE)
+    return (*keys, *(Keyframe(key.seconds + lead, key.intensity, key.easing) for key in later))
 
 
 def returned(track: Track, since: float, until: float) -> Track:

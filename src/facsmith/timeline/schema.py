@@ -71,7 +71,8 @@ def dump_yaml(timeline: Timeline) -> str:
     Raises:
         TimelineError: it would be larger than `read_yaml` accepts; `facsmith.tracks` writes long recordings.
     """
-    lines = [f"timeline: {VERSION}", f"duration: {timeline.duration!r}"]
+    lines = [f"timeline: {VERSION}"]
+    lines += [f"duration: {_text(timeline.minimum_duration)}"] if timeline.minimum_duration else []
     lines += ["loop: true"] if timeline.loop else []
     named = (("AU", timeline.tracks), ("L", timeline.left), ("R", timeline.right))
     rows = [(f"{prefix}{au}", track) for prefix, tracks in named for au, track in tracks.items() if track != ()]
@@ -80,11 +81,17 @@ def dump_yaml(timeline: Timeline) -> str:
     for label, track in rows:
         lines.append(f"  {label}:")
         for seconds, intensity, easing in _points(track):
-            lines.append(f"    - [{seconds!r}, {intensity!r}, {easing}]")
+            lines.append(f"    - [{_text(seconds)}, {_text(intensity)}, {easing}]")
             size += len(lines[-1])
             if size > MAX_BYTES // 2 or len(lines) > _MAX_KEYS:
                 raise TimelineError("This timeline is too long for YAML; write it as a CSV track (facsmith.tracks).")
     return "\n".join(lines) + "\n"
+
+
+def _text(number: float) -> str:
+    """Exactly the number, as YAML 1.1 knows it: with a point even before an exponent."""
+    text = repr(float(number))
+    return text if "." in text else text.replace("e", ".0e")
 
 
 def _points(track: Track) -> Iterable[tuple[float, float, Easing]]:
