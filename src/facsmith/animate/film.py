@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from facsmith import __version__, image, video
+from facsmith import __version__, image, tracks, video
 from facsmith.animate.options import AnimateOptions, Progress
 from facsmith.animate.receipt import KeyframeRecord, Receipt, label, named, receipt_path
 from facsmith.animate.render import Renderer
@@ -106,6 +106,15 @@ class Animation:
         if contact_sheet is not None:
             image.write(contact_sheet, self.contact_sheet(), metadata=provenance(self._model))
         return receipt
+
+    def save_tracks(
+        self, *, openface: str | os.PathLike[str] | None = None, livelink: str | os.PathLike[str] | None = None
+    ) -> None:
+        """Write what the face shows, a row a frame: as an OpenFace-style CSV, as a Live Link Face CSV, or both."""
+        if openface is not None:
+            tracks.write_openface(openface, self.performance, fps=self.options.fps)
+        if livelink is not None:
+            tracks.write_livelink(livelink, self.performance, fps=self.options.fps)
 
     def contact_sheet(self) -> Image:
         """The keyframes side by side, each with its time and what was asked; of a large photo, the face."""

@@ -23,13 +23,13 @@ Progress = Callable[[str, int, int], None]
 class AnimateOptions:
     """How a photo is encoded, edited, timed and composed.
 
-    fps: frames a second. onset, apex, offset: seconds; None takes the emotion's natural timing. variant: of that timing,
-    posed or spontaneous, its AUs then a moment apart. neutral_first: the photo's own expression goes before anything
-    else happens, and does not come back. loop: the end leads to the beginning. blinks: now and then. mode: what reaches the
-    photo (DESIGN, Compositing). edit: ``absolute`` shows the asked AUs and nothing else, ``relative`` adds them to what
-    the photo shows. entangled: the plain sum of boundary normals instead of the joint projection, for comparison.
-    face: which face, 0 the largest; None takes the largest and says so. provider: of landmarks. batch: frames per
-    synthesis. inversion: Eq. 1's options, with the seed.
+    fps: frames a second. onset, apex, offset: seconds; None takes the emotion's natural timing. variant: that timing
+    posed or spontaneous, the AUs then a moment apart. neutral_first: the photo's own expression fades before anything
+    else happens, and does not come back. loop: the end leads to the beginning. blinks: the face blinks now and then.
+    mode: what reaches the photo (DESIGN, Compositing). edit: ``absolute`` shows the asked AUs and nothing else,
+    ``relative`` adds them to what the photo shows. entangled: the plain sum of boundary normals instead of the joint
+    projection, for comparison. face: which face, 0 the largest; None takes the largest and says so. provider: of
+    landmarks. batch: frames per synthesis. inversion: Eq. 1's options, with the seed.
     """
 
     fps: float = 25.0

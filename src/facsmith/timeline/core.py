@@ -238,7 +238,7 @@ class Timeline:
         return self._mapped(lambda au, track: late(track, by[au])) if asynchrony else self
 
     def led_in(self, start: ActionUnits, *, rise: float, hold: float = 0.0, rest: float = 0.0) -> "Timeline":
-        """``start`` held for ``hold`` s, to the first pose in ``rise`` s, that held for ``rest`` s, then this timeline."""
+        """``start`` held for ``hold`` s, in ``rise`` s to the first pose, held for ``rest`` s, then this timeline."""
         Timing(rise, hold, rest)
         if rise <= SHORTEST_PHASE:
             raise TimelineError(f"A lead-in of {rise:g} s; give a rise above 0 seconds.")
