@@ -70,8 +70,12 @@ class Animation:
         self._intensities = at(self._times)  # (T, 12), or (T, 2, 12) where the sides differ
         self._kept: dict[int, Image] = {}
         self._rendering = 0.0
-        if not (timeline.is_symmetric or renderer.has_sides):
-            self.notes += ("No face was found in this picture, so its midline is unknown: both sides move alike.",)
+        self._blinks = timeline.blinks(self._times)  # (T, 2)
+        if not (renderer.has_landmarks or (timeline.is_symmetric and not timeline.has_blinks)):
+            self.notes += (
+                "No face was found in this picture, so its midline and eyes are unknown: both sides move alike, and it "
+                "does not blink.",
+            )
         renderer.latents(
             timeline.at(self._times).max(0, keepdims=True)
         )  # an AU without boundary is named before rendering
@@ -84,7 +88,9 @@ class Animation:
         """Render: yields (H, W, 3) uint8 RGB frames; equal neighbours may be one and the same array."""
         began = time.perf_counter()
         wanted = {self._frame_at(seconds) for seconds in keyframe_seconds(self.timeline)}
-        for index, frame in enumerate(self._renderer.frames(self._intensities)):
+        blinks: list[list[float]] = self._blinks.tolist()
+        for index, open_eyed in enumerate(self._renderer.frames(self._intensities)):
+            frame = self._renderer.blinked(open_eyed, *blinks[index])
             if index in wanted:
                 self._kept[index] = frame
             yield frame

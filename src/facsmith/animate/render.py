@@ -11,7 +11,7 @@ from facsmith import image
 from facsmith.animate.options import AnimateOptions
 from facsmith.animate.subject import Image, Subject
 from facsmith.boundary import BoundarySet
-from facsmith.compose import Compositor, join
+from facsmith.compose import Compositor, Lids, join
 from facsmith.facs import AUS
 from facsmith.generator import Generator
 
@@ -35,6 +35,12 @@ class Renderer:
         self._subject = subject
         self._options = options
         self._compositor: Compositor | None = None
+        self._lids: Lids | None = None
+        if subject.face is not None:
+            at = subject.face.landmarks
+            if options.mode == "crop" and subject.transform is not None:
+                at = subject.transform.to_crop(at)
+            self._lids = Lids(at)
         if subject.transform is not None and subject.face is not None:
             self._compositor = Compositor(
                 subject.photo, subject.transform, subject.face.landmarks, subject.reference, mode=options.mode
@@ -51,8 +57,8 @@ class Renderer:
         ).ws
 
     @property
-    def has_sides(self) -> bool:
-        """Whether the person's left and right can show different things: where the face's midline is known."""
+    def has_landmarks(self) -> bool:
+        """Whether it is known where the face's midline and eyes are: without, it has no sides and does not blink."""
         return self._subject.face is not None
 
     def frames(self, intensities: npt.NDArray[np.float64]) -> Iterator[Image]:
@@ -77,7 +83,7 @@ class Renderer:
         """Per frame the codes (1, num_ws, w_dim) of both sides, or (2, num_ws, w_dim) where they differ."""
         if intensities.ndim == 2:
             return [*self.latents(intensities)[:, None]]
-        if not self.has_sides:
+        if not self.has_landmarks:
             return [*self.latents(intensities.max(axis=1))[:, None]]
         left, right = (self.latents(intensities[:, side]) for side in (0, 1))
         return [a[None] if same(a, b) else np.stack([a, b]) for a, b in zip(left, right, strict=True)]
@@ -94,6 +100,10 @@ class Renderer:
         }
         drawn = self._synthesise(np.array([*wanted.values()], np.float32).reshape(-1, *own.shape))
         return {key(own): self._subject.reference, **dict(zip(wanted, drawn, strict=True))}
+
+    def blinked(self, frame: Image, left: float, right: float) -> Image:
+        """The frame with the person's own left and right eye closed by so much, 0 to 1."""
+        return frame if self._lids is None else self._lids.closed(frame, left, right)
 
     def neutral(self) -> Image:
         """The same person with every AU at 0: what measurements compare with."""
