@@ -32,6 +32,11 @@ class Picture:
         self._film = film
 
     @property
+    def model(self) -> Mapping[str, Any]:
+        """Which networks drew it."""
+        return self._film.model
+
+    @property
     def receipt(self) -> Receipt:
         """What was asked, and what is measured on the picture."""
         return self._film.receipt
@@ -64,7 +69,7 @@ class Animation:
         self.notes = (*subject.notes, *notes)
         self._renderer = renderer
         self._witness = witness
-        self._model = model
+        self.model = model
         self._times = timeline.frame_times(options.fps)  # (T,)
         at = timeline.at if timeline.is_symmetric else timeline.sides
         self._intensities = at(self._times)  # (T, 12), or (T, 2, 12) where the sides differ
@@ -113,11 +118,11 @@ class Animation:
         if sound is not None:
             sound = replace(sound, delay=sound.delay + lead(self.options))
         frames = self.frames(progress)
-        video.write(path, frames, fps=self.options.fps, metadata=provenance(self._model), sound=sound)
+        video.write(path, frames, fps=self.options.fps, metadata=provenance(self.model), sound=sound)
         receipt = self.receipt
         receipt.write(receipt_path(path))
         if contact_sheet is not None:
-            image.write(contact_sheet, self.contact_sheet(), metadata=provenance(self._model))
+            image.write(contact_sheet, self.contact_sheet(), metadata=provenance(self.model))
         return receipt
 
     def save_tracks(
@@ -150,7 +155,7 @@ class Animation:
         height, width = next(iter(self._rendered().values())).shape[:2]
         return Receipt(
             photo=_photo(self.subject),
-            model=self._model,
+            model=self.model,
             settings=asdict(self.options),
             source=named(self.subject.source),
             keyframes=records,
