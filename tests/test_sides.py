@@ -146,3 +146,23 @@ def test_the_halves_meet_at_the_midline():
     left, right = np.full((120, 120, 3), 200, np.uint8), np.full((120, 120, 3), 100, np.uint8)
     joined = join(left, right, points)
     assert (joined[:, :50] == 100).all() and (joined[:, 70:] == 200).all()
+
+
+def test_a_smiling_photo_comes_to_rest_with_its_teeth_covered(astronaut):
+    """White, hardly coloured pixels between the lips: her teeth, in the photo; at rest and after it little but a lip's gleam."""
+    from dataclasses import replace
+
+    animator, subject, _ = astronaut
+    film = animator.animate(subject, "sadness", options=replace(OPTIONS, fps=5, neutral_first=True))
+    lips = subject.face.landmarks[48:68]
+    (left, top), (right, bottom) = lips.min(axis=0).astype(int), lips.max(axis=0).astype(int)
+
+    def teeth(frame):
+        mouth = frame[top:bottom, left:right].astype(int)
+        return int(((mouth.min(axis=2) > 150) & (np.ptp(mouth, axis=2) < 30)).sum())
+
+    frames, times = list(film.frames()), film.timeline.frame_times(5)
+    assert np.array_equal(frames[0], subject.photo)
+    assert teeth(frames[0]) > 40
+    rest = [teeth(frame) for frame, t in zip(frames, times, strict=True) if t >= 0.85]
+    assert max(rest) < 0.3 * teeth(frames[0])
