@@ -24,7 +24,7 @@ from facsmith._alloc import tune
 from facsmith.errors import CheckpointError, InputError, OutputError
 from facsmith.train.state import load_state, save_state
 
-__all__ = ["Budget", "Report", "Run", "seeded"]
+__all__ = ["Budget", "Report", "Run", "interruptible", "seeded"]
 
 Report = Callable[[Mapping[str, Any]], None]
 
@@ -98,7 +98,7 @@ class Run:
     def steps(self) -> Iterator[int]:
         """Yield the number of each step to take; saves at the end, and every five minutes."""
         saved = time.monotonic()
-        with _interruptible() as interrupted:
+        with interruptible() as interrupted:
             while (spent := self.budget.spent(self.step, self.seconds)) < 1 and not interrupted():
                 began = time.monotonic()
                 warm = min(1.0, (self.step + 1) / _WARM_UP_STEPS)
@@ -161,7 +161,7 @@ def seeded(seed: int) -> Generator[None]:
 
 
 @contextmanager
-def _interruptible() -> Generator[Callable[[], bool]]:
+def interruptible() -> Generator[Callable[[], bool]]:
     """While inside, the first Ctrl-C only raises a flag; the second interrupts as usual."""
     pressed = False
 

@@ -66,12 +66,20 @@ def load_state(
             ) from error
     for name, optimizer in optimizers.items():
         state = optimizer.state_dict()
+        parameters: list[Tensor] = [p for group in optimizer.param_groups for p in group["params"]]
         loaded: dict[int, dict[str, Any]] = {}
         for key, value in tensors.items():
             if key.startswith(f"optimizer/{name}/"):
                 _, _, index, field = key.split("/")
                 # SparseAdam counts its steps in a plain int.
                 plain = field == "step" and isinstance(optimizer, torch.optim.SparseAdam)
-                loaded.setdefault(int(index), {})[field] = int(value) if plain else value
+                loaded.setdefault(int(index), {})[field] = (
+                    int(value) if plain else _laid_out_like(parameters[int(index)], value)
+                )
         optimizer.load_state_dict({"state": loaded, "param_groups": state["param_groups"]})
     return counters
+
+
+def _laid_out_like(parameter: Tensor, value: Tensor) -> Tensor:
+    """The same numbers in the parameter's memory layout: fused optimisers pair both element by element in memory."""
+    return torch.empty_like(parameter, dtype=value.dtype).copy_(value) if value.shape == parameter.shape else value
