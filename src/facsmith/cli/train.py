@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import typer
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from facsmith.train.loop import Budget
 
 __all__ = ["app"]
+
+_Network = TypeVar("_Network")
 
 app = typer.Typer(
     help="Train a model of your own, in this order: data, generator, descriptor, encoder; then `boundaries fit`."
@@ -266,8 +268,8 @@ def encoder(
             raise InputError("--trained makes pairs of the photos in --faces: give --faces with it, and no --pairs.")
         pairs, directions = known_pairs(faces, trained, output / "pairs")
     train_encoder(
-        load_generator(generator),
-        load_descriptor(descriptor),
+        _on_device(load_generator(generator)),
+        _on_device(load_descriptor(descriptor)),
         output,
         budget=_budget(steps, minutes),
         pairs=pairs,
@@ -278,6 +280,13 @@ def encoder(
         report=_report,
     )
     typer.echo(str(output / "encoder.safetensors"))
+
+
+def _on_device(network: _Network) -> _Network:
+    """The network on the GPU, where there is one."""
+    import torch
+
+    return cast(Any, network).to("cuda") if torch.cuda.is_available() else network
 
 
 def _budget(steps: int | None, minutes: float | None) -> "Budget":

@@ -8,6 +8,7 @@ filters and noise, which did not help there.
 All transformations of the plane are one matrix and one resampling; all of colour, one matrix.
 """
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -77,10 +78,8 @@ def _colour(sometimes: _Draw, normal: _Draw, uniform: _Draw) -> Tensor:
     contrast = sometimes(torch.exp2(normal() * _CONTRAST), 1.0)
     hue = sometimes(uniform() * _HUE)
     saturation = sometimes(torch.exp2(normal() * _SATURATION), 1.0)
-    grey = torch.full((3, 3), 1 / 3, device=hue.device)  # projection on the grey axis
+    grey, cross = _grey_axis(hue.device)
     identity = torch.eye(3, device=hue.device)
-    k = 1 / math.sqrt(3)
-    cross = torch.tensor([[0, -k, k], [k, 0, -k], [-k, k, 0]], device=hue.device)
 
     def planes(value: Tensor) -> Tensor:
         return value[:, None, None]
@@ -89,6 +88,14 @@ def _colour(sometimes: _Draw, normal: _Draw, uniform: _Draw) -> Tensor:
     turned = planes(torch.cos(hue)) * (identity - grey) + planes(torch.sin(hue)) * cross
     linear = planes(contrast) * (grey + planes(saturation) * turned)
     return torch.cat([linear, brightness[:, None, None].expand(-1, 3, 1)], 2)
+
+
+@functools.cache
+def _grey_axis(device: torch.device) -> tuple[Tensor, Tensor]:
+    """(3, 3) projection on the axis of greys, and the cross product with it; kept, as making them waits for a GPU."""
+    k = 1 / math.sqrt(3)
+    cross = torch.tensor([[0, -k, k], [k, 0, -k], [-k, k, 0]], device=device)
+    return torch.full((3, 3), 1 / 3, device=device), cross
 
 
 class Augmenter(nn.Module):

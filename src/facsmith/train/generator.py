@@ -39,6 +39,8 @@ __all__ = ["AdversaryOptions", "GeneratorOptions", "train_generator"]
 
 _STATE = "state.safetensors"
 _PATH_DECAY = 0.01
+_HALF_LIFE = 5000.0  # of the average, in images, once the run has seen _SETTLED of them
+_SETTLED = 50_000
 
 Progress = Callable[[dict[str, Any]], None]
 
@@ -264,7 +266,8 @@ class _Run:
 
     @torch.no_grad()
     def _average(self, count: int) -> None:
-        beta = 0.5 ** (count / min(5000.0, max(100.0, 0.1 * self.images)))
+        # A young average forgets its first pictures soon.
+        beta = 0.5 ** (count / min(_HALF_LIFE, max(100.0, _HALF_LIFE * self.images / _SETTLED)))
         for kept, new in zip(self.average.parameters(), self.generator.parameters(), strict=True):
             kept.lerp_(new, 1 - beta)
         self.average.mapping.w_avg.copy_(self.generator.mapping.w_avg)
@@ -309,7 +312,7 @@ def train_generator(
         if (root / _STATE).is_file():
             run.resume()
         elif start is not None:
-            begin_from(start, run.modules())
+            run.images = max(_SETTLED, begin_from(start, run.modules()))
         snapshot = run.seconds
         while True:
             run.seconds, stop = team.told(run.seconds, float(interrupted()))

@@ -4,7 +4,9 @@ A run's own ``state.safetensors`` goes on to the step. Its essence, `keep`, is w
 narrow door: every network in half precision, without optimiser; on request the photos' corrections, a byte a number.
 """
 
+import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -23,11 +25,12 @@ _BYTES, _SCALE = "latents/delta.bytes", "latents/delta.scale"
 _LEVELS = 127
 
 
-def begin_from(path: str | Path, modules: dict[str, nn.Module]) -> bool:
-    """Copy a state of another run, or its essence, into networks of the same sizes.
+def begin_from(path: str | Path, modules: dict[str, nn.Module]) -> int:
+    """Copy a state of another run, or its essence, into networks of the same sizes; returns on how many images they
+    were trained, as far as the file says.
 
-    modules: of a run, by their names in the file: generator, average, critic, latents. Optimisers stay fresh. Whether
-    the photos' corrections were there for just as many photos is returned; else they stay as they are.
+    modules: of a run, by their names in the file: generator, average, critic, latents. Optimisers stay fresh. So do the
+    photos' corrections, unless the file has some for just as many photos.
 
     Raises:
         CheckpointError: no such file, damaged, or networks of other sizes.
@@ -51,8 +54,8 @@ def begin_from(path: str | Path, modules: dict[str, nn.Module]) -> bool:
                 value.copy_(tensors[key])
             if own is not None and corrections is not None and corrections.shape == own.shape:
                 own.copy_(corrections)
-                return True
-    return False
+    counters: dict[str, Any] = json.loads(read_metadata(path).get("counters", "{}"))
+    return int(counters.get("images", 0))
 
 
 def keep(state: str | Path, out: str | Path, *, corrections: bool = False) -> Path:

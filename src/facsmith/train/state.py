@@ -19,7 +19,7 @@ __all__ = ["load_state", "mixed_precision", "save_state"]
 
 def mixed_precision(device: torch.device) -> AbstractContextManager[Any]:
     """bfloat16 where the hardware multiplies it fast (a GPU, AVX-512 BF16 or AMX); float32 elsewhere."""
-    if device.type == "cuda" or _cpu_has_bfloat16():
+    if torch.cuda.is_bf16_supported() if device.type == "cuda" else _cpu_has_bfloat16():
         return torch.autocast(device.type, torch.bfloat16)
     return nullcontext()
 

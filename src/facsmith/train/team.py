@@ -67,6 +67,8 @@ def joined() -> Generator[Team]:
     device = torch.device("cuda", local) if gpu else torch.device("cpu")
     if gpu:
         torch.cuda.set_device(device)
+        torch.backends.cudnn.benchmark = True  # every step has the same shapes
+        torch.set_float32_matmul_precision("high")
     if size == 1:
         yield Team(0, 1, device)
         return
