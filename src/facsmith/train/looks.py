@@ -2,6 +2,7 @@
 faces from real ones."""
 
 from functools import cached_property
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,7 @@ class Looks:
 
     def __init__(self, generator: StyleGAN2, latents: LabelledLatents, faces: Faces, *, device: torch.device) -> None:
         self._generator, self._latents, self._faces, self._device = generator, latents, faces, device
+        self._real: npt.NDArray[np.float32] | None = None
 
     @torch.no_grad()
     def held_out_l1(self, resolution: int, limit: int = 128) -> float:
@@ -73,10 +75,7 @@ class Looks:
 
     @cached_property
     def _descriptor(self) -> Descriptor:
-        descriptor = load_descriptor(WEIGHTS / DEFAULT_BUNDLE / FILES[1])
-        return descriptor
-
-    _real: npt.NDArray[np.float32] | None = None
+        return cast(Any, load_descriptor(WEIGHTS / DEFAULT_BUNDLE / FILES[1])).to(self._device)
 
 
 def _tiled(rows: list[Tensor]) -> Image:
