@@ -96,3 +96,42 @@ def model(
 
     for grid in tables(report):
         Console().print(grid)
+
+
+@app.command("boundaries")
+def boundaries(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="A boundaries file.", show_default="the bundled model's")
+    ] = None,
+    codes: Annotated[
+        Path | None,
+        typer.Option("--codes", metavar="FOLDER", help="ws.npy and au.npy they were fitted to: cosines before, too."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    seed: SeedOption = 0,
+) -> None:
+    """Report boundaries: held-out accuracy, sample counts, cosines before and after, what each asked level shows.
+
+    [bold]Examples[/bold]
+
+      facsmith evaluate boundaries
+      facsmith evaluate boundaries mine.safetensors --codes runs/encoder/pairs --json
+    """
+    from facsmith.boundary import BoundarySet
+    from facsmith.boundary_fit import FitOptions
+    from facsmith.boundary_fit.folder import read_codes
+    from facsmith.bundle import FILES, bundle_folder
+    from facsmith.evaluate.boundaries import boundaries_report, boundaries_tables
+
+    report = boundaries_report(
+        BoundarySet.load(bundle_folder(MODEL) / FILES[3] if file is None else file),
+        codes=None if codes is None else read_codes(codes),
+        options=FitOptions(seed=seed),
+    )
+    if as_json:
+        print_json(report.to_json())
+        return
+    from rich.console import Console
+
+    for grid in boundaries_tables(report):
+        Console().print(grid)
