@@ -17,7 +17,8 @@ from facsmith.errors import InputError
 from facsmith.evaluate.control import Control, entanglement, mixed_expressions, read_control
 from facsmith.evaluate.faces import age_band, held_out, photographed, skin_band
 from facsmith.evaluate.frechet import frechet_distance
-from facsmith.evaluate.model import ModelOptions, ModelReport, evaluate_model, summarise, tables
+from facsmith.evaluate.model import ModelOptions, ModelReport, evaluate_model, summarise
+from facsmith.evaluate.model_tables import tables
 from facsmith.evaluate.reconstruction import Principal, perceptual_distance
 from facsmith.face import choose, find
 from facsmith.face.muscles import MuscleWarp

@@ -227,7 +227,7 @@ def test_half_precision_trains_as_well(dataset: Path, tmp_path: Path, monkeypatc
         ("half", lambda _: torch.autocast("cpu", torch.bfloat16)),
         ("full", lambda _: nullcontext()),
     ):
-        for module in ("players", "generator"):
+        for module in ("players", "generator_run"):
             monkeypatch.setattr(f"facsmith.train.{module}.mixed_precision", precision)
         train_generator(dataset, tmp_path / name, replace(OPTIONS, steps=6))
     half, full = losses(tmp_path / "half"), losses(tmp_path / "full")

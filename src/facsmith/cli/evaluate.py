@@ -69,7 +69,8 @@ def model(
     from facsmith import image
     from facsmith.animate import Animator
     from facsmith.evaluate.faces import held_out, photographed, training_crops
-    from facsmith.evaluate.model import ModelOptions, evaluate_model, tables
+    from facsmith.evaluate.model import ModelOptions, evaluate_model
+    from facsmith.evaluate.model_tables import tables
 
     if not portraits and faces is None:
         raise InputError("There is nobody to judge on: give portraits, or --faces with a data set, or both.")

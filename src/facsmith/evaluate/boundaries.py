@@ -2,7 +2,7 @@
 after decorrelation, and what each asked intensity shows.
 
 Three matrices of cosines (0: independent). ``svm``: between the SVMs' own normals, which take over what happens
-together in the faces they were fitted to. ``normals``: between the boundaries' normals, unmixed (`boundary_fit.separate`).
+together in the faces they were fitted to. ``normals``: between the boundaries' own, unmixed (`boundary_fit.separate`).
 ``edits``: of row i's joint edit with the normal of boundary j, over the former's own: the identity, unless two
 boundaries are parallel.
 """

@@ -12,10 +12,10 @@ Definitions (units: `evaluate.control`; each face against its own neutral frame)
 - ``frechet``: of random faces from training (else from the judged) ones (`evaluate.frechet`).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -28,13 +28,10 @@ from facsmith.evaluate.control import Control, entanglement, mixed_expressions, 
 from facsmith.evaluate.faces import JudgedFace, age_band, skin_band
 from facsmith.evaluate.frechet import described, frechet_distance, random_faces
 from facsmith.evaluate.reconstruction import Principal, Reconstruction, looking_glass, reconstructions
-from facsmith.facs import AU_NAMES, AUS
+from facsmith.facs import AUS
 from facsmith.inversion import InversionOptions
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-__all__ = ["AuRow", "Group", "Judgement", "ModelOptions", "ModelReport", "evaluate_model", "summarise", "tables"]
+__all__ = ["AuRow", "Group", "Judgement", "ModelOptions", "ModelReport", "evaluate_model", "summarise"]
 
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
@@ -230,45 +227,6 @@ def summarise(read: Sequence[Control], *, visible: float = Bar().visible) -> Jud
         inter_au_correlation=entanglement(mixed[seen]),
         chance=entanglement(asked[seen]),
     )
-
-
-def tables(report: ModelReport) -> Iterable["RenderableType"]:
-    """For a rich console."""
-    from rich.table import Table
-
-    control, own = report.control, report.reconstructions[0]
-    grid = Table(
-        "AU", "", title=f"{report.model} on {report.faces} faces it was not trained on ({report.options.mode})"
-    )
-    for head in ("judged by", *(f"{level:g} reads" for level in LEVELS), "error", "others move", "Spearman"):
-        grid.add_column(head, justify="right")
-    for row in control.rows:
-        levels = (f"{value:.2f}" for value in row.measured)
-        cells = (*levels, f"{row.mae:.3f}", f"{row.leakage:.3f}", f"{row.spearman:.2f}")
-        grid.add_row(f"AU{row.au}", AU_NAMES[row.au], row.judged_by, *cells)
-    grid.caption = (
-        f"au_mae {control.au_mae:.3f}, au_leakage {control.au_leakage:.3f}, "
-        f"au_spearman_min {control.au_spearman_min:.2f}, inter_au_correlation {control.inter_au_correlation:.3f} "
-        f"(by chance {control.chance:.3f}). Unit: what the same landmarks ({', '.join(report.providers)}) report for "
-        "the same face's muscles at 1."
-    )
-    yield grid
-    grid = Table("reconstruction", title=f"LPIPS by {report.perceptual}; identity by dlib")
-    for head in ("lpips", "identity", "distance", "L1"):
-        grid.add_column(head, justify="right")
-    for way in report.reconstructions:
-        numbers = (way.lpips, way.identity, way.identity_distance, way.l1)
-        grid.add_row(way.way, *(f"{x:.4f}" for x in numbers), style="bold" if way is own else None)
-    if report.frechet is not None:
-        grid.caption = f"Fréchet distance {report.frechet:.2f} ({report.frechet_of})"
-    yield grid
-    if report.groups:
-        grid = Table("error by", "", title="Who it fails on (skin: estimated from the cheeks, the light included)")
-        for head in ("faces", "au_mae"):
-            grid.add_column(head, justify="right")
-        for group in report.groups:
-            grid.add_row(group.kind, group.name, str(group.faces), f"{group.au_mae:.3f}")
-        yield grid
 
 
 def _row(read: Sequence[Control], k: int, visible: float) -> AuRow:

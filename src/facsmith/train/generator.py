@@ -10,274 +10,22 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
-
 from facsmith._arrays import write_tensors
 from facsmith.errors import InputError
-from facsmith.generator.stylegan2 import StyleGAN2, StyleGAN2Config
-from facsmith.train.augment import Augmenter
-from facsmith.train.discriminator import Discriminator
-from facsmith.train.faces import FaceBatch, Faces
-from facsmith.train.latents import LabelledLatents
+from facsmith.train.faces import Faces
+from facsmith.train.generator_run import SETTLED, STATE, GeneratorRun
 from facsmith.train.looks import Looks
 from facsmith.train.loop import interruptible
-from facsmith.train.losses import face_weights, reconstruction_loss
 from facsmith.train.options import AdversaryOptions, GeneratorOptions
-from facsmith.train.players import Critic, Painter, PathRequest, Request
 from facsmith.train.start import begin_from
-from facsmith.train.state import load_state, mixed_precision, save_state
-from facsmith.train.team import Team, joined
+from facsmith.train.team import joined
 
 __all__ = ["AdversaryOptions", "GeneratorOptions", "train_generator"]
 
-_STATE = "state.safetensors"
-_PATH_DECAY = 0.01
-_HALF_LIFE = 5000.0  # of the average, in images, once the run has seen _SETTLED of them
-_SETTLED = 50_000
-
 Progress = Callable[[dict[str, Any]], None]
-
-
-class _Paths(nn.Module):
-    """The running mean of path lengths, part of a run's state."""
-
-    mean: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(()))
-
-
-class _Run:
-    """Everything that changes while training, and how it is saved."""
-
-    def __init__(self, faces: Faces, out: Path, options: GeneratorOptions, team: Team) -> None:
-        torch.manual_seed(options.seed)  # pyright: ignore[reportUnknownMemberType]
-        self.options, self.out, self.faces, self.team = options, out, faces, team
-        device, gan = team.device, options.adversary
-        config = StyleGAN2Config(
-            options.resolution,
-            z_dim=options.w_dim,
-            w_dim=options.w_dim,
-            mapping_layers=options.mapping_layers,
-            channel_base=options.channel_base,
-            channel_max=options.channel_max,
-        )
-        self.generator = StyleGAN2(config).to(device)
-        self.average = StyleGAN2(config).to(device).requires_grad_(False)
-        self.average.load_state_dict(self.generator.state_dict())
-        self.latents = LabelledLatents(len(faces.photos), config.num_ws, config.w_dim).to(device)
-        self.critic = Discriminator(options.resolution, channel_base=gan.channel_base, channel_max=gan.channel_max).to(
-            device
-        )
-        self.augmenter = Augmenter(
-            target=gan.augment_target or 0.0,
-            every=gan.augment_every,
-            images=gan.augment_images,
-            most=0.0 if gan.augment_target is None else gan.augment_most,
-        ).to(device)
-        self.paths = _Paths().to(device)
-        self.optimizers = self._optimizers()
-        self.rates = {name: [group["lr"] for group in o.param_groups] for name, o in self.optimizers.items()}
-        self.painter, self.judge = team.share(Painter(self.generator, self.latents)), team.share(Critic(self.critic))
-        self.step, self.images, self.seconds = 0, 0, 0.0
-        self.random, self.noise = np.random.default_rng(options.seed), torch.Generator(device)
-
-    def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        lr = self.options.learning_rate
-        return {
-            "generator": torch.optim.Adam(
-                [
-                    {"params": self.generator.synthesis.parameters(), "lr": lr},
-                    # Mapping layers store weights 100 times larger than they act.
-                    {"params": self.generator.mapping.parameters(), "lr": 100 * lr},
-                    {"params": [self.latents.raw, self.latents.spread.weight], "lr": lr},
-                ],
-                betas=(0.8, 0.99),
-                fused=True,
-            ),
-            "delta": torch.optim.SparseAdam(self.latents.delta.parameters(), lr=10 * lr),
-            "critic": torch.optim.Adam(
-                self.critic.parameters(), lr=self.options.adversary.learning_rate, betas=(0.0, 0.99), fused=True
-            ),
-        }
-
-    @property
-    def progress(self) -> float:
-        if self.options.steps is not None:
-            return min(1.0, self.step / self.options.steps)
-        return min(1.0, self.seconds / (60 * self.options.minutes))
-
-    def modules(self) -> dict[str, nn.Module]:
-        return {
-            "generator": self.generator,
-            "average": self.average,
-            "latents": self.latents,
-            "critic": self.critic,
-            "augmenter": self.augmenter,
-            "paths": self.paths,
-        }
-
-    def save(self) -> None:
-        counters = {"step": self.step, "images": self.images, "seconds": self.seconds, "options": asdict(self.options)}
-        save_state(self.out / _STATE, self.modules(), self.optimizers, counters)
-
-    def resume(self) -> None:
-        counters = load_state(self.out / _STATE, self.modules(), self.optimizers)
-        self.step, self.images = int(counters["step"]), int(counters["images"])
-        self.seconds = float(counters["seconds"])
-
-    @torch.no_grad()
-    def gather_corrections(self) -> None:
-        """Each process trains its own photos' corrections: put them together, for files and sheets."""
-        if self.team.size == 1:
-            return
-        own = torch.zeros(len(self.faces.photos), 1, device=self.team.device)
-        own[self.faces.own] = 1
-        weight = self.latents.delta.weight
-        moments = self.optimizers["delta"].state.get(weight, {})
-        for table in (weight, *(value for value in moments.values() if isinstance(value, Tensor) and value.ndim == 2)):
-            table.copy_(self.team.sum(table * own))
-
-    # -- one step ---------------------------------------------------------------------------------------------------
-
-    def train_step(self) -> dict[str, Tensor]:
-        """One step of every optimiser; what it measured, as tensors: to read them would wait for the device."""
-        opt, gan = self.options, self.options.adversary
-        # Everything random follows from seed, process and step, so that a resumed run draws what it would have drawn.
-        seeds = np.random.SeedSequence([opt.seed, self.team.rank, self.step]).generate_state(2, np.uint64)
-        self.random = np.random.default_rng(int(seeds[0]))
-        self.noise.manual_seed(int(seeds[1] >> np.uint64(1)))
-        self._set_learning_rate()
-        resolution = opt.stage(self.progress)
-        adversarial = self.progress >= gan.begin and resolution == opt.resolution
-        for name in ("generator", "delta"):
-            self.optimizers[name].zero_grad(set_to_none=True)
-        report: dict[str, Tensor] = {}
-        seen: list[tuple[Tensor, Tensor, Tensor]] = []
-        for part in range(opt.accumulate):
-            with self.team.alone(self.painter, until_last=part < opt.accumulate - 1):
-                told, shown = self._generator_part(resolution, adversarial=adversarial)
-            report |= told
-            seen += [] if shown is None else [shown]
-        if adversarial and gan.path and self.step % gan.path_every == 0:
-            report |= self._path_part()
-        for name in ("generator", "delta"):
-            self.optimizers[name].step()  # pyright: ignore[reportUnknownMemberType]
-        if seen:
-            report |= self._critic_step(seen)
-        images = opt.batch * (2 if resolution <= 32 else 1) * opt.accumulate * self.team.size
-        self._average(images)
-        self.step += 1
-        self.images += images
-        return report | {"resolution": torch.tensor(resolution)}
-
-    def _set_learning_rate(self) -> None:
-        factor = min(1.0, self.step / 200) * (0.5 + 0.5 * math.cos(math.pi * max(0.0, self.progress - 0.4) / 0.6) * 0.9)
-        for name, optimizer in self.optimizers.items():
-            for group, rate in zip(optimizer.param_groups, self.rates[name], strict=True):
-                group["lr"] = rate * factor
-
-    def _generator_part(
-        self, resolution: int, *, adversarial: bool
-    ) -> tuple[dict[str, Tensor], tuple[Tensor, Tensor, Tensor] | None]:
-        """Gradients of one part of the batch; measures; and (photos, reconstructions, new people) for the critic."""
-        opt = self.options
-        # Small pictures leave room for larger batches.
-        size = opt.batch * (2 if resolution <= 32 else 1)
-        batch = self.faces.batch(self.random, size, resolution, self.team.device)
-        delta = self.latents.delta(batch.photos)
-        z, z_au = self._strangers(size // 2) if adversarial else (None, None)
-        request = Request(batch.codes, delta, batch.au, z, z_au, resolution, self.noise)
-        drawn, sampled = self.painter(request)
-        weights = face_weights(batch.landmarks, batch.inside, batch.moved, resolution=resolution)
-        loss = reconstruction_loss(drawn, batch.images, weights)
-        report = {"loss": loss.detach(), "l1": (drawn - batch.images).abs().mean().detach()}
-        loss = loss + opt.delta_decay * delta.square().sum(dim=1).mean()
-        shown = None
-        if sampled is not None:
-            adversary, told, shown = self._adversary(batch, drawn, sampled)
-            loss, report = loss + adversary, report | told
-        torch.autograd.backward(loss / opt.accumulate)
-        return report, shown
-
-    def _strangers(self, count: int) -> tuple[Tensor, Tensor]:
-        """Codes (N, K) and random expressions (N, 12) of new people, whom only the discriminator sees."""
-        device = self.team.device
-        z = torch.randn(count, self.options.w_dim, device=device, generator=self.noise)
-        return z, self.faces.expressions(self.random, count).to(device)
-
-    def _adversary(
-        self, batch: FaceBatch, drawn: Tensor, sampled: Tensor
-    ) -> tuple[Tensor, dict[str, Tensor], tuple[Tensor, Tensor, Tensor]]:
-        gan = self.options.adversary
-        self.critic.requires_grad_(False)
-        pair, alone = self.augmenter.draw(drawn, self.noise), self.augmenter.draw(sampled, self.noise)
-        real, fake, new = batch.images * batch.inside, drawn * batch.inside, sampled * batch.inside[: len(sampled)]
-        with mixed_precision(self.team.device):
-            # One augmentation for both of a pair: their features stay comparable.
-            score, features = self.critic(pair(fake))
-            sampled_score, _ = self.critic(alone(new))
-            with torch.no_grad():
-                _, wanted = self.critic(pair(real))
-        fool = F.softplus(-score).mean() + F.softplus(-sampled_score).mean()
-        match = _apart(features, wanted)
-        self.critic.requires_grad_(True)
-        told = {"fool": fool.detach(), "match": match.detach()}
-        return gan.weight * fool + gan.features * match, told, (real, fake.detach(), new.detach())
-
-    def _path_part(self) -> dict[str, Tensor]:
-        """Gradients of the path length penalty, heavier by as many steps as it is left out of (lazy)."""
-        gan = self.options.adversary
-        z, au = self._strangers(max(2, int(gan.share * self.options.batch)))
-        lengths, _ = self.painter(PathRequest(z, au, self.noise))
-        now = self.team.sum(lengths.mean().detach()) / self.team.size
-        mean = torch.where(self.paths.mean > 0, self.paths.mean.lerp(now, _PATH_DECAY), now)
-        penalty = (lengths - mean).square().mean()
-        torch.autograd.backward(gan.weight * gan.path * gan.path_every * penalty)
-        self.paths.mean.copy_(mean)
-        return {"path": now, "path_penalty": penalty.detach()}
-
-    def _critic_step(self, seen: list[tuple[Tensor, Tensor, Tensor]]) -> dict[str, Tensor]:
-        gan, parts = self.options.adversary, self.options.accumulate
-        penalised = max(2, int(gan.share * self.options.batch)) if gan.r1 and self.step % gan.r1_every == 0 else 0
-        self.optimizers["critic"].zero_grad(set_to_none=True)
-        report: dict[str, Tensor] = {}
-        for part, pictures in enumerate(seen):
-            with torch.no_grad():
-                views = [self.augmenter.draw(images, self.noise)(images) for images in pictures]
-            with self.team.alone(self.judge, until_last=part < parts - 1):
-                loss, penalty, scores = self.judge(*views, penalised=penalised)
-                torch.autograd.backward((loss + gan.r1_every * gan.r1 / 2 * penalty) / parts)
-            self.augmenter.note(scores)
-            report = {"critic": loss.detach(), "real": scores.mean(), "augment": self.augmenter.chance.clone()}
-            report |= {"r1": penalty.detach()} if penalised else {}
-        self.optimizers["critic"].step()  # pyright: ignore[reportUnknownMemberType]
-        if (self.step + 1) % gan.augment_every == 0:
-            self.augmenter.adjust(self.team.sum(self.augmenter.signs), self.team.sum(self.augmenter.count))
-        return report
-
-    @torch.no_grad()
-    def _average(self, count: int) -> None:
-        # A young average forgets its first pictures soon.
-        beta = 0.5 ** (count / min(_HALF_LIFE, max(100.0, _HALF_LIFE * self.images / _SETTLED)))
-        for kept, new in zip(self.average.parameters(), self.generator.parameters(), strict=True):
-            kept.lerp_(new, 1 - beta)
-        self.average.mapping.w_avg.copy_(self.generator.mapping.w_avg)
-
-
-def _apart(features: list[Tensor], wanted: list[Tensor]) -> Tensor:
-    """Mean L1 between two pictures' features; 0 where a tiny discriminator has none."""
-    pairs = zip(features, wanted, strict=True)
-    apart = [(a.float() - b.float()).abs().mean() for a, b in pairs]
-    return torch.stack(apart).mean() if apart else torch.zeros(())
 
 
 def train_generator(
@@ -307,12 +55,12 @@ def train_generator(
             resident=team.device if team.device.type == "cuda" else None,
             share=(team.rank, team.size),
         )
-        run = _Run(faces, root, options, team)
+        run = GeneratorRun(faces, root, options, team)
         looks = Looks(run.average, run.latents, faces, device=team.device)
-        if (root / _STATE).is_file():
+        if (root / STATE).is_file():
             run.resume()
         elif start is not None:
-            run.images = max(_SETTLED, begin_from(start, run.modules()))
+            run.images = max(SETTLED, begin_from(start, run.modules()))
         snapshot = run.seconds
         while True:
             run.seconds, stop = team.told(run.seconds, float(interrupted()))
@@ -333,7 +81,7 @@ def train_generator(
     return root
 
 
-def _check(measured: dict[str, float], run: _Run, root: Path) -> None:
+def _check(measured: dict[str, float], run: GeneratorRun, root: Path) -> None:
     lost = [name for name, value in measured.items() if not math.isfinite(value)]
     if lost:
         raise InputError(
@@ -342,7 +90,7 @@ def _check(measured: dict[str, float], run: _Run, root: Path) -> None:
         )
 
 
-def _log(root: Path, run: _Run, report: Mapping[str, float | str], progress: Progress) -> None:
+def _log(root: Path, run: GeneratorRun, report: Mapping[str, float | str], progress: Progress) -> None:
     row: dict[str, Any] = {"step": run.step, "images": run.images, "minutes": round(run.seconds / 60, 2)}
     row |= {name: round(value, 5) if isinstance(value, float) else value for name, value in report.items()}
     with (root / "metrics.jsonl").open("a") as file:
@@ -350,7 +98,7 @@ def _log(root: Path, run: _Run, report: Mapping[str, float | str], progress: Pro
     progress(row)
 
 
-def _snapshot(root: Path, run: _Run, looks: Looks, progress: Progress) -> None:
+def _snapshot(root: Path, run: GeneratorRun, looks: Looks, progress: Progress) -> None:
     from facsmith import image
     from facsmith.checkpoint import save_generator
 
