@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from sketches import sketch
 
 from facsmith.errors import CheckpointError, InputError
@@ -219,6 +220,20 @@ def test_a_diverged_run_stops_and_keeps_its_last_state(dataset: Path, tmp_path: 
     with pytest.raises(InputError, match="diverged"):
         train_generator(dataset, tmp_path, replace(OPTIONS, steps=400, learning_rate=1e8))
     assert (tmp_path / "state.safetensors").read_bytes() == good
+
+
+def test_a_state_from_before_augmentation_goes_on(dataset: Path, tmp_path: Path):
+    train_generator(dataset, tmp_path, replace(OPTIONS, steps=2))
+    state = tmp_path / "state.safetensors"
+    with safe_open(state, framework="pt") as file:
+        metadata = file.metadata()
+    old = {name: t for name, t in load_file(state).items() if not name.startswith(("augmenter/", "paths/"))}
+    save_file(old, state, metadata=metadata)
+    train_generator(dataset, tmp_path, replace(OPTIONS, steps=4))
+    assert [row["step"] for row in losses(tmp_path)] == [1, 2, 3, 4]
+    save_file({n: t for n, t in old.items() if not n.startswith("critic/")}, state, metadata=metadata)
+    with pytest.raises(CheckpointError, match="other options"):
+        train_generator(dataset, tmp_path, replace(OPTIONS, steps=4))
 
 
 def test_half_precision_trains_as_well(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -127,7 +127,7 @@ class GeneratorRun:
         Raises:
             CheckpointError: it is of a run with other sizes.
         """
-        counters = load_state(self.out / STATE, self.modules(), self.optimizers)
+        counters = load_state(self.out / STATE, self.modules(), self.optimizers, newer=("augmenter", "paths"))
         self.step, self.images = int(counters["step"]), int(counters["images"])
         self.seconds = float(counters["seconds"])
 

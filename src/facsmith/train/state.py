@@ -2,6 +2,7 @@
 
 import json
 import platform
+from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -47,9 +48,15 @@ def save_state(
 
 
 def load_state(
-    path: Path, modules: dict[str, nn.Module], optimizers: dict[str, torch.optim.Optimizer]
+    path: Path,
+    modules: dict[str, nn.Module],
+    optimizers: dict[str, torch.optim.Optimizer],
+    *,
+    newer: Collection[str] = (),
 ) -> dict[str, Any]:
     """Read what `save_state` wrote into the same modules and optimisers; returns the counters.
+
+    newer: modules that stay as they are where the file is older than they and has nothing of them.
 
     Raises:
         CheckpointError: the file belongs to a run with other options.
@@ -58,6 +65,8 @@ def load_state(
     counters: dict[str, Any] = json.loads(read_metadata(path).get("counters", "{}"))
     for name, module in modules.items():
         state = {key.split("/", 1)[1]: value for key, value in tensors.items() if key.startswith(f"{name}/")}
+        if not state and name in newer:
+            continue
         try:
             module.load_state_dict(state)
         except RuntimeError as error:
