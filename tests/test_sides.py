@@ -101,7 +101,7 @@ def test_the_receipt_tells_the_sides_apart(make_animator, photo, tmp_path):
 def test_the_measured_sides_are_the_asked_ones(astronaut):
     animator, subject, _ = astronaut
     measured = animator.edit(subject, "R1=E,R2=E", options=OPTIONS).receipt.keyframes[0].measured
-    assert measured["R2"] > 2 * measured["L2"]
+    assert measured["R2"] > 1.5 * measured["L2"], "a landmarker blurs the sides, but tells them apart"
 
 
 def test_a_face_of_the_generator_has_sides_where_its_midline_is_known(astronaut):

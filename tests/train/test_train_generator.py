@@ -9,15 +9,17 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from sketches import sketch
 
 from facsmith.errors import CheckpointError, InputError
 from facsmith.face.muscles import basis
 from facsmith.face.own import own_expression
 from facsmith.facs import AUS
-from facsmith.train.data import DataOptions, Photo, build_dataset
+from facsmith.train.data import DataOptions, build_dataset
 from facsmith.train.discriminator import Discriminator, gradient_penalty
 from facsmith.train.faces import Faces
-from facsmith.train.generator import GeneratorOptions, LabelledLatents, train_generator
+from facsmith.train.generator import AdversaryOptions, GeneratorOptions, train_generator
+from facsmith.train.latents import LabelledLatents
 from facsmith.train.losses import face_weights, reconstruction_loss
 
 OPTIONS = GeneratorOptions(
@@ -28,47 +30,9 @@ OPTIONS = GeneratorOptions(
     steps=12,
     grow=((8, 0.3),),
     batch=8,
-    adversarial_from=0.7,
+    samples=8,
+    adversary=AdversaryOptions(begin=0.5, path_every=2, r1_every=2),
 )
-
-
-def sketch(seed: int) -> Photo:
-    """A cartoon face of random colours; the landmarks are the drawing's own."""
-    import cv2
-
-    random = np.random.default_rng(seed)
-    t = np.linspace(-np.pi / 2, np.pi / 2, 17)
-    p = np.zeros((68, 2))
-    p[:17] = np.stack([45 * np.sin(t), 10 + 70 * np.cos(t)], axis=1)
-    p[17:27] = [[x, -18] for x in (-34, -29, -23, -16, -9, 9, 16, 23, 29, 34)]
-    p[27:31] = [[0, y] for y in (0, 8, 16, 24)]
-    p[31:36] = [[x, 29] for x in (-8, -4, 0, 4, 8)]
-    p[36:42] = [[-28, 0], [-23, -3], [-17, -3], [-12, 0], [-17, 3], [-23, 3]]
-    p[42:48] = p[[39, 38, 37, 36, 41, 40]] * [-1, 1]
-    p[48:60] = [
-        [-18, 45],
-        [-11, 42],
-        [-4, 41],
-        [0, 41],
-        [4, 41],
-        [11, 42],
-        [18, 45],
-        [11, 49],
-        [4, 51],
-        [0, 51],
-        [-4, 51],
-        [-11, 49],
-    ]
-    p[60:68] = [[-16, 45], [-5, 45], [0, 45], [5, 45], [16, 45], [5, 46], [0, 46], [-5, 46]]
-    p += [80, 70]
-    image = np.full((160, 160, 3), random.integers(40, 220, 3), np.uint8)
-    skin = tuple(int(v) for v in random.integers(120, 230, 3))
-    cv2.ellipse(image, (80, 85), (48, 66), 0, 0, 360, skin, -1)
-    for group in ((36, 42), (42, 48), (48, 60)):
-        cv2.fillPoly(
-            image, [p[group[0] : group[1]].round().astype(np.int32)], tuple(int(v) for v in random.integers(20, 120, 3))
-        )
-    return Photo(f"{seed}.png", image, p, age=30, gender=seed % 2)
 
 
 @pytest.fixture(scope="module")

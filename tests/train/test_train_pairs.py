@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 from facsmith.checkpoint import save_generator
 from facsmith.errors import InputError
 from facsmith.generator import StyleGAN2, StyleGAN2Config
-from facsmith.train.generator import LabelledLatents
+from facsmith.train.latents import LabelledLatents
 from facsmith.train.loop import seeded
 from facsmith.train.pairs import known_pairs
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from facsmith import __version__
-from facsmith.cli import batteries, boundaries, faces, info, models, timeline, train
+from facsmith.cli import batteries, boundaries, evaluate, faces, info, models, timeline, train
 from facsmith.errors import FacsmithError
 
 __all__ = ["app", "main", "run"]
@@ -72,6 +72,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(boundaries.app, name="boundaries")
 app.add_typer(timeline.app, name="timeline")
 app.add_typer(train.app, name="train")
+app.add_typer(evaluate.app, name="evaluate")
 app.command()(info.info)
 
 

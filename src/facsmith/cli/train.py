@@ -1,8 +1,9 @@
-"""``facsmith train data | generator | descriptor | encoder``."""
+"""``facsmith train data | generator | keep | descriptor | encoder``."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import typer
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from facsmith.train.loop import Budget
 
 __all__ = ["app"]
+
+_Network = TypeVar("_Network")
 
 app = typer.Typer(
     help="Train a model of your own, in this order: data, generator, descriptor, encoder; then `boundaries fit`."
@@ -28,29 +31,77 @@ MinutesOption = Annotated[float | None, typer.Option("--minutes", help="Minutes 
 
 @app.command("data")
 def data(
-    photos: Annotated[Path, typer.Argument(metavar="PHOTOS", help="A folder of face photos.")],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="Where the data set is written.")],
+    photos: Annotated[
+        Path, typer.Argument(metavar="PHOTOS", help="A folder of face photos, or a file that --packed wrote.")
+    ],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FOLDER", help="Where the data set is written.")
+    ] = None,
+    packed: Annotated[
+        Path | None,
+        typer.Option("--packed", metavar="FILE", help="Also, or instead of -o: the photos' faces in one small file."),
+    ] = None,
+    megabytes: Annotated[float, typer.Option("--megabytes", help="Size of the packed file, at most.")] = 56.0,
     resolution: Annotated[int, typer.Option("--resolution", help="Side of the crops in pixels.")] = 128,
     variants: Annotated[
         int, typer.Option("--variants", help="Pictures per photo: itself and warped by random AUs.")
     ] = 4,
+    known: Annotated[
+        Path | None,
+        typer.Option(
+            "--codes-of",
+            metavar="DATA",
+            help="The same photos in another data set: its codes and held-out people, for a generator trained on it.",
+        ),
+    ] = None,
+    sharpness: Annotated[
+        float, typer.Option("--min-sharpness", help="Leave out blurred faces: 35 is a fair demand at 128 px.")
+    ] = 0.0,
+    yaw: Annotated[float, typer.Option("--max-yaw", help="Degrees that a face may be turned to a side.")] = 90.0,
+    pitch: Annotated[float, typer.Option("--max-pitch", help="Degrees that a face may look up or down.")] = 90.0,
+    age: Annotated[int, typer.Option("--min-age", help="Years, where attributes.csv tells them.")] = 0,
     workers: Annotated[int, typer.Option("--workers", help="Processes.")] = 2,
     seed: SeedOption = 0,
 ) -> None:
     """Cut the faces out of photos and give each further expressions by warping: AU-labelled faces from any photos.
 
-    [bold]Example[/bold]
+    A file attributes.csv in the folder (columns name, age, gender) is read where
+    there is one. What is left out, and why, is told on stderr.
+
+    [bold]Examples[/bold]
 
       facsmith train data photos/ -o runs/data
+      facsmith train data photos/ -o runs/data --min-sharpness 35 --max-yaw 20 --max-pitch 20 --variants 8
+      facsmith train data photos/ --packed faces.safetensors      (to carry to another machine, and there)
+      facsmith train data faces.safetensors -o runs/data --variants 8 --workers 16
     """
     from facsmith.train.data import DataOptions, build_dataset, folder_photos
+    from facsmith.train.known import known_in
+    from facsmith.train.packed import PackOptions, pack, unpack
+    from facsmith.train.select import Selection, selected
 
+    if output is None and packed is None:
+        raise InputError("There is nothing to write: give -o FOLDER for a data set, --packed FILE for its photos.")
     check_place(output)
-    if not photos.is_dir():
+    check_place(packed)
+
+    def tell(line: str) -> None:
+        typer.echo(line, err=True)
+
+    if photos.is_file():
+        read = iter(unpack(photos))
+    elif photos.is_dir():
+        read = folder_photos(photos, progress=tell)
+    else:
         raise OutputError(f"There is no folder {photos}; give a folder of face photos.")
-    found = list(folder_photos(photos, progress=lambda line: typer.echo(line, err=True)))
-    options = DataOptions(resolution=resolution, variants=variants, workers=workers, seed=seed)
-    typer.echo(str(build_dataset(found, output, options)))
+    wanted = Selection(sharpness=sharpness, yaw=yaw, pitch=pitch, age=age)
+    welcome = selected(read, wanted, resolution=resolution, progress=tell)
+    found = list(welcome if known is None else known_in(known, welcome, progress=tell))
+    if packed is not None:
+        typer.echo(str(pack(found, packed, PackOptions(megabytes=megabytes))))
+    if output is not None:
+        options = DataOptions(resolution=resolution, variants=variants, workers=workers, seed=seed)
+        typer.echo(str(build_dataset(found, output, options)))
 
 
 @app.command("generator")
@@ -58,20 +109,95 @@ def generator(
     data: DataArgument,
     output: OutOption,
     minutes: Annotated[float, typer.Option("--minutes", help="Minutes in all, resumed runs included.")] = 90.0,
+    steps: Annotated[
+        int | None, typer.Option("--steps", help="Steps in all; the schedule then follows them, not the minutes.")
+    ] = None,
     resolution: Annotated[int, typer.Option("--resolution", help="Side of the pictures in pixels.")] = 128,
+    channels: Annotated[
+        tuple[int, int], typer.Option("--channels", help="BASE and MOST: min(BASE / r, MOST) channels at r pixels.")
+    ] = (2048, 128),
+    start: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="FILE", help="Begin from another run's state, or from what `train keep` kept."),
+    ] = None,
+    batch: Annotated[int, typer.Option("--batch", help="Pictures a step and process, an even number.")] = 16,
+    accumulate: Annotated[int, typer.Option("--accumulate", help="Batches whose gradients make one step.")] = 1,
+    learning_rate: Annotated[float, typer.Option("--learning-rate", help="Of the synthesis network.")] = 3e-3,
+    begin: Annotated[
+        float | None,
+        typer.Option(
+            "--adversary-from", help="Part of the budget before the discriminator.", show_default="0.6; with --from 0"
+        ),
+    ] = None,
+    weight: Annotated[float, typer.Option("--adversary", help="Weight of its verdict.")] = 0.05,
+    r1: Annotated[float, typer.Option("--r1", help="Weight (gamma) of the lazy R1 penalty.")] = 1.0,
+    path: Annotated[float, typer.Option("--path", help="Weight of the lazy path length penalty; 0: none.")] = 2.0,
+    augment: Annotated[
+        float, typer.Option("--augment", help="Adaptive augmentation: the overfitting aimed at; 1: no augmentation.")
+    ] = 0.6,
+    snapshot: Annotated[float, typer.Option("--snapshot", help="Minutes between states and sample sheets.")] = 5.0,
     seed: SeedOption = 0,
 ) -> None:
     """Train the generator: a StyleGAN2 that first learns to draw the photos, then to be sharp. Ctrl-C saves and stops.
 
-    [bold]Example[/bold]
+    The same command again goes on, to the step. On a GPU it computes in bfloat16
+    with the data set in the GPU's memory. metrics.jsonl gets a line every 50 steps,
+    and a Fréchet distance with every sample sheet.
+
+    [bold]Examples[/bold]
 
       facsmith train generator runs/data -o runs/generator --minutes 120
+      facsmith train generator runs/data -o runs/more --from training/face128-state.safetensors --minutes 60
+      torchrun --nproc-per-node 4 -m facsmith train generator runs/data -o runs/big --batch 64 --channels 8192 256
     """
-    from facsmith.train.generator import GeneratorOptions, train_generator
+    from facsmith.train.generator import AdversaryOptions, GeneratorOptions, train_generator
 
     check_place(output)
-    options = GeneratorOptions(minutes=minutes, resolution=resolution, seed=seed)
-    typer.echo(str(train_generator(data, output, options, progress=_report)))
+    adversary = AdversaryOptions(
+        begin=begin if begin is not None else 0.6 if start is None else 0.0,
+        weight=weight,
+        r1=r1,
+        path=path,
+        augment_target=augment if augment < 1 else None,
+        channel_base=channels[0],
+        channel_max=channels[1],
+    )
+    options = GeneratorOptions(
+        minutes=minutes,
+        steps=steps,
+        resolution=resolution,
+        channel_base=channels[0],
+        channel_max=channels[1],
+        batch=batch,
+        accumulate=accumulate,
+        learning_rate=learning_rate,
+        snapshot_minutes=snapshot,
+        adversary=adversary,
+        seed=seed,
+    )
+    if start is not None:
+        options = replace(options, grow=())
+    typer.echo(str(train_generator(data, output, options, start=start, progress=_report)))
+
+
+@app.command("keep")
+def keep(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of `train generator`.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Where it is written.")],
+    corrections: Annotated[
+        bool, typer.Option("--corrections", help="With the single photos' corrections: of use for the same data only.")
+    ] = False,
+) -> None:
+    """Keep what a later run can begin from (--from): the networks in half precision, without optimiser.
+
+    [bold]Example[/bold]
+
+      facsmith train keep runs/generator -o training/my-state.safetensors
+    """
+    from facsmith.train.start import keep as write
+
+    check_place(output)
+    typer.echo(str(write(run / "state.safetensors", output, corrections=corrections)))
 
 
 @app.command("descriptor")
@@ -142,8 +268,8 @@ def encoder(
             raise InputError("--trained makes pairs of the photos in --faces: give --faces with it, and no --pairs.")
         pairs, directions = known_pairs(faces, trained, output / "pairs")
     train_encoder(
-        load_generator(generator),
-        load_descriptor(descriptor),
+        _on_device(load_generator(generator)),
+        _on_device(load_descriptor(descriptor)),
         output,
         budget=_budget(steps, minutes),
         pairs=pairs,
@@ -154,6 +280,13 @@ def encoder(
         report=_report,
     )
     typer.echo(str(output / "encoder.safetensors"))
+
+
+def _on_device(network: _Network) -> _Network:
+    """The network on the GPU, where there is one."""
+    import torch
+
+    return cast(Any, network).to("cuda") if torch.cuda.is_available() else network
 
 
 def _budget(steps: int | None, minutes: float | None) -> "Budget":

@@ -7,7 +7,8 @@ fields, seen through a weak generator's blur and noise, the share of the true mo
 (through a blur alone, .92 to .96) and the end-point error fell by a fifth, for 7 ms a frame.
 
 Lips are two contours: what lies above the mouth's line follows the one, what lies below it the other, and where they
-part, nothing of the old frame is stretched over the gap.
+part, nothing of the old frame is stretched over the gap. Teeth that the old frame shows stay on the skull while the
+lips move over them.
 
 Conventions: as in `facsmith.compose.flow`; everything is fitted on a square of _SIDE pixels.
 """
@@ -40,17 +41,18 @@ _CONTRAST = 5.0  # grey levels of local contrast below which there is only noise
 _OUTLIER = 0.6  # residual, in local contrasts, from which on a pixel counts little: a mouth that opens
 _DAMPING, _PRIOR = 0.1, 0.02  # of the mean curvature: for each step, and towards no motion
 _MOST = 1.25  # times full intensity
-_APART = 0.03  # IOD between the lips' movements from which on they count as parted
+_APART = 0.03  # IOD between the lips' movements, or of one's rise, from which on something new is to be seen
 _ROOM = (0.15, 0.3, 0.75)  # IOD around the lips in which they are taken apart: sideways, upwards, downwards
 
 
 class Guess(NamedTuple):
-    """flow: (FLOW_SIZE, FLOW_SIZE, 2), backward. parted: (FLOW_SIZE, FLOW_SIZE) in [0, 1], how much of a pixel lies
-    between lips that the old frame does not show parted there.
+    """flow: (FLOW_SIZE, FLOW_SIZE, 2), backward. parted, teeth: (FLOW_SIZE, FLOW_SIZE) in [0, 1], how much of a pixel
+    lies between the lips, where the old frame does not show the mouth's inside, and where it does.
     """
 
     flow: Image
     parted: Image
+    teeth: Image
 
 
 class MuscleMotion:
@@ -68,7 +70,7 @@ class MuscleMotion:
         self._mouth = _box(points[48:], iod)
         y, x = np.mgrid[self._mouth]
         self._places = np.stack([x, y], axis=-1) * self._pixel
-        self._own = self._lips.own_interior(self._places)[1]
+        self._within, self._own = self._lips.own_interior(self._places)
 
     def guess(self, old: npt.NDArray[np.uint8], new: npt.NDArray[np.uint8]) -> Guess:
         """old, new: (FLOW_SIZE, FLOW_SIZE) uint8 grey."""
@@ -98,20 +100,26 @@ class MuscleMotion:
     def _apart(self, intensities: npt.NDArray[np.float64]) -> Guess:
         """The flow of a mixture: the skin's everywhere, at the mouth each lip's own."""
         flow = _enlarged(_backward(self._fields, intensities))
-        parted = np.zeros((FLOW_SIZE, FLOW_SIZE), np.float32)
+        parted, teeth = (np.zeros((FLOW_SIZE, FLOW_SIZE), np.float32) for _ in range(2))
         if not intensities.any():
-            return Guess(flow, parted)
+            return Guess(flow, parted, teeth)
         from_above, from_below = (
             self._places + _enlarged(_backward(fields, intensities))[self._mouth] * self._pixel
             for fields in (self._above, self._below)
         )
         source, inside = self._lips.join(from_above, from_below, pixel=self._pixel)
+        own = inside * self._own
+        # Above the old lip there are no teeth to see: where it rose, the highest visible ones are lengthened.
+        lifted = fade(from_above[..., 1] - self._places[..., 1], 0.0, _APART)[..., None]
+        teeth_at = self._places + lifted * (self._within - self._places)
+        source += own[..., None] * (teeth_at - source)
         edge = border(inside.shape, _ROOM[0] * FLOW_SIZE / CROP_SIDE)[..., None]
         near = (source - self._places).astype(np.float32) / np.float32(self._pixel)
         flow[self._mouth] += edge * (near - flow[self._mouth])
         separation = fade(from_above[..., 1] - from_below[..., 1], 0.0, _APART)
-        parted[self._mouth] = inside * separation * (1 - self._own)
-        return Guess(flow, parted)
+        parted[self._mouth] = (inside - own) * separation
+        teeth[self._mouth] = own
+        return Guess(flow, parted, teeth)
 
 
 def _box(points: Points, iod: float) -> tuple[slice, slice]:

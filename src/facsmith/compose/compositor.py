@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from facsmith.compose.canvas import Band, canvas
 from facsmith.compose.lips import lip_gap, seal
-from facsmith.compose.masks import left_half
+from facsmith.compose.masks import fade, left_half
 from facsmith.compose.transfer import Change, Transfer
 from facsmith.errors import InputError
 from facsmith.face.align import CropTransform
@@ -21,6 +21,8 @@ Image = npt.NDArray[np.float32]
 Mode = Literal["transfer", "paste", "crop"]
 
 _OPEN = 0.025  # IOD: a smaller gap between the inner lips is a landmarker's doubt
+_OUTER = [50, 51, 52, 54, 56, 57, 58]  # the outer lip's points beside the inner ones from 61 on
+_PASTED = 1.5  # grey levels between the generated crop and the reference, on average, from which on `paste` is whole
 
 
 class Compositor:
@@ -29,7 +31,8 @@ class Compositor:
     transfer: only the difference between the reference g(z_x) and the generated g(z_t) reaches the photo. Motion moves
         the photo's own pixels; shading is added; what comes into view is taken from the generator. A crop equal to the
         reference gives the photo bit for bit, and pixels outside the face are the photo's at all times.
-    paste: the generated face itself, its colours matched to the photo's, feathered in.
+    paste: the generated face itself, its colours matched to the photo's, feathered in; it fades in with the first
+        movement, so that here too a crop equal to the reference gives the photo bit for bit.
     crop: the generated crop alone, as in the paper.
     """
 
@@ -72,10 +75,10 @@ class Compositor:
             right = generated
         if self.mode == "crop":
             return generated.copy() if right is generated else join(generated, right, self._points)
-        if self.mode == "paste":
-            return self._paste(generated, right)
         if right is generated and np.array_equal(generated, self._reference):
             return self._photo.copy()
+        if self.mode == "paste":
+            return self._paste(generated, right)
         change = self._change(generated)
         if right is not generated:
             change = self._transfer.joined(change, self._change(right))
@@ -89,13 +92,18 @@ class Compositor:
         return out
 
     def _moved(self, flow: Image) -> npt.NDArray[np.float64]:
-        """Where the photo's landmarks (68, 2) lie in the new frame. flow: on the canvas, backward, in photo pixels."""
-        at = self._landmarks
+        """Where the photo's landmarks (68, 2) lie in the new frame. flow: on the canvas, backward, in photo pixels.
+
+        A lip's inner contour moves as its middle does: on the contour itself the flow may be that of the teeth.
+        """
+        anchors = self._landmarks.copy()
+        anchors[61:68] = (anchors[61:68] + anchors[_OUTER]) / 2
+        at = anchors
         for _ in range(8):
             x, y = self._canvas.points(at).astype(np.float32).T
             back = cv2.remap(flow, x[None], y[None], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)[0]
-            at = (at + self._landmarks - back) / 2  # halfway: where lips part, the flow jumps
-        return at
+            at = (at + anchors - back) / 2  # halfway: it settles where the flow jumps, too
+        return self._landmarks + at - anchors
 
     def _change(self, generated: Pixels) -> Change:
         if np.array_equal(generated, self._reference):
@@ -117,18 +125,24 @@ class Compositor:
         self._write(picture, band, out)
 
     def _paste(self, generated: Pixels, right: Pixels) -> Pixels:
-        picture = self._transfer.enlarge(generated)
+        picture, begun = self._transfer.enlarge(generated), self._begun(generated)
         if right is not generated:
-            other = self._transfer.enlarge(right)
-            picture = other + self._transfer.left[..., None] * (picture - other)
+            other, left = self._transfer.enlarge(right), self._transfer.left
+            picture = other + left[..., None] * (picture - other)
+            begun = np.float32(self._begun(right)) + left * np.float32(begun - self._begun(right))
         matched = np.clip(picture * self._transfer.gain, 0, 255)
+        mask = np.asarray(begun * self._transfer.mask, np.float32)
         out = self._photo.copy()
         for band in self._bands:
-            opacity = self._canvas.lift(self._transfer.mask, band)[..., None]
+            opacity = self._canvas.lift(mask, band)[..., None]
             picture = self._photo[band.slices].astype(np.float32)
             picture += opacity * (self._canvas.lift(matched, band, smooth=True) - picture)
             self._write(picture, band, out)
         return out
+
+    def _begun(self, generated: Pixels) -> float:
+        """How far `paste` has faded in, 0 to 1."""
+        return float(fade(np.abs(generated.astype(np.float32) - self._reference).mean(), 0, _PASTED))
 
     def _write(self, picture: Image, band: Band, out: Pixels) -> None:
         inside = self._canvas.lift(self._transfer.mask, band) > 0

@@ -117,7 +117,7 @@ def train_boundaries(
     codes: fitted instead of the data set's training people, who are not encoded then; the judges still are.
 
     Each Boundary's report gains ``shown``: on how many judges, the share of the muscles' motion at each asked intensity
-    (median), its spread over the judges at 1, and the leak (IOD).
+    (median) and its band (10 to 90 % of them), its spread over the judges at 1, and the leak (IOD).
 
     Raises:
         InputError: no such data set. BoundaryError: the codes do not show an AU.
@@ -235,10 +235,12 @@ def _seen(
 def _report(seen: _Seen, k: int) -> dict[str, Any]:
     medians = np.median(seen.shares[:, k], axis=0)
     low, high = np.percentile(seen.shares[:, k, -1], [25, 75])
+    bands = np.percentile(seen.shares[:, k], [10, 90], axis=0).T
     return {
         "people": len(seen.shares),
         "asked": list(seen.levels),
         "share_of_muscles": [round(float(median), 3) for median in medians],
+        "band": [[round(float(edge), 3) for edge in band] for band in bands],
         "spread": round(float(high - low) / 1.349, 3),
         "leak": round(float(np.median(seen.leaks[:, k])), 4),
     }

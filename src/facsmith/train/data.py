@@ -40,13 +40,18 @@ Image = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Photo:
-    """One face to train on. landmarks: (68, 2) photo pixels. age, gender: -1 where unknown."""
+    """One face to train on. landmarks: (68, 2) photo pixels. age, gender: -1 where unknown.
+
+    codes (K,), held_out: as they were in another data set, where this one has to go on from it (`train.known`).
+    """
 
     name: str
     image: Image
     landmarks: Array
     age: int = -1
     gender: int = -1
+    codes: NDArray[np.float32] | None = None
+    held_out: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -126,8 +131,7 @@ def build_dataset(photos: list[Photo], out: str | Path, options: DataOptions | N
             images[index], inside[index], au[index], landmarks[index] = made
     images.flush()
     inside.flush()
-    held_out = np.zeros(n, bool)
-    held_out[np.random.default_rng(options.seed).permutation(n)[: max(1, round(options.held_out * n))]] = True
+    held_out = _held_out(photos, options)
     np.save(root / "au.npy", au)
     np.save(root / "landmarks.npy", landmarks)
     np.savez(
@@ -137,8 +141,19 @@ def build_dataset(photos: list[Photo], out: str | Path, options: DataOptions | N
         gender=np.array([p.gender for p in photos], np.int8),
         held_out=held_out,
     )
-    np.save(root / "codes.npy", resting_codes(images, au, held_out, count=options.codes))
+    known = [photo.codes for photo in photos if photo.codes is not None]
+    codes = np.stack(known) if len(known) == n else resting_codes(images, au, held_out, count=options.codes)
+    np.save(root / "codes.npy", codes.astype(np.float32))
     return root
+
+
+def _held_out(photos: list[Photo], options: DataOptions) -> NDArray[np.bool_]:
+    if all(photo.held_out is not None for photo in photos):
+        return np.array([photo.held_out for photo in photos], bool)
+    held_out = np.zeros(len(photos), bool)
+    chosen = np.random.default_rng(options.seed).permutation(len(photos))
+    held_out[chosen[: max(1, round(options.held_out * len(photos)))]] = True
+    return held_out
 
 
 def _variants(job: tuple[Photo, int, DataOptions]) -> tuple[Image, Image, NDArray[np.float32], NDArray[np.float32]]:
@@ -206,6 +221,7 @@ def resting_codes(
     svd: Any = cast(Any, extmath).randomized_svd
     found: tuple[Array, Array, Array] = svd(train - mean, min(count, *train.shape), n_iter=4, random_state=0)
     _, singular, basis = found
+    singular = np.maximum(singular, 1e-6 * singular[0])  # fewer photos than codes: the last ones say nothing
     codes = (data - mean) @ basis.T / (singular / np.sqrt(len(train)))
     own = np.concatenate([au[:, 0], np.ones((len(au), 1), np.float32)], axis=1)
     trace: Array = cast(Any, np.linalg).lstsq(own[~held_out], codes[~held_out], rcond=None)[0]

@@ -65,7 +65,8 @@ class Discriminator(nn.Module):
             x = cast(Tensor, block(x))
             features.append(x)
         # Minibatch standard deviation, one map: variety is visible to the critic (Karras et al. 2018).
-        spread = x.float().std(dim=0, unbiased=False).mean() if len(x) > 1 else x.new_zeros(())
+        # The small number keeps the second derivative (R1) finite where all pictures agree, as outside the photos.
+        spread = (x.float().var(dim=0, unbiased=False) + 1e-8).sqrt().mean()
         x = torch.cat([x, spread.to(x.dtype).expand(len(x), 1, *x.shape[2:])], dim=1)
         return self.head1(F.leaky_relu(self.head0(x), 0.2) * math.sqrt(2)).float(), features
 

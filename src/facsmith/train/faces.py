@@ -15,6 +15,8 @@ from facsmith.train.data import random_expression
 
 __all__ = ["FaceBatch", "Faces"]
 
+_COPIED = 256
+
 
 @dataclass(frozen=True)
 class FaceBatch:
@@ -34,16 +36,23 @@ class FaceBatch:
 
 
 class Faces:
-    """A data set on disk. photos: rows of the training photos; the others are held out."""
+    """A data set on disk. photos: rows of the training photos; the others are held out. own: positions in ``photos`` of
+    this process's share."""
 
-    def __init__(self, root: Path, *, code_size: int) -> None:
+    def __init__(
+        self, root: Path, *, code_size: int, resident: torch.device | None = None, share: tuple[int, int] = (0, 1)
+    ) -> None:
+        """resident: a device that keeps all pictures, as bytes, so that no batch waits for a disk; None: mapped from
+        disk. share: this process's number and how many there are; each draws batches from photos of its own."""
         missing = [n for n in ("images", "inside", "au", "landmarks", "codes") if not (root / f"{n}.npy").is_file()]
         if missing:
             raise InputError(
                 f"{root} is no data set: {missing[0]}.npy is missing. Make one: facsmith train data PHOTOS -o {root}"
             )
-        self._images = np.load(root / "images.npy", mmap_mode="r")
-        self._inside = np.load(root / "inside.npy", mmap_mode="r")
+        images = np.load(root / "images.npy", mmap_mode="r", allow_pickle=False)
+        inside = np.load(root / "inside.npy", mmap_mode="r", allow_pickle=False)
+        self._variants, self._side = images.shape[1], images.shape[2]
+        self._pictures = _Mapped(images, inside) if resident is None else _Resident(images, inside, resident)
         self._au, self._landmarks = np.load(root / "au.npy"), np.load(root / "landmarks.npy")
         codes = np.load(root / "codes.npy")
         if codes.shape[1] < code_size:
@@ -51,17 +60,26 @@ class Faces:
         self._codes = codes[:, :code_size]
         held_out = np.load(root / "attributes.npz")["held_out"]
         self.photos, self._held_out = np.flatnonzero(~held_out), np.flatnonzero(held_out)
+        self.own = np.arange(share[0], len(self.photos), share[1])
+        if len(self.own) == 0:
+            raise InputError(f"{root} has {len(self.photos)} photos to train on: too few for {share[1]} processes.")
 
     def batch(self, random: np.random.Generator, size: int, resolution: int, device: torch.device) -> FaceBatch:
         """Random people, two expressions each."""
-        people = random.integers(len(self.photos), size=size // 2)
-        variants = np.stack([random.permutation(self._images.shape[1])[:2] for _ in people])
+        people = self.own[random.integers(len(self.own), size=size // 2)]
+        variants = np.stack([random.permutation(self._variants)[:2] for _ in people])
         return self._load(self.photos[people].repeat(2), variants.ravel(), people.repeat(2), resolution, device)
 
     def held_out(self, limit: int, resolution: int, device: torch.device) -> FaceBatch:
         """The first held-out people as photographed."""
         rows = self._held_out[:limit]
         return self._load(rows, np.zeros(len(rows), int), np.zeros(len(rows), int), resolution, device)
+
+    def photographed(self, limit: int, resolution: int, device: torch.device) -> Tensor:
+        """(N, 3, R, R) in [-1, 1]: training people as photographed, spread over the data set."""
+        rows = self.photos[np.linspace(0, len(self.photos) - 1, min(limit, len(self.photos))).astype(int)]
+        images, _ = self._pictures.get(rows, np.zeros(len(rows), int), device)
+        return F.adaptive_avg_pool2d(images, resolution)
 
     def expressions(self, random: np.random.Generator, count: int) -> Tensor:
         """Random AU vectors (count, 12)."""
@@ -75,10 +93,7 @@ class Faces:
         resolution: int,
         device: torch.device,
     ) -> FaceBatch:
-        side = self._images.shape[2]
-        pixels = np.stack([self._images[row, variant] for row, variant in zip(rows, variants, strict=True)])
-        images = _tensor(pixels).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
-        inside = _tensor(self._inside[rows]).to(device)[:, None].float() / 255
+        images, inside = self._pictures.get(rows, variants, device)
         images, inside = F.adaptive_avg_pool2d(images, resolution), F.adaptive_avg_pool2d(inside, resolution)
         other = images.view(-1, 2, *images.shape[1:]).flip(1).reshape(images.shape) if len(rows) % 2 == 0 else images
         return FaceBatch(
@@ -86,10 +101,42 @@ class Faces:
             inside=inside,
             moved=(images - other).abs().mean(dim=1, keepdim=True),
             au=_tensor(self._au[rows, variants]).to(device),
-            landmarks=_tensor((self._landmarks[rows, variants] + 0.5) / side).to(device),
+            landmarks=_tensor((self._landmarks[rows, variants] + 0.5) / self._side).to(device),
             codes=_tensor(self._codes[rows]).to(device),
             photos=_tensor(photos).to(device),
         )
+
+
+class _Mapped:
+    """Pictures on disk."""
+
+    def __init__(self, images: NDArray[np.uint8], inside: NDArray[np.uint8]) -> None:
+        self._images, self._inside = images, inside
+
+    def get(self, rows: NDArray[np.int_], variants: NDArray[np.int_], device: torch.device) -> tuple[Tensor, Tensor]:
+        """images (N, 3, R, R) in [-1, 1], inside (N, 1, R, R) in [0, 1]."""
+        pixels = np.stack([self._images[row, variant] for row, variant in zip(rows, variants, strict=True)])
+        return _scaled(_tensor(pixels).to(device), _tensor(self._inside[rows]).to(device))
+
+
+class _Resident:
+    """Pictures in the device's memory."""
+
+    def __init__(self, images: NDArray[np.uint8], inside: NDArray[np.uint8], device: torch.device) -> None:
+        self._images = torch.empty(images.shape, dtype=torch.uint8, device=device)
+        for first in range(0, len(images), _COPIED):  # in pieces: the whole may not fit beside itself
+            part = np.array(images[first : first + _COPIED])
+            self._images[first : first + _COPIED] = _tensor(part).to(device)
+        self._inside = _tensor(np.array(inside)).to(device)
+
+    def get(self, rows: NDArray[np.int_], variants: NDArray[np.int_], device: torch.device) -> tuple[Tensor, Tensor]:
+        """As `_Mapped.get`."""
+        at = _tensor(rows).to(device)
+        return _scaled(self._images[at, _tensor(variants).to(device)], self._inside[at])
+
+
+def _scaled(pixels: Tensor, inside: Tensor) -> tuple[Tensor, Tensor]:
+    return pixels.permute(0, 3, 1, 2).float() / 127.5 - 1, inside[:, None].float() / 255
 
 
 def _tensor(values: NDArray[Any]) -> Tensor:

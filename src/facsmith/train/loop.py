@@ -24,13 +24,14 @@ from facsmith._alloc import tune
 from facsmith.errors import CheckpointError, InputError, OutputError
 from facsmith.train.state import load_state, save_state
 
-__all__ = ["Budget", "Report", "Run", "seeded"]
+__all__ = ["Budget", "Report", "Run", "interruptible", "seeded"]
 
 Report = Callable[[Mapping[str, Any]], None]
 
 _STATE = "state.safetensors"
 _SAVE_SECONDS = 300.0
 _WARM_UP_STEPS = 100
+_ONE_WISH_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class Run:
     def steps(self) -> Iterator[int]:
         """Yield the number of each step to take; saves at the end, and every five minutes."""
         saved = time.monotonic()
-        with _interruptible() as interrupted:
+        with interruptible() as interrupted:
             while (spent := self.budget.spent(self.step, self.seconds)) < 1 and not interrupted():
                 began = time.monotonic()
                 warm = min(1.0, (self.step + 1) / _WARM_UP_STEPS)
@@ -161,20 +162,26 @@ def seeded(seed: int) -> Generator[None]:
 
 
 @contextmanager
-def _interruptible() -> Generator[Callable[[], bool]]:
-    """While inside, the first Ctrl-C only raises a flag; the second interrupts as usual."""
-    pressed = False
+def interruptible() -> Generator[Callable[[], bool]]:
+    """While inside, the first Ctrl-C, or SIGTERM as schedulers send it, only raises a flag; another one stops at once.
+
+    What comes within a second is the same wish: `timeout` and `torchrun` pass a signal on that a terminal sent to all.
+    """
+    pressed = 0.0
 
     def note(number: int, frame: FrameType | None) -> None:
         nonlocal pressed
-        pressed = True
-        signal.signal(signal.SIGINT, previous)
+        now = time.monotonic()
+        if pressed and now - pressed > _ONE_WISH_SECONDS:
+            raise KeyboardInterrupt
+        pressed = pressed or now
 
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
-    previous = signal.signal(signal.SIGINT, note)
+    previous = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield lambda: pressed
+        yield lambda: pressed > 0
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -11,7 +11,7 @@ from torch import Tensor
 from facsmith._files import atomic_path
 from facsmith.checkpoint import load_generator
 from facsmith.errors import InputError, OutputError
-from facsmith.train.generator import LabelledLatents
+from facsmith.train.latents import LabelledLatents
 
 __all__ = ["known_pairs"]
 

@@ -2,6 +2,7 @@
 
 import json
 import platform
+from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ __all__ = ["load_state", "mixed_precision", "save_state"]
 
 def mixed_precision(device: torch.device) -> AbstractContextManager[Any]:
     """bfloat16 where the hardware multiplies it fast (a GPU, AVX-512 BF16 or AMX); float32 elsewhere."""
-    if device.type == "cuda" or _cpu_has_bfloat16():
+    if torch.cuda.is_bf16_supported() if device.type == "cuda" else _cpu_has_bfloat16():
         return torch.autocast(device.type, torch.bfloat16)
     return nullcontext()
 
@@ -47,9 +48,15 @@ def save_state(
 
 
 def load_state(
-    path: Path, modules: dict[str, nn.Module], optimizers: dict[str, torch.optim.Optimizer]
+    path: Path,
+    modules: dict[str, nn.Module],
+    optimizers: dict[str, torch.optim.Optimizer],
+    *,
+    newer: Collection[str] = (),
 ) -> dict[str, Any]:
     """Read what `save_state` wrote into the same modules and optimisers; returns the counters.
+
+    newer: modules that stay as they are where the file is older than they and has nothing of them.
 
     Raises:
         CheckpointError: the file belongs to a run with other options.
@@ -58,6 +65,8 @@ def load_state(
     counters: dict[str, Any] = json.loads(read_metadata(path).get("counters", "{}"))
     for name, module in modules.items():
         state = {key.split("/", 1)[1]: value for key, value in tensors.items() if key.startswith(f"{name}/")}
+        if not state and name in newer:
+            continue
         try:
             module.load_state_dict(state)
         except RuntimeError as error:
@@ -66,12 +75,20 @@ def load_state(
             ) from error
     for name, optimizer in optimizers.items():
         state = optimizer.state_dict()
+        parameters: list[Tensor] = [p for group in optimizer.param_groups for p in group["params"]]
         loaded: dict[int, dict[str, Any]] = {}
         for key, value in tensors.items():
             if key.startswith(f"optimizer/{name}/"):
                 _, _, index, field = key.split("/")
                 # SparseAdam counts its steps in a plain int.
                 plain = field == "step" and isinstance(optimizer, torch.optim.SparseAdam)
-                loaded.setdefault(int(index), {})[field] = int(value) if plain else value
+                loaded.setdefault(int(index), {})[field] = (
+                    int(value) if plain else _laid_out_like(parameters[int(index)], value)
+                )
         optimizer.load_state_dict({"state": loaded, "param_groups": state["param_groups"]})
     return counters
+
+
+def _laid_out_like(parameter: Tensor, value: Tensor) -> Tensor:
+    """The same numbers in the parameter's memory layout: fused optimisers pair both element by element in memory."""
+    return torch.empty_like(parameter, dtype=value.dtype).copy_(value) if value.shape == parameter.shape else value

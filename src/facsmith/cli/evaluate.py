@@ -1,0 +1,138 @@
+"""``facsmith evaluate``: one command per question, one function per command."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from facsmith.cli._common import (
+    ITERATIONS,
+    MODEL,
+    BoundariesOption,
+    IterationsOption,
+    Mode,
+    ModelOption,
+    Provider,
+    ProviderOption,
+    SeedOption,
+    note,
+    print_json,
+    progress_bar,
+)
+from facsmith.errors import InputError
+
+__all__ = ["app"]
+
+app = typer.Typer(help="How good is it? Measurements that end in a table.")
+
+
+@app.callback()
+def _group() -> None:
+    """Keeps `facsmith evaluate model` two words, however few commands there are."""
+
+
+@app.command("model")
+def model(
+    portraits: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[PHOTO]...", help="Portraits to judge on, beside or instead of --faces."),
+    ] = None,
+    faces: Annotated[
+        Path | None,
+        typer.Option("--faces", metavar="DATA", help="A data set of `facsmith train data`: its held-out people."),
+    ] = None,
+    photos: Annotated[int, typer.Option("--photos", min=1, help="Held-out people at most; about 10 s each.")] = 24,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    provider: ProviderOption = Provider.auto,
+    mode: Annotated[
+        Mode, typer.Option("--mode", help="What is judged: finished frames, or (crop) the generator's own pictures.")
+    ] = Mode.transfer,
+    iterations: IterationsOption = ITERATIONS,
+    samples: Annotated[int, typer.Option("--samples", help="Random faces for the Fréchet distance; 0: none.")] = 1000,
+    model: ModelOption = MODEL,
+    file: BoundariesOption = None,
+    seed: SeedOption = 0,
+) -> None:
+    """Measure a model on people it was not trained on: AU control, reconstruction, random faces.
+
+    Every AU is filmed alone at four intensities on every face, and random mixtures
+    of AUs, and read in units of what the same face's muscles show. Reconstruction
+    stands beside PCA with 512 components (needs --faces) and inversion from the
+    mean face.
+
+    [bold]Examples[/bold]
+
+      facsmith evaluate model --faces runs/data
+      facsmith evaluate model --model my-model/ --faces runs/data --photos 50 --json > card.json
+      facsmith evaluate model portraits/*.jpg --mode crop
+    """
+    from facsmith import image
+    from facsmith.animate import Animator
+    from facsmith.evaluate.faces import held_out, photographed, training_crops
+    from facsmith.evaluate.model import ModelOptions, evaluate_model
+    from facsmith.evaluate.model_tables import tables
+
+    if not portraits and faces is None:
+        raise InputError("There is nobody to judge on: give portraits, or --faces with a data set, or both.")
+    animator = Animator.from_pretrained(model, boundaries=file)
+    side = animator.networks.generator.resolution
+    judged, skipped = photographed([(p.name, image.read(p)) for p in portraits or ()], side, provider=provider.value)
+    if faces is not None:
+        judged += held_out(faces, side, count=photos, seed=seed)
+    options = ModelOptions(mode=mode.value, iterations=iterations, samples=samples, provider=provider.value, seed=seed)
+    with progress_bar() as progress:
+        report = evaluate_model(
+            animator,
+            judged,
+            training=None if faces is None else training_crops(faces, side),
+            options=options,
+            progress=progress,
+        )
+    for name, reason in {**skipped, **report.skipped}.items():
+        note(f"{name} was left out: {reason}")
+    if as_json:
+        print_json(report.to_json())
+        return
+    from rich.console import Console
+
+    for grid in tables(report):
+        Console().print(grid)
+
+
+@app.command("boundaries")
+def boundaries(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="A boundaries file.", show_default="the bundled model's")
+    ] = None,
+    codes: Annotated[
+        Path | None,
+        typer.Option("--codes", metavar="FOLDER", help="ws.npy and au.npy they were fitted to: cosines before, too."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    seed: SeedOption = 0,
+) -> None:
+    """Report boundaries: held-out accuracy, sample counts, cosines before and after, what each asked level shows.
+
+    [bold]Examples[/bold]
+
+      facsmith evaluate boundaries
+      facsmith evaluate boundaries mine.safetensors --codes runs/encoder/pairs --json
+    """
+    from facsmith.boundary import BoundarySet
+    from facsmith.boundary_fit import FitOptions
+    from facsmith.boundary_fit.folder import read_codes
+    from facsmith.bundle import FILES, bundle_folder
+    from facsmith.evaluate.boundaries import boundaries_report, boundaries_tables
+
+    report = boundaries_report(
+        BoundarySet.load(bundle_folder(MODEL) / FILES[3] if file is None else file),
+        codes=None if codes is None else read_codes(codes),
+        options=FitOptions(seed=seed),
+    )
+    if as_json:
+        print_json(report.to_json())
+        return
+    from rich.console import Console
+
+    for grid in boundaries_tables(report):
+        Console().print(grid)

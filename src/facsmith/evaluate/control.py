@@ -1,0 +1,105 @@
+"""Does a face show what it is asked for? One photo's films, read as Action Units in the unit of its own muscles.
+
+Unit of every intensity here: what the same landmarks report for `face.muscles` at intensity 1 on the same photo's
+neutral frame (`measure.responses`), so that a landmarker that under-reports does so on both sides.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from facsmith import face, measure
+from facsmith.compose.flow import FLOW_SIZE
+from facsmith.errors import NoFaceError
+from facsmith.evaluate.check import LEVELS, Render
+from facsmith.evaluate.motion import Motion
+from facsmith.face import Face, crop_transform
+from facsmith.facs import AUS
+
+__all__ = ["Control", "entanglement", "mixed_expressions", "read_control"]
+
+Array = npt.NDArray[np.float64]
+Image = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Control:
+    """What one photo's frames show. NaN where no face could be seen in a frame.
+
+    visible: (12,), the muscles' displacement at 1 as reported, in the table's full intensities (FACTS.md).
+    shares, flow: (12, levels), the asked AU's own movement by landmarks and by optical flow. measured: (12, levels,
+    12), all AUs read in each frame of one AU. asked, mixed: (M, 12), random expressions and what was read in their
+    frames.
+    """
+
+    visible: Array
+    shares: Array
+    flow: Array
+    measured: Array
+    asked: Array
+    mixed: Array
+
+
+def mixed_expressions(random: np.random.Generator, count: int, *, active: float = 0.25, tries: int = 100) -> Array:
+    """(count, 12): each AU on its own, with the chance ``active`` of an intensity from .25 to 1.
+
+    Of ``tries`` draws the one whose columns are correlated least: few expressions are never quite independent.
+    """
+    draws = (_expressions(random, count, active) for _ in range(tries))
+    return min(draws, key=entanglement)
+
+
+def entanglement(values: Array) -> float:
+    """(N, K): mean |correlation| of different columns; a column that never changes goes with none."""
+    centred = values - values.mean(axis=0)
+    length = np.linalg.norm(centred, axis=0)
+    unit = centred / np.where(length > 1e-9, length, np.inf)
+    return float(np.abs(unit.T @ unit)[np.triu_indices(values.shape[1], 1)].mean())
+
+
+def _expressions(random: np.random.Generator, count: int, active: float) -> Array:
+    levels = random.standard_normal((count, len(AUS)))
+    if count > len(AUS):  # uncorrelated columns: what is made of them by rank is hardly correlated either
+        levels = np.linalg.qr(levels - levels.mean(axis=0))[0]
+    rank = (np.argsort(np.argsort(levels, axis=0), axis=0) + random.random((count, len(AUS)))) / count
+    return np.where(rank > 1 - active, 0.25 + 0.75 * (rank - 1 + active) / active, 0.0)
+
+
+def read_control(render: Render, photo: Image, found: Face, asked: Array) -> Control:
+    """Film every AU alone at `LEVELS`, and the expressions ``asked`` (M, 12), each against the neutral frame.
+
+    Raises:
+        NoFaceError: no face in the neutral frame, or in one of its muscles' warps.
+    """
+    neutral = render(photo, np.zeros(len(AUS)))
+    resting = face.follow(neutral, found)
+    # Read again from its own place: every reading below starts there, so that equal pictures give equal points.
+    rest = face.follow(neutral, resting).landmarks
+    responses = measure.responses(neutral, resting)
+    close = crop_transform(rest, FLOW_SIZE)
+    motion = Motion(close.crop(neutral), close.to_crop(rest))
+
+    def moved(picture: Image) -> Array:
+        try:
+            return measure.aligned_displacement(face.follow(picture, resting).landmarks, rest)
+        except NoFaceError:
+            return np.full((68, 2), np.nan)
+
+    def shown(displacement: Array) -> Array:
+        if np.isnan(displacement).any():
+            return np.full(len(AUS), np.nan)
+        return measure.action_units(displacement, responses=responses)
+
+    visible = np.array([measure.along(r, au) for r, au in zip(responses, AUS, strict=True)])
+    shares, flow = np.zeros((2, len(AUS), len(LEVELS)))
+    measured = np.zeros((len(AUS), len(LEVELS), len(AUS)))
+    for k, au in enumerate(AUS):
+        for column, level in enumerate(LEVELS):
+            frame = render(photo, level * np.eye(len(AUS))[k])
+            displacement = moved(frame)
+            shares[k, column] = measure.along(displacement, au) / visible[k] if visible[k] > 0 else np.nan
+            flow[k, column] = motion.share(motion.flow(close.crop(frame)), au)
+            measured[k, column] = shown(displacement)
+    mixed = np.array([shown(moved(render(photo, row))) for row in asked]).reshape(-1, len(AUS))
+    return Control(visible, shares, flow, measured, asked, mixed)

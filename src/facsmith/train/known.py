@@ -1,0 +1,41 @@
+"""Photos that another data set knows already: with its codes and its held-out people, a generator trained there can go
+on here. Codes are principal components, and those of no two data sets are the same axes."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from facsmith.errors import InputError
+from facsmith.train.data import Photo
+
+__all__ = ["known_in"]
+
+
+def known_in(
+    dataset: str | Path, photos: Iterable[Photo], *, progress: Callable[[str], None] = lambda _: None
+) -> Iterator[Photo]:
+    """The photos that a data set has, by name, with their codes and whether they were held out; in the given order.
+
+    progress: told of photos that it has not.
+
+    Raises:
+        InputError: no such data set.
+    """
+    root = Path(dataset)
+    try:
+        codes = np.load(root / "codes.npy", allow_pickle=False)
+        with np.load(root / "attributes.npz", allow_pickle=False) as attributes:
+            names, held_out = attributes["name"], attributes["held_out"].astype(bool)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"{root} is no data set of faces ({error}); make one: facsmith train data PHOTOS -o FOLDER."
+        ) from error
+    row = {str(name): index for index, name in enumerate(names)}
+    for photo in photos:
+        if photo.name in row:
+            at = row[photo.name]
+            yield replace(photo, codes=codes[at].astype(np.float32), held_out=bool(held_out[at]))
+        else:
+            progress(f"skipped {photo.name}: {root} has no photo of this name")

@@ -1,0 +1,96 @@
+"""Where a run of the generator begins when it does not begin from nothing, and the small file it leaves for that.
+
+A run's own ``state.safetensors`` goes on to the step. Its essence, `keep`, is what fits into a repository or through a
+narrow door: every network in half precision, without optimiser; on request the photos' corrections, a byte a number.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file  # pyright: ignore[reportUnknownVariableType]
+from torch import Tensor, nn
+
+from facsmith._files import atomic_path
+from facsmith._weights import read_metadata
+from facsmith.errors import CheckpointError, InputError
+
+__all__ = ["begin_from", "keep"]
+
+_NETWORKS = ("generator", "average", "critic", "latents")
+_DELTA = "latents/delta.weight"
+_BYTES, _SCALE = "latents/delta.bytes", "latents/delta.scale"
+_LEVELS = 127
+
+
+def begin_from(path: str | Path, modules: dict[str, nn.Module]) -> int:
+    """Copy a state of another run, or its essence, into networks of the same sizes; returns on how many images they
+    were trained, as far as the file says.
+
+    modules: of a run, by their names in the file: generator, average, critic, latents. Optimisers stay fresh. So do the
+    photos' corrections, unless the file has some for just as many photos.
+
+    Raises:
+        CheckpointError: no such file, damaged, or networks of other sizes.
+    """
+    tensors = _read(path)
+    corrections = tensors.pop(_DELTA, None)
+    if _BYTES in tensors and _SCALE in tensors:
+        corrections = tensors.pop(_BYTES).float() * tensors.pop(_SCALE).float()
+    for name in _NETWORKS:
+        wanted = {f"{name}/{key}": value for key, value in modules[name].state_dict().items()}
+        own = wanted.pop(_DELTA, None)
+        missing = [key for key in wanted if key not in tensors or tensors[key].shape != wanted[key].shape]
+        if missing:
+            found = tuple(tensors[missing[0]].shape) if missing[0] in tensors else "nothing"
+            raise CheckpointError(
+                f"{path} has other sizes than this run: {missing[0]} is {tuple(wanted[missing[0]].shape)} here and "
+                f"{found} there. Give the resolution and channels it was trained with, or begin from nothing."
+            )
+        with torch.no_grad():
+            for key, value in wanted.items():
+                value.copy_(tensors[key])
+            if own is not None and corrections is not None and corrections.shape == own.shape:
+                own.copy_(corrections)
+    counters: dict[str, Any] = json.loads(read_metadata(path).get("counters", "{}"))
+    return int(counters.get("images", 0))
+
+
+def keep(state: str | Path, out: str | Path, *, corrections: bool = False) -> Path:
+    """Write the essence of a run's ``state.safetensors``; returns ``out``.
+
+    corrections: those of the single photos, too: four times the rest of the file for face128.
+
+    Raises:
+        InputError: the file holds no run of the generator.
+    """
+    tensors = _read(state)
+    if _DELTA not in tensors:
+        raise InputError(f"{state} is no state of `facsmith train generator`; give RUN/state.safetensors.")
+    delta = tensors.pop(_DELTA)
+    kept = {name: _half(value) for name, value in tensors.items() if name.split("/")[0] in _NETWORKS}
+    if corrections:
+        scale = delta.abs().amax(dim=1, keepdim=True).clamp_min(1e-8) / _LEVELS
+        kept |= {_BYTES: (delta / scale).round().to(torch.int8), _SCALE: scale}
+    what = "networks to go on training from; names as in a run's state.safetensors; no optimiser"
+    with atomic_path(out) as temporary:
+        save_file(kept, temporary, metadata={"what": what, "counters": read_metadata(state).get("counters", "{}")})
+    return Path(out)
+
+
+def _half(value: Tensor) -> Tensor:
+    """Matrices in half precision, vectors as they are."""
+    return value.half().contiguous() if value.ndim > 1 and value.is_floating_point() else value.contiguous()
+
+
+def _read(path: str | Path) -> dict[str, Tensor]:
+    """The networks' tensors, without optimisers."""
+    read_metadata(path)  # says what is wrong with a file that is none
+    try:
+        with safe_open(path, framework="pt") as file:  # pyright: ignore[reportUnknownVariableType]
+            names: list[str] = [key for key in file.keys() if not key.startswith("optimizer/")]  # noqa: SIM118 # pyright: ignore
+            return {name: file.get_tensor(name) for name in names}  # pyright: ignore[reportUnknownMemberType]
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} is damaged ({error}); fetch or make it again.") from error
