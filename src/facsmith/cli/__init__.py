@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from facsmith import __version__
-from facsmith.cli import boundaries, faces, info, models, train
+from facsmith.cli import boundaries, faces, info, models, studio, train
 from facsmith.errors import FacsmithError
 
 __all__ = ["app", "main", "run"]
@@ -24,6 +24,7 @@ One face photo and FACS Action Units in, a facial-expression animation out.
   facsmith animate her.jpg --expression happiness -o happy.mp4
   facsmith animate her.jpg -e neutral -e sadness -e surprise -o moods.gif
   facsmith edit her.jpg -e "AU1=C,AU4=D" -o worried.png
+  facsmith studio
   facsmith info
 
 [bold]Words[/bold]
@@ -70,6 +71,7 @@ faces.register(app)
 app.add_typer(models.app, name="models")
 app.add_typer(boundaries.app, name="boundaries")
 app.add_typer(train.app, name="train")
+app.command()(studio.studio)
 app.command()(info.info)
 
 
