@@ -4,7 +4,15 @@ from typing import Annotated
 
 import typer
 
-from facsmith.cli._common import MODEL, BoundariesOption, ModelOption, Provider, ProviderOption
+from facsmith.cli._common import (
+    ITERATIONS,
+    MODEL,
+    BoundariesOption,
+    IterationsOption,
+    ModelOption,
+    Provider,
+    ProviderOption,
+)
 
 __all__ = ["studio"]
 
@@ -26,6 +34,7 @@ def studio(
     ] = None,
     browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = True,
     provider: ProviderOption = Provider.auto,
+    iterations: IterationsOption = ITERATIONS,
     model: ModelOption = MODEL,
     boundaries: BoundariesOption = None,
 ) -> None:
@@ -41,9 +50,11 @@ def studio(
     exports of its visitors are gone then.
     """
     from facsmith.animate import AnimateOptions, Animator
+    from facsmith.inversion import InversionOptions
     from facsmith.studio import StudioOptions, serve
 
-    options = StudioOptions(host=host, port=port, auth=auth, animate=AnimateOptions(provider=provider.value))
+    work = AnimateOptions(provider=provider.value, inversion=InversionOptions(iterations=iterations))
+    options = StudioOptions(host=host, port=port, auth=auth, animate=work)
 
     def ready(address: str) -> None:
         typer.echo(f"The studio is open: {address}  (Ctrl-C ends it)")

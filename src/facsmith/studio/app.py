@@ -10,9 +10,9 @@ import gradio as gr
 from facsmith.errors import FacsmithError, InputError
 from facsmith.facs import EMOTIONS
 from facsmith.studio import boards, views
-from facsmith.studio.boards import Board
+from facsmith.studio.boards import Board, on
 from facsmith.studio.exports import EXPORTS, export
-from facsmith.studio.jobs import Cancelled
+from facsmith.studio.jobs import JobCancelledError
 from facsmith.studio.phases import Score
 from facsmith.studio.pictures import jpeg, pictograms, thumbnail
 from facsmith.studio.pose import Pose
@@ -71,18 +71,18 @@ class _Page:
 
     def _wire(self) -> None:
         everything = [*self.face, self.status]
-        self._on(self.photo.on("photo"), self._load_photo, everything, **LONG)
-        self._on(self.photo.on("sample"), self._load_sample, everything, **LONG)
-        self._on(self.photo.on("face"), self._new_face, everything, **LONG)
-        self._on(self.faces.on("choose"), self._choose, everything, **LONG)
-        self._on(self.latent.on("file"), self._load_latent, everything, **LONG)
-        self._on(self.status.on("cancel"), self._cancel, [self.status], **QUICK)
+        self._on(on(self.photo, "photo"), self._load_photo, everything, **LONG)
+        self._on(on(self.photo, "sample"), self._load_sample, everything, **LONG)
+        self._on(on(self.photo, "face"), self._new_face, everything, **LONG)
+        self._on(on(self.faces, "choose"), self._choose, everything, **LONG)
+        self._on(on(self.latent, "file"), self._load_latent, everything, **LONG)
+        self._on(on(self.status, "cancel"), self._cancel, [self.status], **QUICK)
 
         moved = [self.stage, self.status]
         posed = [self.stage, self.expression, self.timing, self.plot, self.status]
-        self._on(self.expression.on("move"), self._move, moved, self.expression, trigger_mode="always_last", **QUICK)
+        self._on(on(self.expression, "move"), self._move, moved, self.expression, trigger_mode="always_last", **QUICK)
         self._on(
-            self.expression.on("settle"), self._settle, [self.timing, self.plot, self.status], self.expression,
+            on(self.expression, "settle"), self._settle, [self.timing, self.plot, self.status], self.expression,
             trigger_mode="always_last", **QUICK,
         )  # fmt: skip
         for button, act in (
@@ -93,10 +93,15 @@ class _Page:
         ):
             self._on(button.click, self._pose(act), posed, **QUICK)
         self._on(
-            self.timing.timed, self._timed, [self.plot, self.status], self.timing, trigger_mode="always_last", **QUICK
+            on(self.timing, "timed"),
+            self._timed,
+            [self.plot, self.status],
+            self.timing,
+            trigger_mode="always_last",
+            **QUICK,
         )
         self._on(self.play.click, self._play, [self.stage, self.film, self.status], **LONG)
-        self._on(self.exports.on("make"), self._make, [self.exports, self.status], **LONG)
+        self._on(on(self.exports, "make"), self._make, [self.exports, self.status], **LONG)
 
     def _on(
         self, event: Any, act: Callable[..., Iterator[Update]], outputs: list[Board], inputs: Any = None, **how: Any
@@ -115,7 +120,7 @@ class _Page:
     def _told(self, act: Callable[..., Iterator[Update]], session: StudioSession, value: Any) -> Iterator[Update]:
         try:
             yield from act(session, value)
-        except Cancelled:
+        except JobCancelledError:
             yield {self.status: views.said("Cancelled.")}
         except FacsmithError as error:
             yield {self.status: views.said(str(error), error=True)}
@@ -165,7 +170,7 @@ class _Page:
             yield update
         try:
             job.result()
-        except Cancelled:
+        except JobCancelledError:
             yield self._all(session, index) | {
                 self.status: views.said("Cancelled: the face stays as the encoder alone sees it.")
             }
@@ -249,15 +254,17 @@ class _Page:
 
 def build(sessions: Sessions) -> gr.Blocks:
     """The page, ready to be mounted."""
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(600, 600)) as page:
+    with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
         gr.HTML(
-            '<header class="fs-head"><h1>facsmith studio</h1><p>One photo, twelve facial muscles, one film.</p></header>',
+            '<header class="fs-head"><h1>facsmith studio</h1>'
+            "<p>One photo, twelve facial muscles, one film.</p></header>",
             apply_default_css=False,
         )
         _Page(sessions)
 
         def leave(request: gr.Request) -> None:
             sessions.end(_visitor(request))
+            page.state_holder.session_data.pop(_visitor(request), None)  # Gradio keeps what every component showed
 
         page.unload(leave)
     page.queue(default_concurrency_limit=4, max_size=200)

@@ -1,6 +1,6 @@
 """The page's parts: plain HTML controls with their script, each one Gradio component whose value is JSON.
 
-Everything that a visitor does arrives as the JSON of a `Board`; none of them takes files or paths.
+Everything that a visitor does arrives as JSON; none of them takes files or paths.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import gradio as gr
 
-from facsmith.errors import InputError
 from facsmith.facs import AU_NAMES, AUS
 from facsmith.studio.exports import EXPORTS
 from facsmith.studio.phases import LONGEST_PHASE, PHASE_NAMES, Score
@@ -24,6 +23,7 @@ __all__ = [
     "expression_board",
     "faces_board",
     "file_board",
+    "on",
     "photo_board",
     "show_board",
     "stage_board",
@@ -36,22 +36,19 @@ STYLE: Final = _STATIC / "studio.css"
 GROUPS: Final = {"Upper face": (1, 2, 4, 5), "Middle face": (6, 9), "Lower face": (12, 15, 17, 20, 25, 26)}
 
 
-class Board(gr.HTML):
-    """HTML with a script of ours, and a JSON value that is never taken for a file."""
+Board = gr.HTML
+"""Not a class of its own: Gradio writes a stub file beside each module that derives one."""
 
-    def on(self, event: str) -> Any:
-        """The listener of an event that the script sends."""
-        return getattr(self, event)
 
-    async def async_move_resource_to_block_cache(self, url_or_file_path: str | Path | None) -> str | None:
-        """Refuse: Gradio would fetch an address, or hand out a file, that a visitor's JSON names."""
-        raise InputError("No file can be named here.")
+def on(board: Board, event: str) -> Any:
+    """The listener of an event that a board's script sends."""
+    return getattr(board, event)
 
 
 def _board(value: Any, html: str, script: str | None, elem_id: str) -> Board:
     """html: the template. script: a file of ``static``."""
     code = None if script is None else (_STATIC / script).read_text(encoding="utf-8")
-    known: Any = Board  # Gradio's own signature is typed in part
+    known: Any = gr.HTML  # Gradio's own signature is typed in part
     return known(value, html_template=html, js_on_load=code, apply_default_css=False, elem_id=elem_id)
 
 
@@ -66,9 +63,9 @@ def stage_board() -> Board:
     <span class="edge" aria-hidden="true"></span>
   </div>
   <video controls loop muted playsinline hidden aria-label="The film"></video>
-  <label class="wipe" hidden><span>After</span>
+  <label class="wipe" hidden><span>New</span>
     <input type="range" min="0" max="100" value="0" aria-label="Wipe from the photo as it was to the new expression">
-    <span>Before</span></label>
+    <span>Photo</span></label>
 </div>""",
         "stage.js",
         "stage",
@@ -188,7 +185,7 @@ def exports_board() -> Board:
     )
     return _board(
         {},
-        f'<div class="fs-exports"><div class="buttons">{buttons}</div>'
+        f'<div class="fs-exports"><h3>Take home</h3><div class="buttons">{buttons}</div>'
         '<p class="ready" role="status" hidden>Ready: <a href="#"></a></p></div>',
         "exports.js",
         "exports",

@@ -8,14 +8,14 @@ from typing import Generic, NamedTuple, TypeVar
 from facsmith.animate import Progress
 from facsmith.errors import FacsmithError
 
-__all__ = ["Cancelled", "Job", "Step"]
+__all__ = ["Job", "JobCancelledError", "Step"]
 
 T = TypeVar("T")
 
 _LOOK = 0.1  # seconds between two looks at the work
 
 
-class Cancelled(FacsmithError):
+class JobCancelledError(FacsmithError):
     """The work was called off."""
 
 
@@ -65,7 +65,7 @@ class Job(Generic[T]):
         """What the work returned, once it is over; its error is raised here.
 
         Raises:
-            Cancelled: it was called off.
+            JobCancelledError: it was called off.
         """
         self._thread.join()
         if self._error is not None:
@@ -78,7 +78,7 @@ class Job(Generic[T]):
 
     def _progress(self, stage: str, done: int, total: int) -> None:
         if self._cancelled.is_set():
-            raise Cancelled("Cancelled.")
+            raise JobCancelledError("Cancelled.")
         self._step = Step(stage, done, total, time.perf_counter() - self._began)
 
     def _run(self) -> None:

@@ -22,7 +22,7 @@ _SHORTEST = 1e-3
 
 @dataclass(frozen=True)
 class Phases:
-    """Of one AU, in seconds: it rests until ``start``, rises for ``onset``, holds for ``apex``, falls for ``offset``."""
+    """Seconds of one AU: it rests until ``start``, rises for ``onset``, holds for ``apex``, falls for ``offset``."""
 
     start: float = OPENING
     onset: float = DEFAULT_TIMING.onset
@@ -74,7 +74,7 @@ class Score:
         """
         try:
             rows = {int(au): [float(s) for s in row] for au, row in cast(Mapping[str, Any], value).items()}
-            if not set(rows) <= set(AUS):
+            if not set(rows) <= set(AUS) or any(len(row) != len(PHASE_NAMES) for row in rows.values()):
                 raise ValueError(rows)
             return cls({au: Phases(*row) for au, row in rows.items()})
         except TimelineError:

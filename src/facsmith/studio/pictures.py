@@ -38,9 +38,9 @@ def thumbnail(picture: Image, longest: int) -> Image:
     """Scaled down to ``longest`` pixels where it is larger."""
     height, width = picture.shape[:2]
     scale = longest / max(height, width)
-    return (
-        picture if scale >= 1 else image.resize(picture, (max(1, round(height * scale)), max(1, round(width * scale))))
-    )
+    if scale >= 1:
+        return picture
+    return image.resize(picture, (max(1, round(height * scale)), max(1, round(width * scale))))
 
 
 def pictograms(animator: Animator) -> dict[int, str]:
@@ -53,9 +53,8 @@ def pictograms(animator: Animator) -> dict[int, str]:
     for au in animator.networks.boundaries.aus:
         picture = animator.edit(nobody, ActionUnits({au: 1.0})).image
         left, top, side = _WINDOWS[_PART.get(au, "lower")]
-        size = picture.shape[0]
-        window = picture[
-            round(top * size) : round((top + side) * size), round(left * size) : round((left + side) * size)
-        ]
+        first, size = (round(v * picture.shape[0]) for v in (left, side))
+        row = round(top * picture.shape[0])
+        window = picture[row : row + size, first : first + size]
         drawn[au] = jpeg(image.resize(np.ascontiguousarray(window), (_SIDE, _SIDE)), quality=82)
     return drawn

@@ -4,7 +4,7 @@ import os
 import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from facsmith.animate import Animator
 from facsmith.errors import ModelUnavailableError
@@ -49,7 +49,8 @@ def application(animator: Animator, options: StudioOptions) -> Gate:
         return FileResponse(path, filename=path.name, headers={"cache-control": "no-store"})
 
     fonts = ["system-ui", "-apple-system", "Segoe UI", "sans-serif"]
-    gr.mount_gradio_app(
+    gradio: Any = gr  # typed in part
+    gradio.mount_gradio_app(
         app,
         build(sessions),
         path="",
@@ -61,7 +62,7 @@ def application(animator: Animator, options: StudioOptions) -> Gate:
         pwa=False,
         show_error=True,
         max_file_size=1,
-        theme=gr.themes.Base(font=fonts, font_mono=["ui-monospace", "monospace"]),
+        theme=gradio.themes.Base(font=fonts, font_mono=["ui-monospace", "monospace"]),
         css=STYLE.read_text(encoding="utf-8"),
     )
     return Gate(app, auth=options.auth, local=options.is_local, max_bytes=int(_BODY * options.max_bytes) + 65536)

@@ -14,8 +14,8 @@ from facsmith import face, image
 from facsmith.animate import Animation, Animator, Progress, Receipt, Subject
 from facsmith.animate.encode import encode
 from facsmith.errors import InputError, PhotoError
-from facsmith.facs import EMOTIONS, ActionUnits
 from facsmith.face import Face
+from facsmith.facs import EMOTIONS, ActionUnits
 from facsmith.latent import Latent
 from facsmith.studio.closeup import Preview
 from facsmith.studio.jobs import Job

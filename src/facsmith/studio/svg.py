@@ -65,9 +65,8 @@ def calibration_curve(intensities: npt.ArrayLike, distances: npt.ArrayLike, *, t
     x = pad + e * (width - 2 * pad)
     y = height - pad - (d - d.min()) / max(float(np.ptp(d)), 1e-9) * (height - 2 * pad)
     frame = f'<path d="M{pad} {pad}V{height - pad}H{width - pad}" class="axis"/>'
-    return _svg(
-        width, height, title, [frame, f'<path d="{line(x, y)}" fill="none" stroke="{colour}" stroke-width="2"/>']
-    )
+    curve = f'<path d="{line(x, y)}" fill="none" stroke="{colour}" stroke-width="2"/>'
+    return _svg(width, height, title, [frame, curve])
 
 
 def loss_curve(trace: Sequence[float], *, title: str) -> str:

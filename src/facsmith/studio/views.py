@@ -1,14 +1,13 @@
 """What each part of the page shows of a session: JSON and HTML, nothing of the web framework."""
 
 import json
-from collections.abc import Mapping
 from html import escape
-from typing import Any
+from typing import Any, cast
 
 from facsmith.animate import KeyframeRecord, Receipt
 from facsmith.animate.receipt import label
 from facsmith.boundary import BoundarySet
-from facsmith.facs import AU_NAMES, AUS
+from facsmith.facs import AU_NAMES, AUS, ActionUnits
 from facsmith.studio.jobs import Step
 from facsmith.studio.pictures import data_uri, jpeg, thumbnail
 from facsmith.studio.session import StudioSession
@@ -48,7 +47,7 @@ def expression(session: StudioSession) -> dict[str, Any]:
 
 def timing(session: StudioSession) -> dict[str, Any]:
     """The seconds, and which AUs' are shown."""
-    source = session.scene.subject.source if session.scene is not None else {}
+    source = session.scene.subject.source if session.scene is not None else ActionUnits()
     shown = [au for au in AUS if session.pose.action_units.get(au) or source.get(au)]
     return {"rows": session.score.to_json(), "active": [] if session.timeline_in is not None else shown}
 
@@ -66,7 +65,7 @@ def face_notes(session: StudioSession) -> str:
     subject = scene.subject
     height, width = subject.photo.shape[:2]
     shows = label(subject.source)
-    return " ".join([f"{subject.name}, {width} × {height} pixels. The photo shows: {shows}."])
+    return f"{subject.name}, {width} × {height} pixels. The photo shows: {shows}."
 
 
 def faces(session: StudioSession, chosen: int | None = None) -> str:
@@ -128,8 +127,9 @@ def inversion(session: StudioSession) -> str:
     else:
         steps, loss = found.iterations[0], found.loss[0]
         note = (
-            f"<figure>{loss_curve(found.trace[0], title=f'Loss over {steps} steps')}<figcaption>Loss over {steps} steps "
-            f"from the {escape(found.start)}; best {loss:.3f}, ended by {escape(found.stopped[0])}</figcaption></figure>"
+            f"<figure>{loss_curve(found.trace[0], title=f'Loss over {steps} steps')}"
+            f"<figcaption>Loss over {steps} steps from the {escape(found.start)}; best {loss:.3f}, "
+            f"ended by {escape(found.stopped[0])}</figcaption></figure>"
         )
     facts = "".join(f"<li>{escape(note)}</li>" for note in subject.notes)
     return f'<div class="fs-pair">{html}{note}</div><ul class="notes">{facts}</ul>'
@@ -166,20 +166,16 @@ def _boundary(known: BoundarySet, au: int) -> str:
         title=f"Calibration of AU{au}: intensity 0 to 1 against distance",
         colour=COLOURS[au],
     )
-    facts = [f"{report[key]:.0%} {what}" for key, what in (("accuracy", "held-out accuracy"),) if _number(report, key)]
-    shown: Any = report.get("shown")
-    if isinstance(shown, Mapping) and "share_of_muscles" in shown:
-        share: Any = shown["share_of_muscles"]  # pyright: ignore[reportUnknownVariableType]
-        facts.append(f"{float(share[-1]):.0%} of the muscle's movement shown at full intensity")
+    accuracy, shown = report.get("accuracy"), cast(Any, report.get("shown"))
+    facts = [f"{accuracy:.1%} held-out accuracy"] if isinstance(accuracy, int | float) else []
+    if isinstance(shown, dict) and "share_of_muscles" in shown:
+        facts.append(f"{cast(Any, shown)['share_of_muscles'][-1]:.0%} of the muscle's movement at full intensity")
     listed = "".join(f"<li>{escape(fact)}</li>" for fact in facts)
     return (
         f"<figure><figcaption><b>AU{au}</b> {AU_NAMES[au]}</figcaption>{curve}<ul>{listed}</ul>"
-        f"<details><summary>All figures</summary><pre>{escape(json.dumps(dict(report), indent=1))}</pre></details></figure>"
+        "<details><summary>All figures</summary>"
+        f"<pre>{escape(json.dumps(dict(report), indent=1))}</pre></details></figure>"
     )
-
-
-def _number(report: Mapping[str, Any], key: str) -> bool:
-    return isinstance(report.get(key), int | float)
 
 
 def _receipt(receipt: Receipt) -> str:
@@ -203,8 +199,9 @@ def _receipt(receipt: Receipt) -> str:
         '<div class="fs-scroll" tabindex="0" role="region" aria-label="Receipt"><table class="fs-receipt">'
         f'<thead><tr><th scope="col">Key frame</th>{head}</tr></thead>'
         f'<tbody>{rows}<tr><th scope="row">identity</th>{alike}</tr></tbody></table></div>'
-        '<p class="hint"><span class="swatch asked"></span> asked <span class="swatch measured"></span> measured on the '
-        "finished frame against the same person's neutral. Landmarks under-report: compare films with each other.</p>"
+        '<p class="hint"><span class="swatch asked"></span> asked <span class="swatch measured"></span> measured on '
+        "the finished frame against the same person's neutral. Landmarks under-report: compare films with each "
+        "other.</p>"
         f'<ul class="notes">{notes}</ul>'
     )
 

@@ -5,9 +5,10 @@ Conventions: plain ASGI; nothing here knows Gradio but by the names of its route
 
 import base64
 import binascii
+import json
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 __all__ = ["Gate"]
 
@@ -46,8 +47,8 @@ class Gate:
     """Wraps an ASGI application.
 
     A request without the right user and password gets no further; one that calls this machine by a stranger's name
-    neither, when only this machine may come in (a page elsewhere whose name was pointed here would). Bodies are counted
-    as they arrive. Every answer forbids the browser to ask any other host.
+    neither, when only this machine may come in (a page elsewhere whose name was pointed here would). Bodies are
+    bounded and name no files. Every answer forbids the browser to ask any other host.
     """
 
     def __init__(self, app: App, *, auth: str | None, local: bool, max_bytes: int) -> None:
@@ -72,10 +73,16 @@ class Gate:
             await _refuse(send, 401, "User and password, please.", ask)
         elif not _is_open(scope["method"], scope["path"]):
             await _refuse(send, 404, "There is nothing here.")
-        elif _length(headers.get(b"content-length")) > self._max_bytes:
-            await _refuse(send, 413, f"At most {self._max_bytes / 1e6:.0f} MB are taken here.")
+        elif scope["method"] != "POST":
+            await self._app(scope, receive, _with_headers(send))
         else:
-            await self._app(scope, _counted(receive, self._max_bytes), _with_headers(send))
+            body = await _whole(receive, self._max_bytes)
+            if body is None:
+                await _refuse(send, 413, f"At most {self._max_bytes / 1e6:.0f} MB are taken here.")
+            elif _names_a_file(body):
+                await _refuse(send, 400, "No file can be named here.")
+            else:
+                await self._app(scope, _again(body, receive), _with_headers(send))
 
 
 def _host(value: bytes) -> str:
@@ -98,20 +105,46 @@ def _is_open(method: str, path: str) -> bool:
     return any(plain == door or (door.endswith("/") and plain.startswith(door)) for door in known)
 
 
-def _length(value: bytes | None) -> int:
-    return int(value) if value is not None and value.isdigit() else 0
-
-
-def _counted(receive: Receive, most: int) -> Receive:
-    seen = 0
-
-    async def counted() -> Message:
-        nonlocal seen
+async def _whole(receive: Receive, most: int) -> bytes | None:
+    """A request's body; None where it is longer than ``most`` bytes, of which no more are held."""
+    body = bytearray()
+    while True:
         message = await receive()
-        seen += len(message.get("body", b""))
-        return {"type": "http.disconnect"} if seen > most else message
+        body += message.get("body", b"")
+        if len(body) > most:
+            return None
+        if not message.get("more_body", False):
+            return bytes(body)
 
-    return counted
+
+def _names_a_file(body: bytes) -> bool:
+    """Whether the JSON holds what Gradio takes for a file or an address, and would open or fetch."""
+    try:
+        waiting: list[Any] = [json.loads(body)]
+    except ValueError:
+        return False  # Gradio reads nothing but JSON here
+    except RecursionError:
+        return True
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            fields = cast("dict[str, Any]", value)
+            if "path" in fields:
+                return True
+            waiting.extend(fields.values())
+        elif isinstance(value, list):
+            waiting.extend(cast("list[Any]", value))
+    return False
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """The body as one message, then whatever follows."""
+    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return again
 
 
 def _with_headers(send: Send) -> Send:
