@@ -25,7 +25,7 @@ class Sessions:
     def __init__(self, animator: Animator, options: StudioOptions) -> None:
         self.animator = animator
         self.options = options
-        animator.networks = replace(animator.networks, faces=_OneAtATime(animator.networks.faces))
+        animator.networks = replace(animator.networks, faces=_OneAtATime(animator.networks.faces, options.animate.provider))
         self.folder = Path(mkdtemp(prefix="facsmith-studio-"))
         self._sessions: OrderedDict[str, StudioSession] = OrderedDict()
         self._offers: dict[str, Path] = {}
@@ -86,15 +86,19 @@ class Sessions:
 
 
 class _OneAtATime:
-    """Landmark libraries keep state while they look: one thread at a time."""
+    """Landmark libraries keep state while they look: one thread at a time.
 
-    def __init__(self, faces: FaceReader) -> None:
+    provider: takes the place of "auto", so that a studio told to work with dlib looks for nothing else.
+    """
+
+    def __init__(self, faces: FaceReader, provider: str) -> None:
         self._faces = faces
+        self._provider = provider
         self._lock = threading.Lock()
 
     def find(self, image: Image, *, provider: str = "auto") -> list[Face]:
         with self._lock:
-            return self._faces.find(image, provider=provider)
+            return self._faces.find(image, provider=self._provider if provider == "auto" else provider)
 
     def follow(self, image: Image, face: Face) -> Face:
         with self._lock:
