@@ -241,12 +241,11 @@ def test_options_are_validated(wrong):
         AnimateOptions(**wrong)
 
 
-def test_one_sided_action_units_are_said_to_show_on_both():
+def test_what_an_emotion_cannot_show_is_said():
     from facsmith.animate.timing import expression_notes
 
-    (partial, both) = expression_notes("contempt")
+    (partial,) = expression_notes("contempt")
     assert "AU14" in partial
-    assert "both" in both
     assert expression_notes("AU12=C") == []
 
 
@@ -262,3 +261,51 @@ def test_timings_asked_for_replace_the_natural_ones():
     assert timeline.duration == 3
     natural = plan("surprise", ActionUnits(), AnimateOptions())
     assert natural.duration < plan("sadness", ActionUnits(), AnimateOptions()).duration
+
+
+def test_neutral_first_lets_the_own_expression_go_and_stay_away(make_animator, photo):
+    animator = make_animator()
+    options = replace(QUICK, neutral_first=True)
+    film = animator.animate(photo, "AU1=E", options=options)
+    own = animator.prepare(photo, options=options).source
+    assert own
+    assert np.array_equal(next(film.frames()), photo)
+    assert film.timeline.pose(0.0) == own
+    asked = film.timeline.at(np.linspace(0.85, film.timeline.duration, 60))
+    assert asked[0] == pytest.approx(0)
+    assert np.delete(asked, AUS.index(1), axis=1) == pytest.approx(0)
+    assert asked[-1] == pytest.approx(0)
+    assert asked.max() == 1
+    with pytest.raises(InputError, match="--relative"):
+        replace(options, edit="relative")
+
+
+def test_a_timeline_is_led_in_looped_and_blinks_when_asked():
+    given = Timeline({12: (Keyframe(0, 1.0), Keyframe(9.0, 0.5))})
+    own = ActionUnits({25: 1.0})
+    assert plan(given, own, QUICK) is given
+    led = plan(given, own, replace(QUICK, neutral_first=True, blinks=True, loop=True))
+    assert led.pose(0.0) == own == led.pose(led.duration)
+    assert led.loop and led.has_blinks
+
+
+def test_posed_expressions_are_quicker_than_spontaneous_ones():
+    durations = [
+        plan("happiness", ActionUnits(), AnimateOptions(variant=variant)).duration
+        for variant in ("posed", None, "spontaneous")
+    ]
+    assert durations == sorted(durations)
+    with pytest.raises(InputError, match="posed or spontaneous"):
+        AnimateOptions(variant="acted")
+
+
+def test_a_performance_is_what_the_face_shows(make_animator, photo):
+    animator = make_animator()
+    relative = replace(QUICK, edit="relative")
+    film = animator.animate(photo, "L12=C", options=relative)
+    own = animator.prepare(photo, options=relative).source
+    shown = film.performance.sides(film.timeline.frame_times(10))
+    np.testing.assert_allclose(shown[0], np.tile(own.vector(), (2, 1)))
+    assert film.performance.duration == film.timeline.duration
+    absolute = animator.animate(photo, "L12=C", options=QUICK)
+    assert absolute.performance is absolute.timeline

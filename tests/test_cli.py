@@ -109,7 +109,20 @@ def test_nothing_given_shows_the_help(capsys):
     assert "facsmith animate her.jpg" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", ["animate", "edit", "invert", "sample", "models list", "boundaries show", "info"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "animate",
+        "edit",
+        "invert",
+        "sample",
+        "models list",
+        "boundaries show",
+        "info",
+        "timeline plot",
+        "timeline convert",
+    ],
+)
 def test_every_help_has_an_example_to_copy(command, capsys):
     assert main([*command.split(), "--help"]) == 0
     assert f"facsmith {command}" in capsys.readouterr().out
@@ -368,3 +381,50 @@ def test_help_starts_quickly_and_imports_nothing_heavy():
         seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert "facsmith animate" in done.stdout
     assert min(seconds) < 0.4
+
+
+def test_animate_along_a_timeline_file_and_its_tracks(folder, capsys):
+    Path("t.yaml").write_text("timeline: 1\nexpressions: [{show: 'L12=E', onset: 0.4, apex: 0.2, offset: 0.4}]\n")
+    options = ["--fps", "10", "--openface", "of.csv", "--livelink", "ll.csv", *FAST]
+    assert main(["animate", "her.png", "--timeline", "t.yaml", "-o", "film.gif", *options]) == 0
+    out = capsys.readouterr().out
+    assert out.splitlines()[1:] == ["of.csv", "ll.csv"]
+    assert {"L12": 1.0, "R12": 0.0} in [k["asked"] for k in json.loads(Path("film.gif.json").read_text())["keyframes"]]
+    for name, rows in (("of.csv", 12), ("ll.csv", 12)):
+        assert len(Path(name).read_text().splitlines()) == rows
+    assert (
+        main(["animate", "her.png", "--track", "ll.csv", "--track-fps", "10", "-o", "again.gif", "--fps", "10", *FAST])
+        == 0
+    )
+    first, again = (json.loads(Path(f"{n}.gif.json").read_text()) for n in ("film", "again"))
+    assert again["output"]["frames"] == first["output"]["frames"] == 11
+    assert any("AU25" in note for note in again["notes"])
+
+
+def test_timeline_plot_and_convert(folder, capsys):
+    Path("t.yaml").write_text("timeline: 1\nexpressions: [{show: happiness}]\n")
+    assert main(["timeline", "plot", "t.yaml", "-o", "curves.png"]) == 0
+    with Image.open("curves.png") as picture:
+        assert picture.width == 1200
+    assert main(["timeline", "convert", "t.yaml", "-o", "t.csv", "--fps", "50"]) == 0
+    assert main(["timeline", "convert", "t.csv", "-o", "again.yaml", "--fps", "50"]) == 0
+    assert main(["timeline", "convert", "t.yaml", "-o", "ll.csv", "--livelink"]) == 0
+    assert Path("ll.csv").read_text().startswith("Timecode,")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["animate", "her.png", "-o", "x.gif"], "nothing"),
+        (["animate", "her.png", "-e", "fear", "--timeline", "t.yaml", "-o", "x.gif"], "--expression and --timeline"),
+        (["animate", "her.png", "--timeline", "none.yaml", "-o", "x.gif"], "no timeline file none.yaml"),
+        (["animate", "her.png", "--track", "her.png", "-o", "x.gif"], "her.png"),
+        (["animate", "her.png", "-e", "fear", "--gain", "2", "-o", "x.gif"], "--gain"),
+        (["animate", "her.png", "-e", "fear", "--neutral-first", "--relative", "-o", "x.gif"], "--relative"),
+        (["animate", "her.png", "-e", "fear", "--openface", "her.png/of.csv", "-o", "x.gif"], "is a file"),
+        (["timeline", "plot", "none.csv", "-o", "x.png"], "no track none.csv"),
+        (["timeline", "convert", "her.png", "-o", "x.txt"], "her.png"),
+    ],
+)
+def test_what_a_performance_cannot_be(arguments, said, folder, capsys):
+    assert said in refused(arguments, capsys)

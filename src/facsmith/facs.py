@@ -227,7 +227,7 @@ _PROTOTYPES = (
         "contempt",
         ActionUnits(right={12: 0.6}),
         f"R12 of R12+R14: {_EKMAN}; C, as a full AU12 on one side reads as half a smile",
-        "Partial: the dimpler (AU14) is outside the twelve AUs; and where a model has no sides, both corners move.",
+        "Partial: the dimpler (AU14) is outside the twelve AUs.",
     ),
 )
 EMOTIONS: Mapping[str, Emotion] = MappingProxyType({emotion.name: emotion for emotion in _PROTOTYPES})

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from facsmith import __version__, image, video
+from facsmith import __version__, image, tracks, video
 from facsmith.animate.options import AnimateOptions, Progress
 from facsmith.animate.receipt import KeyframeRecord, Receipt, label, named, receipt_path
 from facsmith.animate.render import Renderer
@@ -65,10 +65,20 @@ class Animation:
         self._renderer = renderer
         self._witness = witness
         self._model = model
-        self._intensities = timeline.sample(options.fps)  # (T, 12)
+        self._times = timeline.frame_times(options.fps)  # (T,)
+        at = timeline.at if timeline.is_symmetric else timeline.sides
+        self._intensities = at(self._times)  # (T, 12), or (T, 2, 12) where the sides differ
         self._kept: dict[int, Image] = {}
         self._rendering = 0.0
-        renderer.latents(self._intensities.max(0, keepdims=True))  # an AU without boundary is named before rendering
+        self._blinks = timeline.blinks(self._times)  # (T, 2)
+        if not (renderer.has_landmarks or (timeline.is_symmetric and not timeline.has_blinks)):
+            self.notes += (
+                "No face was found in this picture, so its midline and eyes are unknown: both sides move alike, and it "
+                "does not blink.",
+            )
+        renderer.latents(
+            timeline.at(self._times).max(0, keepdims=True)
+        )  # an AU without boundary is named before rendering
 
     def __len__(self) -> int:
         """Number of frames."""
@@ -78,7 +88,9 @@ class Animation:
         """Render: yields (H, W, 3) uint8 RGB frames; equal neighbours may be one and the same array."""
         began = time.perf_counter()
         wanted = {self._frame_at(seconds) for seconds in keyframe_seconds(self.timeline)}
-        for index, frame in enumerate(self._renderer.frames(self._intensities)):
+        blinks: list[list[float]] = self._blinks.tolist()
+        for index, open_eyed in enumerate(self._renderer.frames(self._intensities)):
+            frame = self._renderer.blinked(open_eyed, *blinks[index])
             if index in wanted:
                 self._kept[index] = frame
             yield frame
@@ -101,11 +113,27 @@ class Animation:
             image.write(contact_sheet, self.contact_sheet(), metadata=provenance(self._model))
         return receipt
 
+    def save_tracks(
+        self, *, openface: str | os.PathLike[str] | None = None, livelink: str | os.PathLike[str] | None = None
+    ) -> None:
+        """Write what the face shows, a row a frame: as an OpenFace-style CSV, as a Live Link Face CSV, or both."""
+        if openface is not None:
+            tracks.write_openface(openface, self.performance, fps=self.options.fps)
+        if livelink is not None:
+            tracks.write_livelink(livelink, self.performance, fps=self.options.fps)
+
     def contact_sheet(self) -> Image:
         """The keyframes side by side, each with its time and what was asked; of a large photo, the face."""
         keyframes = self._rendered()
-        labels = [f"{index / self.options.fps:.2f} s  {label(self._asked(index))}" for index in keyframes]
+        labels = [f"{self._times[index]:.2f} s  {label(self._asked(index))}" for index in keyframes]
         return image.contact_sheet([_close_up(frame, self.subject) for frame in keyframes.values()], labels=labels)
+
+    @property
+    def performance(self) -> Timeline:
+        """What the face shows, frame by frame: in relative mode, the photo's own expression is in it."""
+        if self.options.edit == "absolute":
+            return self.timeline
+        return self.timeline.added_to(self.subject.source, fps=self.options.fps)
 
     @property
     def receipt(self) -> Receipt:
@@ -136,9 +164,9 @@ class Animation:
         return dict(sorted(self._kept.items()))
 
     def _record(self, index: int, frame: Image) -> KeyframeRecord:
-        reading = self._witness.read(frame)
+        reading = self._witness.read(frame, sides=not self.timeline.is_symmetric)
         return KeyframeRecord(
-            seconds=round(index / self.options.fps, 3),
+            seconds=round(float(self._times[index]), 3),
             frame=index,
             asked=named(self._asked(index)),
             measured=None if reading is None else named(reading.action_units, all_twelve=True),
@@ -146,10 +174,10 @@ class Animation:
         )
 
     def _asked(self, index: int) -> ActionUnits:
-        return ActionUnits.from_vector(self._intensities[index])
+        return self.timeline.pose(float(self._times[index]))
 
     def _frame_at(self, seconds: float) -> int:
-        return min(int(np.ceil(seconds * self.options.fps - 1e-6)), len(self) - 1)
+        return min(int(np.searchsorted(self._times, seconds - 1e-6 / self.options.fps)), len(self) - 1)
 
 
 def provenance(model: Mapping[str, Any]) -> dict[str, str]:

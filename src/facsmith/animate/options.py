@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from facsmith.errors import InputError, TimelineError
 from facsmith.inversion import InversionOptions
-from facsmith.timeline import MAX_FPS
+from facsmith.timeline import MAX_FPS, VARIANTS, Variant
 
 __all__ = ["AnimateOptions", "Compositing", "EditMode", "Progress", "Provider"]
 
@@ -23,17 +23,23 @@ Progress = Callable[[str, int, int], None]
 class AnimateOptions:
     """How a photo is encoded, edited, timed and composed.
 
-    fps: frames a second. onset, apex, offset: seconds; None takes the emotion's natural timing. mode: what reaches the
-    photo (DESIGN, Compositing). edit: ``absolute`` shows the asked AUs and nothing else, ``relative`` adds them to what
-    the photo shows. entangled: the plain sum of boundary normals instead of the joint projection, for comparison.
-    face: which face, 0 the largest; None takes the largest and says so. provider: of landmarks. batch: frames per
-    synthesis. inversion: Eq. 1's options, with the seed.
+    fps: frames a second. onset, apex, offset: seconds; None takes the emotion's natural timing. variant: that timing
+    posed or spontaneous, the AUs then a moment apart. neutral_first: the photo's own expression fades before anything
+    else happens, and does not come back. loop: the end leads to the beginning. blinks: the face blinks now and then.
+    mode: what reaches the photo (DESIGN, Compositing). edit: ``absolute`` shows the asked AUs and nothing else,
+    ``relative`` adds them to what the photo shows. entangled: the plain sum of boundary normals instead of the joint
+    projection, for comparison. face: which face, 0 the largest; None takes the largest and says so. provider: of
+    landmarks. batch: frames per synthesis. inversion: Eq. 1's options, with the seed.
     """
 
     fps: float = 25.0
     onset: float | None = None
     apex: float | None = None
     offset: float | None = None
+    variant: Variant | None = None
+    neutral_first: bool = False
+    loop: bool = False
+    blinks: bool = False
     mode: Compositing = "transfer"
     edit: EditMode = "absolute"
     entangled: bool = False
@@ -47,6 +53,13 @@ class AnimateOptions:
             value, allowed = getattr(self, name), get_args(kind)
             if value not in allowed:
                 raise InputError(f"{name} is {value!r}; choose {', '.join(allowed[:-1])} or {allowed[-1]}.")
+        if self.variant is not None and self.variant not in VARIANTS:
+            raise InputError(f"variant is {self.variant!r}; choose {' or '.join(VARIANTS)}.")
+        if self.neutral_first and self.edit == "relative":
+            raise InputError(
+                "Relative AUs are added to what the photo shows, so they cannot begin with neutral; "
+                "leave out neutral_first (--neutral-first) or relative (--relative)."
+            )
         if not (isfinite(self.fps) and 0 < self.fps <= MAX_FPS):
             raise TimelineError(f"{self.fps:g} frames per second; allowed: above 0, up to {MAX_FPS:g}.")
         if self.face is not None and self.face < 0:

@@ -79,14 +79,21 @@ def receipt_path(output: str | os.PathLike[str]) -> Path:
 
 
 def named(action_units: ActionUnits, *, all_twelve: bool = False) -> dict[str, float]:
-    """``{"AU12": 0.6}``, the larger of the sides, rounded to a thousandth."""
-    vector = action_units.vector()
-    return {f"AU{au}": round(float(e), 3) for au, e in zip(AUS, vector, strict=True) if all_twelve or e > 0}
+    """``{"AU12": 0.6}``, rounded to a thousandth; ``L12`` and ``R12`` where the sides differ by that much."""
+    account: dict[str, float] = {}
+    left, right = (action_units.vector(side).round(3).tolist() for side in ("left", "right"))
+    for au, of_left, of_right in zip(AUS, left, right, strict=True):
+        if of_left != of_right:
+            account |= {f"L{au}": of_left, f"R{au}": of_right}
+        elif all_twelve or action_units.get(au, 0) > 0:
+            account[f"AU{au}"] = of_left
+    return account
 
 
 def label(action_units: ActionUnits) -> str:
     """For people: without the AUs that two decimals show as nothing."""
-    return str(ActionUnits({au: e for au, e in action_units.items() if e >= SHOWN}))
+    left, right = ({au: e for au, e in side.items() if e >= SHOWN} for side in (action_units.left, action_units.right))
+    return str(ActionUnits(left=left, right=right))
 
 
 def versions() -> dict[str, str]:

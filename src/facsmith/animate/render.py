@@ -1,5 +1,6 @@
 """Intensities -> latents -> generated crops -> finished frames, as a stream."""
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,11 +11,13 @@ from facsmith import image
 from facsmith.animate.options import AnimateOptions
 from facsmith.animate.subject import Image, Subject
 from facsmith.boundary import BoundarySet
-from facsmith.compose import Compositor
+from facsmith.compose import Compositor, Lids, join
 from facsmith.facs import AUS
 from facsmith.generator import Generator
 
 __all__ = ["Renderer"]
+
+Codes = npt.NDArray[np.float32]
 
 
 class Renderer:
@@ -32,6 +35,12 @@ class Renderer:
         self._subject = subject
         self._options = options
         self._compositor: Compositor | None = None
+        self._lids: Lids | None = None
+        if subject.face is not None:
+            at = subject.face.landmarks
+            if options.mode == "crop" and subject.transform is not None:
+                at = subject.transform.to_crop(at)
+            self._lids = Lids(at)
         if subject.transform is not None and subject.face is not None:
             self._compositor = Compositor(
                 subject.photo, subject.transform, subject.face.landmarks, subject.reference, mode=options.mode
@@ -47,26 +56,54 @@ class Renderer:
             source=self._subject.source.vector(),
         ).ws
 
+    @property
+    def has_landmarks(self) -> bool:
+        """Whether it is known where the face's midline and eyes are: without, it has no sides and does not blink."""
+        return self._subject.face is not None
+
     def frames(self, intensities: npt.NDArray[np.float64]) -> Iterator[Image]:
-        """intensities: (T, 12). Yields T frames (H, W, 3) uint8; equal neighbours may be one and the same array."""
+        """Yields T frames (H, W, 3) uint8; equal neighbours may be one and the same array.
+
+        intensities: (T, 12), or (T, 2, 12) of the person's left side and of the right.
+        """
         batch = self._options.batch
-        before, frame = self._subject.latent.ws, self._compose(self._subject.reference)
-        rest = frame
+        rest = frame = self._compose(self._subject.reference)
+        shown = self._subject.latent.ws[None]  # of one side, or of two
         for first in range(0, len(intensities), batch):
-            rows = self.latents(intensities[first : first + batch])
-            previous = np.concatenate([before[None], rows[:-1]])
-            moved = [
-                not (same(row, self._subject.latent.ws) or same(row, was))
-                for row, was in zip(rows, previous, strict=True)
-            ]
-            pictures = iter(self._synthesise(rows[moved]))
-            for row, was, new in zip(rows, previous, moved, strict=True):
-                if new:
-                    frame = self._compose(next(pictures))
-                elif not same(row, was):
-                    frame = rest
+            moments = self._moments(intensities[first : first + batch])
+            pictures = self._pictures([shown, *moments])
+            for moment in moments:
+                if not same(moment, shown):
+                    at_rest = len(moment) == 1 and same(moment[0], self._subject.latent.ws)
+                    frame = rest if at_rest else self._compose(*(pictures[key(ws)] for ws in moment))
+                shown = moment
                 yield frame
-            before = rows[-1]
+
+    def _moments(self, intensities: npt.NDArray[np.float64]) -> list[Codes]:
+        """Per frame the codes (1, num_ws, w_dim) of both sides, or (2, num_ws, w_dim) where they differ."""
+        if intensities.ndim == 2:
+            return [*self.latents(intensities)[:, None]]
+        if not self.has_landmarks:
+            return [*self.latents(intensities.max(axis=1))[:, None]]
+        left, right = (self.latents(intensities[:, side]) for side in (0, 1))
+        return [a[None] if same(a, b) else np.stack([a, b]) for a, b in zip(left, right, strict=True)]
+
+    def _pictures(self, moments: list[Codes]) -> dict[bytes, Image]:
+        """The picture of every code that is not shown by the moment before it; z_x's is the reference itself."""
+        own = self._subject.latent.ws
+        wanted = {
+            key(ws): ws
+            for before, moment in itertools.pairwise(moments)
+            if not same(before, moment)
+            for ws in moment
+            if not same(ws, own)
+        }
+        drawn = self._synthesise(np.array([*wanted.values()], np.float32).reshape(-1, *own.shape))
+        return {key(own): self._subject.reference, **dict(zip(wanted, drawn, strict=True))}
+
+    def blinked(self, frame: Image, left: float, right: float) -> Image:
+        """The frame with the person's own left and right eye closed by so much, 0 to 1."""
+        return frame if self._lids is None else self._lids.closed(frame, left, right)
 
     def neutral(self) -> Image:
         """The same person with every AU at 0: what measurements compare with."""
@@ -83,10 +120,20 @@ class Renderer:
         with torch.inference_mode():
             return image.to_uint8(self._generator.synthesis(torch.as_tensor(ws, device=self._generator.w_avg.device)))
 
-    def _compose(self, generated: Image) -> Image:
-        return generated if self._compositor is None else self._compositor.frame(generated)
+    def _compose(self, generated: Image, right: Image | None = None) -> Image:
+        """One picture, or one for each side of the face."""
+        if self._compositor is not None:
+            return self._compositor.frame(generated, right)
+        if right is None or self._subject.face is None:
+            return generated
+        return join(generated, right, self._subject.face.landmarks)
 
 
 def same(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> bool:
     """Bit for bit."""
     return bool(np.array_equal(a, b))
+
+
+def key(ws: Codes) -> bytes:
+    """The same for codes that are the `same`: -0.0 counts as 0.0."""
+    return (ws + np.float32(0)).tobytes()

@@ -5,17 +5,19 @@ from collections.abc import Sequence
 from facsmith.animate.options import AnimateOptions
 from facsmith.errors import ActionUnitError
 from facsmith.facs import EMOTIONS, ActionUnits, parse_expression
-from facsmith.timeline import NATURAL_TIMINGS, Timeline, Timing
+from facsmith.timeline import NATURAL_TIMINGS, Timeline, Timing, vary
+from facsmith.timeline.blocks import DEFAULT_TIMING
+from facsmith.timeline.natural import ASYNCHRONY
 
 __all__ = ["Expression", "Expressions", "expression_notes", "keyframe_seconds", "plan", "read_expression"]
 
 Expression = str | ActionUnits
 Expressions = Expression | Sequence[Expression] | Timeline
 
-DEFAULT_TIMING = Timing(0.6, 1.2, 0.9)
-"""Of an AU list, which no emotion's timing is known for: the middle of the published ranges."""
 OPENING_HOLD = 0.5
 """Seconds for which a sequence of expressions shows the photo's own one first."""
+NEUTRAL_REST = 0.4
+"""Seconds for which the face rests after its own expression went."""
 MOST_KEYFRAMES = 12
 """Keyframes measured and shown at most; a recorded track has thousands."""
 
@@ -26,9 +28,29 @@ def read_expression(expression: Expression) -> ActionUnits:
 
 
 def plan(expressions: Expressions, start: ActionUnits, options: AnimateOptions) -> Timeline:
-    """One expression: from ``start`` to it and back. Several: one after the other, then back. A Timeline: as it is."""
+    """One expression: from ``start`` to it and back. Several: one after the other, then back. A Timeline: as it is.
+
+    With ``neutral_first``, ``start`` fades to the timeline's first pose before, and is not come back to.
+    """
+    if options.neutral_first:
+        own = _performance(expressions, ActionUnits(), options)
+        rise = NATURAL_TIMINGS["neutral"].onset
+        timeline = own.led_in(start, rise=rise, hold=OPENING_HOLD / 2, rest=NEUTRAL_REST)
+    else:
+        timeline = _performance(expressions, start, options)
+    if options.blinks:
+        timeline = timeline.blinking(seed=options.inversion.seed)
+    return timeline.looped() if options.loop else timeline
+
+
+def _performance(expressions: Expressions, start: ActionUnits, options: AnimateOptions) -> Timeline:
     if isinstance(expressions, Timeline):
         return expressions
+    timeline = _between(expressions, start, options)
+    return timeline.scattered(ASYNCHRONY[options.variant], seed=options.inversion.seed)
+
+
+def _between(expressions: Expression | Sequence[Expression], start: ActionUnits, options: AnimateOptions) -> Timeline:
     if isinstance(expressions, str | ActionUnits):
         timing = _timing(expressions, options)
         return Timeline.onset_apex_offset(
@@ -52,21 +74,19 @@ def plan(expressions: Expressions, start: ActionUnits, options: AnimateOptions) 
 def expression_notes(expressions: Expressions) -> list[str]:
     """Where an asked expression can be shown only in part."""
     if isinstance(expressions, Timeline):
-        return []
+        return list(expressions.notes)
     each = [expressions] if isinstance(expressions, str | ActionUnits) else expressions
     notes: list[str] = []
     for expression in each:
         emotion = EMOTIONS.get(expression.strip().lower()) if isinstance(expression, str) else None
         if emotion is not None and emotion.note:
             notes.append(f"{emotion.name}: {emotion.note}")
-        if not read_expression(expression).is_symmetric:
-            notes.append(f"This model moves both sides alike: {read_expression(expression)} is shown on both.")
     return notes
 
 
 def keyframe_seconds(timeline: Timeline) -> list[float]:
     """The seconds at which something is asked, at most MOST_KEYFRAMES of them, first and last included."""
-    times = sorted({0.0, timeline.duration, *(key.seconds for track in timeline.tracks.values() for key in track)})
+    times = timeline.key_times()
     if len(times) <= MOST_KEYFRAMES:
         return times
     step = (len(times) - 1) / (MOST_KEYFRAMES - 1)
@@ -75,7 +95,7 @@ def keyframe_seconds(timeline: Timeline) -> list[float]:
 
 def _timing(expression: Expression, options: AnimateOptions) -> Timing:
     name = expression.strip().lower() if isinstance(expression, str) else ""
-    natural = NATURAL_TIMINGS.get(name, DEFAULT_TIMING)
+    natural = vary(NATURAL_TIMINGS.get(name, DEFAULT_TIMING), options.variant)
     asked = (options.onset, options.apex, options.offset)
     own = (natural.onset, natural.apex, natural.offset)
     return Timing(*(b if a is None else a for a, b in zip(asked, own, strict=True)))

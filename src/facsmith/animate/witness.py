@@ -4,15 +4,23 @@ from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from facsmith import measure
 from facsmith.animate.render import Renderer
 from facsmith.animate.subject import Image, Subject, fingerprint
 from facsmith.errors import NoFaceError
 from facsmith.face import Face
-from facsmith.facs import ActionUnits
+from facsmith.face.points import MIRROR
+from facsmith.facs import AUS, ActionUnits
 
 __all__ = ["FaceReader", "Reading", "Witness"]
+
+Displacement = npt.NDArray[np.float64]
+
+_IMAGE_LEFT = (*range(8), *range(17, 22), 31, 32, *range(36, 42), 48, 49, 50, *range(58, 62), 67)
+"""The iBUG points of the person's own right half."""
+_MIDLINE = tuple(point for point, opposite in enumerate(MIRROR) if point == opposite)
 
 
 class FaceReader(Protocol):
@@ -48,11 +56,14 @@ class Witness:
         self._neutral: Face | None = None
         self._read: dict[str, Reading] = {}
 
-    def read(self, frame: Image) -> Reading | None:
-        """None where the face cannot be seen in the frame or in the neutral one. Equal frames are read once."""
+    def read(self, frame: Image, *, sides: bool = False) -> Reading | None:
+        """None where the face cannot be seen in the frame or in the neutral one. Equal frames are read once.
+
+        sides: read the left and the right half of the face each for itself.
+        """
         if self._face is None or self._subject.face is None:
             return None
-        key = fingerprint(frame)
+        key = f"{fingerprint(frame)} {sides}"
         if key not in self._read:
             try:
                 if self._neutral is None:
@@ -63,6 +74,22 @@ class Witness:
             moved = measure.aligned_displacement(shown.landmarks, self._neutral.landmarks)
             landmarks = (self._subject.face.landmarks, shown.landmarks)
             alike = measure.identity(self._subject.photo, frame, landmarks=landmarks)
-            shows = ActionUnits.from_vector(np.clip(measure.action_units(moved), 0.0, 1.0))
+            shows = _each_side(moved) if sides else ActionUnits.from_vector(_intensities(moved))
             self._read[key] = Reading(shows, alike.cosine)
         return self._read[key]
+
+
+def _each_side(moved: Displacement) -> ActionUnits:
+    """Each half of a displacement (68, 2), with its own mirror image for the other half, read as a whole face."""
+    mirrored = moved[list(MIRROR)] * [-1.0, 1.0]
+    middle = (moved + mirrored) / 2
+    halves: dict[str, dict[int, float]] = {}
+    for side, points in (("right", _IMAGE_LEFT), ("left", tuple(MIRROR[p] for p in _IMAGE_LEFT))):
+        whole = np.where(np.isin(np.arange(68), points)[:, None], moved, mirrored)
+        whole[list(_MIDLINE)] = middle[list(_MIDLINE)]
+        halves[side] = dict(zip(AUS, _intensities(whole).tolist(), strict=True))
+    return ActionUnits(left=halves["left"], right=halves["right"])
+
+
+def _intensities(moved: Displacement) -> Displacement:
+    return np.clip(measure.action_units(moved), 0.0, 1.0)

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from facsmith import __version__
-from facsmith.cli import boundaries, faces, info, models, studio, train
+from facsmith.cli import boundaries, faces, info, models, studio, timeline, train
 from facsmith.errors import FacsmithError
 
 __all__ = ["app", "main", "run"]
@@ -70,6 +70,7 @@ def _root(
 faces.register(app)
 app.add_typer(models.app, name="models")
 app.add_typer(boundaries.app, name="boundaries")
+app.add_typer(timeline.app, name="timeline")
 app.add_typer(train.app, name="train")
 app.command()(studio.studio)
 app.command()(info.info)

@@ -33,6 +33,7 @@ __all__ = [
     "SeedOption",
     "Start",
     "StartOption",
+    "Variant",
     "check_film",
     "check_picture",
     "check_place",
@@ -53,6 +54,13 @@ class Mode(StrEnum):
     transfer = "transfer"
     paste = "paste"
     crop = "crop"
+
+
+class Variant(StrEnum):
+    """How natural timings are varied."""
+
+    posed = "posed"
+    spontaneous = "spontaneous"
 
 
 class Provider(StrEnum):

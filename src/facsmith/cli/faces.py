@@ -23,12 +23,25 @@ from facsmith.cli._common import (
     SeedOption,
     Start,
     StartOption,
+    Variant,
     check_film,
     check_picture,
     check_place,
     note,
     print_json,
     progress_bar,
+)
+from facsmith.cli._performance import (
+    GainOption,
+    Source,
+    TimelineOption,
+    TrackFpsOption,
+    TrackOption,
+    TrackSecondsOption,
+    TrackSmoothOption,
+    TrackStartOption,
+    expressions,
+    options_of,
 )
 
 if TYPE_CHECKING:
@@ -41,7 +54,7 @@ ExpressionOption = Annotated[
     str, typer.Option("-e", "--expression", metavar="WHAT", help="An emotion, or AUs: happiness, or AU6=C,AU12=0.6.")
 ]
 ExpressionsOption = Annotated[
-    list[str],
+    list[str] | None,
     typer.Option(
         "-e",
         "--expression",
@@ -59,10 +72,12 @@ def register(app: typer.Typer) -> None:
 
 def animate(
     photo: PhotoArgument,
-    expression: ExpressionsOption,
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FILE", help=".mp4, .gif, .webp, or a folder for PNG frames.")
     ],
+    expression: ExpressionsOption = None,
+    timeline: TimelineOption = None,
+    track: TrackOption = None,
     contact_sheet: Annotated[
         Path | None,
         typer.Option("--contact-sheet", metavar="FILE", help="Also a picture of the key frames side by side."),
@@ -76,6 +91,25 @@ def animate(
     ] = None,
     offset: Annotated[
         float | None, typer.Option("--offset", help="Seconds of fall; 0: end on it.", show_default="the emotion's own")
+    ] = None,
+    variant: Annotated[
+        Variant | None, typer.Option("--variant", help="Quicker and in step, or slower with AUs a moment apart.")
+    ] = None,
+    neutral_first: Annotated[
+        bool, typer.Option("--neutral-first", help="Let the photo's own expression go before anything else.")
+    ] = False,
+    loop: Annotated[bool, typer.Option("--loop", help="End where it begins, for films that play again.")] = False,
+    blinks: Annotated[bool, typer.Option("--blinks", help="Blink now and then.")] = False,
+    gain: GainOption = 1.0,
+    track_fps: TrackFpsOption = None,
+    track_start: TrackStartOption = 0.0,
+    track_seconds: TrackSecondsOption = None,
+    track_smooth: TrackSmoothOption = False,
+    openface: Annotated[
+        Path | None, typer.Option("--openface", metavar="FILE", help="Also the film's AUs as an OpenFace-style CSV.")
+    ] = None,
+    livelink: Annotated[
+        Path | None, typer.Option("--livelink", metavar="FILE", help="Also the film's AUs as a Live Link Face CSV.")
     ] = None,
     mode: ModeOption = Mode.transfer,
     relative: RelativeOption = False,
@@ -97,16 +131,26 @@ def animate(
       facsmith animate her.jpg -e "AU1=D,AU2=D" -o oh.gif --contact-sheet oh.png
       facsmith animate her.jpg -e neutral -e sadness -e surprise -o moods.webp
       facsmith animate two.jpg --face 1 -e disgust --apex 3 --offset 0 -o frames/
+      facsmith animate her.jpg -e "R12=C" --neutral-first --blinks -o contempt.mp4
+      facsmith animate her.jpg --timeline docs/examples/genuine-smile.yaml -o smile.mp4
+      facsmith animate her.jpg --track openface.csv --track-smooth -o recorded.mp4
 
     A JSON receipt is written beside the film: what was asked, what was measured on the frames, model, seed, settings.
     """
     check_film(output)
     check_picture(contact_sheet)
+    for file in (openface, livelink):
+        check_place(file)
+    source = Source(expression, timeline, track)
     options = _options(
         fps=fps,
         onset=onset,
         apex=apex,
         offset=offset,
+        variant=None if variant is None else variant.value,
+        neutral_first=neutral_first,
+        loop=loop,
+        blinks=blinks,
         mode=mode.value,
         edit="relative" if relative else "absolute",
         entangled=entangled,
@@ -116,21 +160,21 @@ def animate(
         iterations=iterations,
         seed=seed,
     )
+    recording = options_of(fps=fps, track_fps=track_fps, start=track_start, seconds=track_seconds, smooth=track_smooth)
+    asked = expressions(source, recording, gain=gain)
     with progress_bar() as progress:
         film = _animator(model, boundaries).animate(
-            photo,
-            expression if len(expression) > 1 else expression[0],
-            options=options,
-            latent=_latent(latent),
-            progress=progress,
+            photo, asked, options=options, latent=_latent(latent), progress=progress
         )
         receipt = film.save(output, contact_sheet=contact_sheet, progress=progress)
+    film.save_tracks(openface=openface, livelink=livelink)
     for sentence in receipt.notes:
         note(sentence)
     size = f"{receipt.output['width']} x {receipt.output['height']}"
     typer.echo(f"{output}  {receipt.output['frames']} frames, {receipt.output['seconds']:.1f} s, {size}")
-    if contact_sheet is not None:
-        typer.echo(str(contact_sheet))
+    for also in (contact_sheet, openface, livelink):
+        if also is not None:
+            typer.echo(str(also))
 
 
 def edit(

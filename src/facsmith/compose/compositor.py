@@ -7,11 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith.compose.canvas import Band, canvas
+from facsmith.compose.masks import left_half
 from facsmith.compose.transfer import Change, Transfer
 from facsmith.errors import InputError
 from facsmith.face.align import CropTransform
+from facsmith.face.points import interocular
 
-__all__ = ["Compositor", "Mode"]
+__all__ = ["Compositor", "Mode", "join"]
 
 Pixels = npt.NDArray[np.uint8]
 Image = npt.NDArray[np.float32]
@@ -45,27 +47,41 @@ class Compositor:
         self.mode: Mode = mode
         self._photo = photo
         self._side = transform.resolution
+        self._points = transform.to_crop(landmarks)
         self._reference = self._checked(reference)
         self._canvas = canvas(transform)
         seen = self._canvas.sample(photo)
         self._transfer = Transfer(self._canvas, self._canvas.points(landmarks), reference, seen)
         self._bands = [*self._canvas.bands(self._transfer.mask, photo.shape)]
 
-    def frame(self, generated: Pixels) -> Pixels:
-        """generated: (R, R, 3) uint8. Returns a new array: the photo with it, (H, W, 3); for ``crop``, the crop."""
+    def frame(self, generated: Pixels, right: Pixels | None = None) -> Pixels:
+        """generated: (R, R, 3) uint8. Returns a new array: the photo with it, (H, W, 3); for ``crop``, the crop.
+
+        right: another crop for the person's own right side; ``generated`` is then the left's. Where one side's crop
+        equals the reference, that side is the photo bit for bit, up to the seam along the midline.
+        """
         self._checked(generated)
+        if right is None or np.array_equal(generated, self._checked(right)):
+            right = generated
         if self.mode == "crop":
-            return generated.copy()
+            return generated.copy() if right is generated else join(generated, right, self._points)
         if self.mode == "paste":
-            return self._paste(generated)
-        if np.array_equal(generated, self._reference):
+            return self._paste(generated, right)
+        if right is generated and np.array_equal(generated, self._reference):
             return self._photo.copy()
-        change = self._transfer.change(generated)
+        change = self._change(generated)
+        if right is not generated:
+            change = self._transfer.joined(change, self._change(right))
         change.flow[:] = self._canvas.vectors_to_photo(change.flow)
         out = self._photo.copy()
         for band in self._bands:
             self._compose(change, band, out)
         return out
+
+    def _change(self, generated: Pixels) -> Change:
+        if np.array_equal(generated, self._reference):
+            return self._transfer.still()
+        return self._transfer.change(generated)
 
     def _compose(self, change: Change, band: Band, out: Pixels) -> None:
         """Write one band of the frame. change.flow: in photo pixels."""
@@ -81,8 +97,12 @@ class Compositor:
         picture += opacity * (lift(change.fresh, band, smooth=True) - picture)
         self._write(picture, band, out)
 
-    def _paste(self, generated: Pixels) -> Pixels:
-        matched = np.clip(self._transfer.enlarge(generated) * self._transfer.gain, 0, 255)
+    def _paste(self, generated: Pixels, right: Pixels) -> Pixels:
+        picture = self._transfer.enlarge(generated)
+        if right is not generated:
+            other = self._transfer.enlarge(right)
+            picture = other + self._transfer.left[..., None] * (picture - other)
+        matched = np.clip(picture * self._transfer.gain, 0, 255)
         out = self._photo.copy()
         for band in self._bands:
             opacity = self._canvas.lift(self._transfer.mask, band)[..., None]
@@ -102,3 +122,13 @@ class Compositor:
                 f"A generated crop is ({self._side}, {self._side}, 3) uint8 here; given: {crop.dtype} {crop.shape}."
             )
         return crop
+
+
+def join(left: Pixels, right: Pixels, points: npt.ArrayLike) -> Pixels:
+    """Two generated pictures of one face as one: the person's own left half of the first, the right of the second.
+
+    left, right: (H, W, 3) uint8; points: (68, 2) in their pixels. The two are faded into each other at the midline.
+    """
+    at = np.asarray(points, np.float64)
+    share = left_half(at, float(interocular(at)), (left.shape[0], left.shape[1]))[..., None]
+    return np.asarray(np.rint(right + share * (left.astype(np.float32) - right)), np.uint8)

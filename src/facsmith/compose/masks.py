@@ -8,7 +8,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["border", "face_mask", "fade", "replacement_prior"]
+__all__ = ["border", "face_mask", "fade", "left_half", "replacement_prior"]
+
+_SEAM = 0.12  # IOD, to each side of the midline
+_MIDLINE = ((21, 22), (27,), (28,), (30,), (33,), (51,), (62, 66), (57,), (8,))  # from the glabella to the chin
 
 Mask = npt.NDArray[np.float32]
 Points = npt.NDArray[np.float64]
@@ -54,6 +57,22 @@ def replacement_prior(points: Points, iod: float, shape: tuple[int, int]) -> Mas
     for eye in (points[36:42], points[42:48]):
         prior = np.maximum(prior, fade(_signed_distance(_filled(eye, shape)) / np.float32(iod), -0.10, -0.02))
     return prior
+
+
+def left_half(points: Points, iod: float, shape: tuple[int, int]) -> Mask:
+    """1 on the person's own left half of the face, 0 on the right, with a soft seam along the midline.
+
+    The midline follows brows, nose, lips and chin, and goes on upright above and below them. The seam is .24 IOD wide:
+    narrower, skin that one side pulls folds there; wider, the philtrum would move with the wrong side.
+
+    points: (68, 2); shape: (height, width). Returns (height, width).
+    """
+    line = np.array([points[list(group)].mean(axis=0) for group in _MIDLINE])
+    line = line[np.argsort(line[:, 1])]
+    middle = np.interp(np.arange(float(shape[0])), line[:, 1], line[:, 0])
+    smoothed = cv2.GaussianBlur(middle[:, None], (1, 0), 1e-6, sigmaY=0.1 * iod, borderType=cv2.BORDER_REPLICATE)
+    across = np.arange(float(shape[1]))[None] - np.asarray(smoothed)
+    return fade(across / iod, -_SEAM, _SEAM)
 
 
 def border(shape: tuple[int, int], width: float) -> Mask:

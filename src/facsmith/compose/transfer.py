@@ -16,7 +16,7 @@ import numpy.typing as npt
 from facsmith.compose.anatomy import MuscleMotion
 from facsmith.compose.canvas import Canvas
 from facsmith.compose.flow import FLOW_SIZE, backward_flow, blur, warp
-from facsmith.compose.masks import border, face_mask, fade, replacement_prior
+from facsmith.compose.masks import border, face_mask, fade, left_half, replacement_prior
 
 __all__ = ["Change", "Transfer", "matching_gain"]
 
@@ -52,13 +52,17 @@ class Transfer:
     """Compares generated frames with one reference; everything constant is computed here, once."""
 
     def __init__(self, canvas: Canvas, points: npt.NDArray[np.float64], reference: Pixels, photo: Image) -> None:
-        """points: (68, 2) on the canvas; reference: (R, R, 3); photo: (H, W, 3) the photo seen on the canvas."""
+        """points: (68, 2) on the canvas; reference: (R, R, 3); photo: (H, W, 3) the photo seen on the canvas.
+
+        left: (H, W) in [0, 1], the person's own left half of the face.
+        """
         self._canvas = canvas
         self._unit = canvas.side / 256
         self.mask = face_mask(points, canvas.iod, canvas.shape)
         within_crop = canvas.extend(border((canvas.side, canvas.side), 0.12 * canvas.iod))
         self._generated = self.mask * within_crop  # where the generator has anything to say
         self._prior = replacement_prior(points, canvas.iod, canvas.shape) * self._generated
+        self.left = left_half(points, canvas.iod, canvas.shape)
         scale = FLOW_SIZE / canvas.side
         self._muscles = MuscleMotion((points + 0.5) * scale - 0.5, self._square(self.mask))
         self._alignment = np.zeros((*canvas.shape, 2), np.float32)
@@ -96,6 +100,24 @@ class Transfer:
             shading=np.asarray(shading * self._generated[..., None], np.float32),
             fresh=np.clip(self._sharpened(frame) * self.gain, 0, 255),
             opacity=opacity,
+        )
+
+    def still(self) -> Change:
+        """Nothing has moved: what the photo itself shows."""
+        colours = np.zeros((*self._canvas.shape, 3), np.float32)
+        return Change(colours[..., :2].copy(), colours, colours.copy(), colours[..., 0].copy())
+
+    def joined(self, left: Change, right: Change) -> Change:
+        """The person's left half of one change and the right half of another, blended over the midline's seam."""
+        of_left, one = self.left[..., None], np.float32(1)
+        opacity = right.opacity + self.left * (left.opacity - right.opacity)
+        fresh = of_left * left.fresh * left.opacity[..., None]
+        fresh += (one - of_left) * right.fresh * right.opacity[..., None]
+        return Change(
+            flow=np.asarray(right.flow + of_left * (left.flow - right.flow), np.float32),
+            shading=np.asarray(right.shading + of_left * (left.shading - right.shading), np.float32),
+            fresh=np.asarray(fresh / np.maximum(opacity, np.float32(1e-6))[..., None], np.float32),
+            opacity=np.asarray(opacity, np.float32),
         )
 
     def _sharpened(self, frame: Image) -> Image:
