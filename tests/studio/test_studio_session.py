@@ -20,7 +20,8 @@ from facsmith.studio.exports import EXPORTS, export
 from facsmith.studio.jobs import Job, JobCancelledError
 from facsmith.studio.phases import Phases, Score
 from facsmith.studio.pose import History, Pose
-from facsmith.studio.session import SAMPLES, StudioSession, readable
+from facsmith.studio.samples import SAMPLES
+from facsmith.studio.session import StudioSession, readable
 from facsmith.studio.sessions import Sessions
 
 QUICK = AnimateOptions(fps=8, inversion=InversionOptions(iterations=2))

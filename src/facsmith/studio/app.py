@@ -16,12 +16,14 @@ from facsmith.studio.jobs import JobCancelledError
 from facsmith.studio.phases import Score
 from facsmith.studio.pictures import jpeg, pictograms, thumbnail
 from facsmith.studio.pose import Pose
-from facsmith.studio.session import SAMPLES, StudioSession, sample_photo
+from facsmith.studio.samples import SAMPLES, sample_photo
+from facsmith.studio.session import StudioSession
 from facsmith.studio.sessions import Sessions
 
 __all__ = ["TITLE", "build"]
 
 TITLE = "facsmith studio"
+TRACK_BYTES, LATENT_BYTES = 12 << 20, 4 << 20
 LONG = {"concurrency_id": "long", "concurrency_limit": 1}
 QUICK = {"concurrency_id": "quick", "concurrency_limit": 4}
 Update = dict[Any, Any]
@@ -60,12 +62,17 @@ class _Page:
         with gr.Tab("Film"):
             self.plot = boards.show_board("plot")
             self.timing = boards.timing_board()
+            with gr.Row(elem_id="drive"):
+                self.choices = boards.choices_board()
+                self.track = boards.file_board(
+                    "Drive by a track (CSV, YAML)", accept=".csv,.yaml,.yml", max_bytes=TRACK_BYTES, elem_id="track"
+                )
             self.exports = boards.exports_board()
             self.film = boards.show_board("film")
         with gr.Tab("Inspector"):
             self.inspector = boards.show_board("inspector", '<p class="none">No face yet.</p>')
             self.latent = boards.file_board(
-                "Open a latent of this face", accept=".safetensors", max_bytes=8 << 20, elem_id="latent"
+                "Open a latent of this face", accept=".safetensors", max_bytes=LATENT_BYTES, elem_id="latent"
             )
             boards.show_board("boundaries", views.boundaries(animator.networks.boundaries))
 
@@ -92,14 +99,10 @@ class _Page:
             *((button, _emotion(name)) for name, button in self.emotions.items()),
         ):
             self._on(button.click, self._pose(act), posed, **QUICK)
-        self._on(
-            on(self.timing, "timed"),
-            self._timed,
-            [self.plot, self.status],
-            self.timing,
-            trigger_mode="always_last",
-            **QUICK,
-        )
+        plotted = [self.plot, self.status]
+        self._on(on(self.timing, "timed"), self._timed, plotted, self.timing, trigger_mode="always_last", **QUICK)
+        self._on(on(self.choices, "chosen"), self._chosen, plotted, self.choices, trigger_mode="always_last", **QUICK)
+        self._on(on(self.track, "file"), self._load_track, [self.timing, self.plot, self.status], **QUICK)
         self._on(self.play.click, self._play, [self.stage, self.film, self.status], **LONG)
         self._on(on(self.exports, "make"), self._make, [self.exports, self.status], **LONG)
 
@@ -224,6 +227,19 @@ class _Page:
     def _timed(self, session: StudioSession, value: Any) -> Iterator[Update]:
         session.score = Score.from_json(_field(value, "rows"))
         yield {self.plot: views.timing_plot(session)}
+
+    def _chosen(self, session: StudioSession, value: Any) -> Iterator[Update]:
+        session.choose(**{name: bool(_field(value, name)) for name in ("blinks", "loop", "neutral_first")})
+        yield {self.plot: views.timing_plot(session)}
+
+    def _load_track(self, session: StudioSession, value: Any) -> Iterator[Update]:
+        data, name = _file(value)
+        session.load_track(data, name=name)
+        yield {
+            self.timing: views.timing(session),
+            self.plot: views.timing_plot(session),
+            self.status: views.said(session.remark),
+        }
 
     def _play(self, session: StudioSession, value: Any) -> Iterator[Update]:
         session.scene_or_raise()

@@ -14,11 +14,12 @@ from facsmith.facs import AU_NAMES, AUS
 from facsmith.studio.exports import EXPORTS
 from facsmith.studio.phases import LONGEST_PHASE, PHASE_NAMES, Score
 from facsmith.studio.pose import Pose
-from facsmith.studio.session import SAMPLES
+from facsmith.studio.samples import SAMPLES
 
 __all__ = [
     "STYLE",
     "Board",
+    "choices_board",
     "exports_board",
     "expression_board",
     "faces_board",
@@ -144,7 +145,8 @@ def timing_board() -> Board:
     every = _seconds_row("All", "at once", "")
     return _board(
         timing_value(Score.of(), ()),
-        f"""<div class="fs-timing"><p class="none">No slider is up: choose an expression first.</p>
+        f"""<div class="fs-timing"><p class="none">No slider is up: choose an expression first, or
+drive the film by a track.</p>
 <table hidden><caption>Seconds: rest, rise, hold and fall of each Action Unit</caption>
 <thead><tr><th scope="col">Action Unit</th>{heads}</tr></thead><tbody>{every}{rows}</tbody></table></div>""",
         "timing.js",
@@ -176,6 +178,15 @@ def status_board() -> Board:
         "status.js",
         "status",
     )
+
+
+def choices_board() -> Board:
+    """What every film gets."""
+    boxes = "".join(
+        f'<label><input type="checkbox" name="{name}"> {text}</label>'
+        for name, text in (("blinks", "Blinks"), ("loop", "Loops"), ("neutral_first", "Neutral first"))
+    )
+    return _board({}, f'<div class="fs-choices">{boxes}</div>', "choices.js", "choices")
 
 
 def exports_board() -> Board:

@@ -67,5 +67,8 @@ class Preview:
         return self.subject.photo
 
     def show(self, action_units: ActionUnits) -> Image:
-        """The close-up with an expression, (H, W, 3) uint8."""
-        return next(self._renderer.frames(action_units.vector()[None]))
+        """The close-up with an expression, each side its own, (H, W, 3) uint8."""
+        if action_units.is_symmetric:
+            return next(self._renderer.frames(action_units.vector()[None]))
+        sides = np.stack([action_units.vector("left"), action_units.vector("right")])
+        return next(self._renderer.frames(sides[None]))

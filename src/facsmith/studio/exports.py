@@ -1,4 +1,4 @@
-"""What a visitor takes home: films, frames, the face's latent."""
+"""What a visitor takes home: films, frames, tracks, the face's latent."""
 
 import zipfile
 from collections.abc import Callable, Mapping
@@ -75,6 +75,18 @@ def _latent(session: StudioSession, path: Path, progress: Progress) -> None:
     session.scene_or_raise().subject.latent.save(path)
 
 
+def _openface(session: StudioSession, path: Path, progress: Progress) -> None:
+    session.film().save_tracks(openface=path)
+
+
+def _livelink(session: StudioSession, path: Path, progress: Progress) -> None:
+    session.film().save_tracks(livelink=path)
+
+
+def _yaml(session: StudioSession, path: Path, progress: Progress) -> None:
+    session.timeline.to_yaml(path)
+
+
 EXPORTS: Final[Mapping[str, Kind]] = MappingProxyType(
     {
         "mp4": Kind("MP4 film", "film.mp4", _film),
@@ -83,6 +95,9 @@ EXPORTS: Final[Mapping[str, Kind]] = MappingProxyType(
         "png": Kind("PNG sequence", "frames.zip", _frames),
         "sheet": Kind("Contact sheet", "contact-sheet.png", _sheet),
         "receipt": Kind("Receipt", "receipt.json", _receipt),
+        "openface": Kind("OpenFace CSV", "openface.csv", _openface),
+        "livelink": Kind("Live Link CSV", "livelink.csv", _livelink),
+        "yaml": Kind("Timeline YAML", "timeline.yaml", _yaml),
         "latent": Kind("Latent", "face.safetensors", _latent),
     }
 )

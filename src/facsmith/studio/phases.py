@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, cast
 
-from facsmith.animate.timing import DEFAULT_TIMING
 from facsmith.errors import TimelineError
 from facsmith.facs import AUS, ActionUnits
 from facsmith.timeline import NATURAL_TIMINGS, Easing, Keyframe, Timeline, Timing
+from facsmith.timeline.blocks import DEFAULT_TIMING
 
 __all__ = ["LONGEST_PHASE", "PHASE_NAMES", "Phases", "Score"]
 
@@ -87,10 +87,22 @@ class Score:
         return {str(au): [getattr(p, name) for name in PHASE_NAMES] for au, p in self.phases.items()}
 
     def timeline(self, source: ActionUnits, target: ActionUnits) -> Timeline:
-        """From what the photo shows to the pose and back, every AU in its own time."""
-        moving = [au for au in AUS if source.get(au, 0.0) != target.get(au, 0.0) or target.get(au)]
-        tracks = {au: _track(self.phases[au], source.get(au, 0.0), target.get(au, 0.0)) for au in moving}
-        return Timeline(tracks, minimum_duration=max((self.phases[au].seconds for au in moving), default=1.0))
+        """From what the photo shows to the pose and back, every AU in its own time, each side to its own height."""
+        moving = [au for au in AUS if au in source or au in target]
+        left, right = (
+            {
+                au: _track(self.phases[au], getattr(source, side).get(au, 0.0), getattr(target, side).get(au, 0.0))
+                for au in moving
+            }
+            for side in ("left", "right")
+        )
+        uneven = [au for au in moving if left[au] != right[au]]
+        return Timeline(
+            {au: left[au] for au in moving if au not in uneven},
+            minimum_duration=max((self.phases[au].seconds for au in moving), default=1.0),
+            left={au: left[au] for au in uneven},
+            right={au: right[au] for au in uneven},
+        )
 
 
 def _track(phases: Phases, rest: float, peak: float) -> tuple[Keyframe, ...]:

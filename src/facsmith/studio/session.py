@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,8 @@ import numpy.typing as npt
 from facsmith import face, image
 from facsmith.animate import Animation, Animator, Progress, Receipt, Subject
 from facsmith.animate.encode import encode
-from facsmith.errors import InputError, PhotoError
+from facsmith.animate.timing import plan
+from facsmith.errors import InputError, PhotoError, TimelineError
 from facsmith.face import Face
 from facsmith.facs import EMOTIONS, ActionUnits
 from facsmith.latent import Latent
@@ -22,27 +23,16 @@ from facsmith.studio.jobs import Job
 from facsmith.studio.options import StudioOptions
 from facsmith.studio.phases import Score
 from facsmith.studio.pose import History, Pose
+from facsmith.studio.samples import SAMPLE_PSI, SAMPLES, sample_photo
 from facsmith.timeline import Timeline
+from facsmith.tracks import TrackOptions, read_track
 
-__all__ = ["SAMPLES", "Played", "Scene", "StudioSession", "sample_photo"]
+__all__ = ["Played", "Scene", "StudioSession"]
 
 Image = npt.NDArray[np.uint8]
 
-SAMPLE_PSI: Final = 0.6
-
-
-class Sample(NamedTuple):
-    """label: what people read. seed: of a face of nobody; None for the portrait that scikit-image carries."""
-
-    label: str
-    seed: int | None
-
-
-SAMPLES: Final = {
-    "astronaut": Sample("Eileen Collins (NASA)", None),
-    "nobody-10": Sample("Nobody, seed 10", 10),
-    "nobody-18": Sample("Nobody, seed 18", 18),
-}
+LONGEST_FILM: Final = 120.0
+"""Seconds of a track that are taken: a page is no place for hours."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +64,8 @@ class StudioSession:
         self.scene: Scene | None = None
         self.pose = Pose()
         self.score = Score.of()
-        self.timeline_in: Timeline | None = None
+        self.track: Timeline | None = None
+        self.animate = options.animate
         self.history = History(self.pose)
         self.played: Played | None = None
         self._name = "photo"
@@ -147,7 +138,7 @@ class StudioSession:
 
     def settle(self, pose: Pose) -> None:
         """Show a pose and remember it; an imported track gives way to it."""
-        self.pose, self.timeline_in, self.remark = pose, None, ""
+        self.pose, self.track, self.remark = pose, None, ""
         self.history.settle(pose)
 
     def undo(self) -> None:
@@ -181,16 +172,40 @@ class StudioSession:
 
     @property
     def timeline(self) -> Timeline:
-        """From the photo to the pose and back; or the imported track, as long as there is one."""
-        if self.timeline_in is not None:
-            return self.timeline_in
-        return self.score.timeline(self.scene_or_raise().subject.source, self.pose.action_units)
+        """The film's: from the photo to the pose and back, or the imported track, with what `choose` added."""
+        source = self.scene_or_raise().subject.source
+        own = self.track or self.score.timeline(source, self.pose.action_units)
+        return plan(own, source, self.animate)
+
+    def choose(self, *, blinks: bool = False, loop: bool = False, neutral_first: bool = False) -> None:
+        """What every film gets: blinks, an end that is the beginning, a rest between the photo and the expression."""
+        self.animate = replace(self.options.animate, blinks=blinks, loop=loop, neutral_first=neutral_first)
+
+    def load_track(self, data: bytes, *, name: str) -> None:
+        """Drive the film by a recorded track, CSV or YAML by the name's ending, until a slider is moved.
+
+        Raises:
+            TimelineError: no track, a damaged one, or a timeline longer than ``LONGEST_FILM`` seconds.
+        """
+        self.scene_or_raise()
+        suffix = Path(name).suffix.lower()
+        path = self.place("track.yaml" if suffix in (".yaml", ".yml") else "track.csv")
+        path.write_bytes(data)
+        try:
+            track = read_track(path, options=TrackOptions(fps=self.animate.fps, seconds=LONGEST_FILM))
+        finally:
+            path.unlink()
+        if track.duration > LONGEST_FILM:
+            raise TimelineError(f"This timeline lasts {track.duration:.0f} s; at most {LONGEST_FILM:.0f} s play here.")
+        self.track = track
+        self.remark = " ".join([f"{readable(name)} drives the film for {track.duration:.1f} s.", *track.notes])
 
     def film(self, *, close: bool = False) -> Animation:
         """The film of the whole photo; close: of the face's close-up, as the page plays it."""
         scene = self.scene_or_raise()
         subject = scene.preview.subject if close else scene.subject
-        return self.animator.animate(subject, self.timeline, options=self.options.animate)
+        plain = replace(self.animate, blinks=False, loop=False, neutral_first=False)  # the timeline has them already
+        return self.animator.animate(subject, self.timeline, options=plain)
 
     def play(self, progress: Progress) -> Played:
         """Render the close-up film, and measure it."""
@@ -261,17 +276,6 @@ class StudioSession:
     def place(self, name: str) -> Path:
         """A path of our own making in this session's folder."""
         return Path(mkdtemp(dir=self.folder)) / name
-
-
-def sample_photo(animator: Animator, key: str) -> Image:
-    """The picture of one of ``SAMPLES``, (H, W, 3) uint8."""
-    seed = SAMPLES[key].seed
-    if seed is not None:
-        return animator.sample(seed, psi=SAMPLE_PSI).photo
-    import skimage.data
-
-    data: Any = skimage.data
-    return np.array(data.astronaut(), np.uint8)
 
 
 def readable(name: str) -> str:

@@ -25,7 +25,9 @@ class Sessions:
     def __init__(self, animator: Animator, options: StudioOptions) -> None:
         self.animator = animator
         self.options = options
-        animator.networks = replace(animator.networks, faces=_OneAtATime(animator.networks.faces, options.animate.provider))
+        animator.networks = replace(
+            animator.networks, faces=_OneAtATime(animator.networks.faces, options.animate.provider)
+        )
         self.folder = Path(mkdtemp(prefix="facsmith-studio-"))
         self._sessions: OrderedDict[str, StudioSession] = OrderedDict()
         self._offers: dict[str, Path] = {}

@@ -41,20 +41,19 @@ def timeline_plot(timeline: Timeline) -> str:
     width, height, left, bottom, top = 720, 260, 34, 30, 14
     seconds = max(timeline.duration, 0.1)
     times = np.linspace(0, seconds, _POINTS)
-    values = timeline.at(times)
+    curves = _curves(timeline, times)
     x = left + times / seconds * (width - left - 12)
-    y = height - bottom - values * (height - bottom - top)
     parts = [_grid(left, width - 12, height - bottom, top), _seconds(seconds, left, width - 12, height - bottom)]
     taken: list[tuple[float, float]] = []
-    for column, au in enumerate(AUS):
-        if values[:, column].max() <= 0:
-            continue
-        parts.append(f'<path d="{line(x, y[:, column])}" fill="none" stroke="{COLOURS[au]}" stroke-width="2.5"/>')
-        peak = int(np.flatnonzero(values[:, column] >= values[:, column].max() - 1e-9).mean())
-        at = _free(float(x[peak]), float(y[peak, column]) - 4, taken)
-        parts.append(_text(*at, f"AU{au}", anchor="middle", fill=COLOURS[au], bold=True))
-    shown = [f"AU{au} {AU_NAMES[au]}" for column, au in enumerate(AUS) if values[:, column].max() > 0]
-    title = f"Intensity over {seconds:.1f} seconds of {', '.join(shown) or 'nothing: the face rests'}"
+    for name, au, values in curves:
+        y = height - bottom - values * (height - bottom - top)
+        dashes = ' stroke-dasharray="7 4"' if name.startswith("L") else ""
+        parts.append(f'<path d="{line(x, y)}" fill="none" stroke="{COLOURS[au]}" stroke-width="2.5"{dashes}/>')
+        peak = int(np.flatnonzero(values >= values.max() - 1e-9).mean())
+        at = _free(float(x[peak]), float(y[peak]) - 4, taken)
+        parts.append(_text(*at, name, anchor="middle", fill=COLOURS[au], bold=True))
+    shown = ", ".join(f"{name} {AU_NAMES[au]}" for name, au, _ in curves)
+    title = f"Intensity over {seconds:.1f} seconds of {shown or 'nothing: the face rests'}"
     return _svg(width, height, title, parts)
 
 
@@ -100,6 +99,16 @@ def cosine_table(aus: Sequence[int], cosines: npt.NDArray[np.float64]) -> str:
             note = f"AU{au} and AU{aus[column]}: {value:.2f}"
             parts.append(f'<rect {place} rx="3" fill="{fill}" class="cell"><title>{note}</title></rect>')
     return _svg(side, side, "Cosines between the boundaries", parts)
+
+
+def _curves(timeline: Timeline, times: npt.NDArray[np.float64]) -> list[tuple[str, int, npt.NDArray[np.float64]]]:
+    """(name, AU, intensities) of every curve that leaves 0: one an AU, or one a side where they differ."""
+    left, right = timeline.at(times, "left"), timeline.at(times, "right")
+    curves: list[tuple[str, int, npt.NDArray[np.float64]]] = []
+    for column, au in enumerate(AUS):
+        a, b = left[:, column], right[:, column]
+        curves += [(f"AU{au}", au, a)] if np.array_equal(a, b) else [(f"R{au}", au, b), (f"L{au}", au, a)]
+    return [curve for curve in curves if curve[2].max() > 0]
 
 
 def _svg(width: int, height: int, title: str, parts: Iterable[str]) -> str:

@@ -27,6 +27,7 @@ __all__ = [
     "working",
 ]
 
+_SEEN = 0.05  # measured of an AU that was not asked: shown from here on
 _STAGES = {"inversion": "Encoding the face", "frames": "Rendering frames", "": "Looking for the face"}
 
 
@@ -49,7 +50,7 @@ def timing(session: StudioSession) -> dict[str, Any]:
     """The seconds, and which AUs' are shown."""
     source = session.scene.subject.source if session.scene is not None else ActionUnits()
     shown = [au for au in AUS if session.pose.action_units.get(au) or source.get(au)]
-    return {"rows": session.score.to_json(), "active": [] if session.timeline_in is not None else shown}
+    return {"rows": session.score.to_json(), "active": [] if session.track is not None else shown}
 
 
 def timing_plot(session: StudioSession) -> str:
@@ -180,16 +181,18 @@ def _boundary(known: BoundarySet, au: int) -> str:
 
 def _receipt(receipt: Receipt) -> str:
     shown = [
-        au
-        for au in (f"AU{a}" for a in AUS)
-        if any(record.asked.get(au, 0) or (record.measured or {}).get(au, 0) >= 0.05 for record in receipt.keyframes)
+        name
+        for name in (f"{side}{au}" for au in AUS for side in ("AU", "L", "R"))
+        if any(
+            record.asked.get(name, 0) or (record.measured or {}).get(name, 0) >= _SEEN for record in receipt.keyframes
+        )
     ]
     head = "".join(f'<th scope="col">{record.seconds:g} s</th>' for record in receipt.keyframes)
     rows = "".join(
-        f'<tr><th scope="row"><b>{au}</b> <span>{AU_NAMES[int(au[2:])]}</span></th>'
-        + "".join(_cell(record, au) for record in receipt.keyframes)
+        f'<tr><th scope="row"><b>{name}</b> <span>{AU_NAMES[int(name.lstrip("AULR"))]}</span></th>'
+        + "".join(_cell(record, name) for record in receipt.keyframes)
         + "</tr>"
-        for au in shown
+        for name in shown
     )
     alike = "".join(
         f"<td>{'–' if record.identity is None else f'{record.identity:.3f}'}</td>" for record in receipt.keyframes
@@ -206,9 +209,10 @@ def _receipt(receipt: Receipt) -> str:
     )
 
 
-def _cell(record: KeyframeRecord, au: str) -> str:
-    asked = record.asked.get(au, 0.0)
-    measured = None if record.measured is None else record.measured.get(au, 0.0)
+def _cell(record: KeyframeRecord, name: str) -> str:
+    """name: ``AU12``, or ``L12`` and ``R12`` where the sides differ in some key frame."""
+    asked = record.asked.get(name, record.asked.get(f"AU{name[1:]}", 0.0))
+    measured = None if record.measured is None else record.measured.get(name, record.measured.get(f"AU{name[1:]}"))
     told = "–" if measured is None else f"{measured:.2f}"
     return (
         f'<td><span class="bars" aria-hidden="true"><i class="asked" style="width:{100 * asked:.0f}%"></i>'
