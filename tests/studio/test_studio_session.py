@@ -1,6 +1,10 @@
 """One visitor's work, without any web: the same as the API's, and nobody else's."""
 
+import gc
 import io
+import threading
+import time
+import weakref
 import zipfile
 
 import numpy as np
@@ -323,8 +327,6 @@ def test_a_job_tells_and_returns():
 
 
 def test_a_job_ends_at_its_next_step_when_cancelled():
-    import threading
-
     held, gone = threading.Event(), threading.Event()
 
     def work(progress):
@@ -339,6 +341,26 @@ def test_a_job_ends_at_its_next_step_when_cancelled():
     gone.set()
     with pytest.raises(JobCancelledError):
         job.result()
+
+
+def test_a_cancelled_job_frees_its_memory():
+    held = []
+
+    def work(progress):
+        large = np.zeros(1000)
+        held.append(weakref.ref(large))
+        while True:
+            progress("frames", 1, 2)
+            time.sleep(0.001)
+
+    job = Job(work)
+    while not held:
+        time.sleep(0.001)
+    job.cancel()
+    with pytest.raises(JobCancelledError):
+        job.result()
+    gc.collect()
+    assert held[0]() is None
 
 
 def test_a_job_s_error_is_the_caller_s():

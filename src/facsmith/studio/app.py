@@ -148,7 +148,7 @@ class _Page:
 
     def _new_face(self, session: StudioSession, value: Any) -> Iterator[Update]:
         seed = _field(value, "seed")
-        session.new_face(int(seed) % (1 << 31) if isinstance(seed, int | float) else 0)
+        session.new_face(seed % (1 << 31) if isinstance(seed, int) else 0)
         yield self._all(session) | {self.status: views.said(views.face_notes(session))}
 
     def _choose(self, session: StudioSession, value: Any) -> Iterator[Update]:

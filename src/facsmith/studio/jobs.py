@@ -84,5 +84,7 @@ class Job(Generic[T]):
     def _run(self) -> None:
         try:
             self._outcome.append(self._work(self._progress))
+        except JobCancelledError:
+            self._error = JobCancelledError("Cancelled.")  # a new one: the old one's traceback holds the work's memory
         except BaseException as error:
             self._error = error
