@@ -306,6 +306,63 @@ def test_playing_leaves_no_file(opened):
     assert views.movie(opened)["video"].startswith("data:video/mp4;base64,")
 
 
+def test_each_side_goes_its_own_way(opened):
+    opened.settle(Pose(ActionUnits(right={12: 1.0})))
+    one_sided = opened.preview()
+    opened.settle(Pose(ActionUnits({12: 1.0})))
+    assert not np.array_equal(one_sided, opened.preview())
+    opened.settle(Pose(ActionUnits(right={12: 1.0})))
+    timeline = opened.timeline
+    middle = timeline.duration / 2
+    assert timeline.at(middle, "right")[0, AUS.index(12)] == 1 and timeline.at(middle, "left")[0, AUS.index(12)] == 0
+    assert "R12" in views.timing_plot(opened) and "AU12" not in views.timing_plot(opened)
+    html = views.film(opened) or (opened.play(nothing) and views.film(opened))
+    assert "<b>R12</b>" in html and "<b>AU12</b>" not in html
+
+
+TRACK = "frame, timestamp, confidence, success, AU12_r\n" + "\n".join(
+    f"{i + 1},{i / 8:.3f},0.98,1,{min(5, i / 2):.2f}" for i in range(20)
+)
+
+
+def test_a_track_drives_until_a_slider_moves(opened):
+    opened.load_track(TRACK.encode(), name="smile.csv")
+    assert opened.track is not None and "smile.csv drives" in opened.remark
+    assert opened.timeline.at(10)[0, AUS.index(12)] == pytest.approx(1.0, abs=0.01)
+    again = export(opened, "openface", nothing).read_bytes()
+    yaml = export(opened, "yaml", nothing).read_bytes()
+    for data, name in ((again, "again.csv"), (yaml, "again.yaml")):
+        opened.load_track(data, name=name)
+        assert opened.timeline.at(10)[0, AUS.index(12)] == pytest.approx(1.0, abs=0.02)
+    opened.settle(Pose(ActionUnits({4: 0.5})))
+    assert opened.track is None
+    assert opened.timeline.at(1)[0, AUS.index(12)] < 0.9
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [(b"", "x.csv"), (b"a,b\n1,2\n", "x.csv"), (b"\xff\xfe\x00", "x.csv"), (b"!!python/object:os.system {}", "x.yaml"),
+     (TRACK.replace("0.98", "nan").encode(), "x.csv"), (TRACK.encode(), "../../x.yaml")],
+)  # fmt: skip
+def test_bad_tracks_are_refused_and_leave_no_file(opened, data, name):
+    with pytest.raises(TimelineError):
+        opened.load_track(data, name=name)
+    assert opened.track is None
+    assert [path for path in opened.folder.rglob("*") if path.is_file()] == []
+
+
+def test_films_blink_loop_and_rest_when_asked(opened):
+    opened.emotion("happiness")
+    plain = opened.timeline.duration
+    opened.choose(neutral_first=True)
+    assert opened.timeline.duration > plain
+    opened.choose(blinks=True, loop=True)
+    assert opened.timeline.loop and opened.timeline.has_blinks
+    assert len(opened.film()) > 5
+    opened.choose()
+    assert opened.timeline.duration == plain
+
+
 def test_an_unknown_export_is_refused(opened):
     with pytest.raises(InputError, match="no export"):
         export(opened, "../../x", nothing)

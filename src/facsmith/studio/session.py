@@ -175,6 +175,8 @@ class StudioSession:
         """The film's: from the photo to the pose and back, or the imported track, with what `choose` added."""
         source = self.scene_or_raise().subject.source
         own = self.track or self.score.timeline(source, self.pose.action_units)
+        if self.animate.blinks:  # at least once, however short the film
+            own = own.blinking(seed=self.animate.inversion.seed, every=min(4.0, 0.6 * own.duration))
         return plan(own, source, self.animate)
 
     def choose(self, *, blinks: bool = False, loop: bool = False, neutral_first: bool = False) -> None:

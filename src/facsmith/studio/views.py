@@ -1,6 +1,7 @@
 """What each part of the page shows of a session: JSON and HTML, nothing of the web framework."""
 
 import json
+from collections.abc import Mapping
 from html import escape
 from typing import Any, cast
 
@@ -182,9 +183,10 @@ def _boundary(known: BoundarySet, au: int) -> str:
 def _receipt(receipt: Receipt) -> str:
     shown = [
         name
-        for name in (f"{side}{au}" for au in AUS for side in ("AU", "L", "R"))
+        for au in AUS
+        for name in _rows(receipt, au)
         if any(
-            record.asked.get(name, 0) or (record.measured or {}).get(name, 0) >= _SEEN for record in receipt.keyframes
+            max(_value(record.asked, name), _value(record.measured, name) - _SEEN) > 0 for record in receipt.keyframes
         )
     ]
     head = "".join(f'<th scope="col">{record.seconds:g} s</th>' for record in receipt.keyframes)
@@ -209,13 +211,23 @@ def _receipt(receipt: Receipt) -> str:
     )
 
 
+def _rows(receipt: Receipt, au: int) -> tuple[str, ...]:
+    """``L12`` and ``R12`` where the sides differ in some key frame, else ``AU12``."""
+    accounts = [account for record in receipt.keyframes for account in (record.asked, record.measured) if account]
+    return (f"R{au}", f"L{au}") if any(f"L{au}" in account for account in accounts) else (f"AU{au}",)
+
+
+def _value(account: Mapping[str, float] | None, name: str) -> float:
+    """An account says ``AU12`` where both sides are alike."""
+    known = account or {}
+    return known.get(name, known.get(f"AU{name.lstrip('AULR')}", 0.0))
+
+
 def _cell(record: KeyframeRecord, name: str) -> str:
-    """name: ``AU12``, or ``L12`` and ``R12`` where the sides differ in some key frame."""
-    asked = record.asked.get(name, record.asked.get(f"AU{name[1:]}", 0.0))
-    measured = None if record.measured is None else record.measured.get(name, record.measured.get(f"AU{name[1:]}"))
-    told = "–" if measured is None else f"{measured:.2f}"
+    asked, measured = _value(record.asked, name), _value(record.measured, name)
+    told = "–" if record.measured is None else f"{measured:.2f}"
     return (
         f'<td><span class="bars" aria-hidden="true"><i class="asked" style="width:{100 * asked:.0f}%"></i>'
-        f'<i class="measured" style="width:{100 * min(1.0, measured or 0.0):.0f}%"></i></span>'
+        f'<i class="measured" style="width:{100 * min(1.0, measured):.0f}%"></i></span>'
         f'{asked:.2f} <span class="to">→</span> {told}</td>'
     )
