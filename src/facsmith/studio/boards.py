@@ -95,8 +95,8 @@ def photo_board(pictures: Mapping[str, str], *, max_bytes: int) -> Board:
     <button type="button" class="new-face">A new face of nobody</button></div>
   <h3>Samples</h3>
   <div class="samples">{samples}</div>
-  <p class="hint">Photos are held in memory while this page is open; what you export lies in a temporary folder. All of it
-  is gone when you leave. Film a real person only with that person's consent.</p>
+  <p class="hint">Photos are held in memory while this page is open; what you export lies in a temporary folder. All
+  of it is gone when you leave. Film a real person only with that person's consent.</p>
 </div>""",
         "photo.js",
         "photo",
