@@ -271,7 +271,7 @@ class TestMuscleMotion:
         area = canvas.canvas(scene.transform)
         mask = masks.face_mask(area.points(scene.landmarks), area.iod, area.shape)[:256]
         grey = [cv2.resize(cv2.cvtColor(i, cv2.COLOR_RGB2GRAY), (256, 256), interpolation=2) for i in (old, new)]
-        return anatomy.MuscleMotion(area.points(scene.landmarks), mask).flow(*grey)
+        return anatomy.MuscleMotion(area.points(scene.landmarks), mask).guess(*grey).flow
 
     @pytest.mark.parametrize(
         ("expression", "point", "least"), [("AU1=1,AU2=1", 19, 7), ("AU12=1", 48, 12), ("AU26=1", 8, 8)]

@@ -2,11 +2,15 @@
 
 import os
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import replace
+
+import numpy.typing as npt
 
 from facsmith import face
 from facsmith.animate.encode import Networks, encode, read_photo, sample
 from facsmith.animate.film import Animation, Picture
+from facsmith.animate.morph import morph
 from facsmith.animate.options import AnimateOptions, Progress
 from facsmith.animate.render import Renderer
 from facsmith.animate.subject import Image, Subject, fingerprint
@@ -151,6 +155,10 @@ class Animator:
         if not 0 <= psi <= 1:
             raise InputError(f"Truncation psi is {psi:g}; give a number from 0 (the mean face) to 1.")
         return sample(self.networks, seed=seed, psi=psi)
+
+    def morph(self, a: Latent, b: Latent, *, shares: npt.ArrayLike) -> Iterator[Image]:
+        """The generator's pictures (R, R, 3) uint8 on the straight way from one latent (share 0) to another (1)."""
+        return morph(self.networks, a, b, shares)
 
     def _film(self, subject: Subject, timeline: Timeline, options: AnimateOptions, notes: list[str]) -> Animation:
         networks = self.networks

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from facsmith.animate.options import AnimateOptions, Progress
 from facsmith.animate.receipt import KeyframeRecord, Receipt, label, named, receipt_path
 from facsmith.animate.render import Renderer
 from facsmith.animate.subject import Image, Subject
-from facsmith.animate.timing import keyframe_seconds
+from facsmith.animate.timing import keyframe_seconds, lead
 from facsmith.animate.witness import Witness
 from facsmith.facs import ActionUnits
 from facsmith.timeline import Timeline
@@ -30,6 +30,11 @@ class Picture:
     def __init__(self, film: "Animation") -> None:
         (self.image,) = film.frames()
         self._film = film
+
+    @property
+    def model(self) -> Mapping[str, Any]:
+        """Which networks drew it."""
+        return self._film.model
 
     @property
     def receipt(self) -> Receipt:
@@ -64,7 +69,7 @@ class Animation:
         self.notes = (*subject.notes, *notes)
         self._renderer = renderer
         self._witness = witness
-        self._model = model
+        self.model = model
         self._times = timeline.frame_times(options.fps)  # (T,)
         at = timeline.at if timeline.is_symmetric else timeline.sides
         self._intensities = at(self._times)  # (T, 12), or (T, 2, 12) where the sides differ
@@ -103,14 +108,21 @@ class Animation:
         path: str | os.PathLike[str],
         *,
         contact_sheet: str | os.PathLike[str] | None = None,
+        sound: video.Sound | None = None,
         progress: Progress | None = None,
     ) -> Receipt:
-        """Render and write .mp4, .gif, .webp or a folder of PNGs; the receipt goes beside it."""
-        video.write(path, self.frames(progress), fps=self.options.fps, metadata=provenance(self._model))
+        """Render and write .mp4, .gif, .webp or a folder of PNGs; the receipt goes beside it.
+
+        sound: of the film that this one is driven by, for .mp4 only; it waits while the own expression goes.
+        """
+        if sound is not None:
+            sound = replace(sound, delay=sound.delay + lead(self.options))
+        frames = self.frames(progress)
+        video.write(path, frames, fps=self.options.fps, metadata=provenance(self.model), sound=sound)
         receipt = self.receipt
         receipt.write(receipt_path(path))
         if contact_sheet is not None:
-            image.write(contact_sheet, self.contact_sheet(), metadata=provenance(self._model))
+            image.write(contact_sheet, self.contact_sheet(), metadata=provenance(self.model))
         return receipt
 
     def save_tracks(
@@ -143,7 +155,7 @@ class Animation:
         height, width = next(iter(self._rendered().values())).shape[:2]
         return Receipt(
             photo=_photo(self.subject),
-            model=self._model,
+            model=self.model,
             settings=asdict(self.options),
             source=named(self.subject.source),
             keyframes=records,

@@ -9,7 +9,7 @@ from facsmith.timeline import NATURAL_TIMINGS, Timeline, Timing, vary
 from facsmith.timeline.blocks import DEFAULT_TIMING
 from facsmith.timeline.natural import ASYNCHRONY
 
-__all__ = ["Expression", "Expressions", "expression_notes", "keyframe_seconds", "plan", "read_expression"]
+__all__ = ["Expression", "Expressions", "expression_notes", "keyframe_seconds", "lead", "plan", "read_expression"]
 
 Expression = str | ActionUnits
 Expressions = Expression | Sequence[Expression] | Timeline
@@ -18,6 +18,7 @@ OPENING_HOLD = 0.5
 """Seconds for which a sequence of expressions shows the photo's own one first."""
 NEUTRAL_REST = 0.4
 """Seconds for which the face rests after its own expression went."""
+_NEUTRAL_RISE = NATURAL_TIMINGS["neutral"].onset
 MOST_KEYFRAMES = 12
 """Keyframes measured and shown at most; a recorded track has thousands."""
 
@@ -34,13 +35,17 @@ def plan(expressions: Expressions, start: ActionUnits, options: AnimateOptions) 
     """
     if options.neutral_first:
         own = _performance(expressions, ActionUnits(), options)
-        rise = NATURAL_TIMINGS["neutral"].onset
-        timeline = own.led_in(start, rise=rise, hold=OPENING_HOLD / 2, rest=NEUTRAL_REST)
+        timeline = own.led_in(start, rise=_NEUTRAL_RISE, hold=OPENING_HOLD / 2, rest=NEUTRAL_REST)
     else:
         timeline = _performance(expressions, start, options)
     if options.blinks:
         timeline = timeline.blinking(seed=options.inversion.seed)
     return timeline.looped() if options.loop else timeline
+
+
+def lead(options: AnimateOptions) -> float:
+    """Seconds of a film before what was asked for begins."""
+    return _NEUTRAL_RISE + OPENING_HOLD / 2 + NEUTRAL_REST if options.neutral_first else 0.0
 
 
 def _performance(expressions: Expressions, start: ActionUnits, options: AnimateOptions) -> Timeline:

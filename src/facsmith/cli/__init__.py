@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from facsmith import __version__
-from facsmith.cli import boundaries, faces, info, models, studio, timeline, train
+from facsmith.cli import batteries, boundaries, faces, info, models, studio, timeline, train
 from facsmith.errors import FacsmithError
 
 __all__ = ["app", "main", "run"]
@@ -68,6 +68,7 @@ def _root(
 
 
 faces.register(app)
+batteries.register(app)
 app.add_typer(models.app, name="models")
 app.add_typer(boundaries.app, name="boundaries")
 app.add_typer(timeline.app, name="timeline")

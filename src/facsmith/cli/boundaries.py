@@ -1,4 +1,4 @@
-"""``facsmith boundaries show | fit | check | import``."""
+"""``facsmith boundaries show | fit | check | calibrate | import``."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -136,6 +136,34 @@ def check(
         Console().print(table(result))
     if not result.passed:
         raise typer.Exit(1)
+
+
+@app.command("calibrate")
+def calibrate_(
+    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO...", help="Portraits, ten or more.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The boundaries file.")],
+    provider: ProviderOption = Provider.auto,
+    model: ModelOption = MODEL,
+    file: BoundariesOption = None,
+) -> None:
+    """Calibrate on finished films: bend each AU's scale until what is asked is what is measured on the photos.
+
+    [bold]Example[/bold]
+
+      facsmith boundaries calibrate portraits/*.jpg -o calibrated.boundaries.safetensors
+    """
+    from facsmith import image
+    from facsmith.animate import AnimateOptions, Animator
+    from facsmith.evaluate import calibrate_on_films
+
+    check_place(output)
+    animator = Animator.from_pretrained(model, boundaries=file)
+    pictures = [(photo.name, image.read(photo)) for photo in photos]
+    options = AnimateOptions(provider=provider.value)
+    with progress_bar() as progress:
+        calibrated = calibrate_on_films(animator, pictures, options=options, provider=provider.value, progress=progress)
+    calibrated.save(output)
+    typer.echo(str(output))
 
 
 class Baseline(StrEnum):

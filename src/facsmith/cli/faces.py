@@ -32,6 +32,8 @@ from facsmith.cli._common import (
     progress_bar,
 )
 from facsmith.cli._performance import (
+    DriveNeutralOption,
+    DriveOption,
     GainOption,
     Source,
     TimelineOption,
@@ -78,6 +80,8 @@ def animate(
     expression: ExpressionsOption = None,
     timeline: TimelineOption = None,
     track: TrackOption = None,
+    drive: DriveOption = None,
+    drive_neutral: DriveNeutralOption = 0.0,
     contact_sheet: Annotated[
         Path | None,
         typer.Option("--contact-sheet", metavar="FILE", help="Also a picture of the key frames side by side."),
@@ -134,6 +138,7 @@ def animate(
       facsmith animate her.jpg -e "R12=C" --neutral-first --blinks -o contempt.mp4
       facsmith animate her.jpg --timeline docs/examples/genuine-smile.yaml -o smile.mp4
       facsmith animate her.jpg --track openface.csv --track-smooth -o recorded.mp4
+      facsmith animate her.jpg --drive him.mov --drive-neutral 0.5 -o she-says-it-too.mp4
 
     A JSON receipt is written beside the film: what was asked, what was measured on the frames, model, seed, settings.
     """
@@ -141,7 +146,7 @@ def animate(
     check_picture(contact_sheet)
     for file in (openface, livelink):
         check_place(file)
-    source = Source(expression, timeline, track)
+    source = Source(expression, timeline, track, drive)
     options = _options(
         fps=fps,
         onset=onset,
@@ -161,12 +166,13 @@ def animate(
         seed=seed,
     )
     recording = options_of(fps=fps, track_fps=track_fps, start=track_start, seconds=track_seconds, smooth=track_smooth)
-    asked = expressions(source, recording, gain=gain)
+    asked = expressions(source, recording, gain=gain, neutral=drive_neutral, provider=provider.value)
     with progress_bar() as progress:
         film = _animator(model, boundaries).animate(
             photo, asked, options=options, latent=_latent(latent), progress=progress
         )
-        receipt = film.save(output, contact_sheet=contact_sheet, progress=progress)
+        sound = source.sound(recording, output)
+        receipt = film.save(output, contact_sheet=contact_sheet, sound=sound, progress=progress)
     film.save_tracks(openface=openface, livelink=livelink)
     for sentence in receipt.notes:
         note(sentence)

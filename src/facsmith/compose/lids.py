@@ -77,7 +77,7 @@ def _eye(points: Array, brow: Array, iod: float) -> _Eye:
     opening = _smooth(np.maximum(lower + _BELOW * iod * shape - upper, 0) * (shape > 0))
     above = (brow - points[0]) @ axes
     order = np.argsort(above[:, 0])
-    ceiling: Array = np.interp(_S * width, above[order, 0], above[order, 1])
+    ceiling = np.asarray(np.interp(_S * width, above[order, 0], above[order, 1]), np.float64)
     skin = _smooth(np.maximum(_SKIN * (upper - ceiling), _LEAST_SKIN * iod))
     return _Eye(points[0], along, width, iod, upper, opening, skin)
 

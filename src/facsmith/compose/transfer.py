@@ -83,7 +83,7 @@ class Transfer:
     def change(self, generated: Pixels) -> Change:
         """generated: (R, R, 3)."""
         frame = self.enlarge(generated)
-        flow = self._flow(self._grey, self._searchable(frame))
+        flow, parted = self._flow(self._grey, self._searchable(frame))
         residual = frame - warp(self._reference, flow)
         power = np.asarray(np.einsum("ijk,ijk->ij", residual, residual) / 3, np.float32)
 
@@ -94,7 +94,8 @@ class Transfer:
         shading = blur(residual * weight[..., None], _SHADING_BLUR * self._unit) * self.gain
 
         level = np.sqrt(blur(power, _RESIDUAL_REACH * self._unit))
-        opacity = blur(fade(level, _REPLACE_FROM, _REPLACE_FULLY) * self._prior, 1.5 * self._unit)
+        replaced = np.maximum(fade(level, _REPLACE_FROM, _REPLACE_FULLY) * self._prior, parted * self._generated)
+        opacity = blur(replaced, 1.5 * self._unit)
         return Change(
             flow=flow * self.mask[..., None],
             shading=np.asarray(shading * self._generated[..., None], np.float32),
@@ -139,20 +140,22 @@ class Transfer:
         photo's. Smooth and short, since pictures of different things are compared.
         """
         alike = photo / matching_gain(photo, reference, self.mask, self._canvas.iod)
-        flow = self._flow(self._searchable(reference), self._searchable(blur(alike, _DETAIL * self._unit)))
+        flow, _ = self._flow(self._searchable(reference), self._searchable(blur(alike, _DETAIL * self._unit)))
         smooth = blur(flow * self.mask[..., None], _REGISTRATION_BLUR * self._unit)
         length = np.linalg.norm(smooth, axis=-1, keepdims=True)
         longest = _REGISTRATION_REACH * self._canvas.iod
         return np.asarray(smooth * (longest / (longest + length)), np.float32)
 
-    def _flow(self, old: Pixels, new: Pixels) -> Image:
-        """Backward flow (H, W, 2) between two pictures of (FLOW_SIZE, FLOW_SIZE) uint8."""
-        flow = backward_flow(old, new, self._muscles.flow(old, new))
+    def _flow(self, old: Pixels, new: Pixels) -> tuple[Image, Image]:
+        """Backward flow (H, W, 2) between two pictures of (FLOW_SIZE, FLOW_SIZE) uint8, and where lips part (H, W)."""
+        guess = self._muscles.guess(old, new)
+        flow, parted = backward_flow(old, new, guess.flow), guess.parted
         side = self._canvas.side
         if side != FLOW_SIZE:
             flow = np.asarray(cv2.resize(flow, (side, side), interpolation=cv2.INTER_CUBIC), np.float32)
             flow *= side / FLOW_SIZE
-        return self._canvas.extend(flow)
+            parted = np.asarray(cv2.resize(parted, (side, side), interpolation=cv2.INTER_LINEAR), np.float32)
+        return self._canvas.extend(flow), self._canvas.extend(parted)
 
     def _searchable(self, picture: Image) -> Pixels:
         """(H, W, 3) -> (FLOW_SIZE, FLOW_SIZE) uint8 grey, without the strip."""

@@ -18,8 +18,9 @@ from facsmith._files import atomic_path
 from facsmith.errors import InputError, OutputError
 from facsmith.image import provenance
 from facsmith.video import _gif, _mp4, _png, _webp
+from facsmith.video._sound import Sound
 
-__all__ = ["SUFFIXES", "metadata", "read", "write"]
+__all__ = ["SUFFIXES", "Sound", "metadata", "read", "timed", "write"]
 
 Pixels = npt.NDArray[np.uint8]
 Writer = Callable[[Path, Iterator[Pixels], Fraction, Mapping[str, str]], int]
@@ -35,20 +36,27 @@ def write(
     *,
     fps: float,
     metadata: Mapping[str, str] | None = None,
+    sound: Sound | None = None,
 ) -> int:
     """Write a film, whole or not at all; no more than a few frames are held. Returns the number of frames.
 
     .mp4: H.264, yuv420p, which knows even sizes only: an odd width or height gains one pixel that repeats the edge.
     .gif: one palette for all frames, still where the film is still; at most 50 fps. .webp: animated. Else: a folder of
-    ``frame_00000.png`` and so on, lossless. metadata: text to store inside, beside `facsmith.image.provenance`.
+    ``frame_00000.png`` and so on, lossless. metadata: text to store inside, beside `facsmith.image.provenance`. sound:
+    of another film, for .mp4 only; the pictures decide how long it is heard.
 
     Raises:
-        InputError: no frames, frames of different sizes, or an unusable fps.
+        InputError: no frames, frames of different sizes, an unusable fps, or a sound that cannot be read or held.
         OutputError: an ending that is none of these, or a place that cannot be written.
     """
     rate = _rate(fps)
     text = provenance(metadata)
     checked = _checked(frames)
+    if sound is not None:
+        if Path(path).suffix.lower() != ".mp4":
+            raise InputError(f"Only an .mp4 holds sound; given: {path}. Take that ending, or leave the sound out.")
+        with atomic_path(path) as temporary:
+            return _mp4.write(temporary, checked, rate, text, sound)
     if _is_folder(path):
         return _png.write(Path(path), checked, rate, text)
     writer = _WRITERS.get(Path(path).suffix.lower())
@@ -67,6 +75,13 @@ def read(path: str | os.PathLike[str]) -> Iterator[Pixels]:
     if not Path(path).is_file():
         raise InputError(f"There is no film {path}. Check the path.")
     return _mp4.read(Path(path)) if Path(path).suffix.lower() == ".mp4" else _png.read_animation(Path(path))
+
+
+def timed(path: str | os.PathLike[str]) -> Iterator[tuple[float, Pixels]]:
+    """Yield (seconds, frame (H, W, 3) uint8) of a film from anywhere that PyAV reads, upright; seconds grow from 0."""
+    if not Path(path).is_file():
+        raise InputError(f"There is no film {path}. Check the path.")
+    return _mp4.timed(Path(path))
 
 
 def metadata(path: str | os.PathLike[str]) -> dict[str, str]:

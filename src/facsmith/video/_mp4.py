@@ -10,17 +10,24 @@ import numpy.typing as npt
 
 from facsmith.errors import InputError
 from facsmith.image import as_lines, from_lines
+from facsmith.video._sound import Sound, SoundTrack
 
-__all__ = ["metadata", "read", "write"]
+__all__ = ["metadata", "read", "timed", "write"]
 
 Pixels = npt.NDArray[np.uint8]
 
 _BT709 = 1  # the number that H.264 gives BT.709 as primaries, transfer and matrix alike
+_MOST_PIXELS = 4096 * 4096
 _LIMITED = 1  # luma from 16 to 235
 
 
-def write(path: Path, frames: Iterator[Pixels], fps: Fraction, metadata: Mapping[str, str]) -> int:
-    """Encode as the frames come. Colours are converted and tagged as BT.709: untagged, players guess by the size."""
+def write(
+    path: Path, frames: Iterator[Pixels], fps: Fraction, metadata: Mapping[str, str], sound: Sound | None = None
+) -> int:
+    """Encode as the frames come, with a sound beside them.
+
+    Colours are converted and tagged as BT.709: untagged, players guess by the size.
+    """
     import av
     from av.video.frame import VideoFrame
 
@@ -34,6 +41,7 @@ def write(path: Path, frames: Iterator[Pixels], fps: Fraction, metadata: Mapping
         context = stream.codec_context
         context.color_primaries = context.color_trc = context.colorspace = _BT709
         context.color_range = _LIMITED
+        track = None if sound is None else SoundTrack(sound, container)
         for frame in frames:
             even = _even(frame)
             if count == 0:
@@ -44,8 +52,38 @@ def write(path: Path, frames: Iterator[Pixels], fps: Fraction, metadata: Mapping
             picture.pts, picture.time_base = count, 1 / fps
             container.mux(stream.encode(picture))
             count += 1
+            if track is not None:
+                track.advance(float(count / fps))
         container.mux(stream.encode(None))
+        if track is not None:
+            track.close()
     return count
+
+
+def timed(path: Path) -> Iterator[tuple[float, Pixels]]:
+    """Yield (seconds, frame (H, W, 3)) of any film, upright as its player shows it; seconds grow from 0."""
+    import av
+    from av.error import FFmpegError
+
+    begin: float | None = None
+    last = -1.0
+    try:
+        with av.open(path) as container:
+            for frame in container.decode(video=0):
+                if frame.pts is None or frame.time_base is None:
+                    continue
+                now = float(frame.pts * frame.time_base)
+                begin = now if begin is None else begin
+                if frame.width * frame.height > _MOST_PIXELS:
+                    raise InputError(f"{path} has {frame.width} x {frame.height} pixels, too many for a performance.")
+                if now - begin > last:
+                    last = now - begin
+                    upright = cast(Any, np.rot90)(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90) % 4)
+                    yield last, np.ascontiguousarray(upright, np.uint8)
+    except (FFmpegError, IndexError) as error:
+        raise InputError(
+            f"{path} is no film that can be read here ({error}). Give an intact MP4, MOV or WebM."
+        ) from error
 
 
 def read(path: Path) -> Iterator[Pixels]:
