@@ -30,7 +30,8 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this ma
 
 # The sandbox needs a user who is not root; the others keep Chromium from calling its maker.
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"]  # fmt: skip
+         "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+         "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # fmt: skip
 ITERATIONS = 3
 PATIENCE = 60_000  # milliseconds: a busy machine is no bug
 SAID = "document.querySelector('#status .text').textContent"
@@ -345,6 +346,14 @@ def test_bad_uploads_are_told_and_harm_nothing(page: Any, studio: Studio, tmp_pa
     says(page, "no face yet")
     take_sample(page, "nobody-10")
     assert [name for name in studio.files() if "broken" in name or "large" in name] == []
+
+
+def test_the_camera_takes_a_picture(page: Any) -> None:
+    page.get_by_role("button", name="Use the camera").click()  # Chromium's own moving test picture
+    page.wait_for_function("document.querySelector('.camera video').videoWidth > 0")
+    page.get_by_role("button", name="Take the picture").click()
+    says(page, "No face was found")
+    assert not page.locator(".camera").is_visible()
 
 
 def test_several_faces_are_to_choose_from(page: Any, tmp_path: Path) -> None:

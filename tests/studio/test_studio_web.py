@@ -6,6 +6,9 @@ import json
 
 import pytest
 
+from facsmith.cli import main
+from facsmith.errors import ModelUnavailableError
+from facsmith.studio import StudioOptions, make_server
 from facsmith.studio.web import Gate
 
 
@@ -100,3 +103,15 @@ def test_no_file_is_named(behind):
         assert ask(gate, "/gradio_api/queue/join", method="POST", parts=[body.encode()])[0] == 400
     assert behind.bodies == []
     assert ask(gate, "/gradio_api/queue/join", method="POST", parts=[b'{"data": [{"left": {}}]}'])[0] == 200
+
+
+def test_the_command_refuses_other_hosts_without_a_password(capsys, monkeypatch):
+    monkeypatch.delenv("FACSMITH_STUDIO_AUTH", raising=False)
+    assert main(["studio", "--host", "0.0.0.0", "--no-open"]) == 2
+    assert "--auth user:password" in capsys.readouterr().err
+
+
+def test_without_the_extra_its_name_is_told(monkeypatch):
+    monkeypatch.setattr("facsmith.studio.server.find_spec", lambda name: None)
+    with pytest.raises(ModelUnavailableError, match=r"facsmith\[studio\]"):
+        make_server(None, StudioOptions(), ready=print)

@@ -127,6 +127,9 @@ class _Page:
             yield {self.status: views.said("Cancelled.")}
         except FacsmithError as error:
             yield {self.status: views.said(str(error), error=True)}
+        except Exception:
+            yield {self.status: views.said("Something went wrong here; the studio's log tells what.", error=True)}
+            raise
 
     def _session(self, request: gr.Request) -> StudioSession:
         return self.sessions.get(_visitor(request))

@@ -4,6 +4,7 @@ import os
 import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from facsmith.animate import Animator
@@ -70,10 +71,9 @@ def application(animator: Animator, options: StudioOptions) -> Gate:
 
 def make_server(animator: Animator, options: StudioOptions, *, ready: Callable[[str], None]) -> "uvicorn.Server":
     """A server to ``run()``, in any thread; ``should_exit`` ends it. ready: told the page's address once it is open."""
-    try:
-        import uvicorn
-    except ImportError as error:
-        raise ModelUnavailableError("The studio needs its extra: pip install 'facsmith[studio]'.") from error
+    if find_spec("gradio") is None:
+        raise ModelUnavailableError("The studio needs its extra: pip install 'facsmith[studio]'.")
+    import uvicorn
 
     class Announcing(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
