@@ -25,6 +25,7 @@ __all__ = ["TITLE", "build"]
 TITLE = "facsmith studio"
 TRACK_BYTES, LATENT_BYTES = 12 << 20, 4 << 20
 LONG = {"concurrency_id": "long", "concurrency_limit": 1}
+WAITING = "() => ({ text: 'Waiting for its turn…' })"
 QUICK = {"concurrency_id": "quick", "concurrency_limit": 4}
 Update = dict[Any, Any]
 
@@ -117,6 +118,8 @@ class _Page:
         def with_event(request: gr.Request, data: gr.EventData) -> Iterator[Update]:
             yield from self._told(act, self._session(request), getattr(data, "_data", None))
 
+        if how["concurrency_id"] == LONG["concurrency_id"]:  # said by the page itself, at once
+            event(None, None, [self.status], js=WAITING, show_progress="hidden", api_visibility="private")
         handler = with_event if inputs is None else with_value
         event(handler, inputs, outputs, show_progress="hidden", api_visibility="private", **how)
 
