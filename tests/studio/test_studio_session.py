@@ -234,6 +234,12 @@ def test_undo_goes_back_step_by_step(opened):
     assert opened.pose.action_units == opened.scene.subject.source
 
 
+def test_slider_movements_that_were_overtaken_are_told(session):
+    assert session.is_newest(3) and session.is_newest(3)
+    assert not session.is_newest(2)
+    assert session.is_newest(4)
+
+
 def test_history_is_bounded():
     history = History(Pose())
     for step in range(300):

@@ -89,10 +89,10 @@ class _Page:
         moved = [self.stage, self.status]
         posed = [self.stage, self.expression, self.timing, self.plot, self.status]
         self._on(on(self.expression, "move"), self._move, moved, self.expression, trigger_mode="always_last", **QUICK)
+        settled = [self.stage, self.timing, self.plot, self.status]
         self._on(
-            on(self.expression, "settle"), self._settle, [self.timing, self.plot, self.status], self.expression,
-            trigger_mode="always_last", **QUICK,
-        )  # fmt: skip
+            on(self.expression, "settle"), self._settle, settled, self.expression, trigger_mode="always_last", **QUICK
+        )
         for button, act in (
             (self.neutral, StudioSession.neutral),
             (self.own, StudioSession.as_in_photo),
@@ -205,18 +205,27 @@ class _Page:
     # --- sliders ----------------------------------------------------------------------------------------------------
 
     def _move(self, session: StudioSession, value: Any) -> Iterator[Update]:
-        session.move(Pose.from_json(value))
+        pose = Pose.from_json(value)
         session.scene_or_raise()
-        yield {self.stage: views.stage(session)}
+        if session.is_newest(_turn(value)):
+            session.move(pose)
+            yield {self.stage: views.stage(session)}
 
     def _settle(self, session: StudioSession, value: Any) -> Iterator[Update]:
-        session.settle(Pose.from_json(value))
+        pose = Pose.from_json(value)
         session.scene_or_raise()
-        yield {self.timing: views.timing(session), self.plot: views.timing_plot(session)}
+        if session.is_newest(_turn(value)):
+            session.settle(pose)
+            yield {
+                self.stage: views.stage(session),
+                self.timing: views.timing(session),
+                self.plot: views.timing_plot(session),
+            }
 
     def _pose(self, act: Callable[[StudioSession], None]) -> Callable[..., Iterator[Update]]:
         def posing(session: StudioSession, value: Any) -> Iterator[Update]:
             session.scene_or_raise()
+            session.is_newest(session.turn + 1)  # sliders still on their way come too late
             act(session)
             yield {
                 self.stage: views.stage(session),
@@ -304,6 +313,11 @@ def _emotion(name: str) -> Callable[[StudioSession], None]:
 def _sample_pictures(sessions: Sessions) -> dict[str, str]:
     """Small pictures of the samples."""
     return {key: jpeg(thumbnail(sample_photo(sessions.animator, key), 144), quality=82) for key in SAMPLES}
+
+
+def _turn(value: Any) -> int:
+    turn = _field(value, "turn")
+    return turn if isinstance(turn, int) and 0 <= turn < 1 << 50 else 0
 
 
 def _field(value: Any, name: str) -> Any:

@@ -1,6 +1,7 @@
 """One browser's work: a photo, its face, the sliders, the film. No web in it, and nothing shared but the networks."""
 
 import re
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -70,6 +71,8 @@ class StudioSession:
         self.played: Played | None = None
         self._name = "photo"
         self.remark = ""
+        self.turn = 0
+        self._turning = threading.Lock()
         self._job: Job[Any] | None = None
 
     # --- a face -----------------------------------------------------------------------------------------------------
@@ -131,6 +134,13 @@ class StudioSession:
         self.open_face(scene.subject.face_index, progress, latent=latent)
 
     # --- sliders ----------------------------------------------------------------------------------------------------
+
+    def is_newest(self, turn: int) -> bool:
+        """Whether the page's slider movement number ``turn`` is no older than what is shown; then it is the newest."""
+        with self._turning:
+            newest = turn >= self.turn
+            self.turn = max(self.turn, turn)
+        return newest
 
     def move(self, pose: Pose) -> None:
         """Show a pose on the way; `settle` makes it one that undo returns to."""
@@ -262,6 +272,7 @@ class StudioSession:
         self.scene = Scene(subject, Preview(self.animator.networks, subject, self.options.animate))
         self.played = None
         if not touched:
+            self.is_newest(self.turn + 1)
             self.pose = Pose(subject.source)
             self.history = History(self.pose)
 

@@ -44,7 +44,7 @@ def stage(session: StudioSession, *, fresh: bool = False) -> dict[str, Any]:
 
 def expression(session: StudioSession) -> dict[str, Any]:
     """The sliders."""
-    return session.pose.to_json()
+    return session.pose.to_json() | {"turn": session.turn}
 
 
 def timing(session: StudioSession) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-// Twelve sliders, each with two sides. value: {left: {"12": .6}, right: {...}, split: [12]}. Sends 'move' while a slider
+// Twelve sliders, each with two sides. value: {left: {"12": .6}, right: {...}, split: [12], turn}. Sends 'move' while a slider
 // goes and 'settle' when it stands.
 const rows = [...element.querySelectorAll(".au")];
 const letter = (v) => "–ABCDE"[Math.min(5, Math.round(v * 5))];
@@ -27,6 +27,7 @@ function paint() {
 function change(edit) {
   const value = JSON.parse(JSON.stringify(props.value));
   edit(value);
+  value.turn = (value.turn || 0) + 1;  // what overtakes on the way is told from what is newer
   props.value = value;
   paint();
 }
