@@ -309,3 +309,18 @@ def test_a_performance_is_what_the_face_shows(make_animator, photo):
     assert film.performance.duration == film.timeline.duration
     absolute = animator.animate(photo, "L12=C", options=QUICK)
     assert absolute.performance is absolute.timeline
+
+
+def test_a_second_expression_of_the_same_face_needs_no_new_compositor(make_animator, photo, monkeypatch):
+    from facsmith.animate import animator as module
+
+    made = []
+    renderer = module.Renderer
+    monkeypatch.setattr(module, "Renderer", lambda *parts: made.append(1) or renderer(*parts))
+    animator = make_animator()
+    frames = [animator.edit(photo, e, options=QUICK).image for e in ("AU12=E", "AU1=E", "AU12=E")]
+    assert len(made) == 1
+    assert np.array_equal(frames[0], frames[2]) and not np.array_equal(frames[0], frames[1])
+    animator.edit(photo, "AU12=E", options=replace(QUICK, mode="paste"))
+    animator.edit(photo[:, ::-1].copy(), "AU12=E", options=QUICK)
+    assert len(made) == 3

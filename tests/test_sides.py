@@ -54,8 +54,10 @@ def test_beyond_the_seam_the_other_side_stays(astronaut):
     frame = animator.edit(subject, "L12=E", options=OPTIONS).image
     points = subject.face.landmarks
     middle = points[[27, 30, 33, 51, 57, 8], 0].min()
-    iod = subject.face.interocular
-    assert alike(frame[:, : int(middle - 0.2 * iod)], neutral[:, : int(middle - 0.2 * iod)])
+    other = slice(0, int(middle - 0.2 * subject.face.interocular))
+    assert alike(frame[: int(points[33, 1]), other], neutral[: int(points[33, 1]), other])
+    mouth = np.abs(frame[:, other].astype(int) - neutral[:, other])  # its line is drawn from corner to corner
+    assert mouth.mean() < 0.1 * np.abs(frame.astype(int) - neutral).mean()
     assert not alike(frame, neutral)
 
 
@@ -146,3 +148,23 @@ def test_the_halves_meet_at_the_midline():
     left, right = np.full((120, 120, 3), 200, np.uint8), np.full((120, 120, 3), 100, np.uint8)
     joined = join(left, right, points)
     assert (joined[:, :50] == 100).all() and (joined[:, 70:] == 200).all()
+
+
+def test_a_smiling_photo_comes_to_rest_with_its_teeth_covered(astronaut):
+    """White, hardly coloured pixels between the lips: her teeth; at rest and after it little but a lip's gleam."""
+    from dataclasses import replace
+
+    animator, subject, _ = astronaut
+    film = animator.animate(subject, "sadness", options=replace(OPTIONS, fps=5, neutral_first=True))
+    lips = subject.face.landmarks[48:68]
+    (left, top), (right, bottom) = lips.min(axis=0).astype(int), lips.max(axis=0).astype(int)
+
+    def teeth(frame):
+        mouth = frame[top:bottom, left:right].astype(int)
+        return int(((mouth.min(axis=2) > 150) & (np.ptp(mouth, axis=2) < 30)).sum())
+
+    frames, times = list(film.frames()), film.timeline.frame_times(5)
+    assert np.array_equal(frames[0], subject.photo)
+    assert teeth(frames[0]) > 40
+    rest = [teeth(frame) for frame, t in zip(frames, times, strict=True) if t >= 0.85]
+    assert max(rest) < 0.3 * teeth(frames[0])

@@ -57,6 +57,7 @@ class Animator:
         """encoder: may be None where inversion starts from ``mean`` or ``random``. faces: the source of landmarks."""
         self.networks = Networks(generator, descriptor, encoder, boundaries, faces, name)
         self._subjects: OrderedDict[str, Subject] = OrderedDict()
+        self._last: tuple[Subject, AnimateOptions, Renderer] | None = None
 
     @classmethod
     def from_pretrained(
@@ -160,9 +161,19 @@ class Animator:
         """The generator's pictures (R, R, 3) uint8 on the straight way from one latent (share 0) to another (1)."""
         return morph(self.networks, a, b, shares)
 
+    def _renderer_of(self, subject: Subject, options: AnimateOptions) -> Renderer:
+        """The last one again, where nothing but the expression is new: its constants take longer than a frame."""
+        if self._last is not None:
+            known, settings, renderer = self._last
+            if known.latent is subject.latent and known.face is subject.face and settings == options:
+                return renderer
+        renderer = Renderer(self.networks.generator, self.networks.boundaries, subject, options)
+        self._last = (subject, options, renderer)
+        return renderer
+
     def _film(self, subject: Subject, timeline: Timeline, options: AnimateOptions, notes: list[str]) -> Animation:
         networks = self.networks
-        renderer = Renderer(networks.generator, networks.boundaries, subject, options)
+        renderer = self._renderer_of(subject, options)
         model = {
             "name": networks.name,
             "generator_id": networks.generator.generator_id,

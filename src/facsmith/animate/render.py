@@ -12,12 +12,16 @@ from facsmith.animate.options import AnimateOptions
 from facsmith.animate.subject import Image, Subject
 from facsmith.boundary import BoundarySet
 from facsmith.compose import Compositor, Lids, join
+from facsmith.face.muscles import basis
 from facsmith.facs import AUS
 from facsmith.generator import Generator
 
 __all__ = ["Renderer"]
 
 Codes = npt.NDArray[np.float32]
+
+_PARTING = np.where(np.isin(AUS, (25, 26)), basis()[:, 66, 1] - basis()[:, 62, 1], 0.0)
+"""(12,) by how much AU25 and AU26 at intensity 1 part the inner lips, IOD."""
 
 
 class Renderer:
@@ -70,12 +74,14 @@ class Renderer:
         rest = frame = self._compose(self._subject.reference)
         shown = self._subject.latent.ws[None]  # of one side, or of two
         for first in range(0, len(intensities), batch):
-            moments = self._moments(intensities[first : first + batch])
+            rows = intensities[first : first + batch]
+            moments = self._moments(rows)
             pictures = self._pictures([shown, *moments])
-            for moment in moments:
+            for moment, lips_open in zip(moments, self._lips_open(rows), strict=True):
                 if not same(moment, shown):
                     at_rest = len(moment) == 1 and same(moment[0], self._subject.latent.ws)
-                    frame = rest if at_rest else self._compose(*(pictures[key(ws)] for ws in moment))
+                    drawn = (pictures[key(ws)] for ws in moment)
+                    frame = rest if at_rest else self._compose(*drawn, lips_open=lips_open)
                 shown = moment
                 yield frame
 
@@ -110,7 +116,15 @@ class Renderer:
         ws = self._boundaries.edit(
             self._subject.latent, np.zeros((1, len(AUS))), mode="absolute", source=self._subject.source.vector()
         ).ws
-        return self._compose(self._synthesise(ws)[0])
+        return self._compose(self._synthesise(ws)[0], lips_open=0.0)
+
+    def _lips_open(self, intensities: npt.NDArray[np.float64]) -> list[float]:
+        """Per frame, the part of the photo's own opening between the lips that the asked AU25 and AU26 leave."""
+        own = float(self._subject.source.vector() @ _PARTING)
+        if self._options.edit == "relative" or own <= 0:
+            return [1.0] * len(intensities)
+        asked = (intensities if intensities.ndim == 2 else intensities.max(axis=1)) @ _PARTING
+        return np.clip(asked / own, 0.0, 1.0).tolist()
 
     def _synthesise(self, ws: npt.NDArray[np.float32]) -> Image:
         """ws: (N, num_ws, w_dim), N may be 0. Returns (N, R, R, 3) uint8."""
@@ -120,10 +134,10 @@ class Renderer:
         with torch.inference_mode():
             return image.to_uint8(self._generator.synthesis(torch.as_tensor(ws, device=self._generator.w_avg.device)))
 
-    def _compose(self, generated: Image, right: Image | None = None) -> Image:
+    def _compose(self, generated: Image, right: Image | None = None, *, lips_open: float = 1.0) -> Image:
         """One picture, or one for each side of the face."""
         if self._compositor is not None:
-            return self._compositor.frame(generated, right)
+            return self._compositor.frame(generated, right, lips_open=lips_open)
         if right is None or self._subject.face is None:
             return generated
         return join(generated, right, self._subject.face.landmarks)

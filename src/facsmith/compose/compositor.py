@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith.compose.canvas import Band, canvas
+from facsmith.compose.lips import lip_gap, seal
 from facsmith.compose.masks import left_half
 from facsmith.compose.transfer import Change, Transfer
 from facsmith.errors import InputError
@@ -18,6 +19,8 @@ __all__ = ["Compositor", "Mode", "join"]
 Pixels = npt.NDArray[np.uint8]
 Image = npt.NDArray[np.float32]
 Mode = Literal["transfer", "paste", "crop"]
+
+_OPEN = 0.025  # IOD: a smaller gap between the inner lips is a landmarker's doubt
 
 
 class Compositor:
@@ -47,6 +50,8 @@ class Compositor:
         self.mode: Mode = mode
         self._photo = photo
         self._side = transform.resolution
+        self._landmarks = np.asarray(landmarks, np.float64)
+        self._gap = lip_gap(landmarks)
         self._points = transform.to_crop(landmarks)
         self._reference = self._checked(reference)
         self._canvas = canvas(transform)
@@ -54,11 +59,13 @@ class Compositor:
         self._transfer = Transfer(self._canvas, self._canvas.points(landmarks), reference, seen)
         self._bands = [*self._canvas.bands(self._transfer.mask, photo.shape)]
 
-    def frame(self, generated: Pixels, right: Pixels | None = None) -> Pixels:
+    def frame(self, generated: Pixels, right: Pixels | None = None, *, lips_open: float = 1.0) -> Pixels:
         """generated: (R, R, 3) uint8. Returns a new array: the photo with it, (H, W, 3); for ``crop``, the crop.
 
         right: another crop for the person's own right side; ``generated`` is then the left's. Where one side's crop
-        equals the reference, that side is the photo bit for bit, up to the seam along the midline.
+        equals the reference, that side is the photo bit for bit, up to the seam along the midline. lips_open: the part
+        that shall stay of the opening between the photo's own lips, where they are open; what the motion leaves of more
+        is closed.
         """
         self._checked(generated)
         if right is None or np.array_equal(generated, self._checked(right)):
@@ -76,7 +83,19 @@ class Compositor:
         out = self._photo.copy()
         for band in self._bands:
             self._compose(change, band, out)
+        if lips_open < 1 and self._gap > _OPEN:
+            moved = self._moved(change.flow)
+            seal(out, moved, float(np.clip(1 - lips_open * self._gap / max(lip_gap(moved), 1e-6), 0, 1)))
         return out
+
+    def _moved(self, flow: Image) -> npt.NDArray[np.float64]:
+        """Where the photo's landmarks (68, 2) lie in the new frame. flow: on the canvas, backward, in photo pixels."""
+        at = self._landmarks
+        for _ in range(8):
+            x, y = self._canvas.points(at).astype(np.float32).T
+            back = cv2.remap(flow, x[None], y[None], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)[0]
+            at = (at + self._landmarks - back) / 2  # halfway: where lips part, the flow jumps
+        return at
 
     def _change(self, generated: Pixels) -> Change:
         if np.array_equal(generated, self._reference):

@@ -1,0 +1,89 @@
+"""Lips that close: where a photo's own open mouth shall rest, its lips are drawn together over what is left of the gap.
+
+A generator that is asked for closed lips moves the photo's lips most of the way, and slivers of teeth stay between
+them. The two inner contours are known, so the rest of the way is geometry: each lip moves as it is, the skin beyond it
+gives way, and the gap between them is gone.
+
+Conventions: in the mouth's own axes s runs along the line between its corners, 0 to 1, and y down across it, in pixels.
+"""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from facsmith.compose.masks import fade
+from facsmith.face.points import interocular
+
+__all__ = ["lip_gap", "seal"]
+
+Pixels = npt.NDArray[np.uint8]
+Array = npt.NDArray[np.float64]
+
+_PAIRS = ((61, 67), (62, 66), (63, 65))
+_REACH = 0.28  # IOD from the contour on which the skin gives way
+_LINE, _DARK = 0.012, 0.22  # IOD and share: the shadow in which closed lips meet
+
+
+def lip_gap(landmarks: npt.ArrayLike) -> float:
+    """Mean height of the opening between the inner lips of (68, 2) points, in IOD."""
+    points = np.asarray(landmarks, np.float64)
+    gaps = [np.linalg.norm(points[lower] - points[upper]) for upper, lower in _PAIRS]
+    return float(np.mean(gaps) / interocular(points))
+
+
+def seal(frame: Pixels, landmarks: npt.ArrayLike, amount: float) -> None:
+    """Close the opening between the lips of a frame (H, W, 3) by ``amount``, 0 to 1, in place.
+
+    landmarks: (68, 2) as they lie in the frame.
+    """
+    points = np.asarray(landmarks, np.float64)
+    iod = float(interocular(points))
+    across = points[64] - points[60]
+    width = float(np.hypot(*across))
+    if amount <= 0 or width < 1:
+        return
+    along = across / width
+    down = np.array([-along[1], along[0]])
+    inner = (points[60:68] - points[60]) @ np.stack([along, down], axis=1)
+
+    height, frame_width = frame.shape[:2]
+    reach = _REACH * iod + float(np.abs(inner[:, 1]).max())
+    ends = np.array([points[60] + a * along + d * down for a in (0.0, width) for d in (-reach, reach)])
+    left, top = np.clip(np.floor(ends.min(axis=0)), 0, (frame_width, height)).astype(int).tolist()
+    right, bottom = np.clip(np.ceil(ends.max(axis=0)) + 1, 0, (frame_width, height)).astype(int).tolist()
+    if left >= right or top >= bottom:
+        return
+    y, x = np.mgrid[top:bottom, left:right].astype(np.float64)
+    relative = np.stack([x, y], axis=-1) - points[60]
+    s, depth = relative @ along / width, relative @ down
+    taper = np.clip(4 * s * (1 - s), 0, 1)
+    upper = _contour(inner[[0, 1, 2, 3, 4]], width, s)
+    lower = np.maximum(_contour(inner[[0, 7, 6, 5, 4]], width, s), upper)
+    half = amount * (lower - upper) / 2  # each lip comes half of the way
+    above, below = upper + half - depth, depth - (lower - half)  # > 0 on the upper and on the lower lip
+    shift = np.where(above > 0, -half * _give(above, iod), np.where(below > 0, half * _give(below, iod), 0.0))
+    moved = cv2.remap(
+        frame,
+        (x + shift * down[0]).astype(np.float32),
+        (y + shift * down[1]).astype(np.float32),
+        cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REFLECT_101,
+    ).astype(np.float32)
+    met = amount * taper * np.clip(half / (0.02 * iod), 0, 1)
+    shadow = np.exp(-(((above - below) / 2 / (_LINE * iod)) ** 2)) * _DARK * met
+    result = np.where((half > 0)[..., None], moved * (1 - shadow[..., None]), frame[top:bottom, left:right])
+    frame[top:bottom, left:right] = np.rint(np.clip(result, 0, 255)).astype(np.uint8)
+
+
+def _contour(points: Array, width: float, s: Array) -> Array:
+    """Height of a contour through (5, 2) points at each s, as a bow: 0 at both corners."""
+    at = np.clip(points[1:4, 0] / width, 0.05, 0.95)
+    basis = (4 * at * (1 - at))[:, None] * np.stack([np.ones(3), 2 * at - 1, (2 * at - 1) ** 2], axis=1)
+    bow = np.linalg.lstsq(basis, points[1:4, 1], rcond=1e-3)[0]
+    t = 2 * np.clip(s, 0, 1) - 1
+    return np.asarray((1 - t * t) * (bow[0] + bow[1] * t + bow[2] * t * t), np.float64)
+
+
+def _give(distance: Array, iod: float) -> Array:
+    """1 on the lip, 0 from _REACH on."""
+    return fade(-distance / iod, -_REACH, -_REACH / 3).astype(np.float64)

@@ -1,0 +1,70 @@
+"""Lips that close: nothing of the gap stays, nothing beyond the mouth's surroundings moves."""
+
+import numpy as np
+import pytest
+from test_compose import LANDMARKS, Scene
+
+from facsmith.compose.lips import lip_gap, seal
+
+
+@pytest.fixture(scope="module")
+def scene():
+    return Scene.of(scale=1.5)
+
+
+def white(frame, points):
+    """Pixels of her teeth: light and hardly coloured, between the lips."""
+    (left, top), (right, bottom) = points[48:68].min(axis=0).astype(int), points[48:68].max(axis=0).astype(int)
+    mouth = frame[top:bottom, left:right].astype(int)
+    return int(((mouth.min(axis=2) > 150) & (np.ptp(mouth, axis=2) < 40)).sum())
+
+
+def test_teeth_are_covered(scene):
+    frame = scene.photo.copy()
+    seal(frame, scene.landmarks, 1.0)
+    assert white(scene.photo, scene.landmarks) > 150
+    assert white(frame, scene.landmarks) < 0.35 * white(scene.photo, scene.landmarks)
+
+
+def test_nose_cheeks_and_chin_stay(scene):
+    frame = scene.photo.copy()
+    seal(frame, scene.landmarks, 1.0)
+    changed = (frame != scene.photo).any(axis=2)
+    rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
+    assert rows[0] > scene.landmarks[30, 1] and rows[-1] < scene.landmarks[8, 1]
+    assert columns[0] >= scene.landmarks[48, 0] - 1 and columns[-1] <= scene.landmarks[54, 0] + 1
+
+
+def test_the_more_the_fewer_teeth(scene):
+    seen = []
+    for amount in (0.0, 0.3, 0.6, 1.0):
+        frame = scene.photo.copy()
+        seal(frame, scene.landmarks, amount)
+        seen.append(white(frame, scene.landmarks))
+    assert seen == sorted(seen, reverse=True) and seen[0] > seen[-1]
+
+
+def test_nothing_asked_or_nothing_open_changes_nothing(scene):
+    frame = scene.photo.copy()
+    seal(frame, scene.landmarks, 0.0)
+    closed = scene.landmarks.copy()
+    closed[[65, 66, 67]] = closed[[63, 62, 61]]
+    seal(frame, closed, 1.0)
+    assert np.array_equal(frame, scene.photo)
+    assert lip_gap(closed) == 0 < lip_gap(scene.landmarks)
+
+
+@pytest.mark.parametrize("shift", [(-225, 0), (290, 0), (0, -150), (1000, 1000)])
+def test_a_mouth_at_or_beyond_the_border_does_no_harm(shift):
+    frame = Scene.of().photo.copy()
+    seal(frame, LANDMARKS + shift, 1.0)
+    assert frame.shape == (512, 512, 3)
+
+
+def test_the_compositor_closes_what_the_motion_leaves_open(scene):
+    """The generator hardly closes her mouth; asked for none of the opening, the frame shows little but a gleam."""
+    generated = scene.generated(scene.truth("AU17=.3"))
+    as_it_comes, closed, half = (scene.compositor().frame(generated, lips_open=share) for share in (1.0, 0.0, 0.6))
+    assert white(closed, scene.landmarks) < 0.35 * white(as_it_comes, scene.landmarks)
+    assert white(closed, scene.landmarks) <= white(half, scene.landmarks) <= white(as_it_comes, scene.landmarks)
+    assert np.array_equal(scene.compositor().frame(scene.reference, lips_open=0.0), scene.photo), "at rest, the photo"
