@@ -27,6 +27,7 @@ __all__ = [
     "SUFFIXES",
     "as_lines",
     "contact_sheet",
+    "decode",
     "exif",
     "from_lines",
     "png_text",
@@ -62,27 +63,32 @@ def read(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Pixel
     Raises:
         PhotoError: no such file, no picture, damaged, truncated, smaller than ``MIN_SIDE`` or over ``max_pixels``.
     """
-    kinds = "JPEG, PNG, WebP, TIFF, AVIF, BMP or GIF"
     try:
         data = Path(path).read_bytes()
     except OSError as error:
         raise PhotoError(f"Could not read the photo {path}: {error.strerror or error}. Check the path.") from error
+    return decode(data, name=os.fspath(path), max_pixels=max_pixels)
+
+
+def decode(data: bytes, *, name: str = "The picture", max_pixels: int = MAX_PIXELS) -> Pixels:
+    """What `read` does, for the bytes of a file that need not lie on a disk. name: what error messages call it."""
+    kinds = "JPEG, PNG, WebP, TIFF, AVIF, BMP or GIF"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's own size warning and its notes on odd metadata
             with Image.open(io.BytesIO(data), formats=_READABLE) as opened:
-                _check_size(path, opened.size, max_pixels)
+                _check_size(name, opened.size, max_pixels)
                 opened.load()
                 upright = ImageOps.exif_transpose(opened)
                 return np.array(_rgb(upright), np.uint8)
     except PhotoError:
         raise
     except Image.DecompressionBombError as error:
-        raise PhotoError(f"{path} is larger than {max_pixels / 1e6:.0f} megapixels. Scale it down first.") from error
+        raise PhotoError(f"{name} is larger than {max_pixels / 1e6:.0f} megapixels. Scale it down first.") from error
     except Image.UnidentifiedImageError as error:
-        raise PhotoError(f"{path} is no picture that can be read here. Give a {kinds} file.") from error
+        raise PhotoError(f"{name} is no picture that can be read here. Give a {kinds} file.") from error
     except Exception as error:  # damaged files make Pillow's decoders raise almost anything
-        raise PhotoError(f"{path} is damaged or cut short ({error}). Give an intact {kinds} file.") from error
+        raise PhotoError(f"{name} is damaged or cut short ({error}). Give an intact {kinds} file.") from error
 
 
 def write(path: str | os.PathLike[str], image: Pixels, *, metadata: Mapping[str, str] | None = None) -> None:
@@ -204,16 +210,16 @@ def contact_sheet(
     return np.array(sheet, np.uint8)
 
 
-def _check_size(path: str | os.PathLike[str], size: tuple[int, int], max_pixels: int) -> None:
+def _check_size(name: str, size: tuple[int, int], max_pixels: int) -> None:
     width, height = size
     if width * height > max_pixels:
         raise PhotoError(
-            f"{path} has {width} x {height} pixels; at most {max_pixels / 1e6:.0f} megapixels are read. "
+            f"{name} has {width} x {height} pixels; at most {max_pixels / 1e6:.0f} megapixels are read. "
             "Scale it down first."
         )
     if min(size) < MIN_SIDE:
         raise PhotoError(
-            f"{path} has only {width} x {height} pixels; at least {MIN_SIDE} a side are needed. Give a larger photo."
+            f"{name} has only {width} x {height} pixels; at least {MIN_SIDE} a side are needed. Give a larger photo."
         )
 
 

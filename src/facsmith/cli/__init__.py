@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from facsmith import __version__
-from facsmith.cli import batteries, boundaries, evaluate, faces, info, models, timeline, train
+from facsmith.cli import batteries, boundaries, evaluate, faces, info, models, studio, timeline, train
 from facsmith.errors import FacsmithError
 
 __all__ = ["app", "main", "run"]
@@ -24,6 +24,7 @@ One face photo and FACS Action Units in, a facial-expression animation out.
   facsmith animate her.jpg --expression happiness -o happy.mp4
   facsmith animate her.jpg -e neutral -e sadness -e surprise -o moods.gif
   facsmith edit her.jpg -e "AU1=C,AU4=D" -o worried.png
+  facsmith studio
   facsmith info
 
 [bold]Words[/bold]
@@ -73,6 +74,7 @@ app.add_typer(boundaries.app, name="boundaries")
 app.add_typer(timeline.app, name="timeline")
 app.add_typer(train.app, name="train")
 app.add_typer(evaluate.app, name="evaluate")
+app.command()(studio.studio)
 app.command()(info.info)
 
 

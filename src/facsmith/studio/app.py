@@ -1,0 +1,335 @@
+"""The page: Gradio's layout and wires, and nothing else. What happens is in `session`, what is shown in `views`."""
+
+import base64
+import binascii
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import gradio as gr
+
+from facsmith.errors import FacsmithError, InputError
+from facsmith.facs import EMOTIONS
+from facsmith.studio import boards, views
+from facsmith.studio.boards import Board, on
+from facsmith.studio.exports import EXPORTS, export
+from facsmith.studio.jobs import JobCancelledError
+from facsmith.studio.phases import Score
+from facsmith.studio.pictures import jpeg, pictograms, thumbnail
+from facsmith.studio.pose import Pose
+from facsmith.studio.samples import SAMPLES, sample_photo
+from facsmith.studio.session import StudioSession
+from facsmith.studio.sessions import Sessions
+
+__all__ = ["TITLE", "build"]
+
+TITLE = "facsmith studio"
+TRACK_BYTES, LATENT_BYTES = 12 << 20, 4 << 20
+LONG = {"concurrency_id": "long", "concurrency_limit": 1}
+WAITING = "() => ({ text: 'Waiting for its turn…' })"
+QUICK = {"concurrency_id": "quick", "concurrency_limit": 4}
+Update = dict[Any, Any]
+
+
+class _Page:
+    """One set of components, wired to the sessions."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self.sessions = sessions
+        with gr.Row(elem_id="work"):
+            with gr.Column(scale=5, min_width=320, elem_id="left"):
+                self.stage = boards.stage_board()
+                self.status = boards.status_board()
+                with gr.Row(elem_id="quick"):
+                    self.neutral = gr.Button("Neutral", size="sm")
+                    self.own = gr.Button("As in the photo", size="sm")
+                    self.undo = gr.Button("Undo", size="sm")
+                    self.play = gr.Button("Play", size="sm", variant="primary")
+            with gr.Column(scale=7, min_width=320, elem_id="right"), gr.Tabs(elem_id="tabs"):
+                self._tabs()
+        self.face = [self.stage, self.expression, self.timing, self.plot, self.faces, self.inspector, self.film]
+        self._wire()
+
+    def _tabs(self) -> None:
+        animator = self.sessions.animator
+        with gr.Tab("Photo"):
+            self.photo = boards.photo_board(_sample_pictures(self.sessions), max_bytes=self.sessions.options.max_bytes)
+            self.faces = boards.faces_board()
+        with gr.Tab("Expression"):
+            with gr.Row(elem_id="emotions"):
+                self.emotions = {
+                    name: gr.Button(name.capitalize(), size="sm") for name in EMOTIONS if name != "neutral"
+                }
+            self.expression = boards.expression_board(pictograms(animator))
+        with gr.Tab("Film"):
+            self.plot = boards.show_board("plot")
+            self.timing = boards.timing_board()
+            with gr.Row(elem_id="drive"):
+                self.choices = boards.choices_board()
+                self.track = boards.file_board(
+                    "Drive by a track (CSV, YAML)", accept=".csv,.yaml,.yml", max_bytes=TRACK_BYTES, elem_id="track"
+                )
+            self.exports = boards.exports_board()
+            self.film = boards.show_board("film")
+        with gr.Tab("Inspector"):
+            self.inspector = boards.show_board("inspector", '<p class="none">No face yet.</p>')
+            self.latent = boards.file_board(
+                "Open a latent of this face", accept=".safetensors", max_bytes=LATENT_BYTES, elem_id="latent"
+            )
+            boards.show_board("boundaries", views.boundaries(animator.networks.boundaries))
+
+    def _wire(self) -> None:
+        everything = [*self.face, self.status]
+        self._on(on(self.photo, "photo"), self._load_photo, everything, **LONG)
+        self._on(on(self.photo, "sample"), self._load_sample, everything, **LONG)
+        self._on(on(self.photo, "face"), self._new_face, everything, **LONG)
+        self._on(on(self.faces, "choose"), self._choose, everything, **LONG)
+        self._on(on(self.latent, "file"), self._load_latent, everything, **LONG)
+        self._on(on(self.status, "cancel"), self._cancel, [self.status], **QUICK)
+
+        moved = [self.stage, self.status]
+        posed = [self.stage, self.expression, self.timing, self.plot, self.status]
+        self._on(on(self.expression, "move"), self._move, moved, self.expression, trigger_mode="always_last", **QUICK)
+        settled = [self.stage, self.timing, self.plot, self.status]
+        self._on(
+            on(self.expression, "settle"), self._settle, settled, self.expression, trigger_mode="always_last", **QUICK
+        )
+        for button, act in (
+            (self.neutral, StudioSession.neutral),
+            (self.own, StudioSession.as_in_photo),
+            (self.undo, StudioSession.undo),
+            *((button, _emotion(name)) for name, button in self.emotions.items()),
+        ):
+            self._on(button.click, self._pose(act), posed, **QUICK)
+        plotted = [self.plot, self.status]
+        self._on(on(self.timing, "timed"), self._timed, plotted, self.timing, trigger_mode="always_last", **QUICK)
+        self._on(on(self.choices, "chosen"), self._chosen, plotted, self.choices, trigger_mode="always_last", **QUICK)
+        self._on(on(self.track, "file"), self._load_track, [self.timing, self.plot, self.status], **QUICK)
+        self._on(self.play.click, self._play, [self.stage, self.film, self.status], **LONG)
+        self._on(on(self.exports, "make"), self._make, [self.exports, self.status], **LONG)
+
+    def _on(
+        self, event: Any, act: Callable[..., Iterator[Update]], outputs: list[Board], inputs: Any = None, **how: Any
+    ) -> None:
+        """Wire an event. act: yields updates; what it raises on purpose is said in the status."""
+
+        def with_value(value: Any, request: gr.Request, data: gr.EventData) -> Iterator[Update]:
+            yield from self._told(act, self._session(request), value)
+
+        def with_event(request: gr.Request, data: gr.EventData) -> Iterator[Update]:
+            yield from self._told(act, self._session(request), getattr(data, "_data", None))
+
+        if how["concurrency_id"] == LONG["concurrency_id"]:  # said by the page itself, at once
+            event(None, None, [self.status], js=WAITING, show_progress="hidden", api_visibility="private")
+        handler = with_event if inputs is None else with_value
+        event(handler, inputs, outputs, show_progress="hidden", api_visibility="private", **how)
+
+    def _told(self, act: Callable[..., Iterator[Update]], session: StudioSession, value: Any) -> Iterator[Update]:
+        try:
+            yield from act(session, value)
+        except JobCancelledError:
+            yield {self.status: views.said("Cancelled.")}
+        except FacsmithError as error:
+            yield {self.status: views.said(str(error), error=True)}
+        except Exception:
+            yield {self.status: views.said("Something went wrong here; the studio's log tells what.", error=True)}
+            raise
+
+    def _session(self, request: gr.Request) -> StudioSession:
+        return self.sessions.get(_visitor(request))
+
+    # --- a face -----------------------------------------------------------------------------------------------------
+
+    def _load_photo(self, session: StudioSession, value: Any) -> Iterator[Update]:
+        data, name = _file(value)
+        yield {self.status: views.said("Looking for the face…") | {"busy": True}}
+        yield from self._open(session, session.load_photo(data, name=name))
+
+    def _load_sample(self, session: StudioSession, value: Any) -> Iterator[Update]:
+        yield {self.status: views.said("Looking for the face…") | {"busy": True}}
+        place = session.load_sample(str(_field(value, "key")))
+        if place is None:
+            yield self._all(session) | {self.status: views.said(views.face_notes(session))}
+        else:
+            yield from self._open(session, place)
+
+    def _new_face(self, session: StudioSession, value: Any) -> Iterator[Update]:
+        seed = _field(value, "seed")
+        session.new_face(seed % (1 << 31) if isinstance(seed, int) else 0)
+        yield self._all(session) | {self.status: views.said(views.face_notes(session))}
+
+    def _choose(self, session: StudioSession, value: Any) -> Iterator[Update]:
+        index = _field(value, "index")
+        yield from self._open(session, index if isinstance(index, int) else -1)
+
+    def _load_latent(self, session: StudioSession, value: Any) -> Iterator[Update]:
+        data, _ = _file(value)
+        job = session.start(lambda progress: session.load_latent(data, progress))
+        job.result()
+        yield self._all(session) | {self.status: views.said("The latent was taken.")}
+
+    def _open(self, session: StudioSession, index: int) -> Iterator[Update]:
+        """Encode a face, telling how far it is; the face is shown as soon as there is one."""
+        job = session.start(lambda progress: session.open_face(index, progress))
+        scene = session.scene
+        for step in job.steps():
+            update: Update = {self.status: views.working(step)}
+            if session.scene is not scene:
+                scene = session.scene
+                update |= self._all(session, index)
+            yield update
+        try:
+            job.result()
+        except JobCancelledError:
+            yield self._all(session, index) | {
+                self.status: views.said("Cancelled: the face stays as the encoder alone sees it.")
+            }
+        else:
+            yield self._all(session, index) | {self.status: views.said(views.face_notes(session))}
+
+    def _all(self, session: StudioSession, index: int | None = None) -> Update:
+        """Everything that depends on the face."""
+        return {
+            self.stage: views.stage(session, fresh=True),
+            self.expression: views.expression(session),
+            self.timing: views.timing(session),
+            self.plot: views.timing_plot(session),
+            self.faces: views.faces(session, index),
+            self.inspector: views.inversion(session),
+            self.film: views.film(session),
+        }
+
+    def _cancel(self, session: StudioSession, value: Any) -> Iterator[Update]:
+        session.cancel()
+        yield {self.status: views.said("Cancelling…")}
+
+    # --- sliders ----------------------------------------------------------------------------------------------------
+
+    def _move(self, session: StudioSession, value: Any) -> Iterator[Update]:
+        pose = Pose.from_json(value)
+        session.scene_or_raise()
+        if session.is_newest(_turn(value)):
+            session.move(pose)
+            yield {self.stage: views.stage(session)}
+
+    def _settle(self, session: StudioSession, value: Any) -> Iterator[Update]:
+        pose = Pose.from_json(value)
+        session.scene_or_raise()
+        if session.is_newest(_turn(value)):
+            session.settle(pose)
+            yield {
+                self.stage: views.stage(session),
+                self.timing: views.timing(session),
+                self.plot: views.timing_plot(session),
+            }
+
+    def _pose(self, act: Callable[[StudioSession], None]) -> Callable[..., Iterator[Update]]:
+        def posing(session: StudioSession, value: Any) -> Iterator[Update]:
+            session.scene_or_raise()
+            session.is_newest(session.turn + 1)  # sliders still on their way come too late
+            act(session)
+            yield {
+                self.stage: views.stage(session),
+                self.expression: views.expression(session),
+                self.timing: views.timing(session),
+                self.plot: views.timing_plot(session),
+                self.status: views.said(session.remark),
+            }
+
+        return posing
+
+    # --- film -------------------------------------------------------------------------------------------------------
+
+    def _timed(self, session: StudioSession, value: Any) -> Iterator[Update]:
+        session.score = Score.from_json(_field(value, "rows"))
+        yield {self.plot: views.timing_plot(session)}
+
+    def _chosen(self, session: StudioSession, value: Any) -> Iterator[Update]:
+        session.choose(**{name: bool(_field(value, name)) for name in ("blinks", "loop", "neutral_first")})
+        yield {self.plot: views.timing_plot(session)}
+
+    def _load_track(self, session: StudioSession, value: Any) -> Iterator[Update]:
+        data, name = _file(value)
+        session.load_track(data, name=name)
+        yield {
+            self.timing: views.timing(session),
+            self.plot: views.timing_plot(session),
+            self.status: views.said(session.remark),
+        }
+
+    def _play(self, session: StudioSession, value: Any) -> Iterator[Update]:
+        session.scene_or_raise()
+        job = session.start(session.play)
+        for step in job.steps():
+            yield {self.status: views.working(step)}
+        job.result()
+        yield {
+            self.stage: views.movie(session),
+            self.film: views.film(session),
+            self.status: views.said("The film plays in a loop; contact sheet and receipt are under Film."),
+        }
+
+    def _make(self, session: StudioSession, value: Any) -> Iterator[Update]:
+        session.scene_or_raise()
+        kind = str(_field(value, "kind"))
+        job = session.start(lambda progress: export(session, kind, progress))
+        for step in job.steps():
+            yield {self.status: views.working(step)}
+        path = job.result()
+        offer = {
+            "href": f"download/{self.sessions.offer(session, path)}",
+            "name": f"{session.stem}-{path.name}",
+            "size": f"{path.stat().st_size / 1e6:.2f} MB",
+        }
+        yield {self.exports: offer, self.status: views.said(f"{EXPORTS[kind].label} is ready.")}
+
+
+def build(sessions: Sessions) -> gr.Blocks:
+    """The page, ready to be mounted."""
+    with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
+        gr.HTML(
+            '<header class="fs-head"><h1>facsmith studio</h1>'
+            "<p>One photo, twelve facial muscles, one film.</p></header>",
+            apply_default_css=False,
+        )
+        _Page(sessions)
+
+        def leave(request: gr.Request) -> None:
+            sessions.end(_visitor(request))
+            page.state_holder.session_data.pop(_visitor(request), None)  # Gradio keeps what every component showed
+
+        page.unload(leave)
+    page.queue(default_concurrency_limit=4, max_size=200)
+    return page
+
+
+def _visitor(request: gr.Request) -> str:
+    return str(request.session_hash)
+
+
+def _emotion(name: str) -> Callable[[StudioSession], None]:
+    return lambda session: session.emotion(name)
+
+
+def _sample_pictures(sessions: Sessions) -> dict[str, str]:
+    """Small pictures of the samples."""
+    return {key: jpeg(thumbnail(sample_photo(sessions.animator, key), 144), quality=82) for key in SAMPLES}
+
+
+def _turn(value: Any) -> int:
+    turn = _field(value, "turn")
+    return turn if isinstance(turn, int) and 0 <= turn < 1 << 50 else 0
+
+
+def _field(value: Any, name: str) -> Any:
+    """One field of what the page sent."""
+    if not isinstance(value, dict) or name not in value:
+        raise InputError("The page sent something that cannot be read; reload it.")
+    return value[name]  # pyright: ignore[reportUnknownVariableType]
+
+
+def _file(value: Any) -> tuple[bytes, str]:
+    """The bytes and the name of a file that the page sent."""
+    try:
+        return base64.b64decode(str(_field(value, "data")), validate=True), str(_field(value, "name"))
+    except binascii.Error as error:
+        raise InputError("The file did not arrive whole; send it again.") from error

@@ -1,0 +1,77 @@
+"""The sliders: intensities of both sides, which AUs move both sides together, and the way back."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+from facsmith.errors import ActionUnitError
+from facsmith.facs import AUS, ActionUnits
+
+__all__ = ["MOST_STEPS_BACK", "History", "Pose"]
+
+MOST_STEPS_BACK = 100
+
+
+@dataclass(frozen=True)
+class Pose:
+    """What the sliders show. split: AUs whose sides move on their own; the others move both sides together."""
+
+    action_units: ActionUnits = field(default_factory=ActionUnits)
+    split: frozenset[int] = frozenset()
+
+    def __post_init__(self) -> None:
+        uneven = {au for au in AUS if self.action_units.left.get(au) != self.action_units.right.get(au)}
+        object.__setattr__(self, "split", frozenset(self.split) | uneven)
+
+    @classmethod
+    def from_json(cls, value: object) -> "Pose":
+        """Read ``{"left": {"12": 0.6, ...}, "right": {...}, "split": [12, ...]}``, which a page sent.
+
+        Raises:
+            ActionUnitError: anything else.
+        """
+        try:
+            given = cast(Mapping[str, Any], value)
+            left, right = (
+                {int(au): float(e) for au, e in cast(Mapping[str, Any], given[side]).items()}
+                for side in ("left", "right")
+            )
+            split = {int(au) for au in cast(Iterable[Any], given["split"])}
+        except (TypeError, KeyError, ValueError, AttributeError, OverflowError) as error:
+            raise ActionUnitError("The page sent sliders that cannot be read; reload the page.") from error
+        if not split <= set(AUS):
+            raise ActionUnitError("The page sent Action Units that are not among the twelve; reload the page.")
+        return cls(ActionUnits(left=left, right=right), frozenset(split))
+
+    def to_json(self) -> dict[str, Any]:
+        """What `from_json` reads, all twelve AUs of both sides."""
+        sides = {"left": self.action_units.vector("left"), "right": self.action_units.vector("right")}
+        numbers = {side: dict(zip(map(str, AUS), v.round(4).tolist(), strict=True)) for side, v in sides.items()}
+        return {**numbers, "split": sorted(self.split)}
+
+    def show(self, action_units: ActionUnits) -> "Pose":
+        """The same links with other intensities."""
+        return replace(self, action_units=action_units)
+
+
+class History:
+    """Poses settled on, the present one last."""
+
+    def __init__(self, first: Pose) -> None:
+        self._poses = [first]
+
+    @property
+    def present(self) -> Pose:
+        """The pose last settled on."""
+        return self._poses[-1]
+
+    def settle(self, pose: Pose) -> None:
+        """Remember a pose; the same one twice is one step."""
+        if pose != self.present:
+            self._poses = [*self._poses[-MOST_STEPS_BACK:], pose]
+
+    def undo(self) -> Pose:
+        """One step back; at the first pose, nothing."""
+        if len(self._poses) > 1:
+            self._poses.pop()
+        return self.present

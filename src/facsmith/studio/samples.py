@@ -1,0 +1,38 @@
+"""Faces to begin with: a portrait that scikit-image carries, and people who do not exist."""
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from facsmith.animate import Animator
+from facsmith.animate.subject import Image
+
+__all__ = ["SAMPLES", "SAMPLE_PSI", "Sample", "sample_photo"]
+
+SAMPLE_PSI: Final = 0.6
+"""Truncation of new faces: clean, and still different from one another."""
+
+
+class Sample(NamedTuple):
+    """label: what people read. seed: of a face of nobody; None for the portrait that scikit-image carries."""
+
+    label: str
+    seed: int | None
+
+
+SAMPLES: Final = {
+    "astronaut": Sample("Eileen Collins (NASA)", None),
+    "nobody-10": Sample("Nobody, seed 10", 10),
+    "nobody-18": Sample("Nobody, seed 18", 18),
+}
+
+
+def sample_photo(animator: Animator, key: str) -> Image:
+    """The picture of one of ``SAMPLES``, (H, W, 3) uint8."""
+    seed = SAMPLES[key].seed
+    if seed is not None:
+        return animator.sample(seed, psi=SAMPLE_PSI).photo
+    import skimage.data
+
+    data: Any = skimage.data
+    return np.array(data.astronaut(), np.uint8)

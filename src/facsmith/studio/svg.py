@@ -1,0 +1,148 @@
+"""Drawings for the page: curves over time, calibrations, and how the boundaries lie to each other.
+
+Conventions: an SVG is a string; sizes are in its own units, the page scales it. Colours come from the page's style
+sheet where they must follow it, and from ``COLOURS`` for the twelve AUs.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from facsmith.facs import AU_NAMES, AUS, INTENSITY_LETTERS
+from facsmith.timeline import Timeline
+
+__all__ = ["COLOURS", "calibration_curve", "cosine_table", "line", "loss_curve", "timeline_plot"]
+
+COLOURS: Final[Mapping[int, str]] = dict(
+    zip(
+        AUS,
+        ("#0f62a8", "#3f8fd2", "#12757e", "#2aa198", "#6b4fa0", "#9a6fc4", "#c2410c", "#a16207", "#65730a", "#be185d",
+         "#dc2626", "#7c2d12"),
+        strict=True,
+    )
+)  # fmt: skip
+"""Blues and greens for the upper face, violets for the middle, warm ones for the mouth; 4.5:1 on white for the lines'
+labels."""
+
+_POINTS = 240
+
+
+def line(xs: npt.ArrayLike, ys: npt.ArrayLike) -> str:
+    """The ``d`` of a path through points already in the drawing's units."""
+    points = np.column_stack([np.asarray(xs, float), np.asarray(ys, float)])
+    return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
+
+
+def timeline_plot(timeline: Timeline) -> str:
+    """Intensity over time, one curve an AU, its name at its highest point."""
+    width, height, left, bottom, top = 720, 260, 34, 30, 14
+    seconds = max(timeline.duration, 0.1)
+    times = np.linspace(0, seconds, _POINTS)
+    curves = _curves(timeline, times)
+    x = left + times / seconds * (width - left - 12)
+    parts = [_grid(left, width - 12, height - bottom, top), _seconds(seconds, left, width - 12, height - bottom)]
+    taken: list[tuple[float, float]] = []
+    for name, au, values in curves:
+        y = height - bottom - values * (height - bottom - top)
+        dashes = ' stroke-dasharray="7 4"' if name.startswith("L") else ""
+        parts.append(f'<path d="{line(x, y)}" fill="none" stroke="{COLOURS[au]}" stroke-width="2.5"{dashes}/>')
+        peak = int(np.flatnonzero(values >= values.max() - 1e-9).mean())
+        at = _free(float(x[peak]), float(y[peak]) - 4, taken)
+        parts.append(_text(*at, name, anchor="middle", fill=COLOURS[au], bold=True))
+    shown = ", ".join(f"{name} {AU_NAMES[au]}" for name, au, _ in curves)
+    title = f"Intensity over {seconds:.1f} seconds of {shown or 'nothing: the face rests'}"
+    return _svg(width, height, title, parts)
+
+
+def calibration_curve(intensities: npt.ArrayLike, distances: npt.ArrayLike, *, title: str, colour: str) -> str:
+    """Asked intensity (0 to 1, across) against the distance in W+ (up), small enough for twelve of them."""
+    width, height, pad = 150, 96, 8
+    e, d = np.asarray(intensities, float), np.asarray(distances, float)
+    x = pad + e * (width - 2 * pad)
+    y = height - pad - (d - d.min()) / max(float(np.ptp(d)), 1e-9) * (height - 2 * pad)
+    frame = f'<path d="M{pad} {pad}V{height - pad}H{width - pad}" class="axis"/>'
+    curve = f'<path d="{line(x, y)}" fill="none" stroke="{colour}" stroke-width="2"/>'
+    return _svg(width, height, title, [frame, curve])
+
+
+def loss_curve(trace: Sequence[float], *, title: str) -> str:
+    """The inversion's loss, step by step."""
+    width, height, pad = 340, 120, 12
+    losses = np.asarray(trace, float)
+    x = pad + np.arange(len(losses)) / max(len(losses) - 1, 1) * (width - 2 * pad)
+    y = pad + (losses.max() - losses) / max(float(np.ptp(losses)), 1e-9) * (height - 2 * pad - 10)
+    parts = [
+        f'<path d="M{pad} {pad}V{height - pad}H{width - pad}" class="axis"/>',
+        f'<path d="{line(x, y)}" fill="none" class="curve" stroke-width="2"/>',
+        _text(pad + 6, 22, f"{losses[0]:.3f}"),
+        _text(width - pad, float(y[-1]) - 6, f"{losses.min():.3f}", anchor="end"),
+    ]
+    return _svg(width, height, title, parts)
+
+
+def cosine_table(aus: Sequence[int], cosines: npt.NDArray[np.float64]) -> str:
+    """How much each boundary shares with each other: blue where they agree, red where they oppose."""
+    cell, head = 30, 44
+    side = head + cell * len(aus)
+    parts: list[str] = []
+    for row, au in enumerate(aus):
+        middle = head + cell * row + cell / 2
+        parts.append(_text(head - 6, middle + 4, f"AU{au}", anchor="end"))
+        parts.append(_text(middle, head - 8, f"AU{au}", anchor="middle"))
+        for column in range(len(aus)):
+            value = float(cosines[row, column])
+            fill = f"rgba({'15,98,168' if value >= 0 else '194,65,12'},{min(1.0, abs(value)):.2f})"
+            place = f'x="{head + cell * column}" y="{head + cell * row}" width="{cell - 2}" height="{cell - 2}"'
+            note = f"AU{au} and AU{aus[column]}: {value:.2f}"
+            parts.append(f'<rect {place} rx="3" fill="{fill}" class="cell"><title>{note}</title></rect>')
+    return _svg(side, side, "Cosines between the boundaries", parts)
+
+
+def _curves(timeline: Timeline, times: npt.NDArray[np.float64]) -> list[tuple[str, int, npt.NDArray[np.float64]]]:
+    """(name, AU, intensities) of every curve that leaves 0: one an AU, or one a side where they differ."""
+    left, right = timeline.at(times, "left"), timeline.at(times, "right")
+    curves: list[tuple[str, int, npt.NDArray[np.float64]]] = []
+    for column, au in enumerate(AUS):
+        a, b = left[:, column], right[:, column]
+        curves += [(f"AU{au}", au, a)] if np.array_equal(a, b) else [(f"R{au}", au, b), (f"L{au}", au, a)]
+    return [curve for curve in curves if curve[2].max() > 0]
+
+
+def _svg(width: int, height: int, title: str, parts: Iterable[str]) -> str:
+    return (
+        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}" class="fs-plot">'
+        f"{''.join(parts)}</svg>"
+    )
+
+
+def _text(x: float, y: float, text: str, *, anchor: str = "start", fill: str = "", bold: bool = False) -> str:
+    style = (f' style="fill:{fill}"' if fill else "") + (' font-weight="700"' if bold else "")
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{style}>{escape(text)}</text>'
+
+
+def _grid(left: float, right: float, bottom: float, top: float) -> str:
+    parts: list[str] = []
+    for letter, level in {"0": 0.0, **INTENSITY_LETTERS}.items():
+        y = bottom - level * (bottom - top)
+        parts.append(f'<path d="M{left} {y:.1f}H{right}" class="grid"/>' + _text(left - 8, y + 4, letter, anchor="end"))
+    return "".join(parts)
+
+
+def _seconds(seconds: float, left: float, right: float, bottom: float) -> str:
+    step = next(s for s in (0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600) if seconds / s <= 12)
+    ticks = np.arange(0, seconds + 1e-9, step)
+    return "".join(
+        _text(left + t / seconds * (right - left), bottom + 20, f"{t:g} s", anchor="middle" if t else "start")
+        for t in ticks.tolist()
+    )
+
+
+def _free(x: float, y: float, taken: list[tuple[float, float]]) -> tuple[float, float]:
+    """A place for a label that lies over no other one: further along."""
+    while any(abs(x - a) < 38 and abs(y - b) < 13 for a, b in taken):
+        x += 38
+    taken.append((x, y))
+    return x, y

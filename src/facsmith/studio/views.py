@@ -1,0 +1,233 @@
+"""What each part of the page shows of a session: JSON and HTML, nothing of the web framework."""
+
+import json
+from collections.abc import Mapping
+from html import escape
+from typing import Any, cast
+
+from facsmith.animate import KeyframeRecord, Receipt
+from facsmith.animate.receipt import label
+from facsmith.boundary import BoundarySet
+from facsmith.facs import AU_NAMES, AUS, ActionUnits
+from facsmith.studio.jobs import Step
+from facsmith.studio.pictures import data_uri, jpeg, thumbnail
+from facsmith.studio.session import StudioSession
+from facsmith.studio.svg import COLOURS, calibration_curve, cosine_table, loss_curve, timeline_plot
+
+__all__ = [
+    "boundaries",
+    "expression",
+    "face_notes",
+    "faces",
+    "film",
+    "inversion",
+    "said",
+    "stage",
+    "timing",
+    "timing_plot",
+    "working",
+]
+
+_SEEN = 0.05  # measured of an AU that was not asked: shown from here on
+_STAGES = {"inversion": "Encoding the face", "frames": "Rendering frames", "": "Looking for the face"}
+
+
+def stage(session: StudioSession, *, fresh: bool = False) -> dict[str, Any]:
+    """The picture under the sliders; fresh: with the photo to compare with, which the page keeps from then on."""
+    scene = session.scene
+    if scene is None:
+        return {}
+    shows = label(session.pose.action_units)
+    picture = {"after": jpeg(session.preview()), "alt": f"The face with {shows}", "shown": shows}
+    return picture | ({"before": jpeg(scene.preview.before)} if fresh else {})
+
+
+def expression(session: StudioSession) -> dict[str, Any]:
+    """The sliders."""
+    return session.pose.to_json() | {"turn": session.turn}
+
+
+def timing(session: StudioSession) -> dict[str, Any]:
+    """The seconds, and which AUs' are shown."""
+    source = session.scene.subject.source if session.scene is not None else ActionUnits()
+    shown = [au for au in AUS if session.pose.action_units.get(au) or source.get(au)]
+    return {"rows": session.score.to_json(), "active": [] if session.track is not None else shown}
+
+
+def timing_plot(session: StudioSession) -> str:
+    """The film's curves."""
+    return timeline_plot(session.timeline) if session.scene is not None else ""
+
+
+def face_notes(session: StudioSession) -> str:
+    """What the user should know of the face, in one line."""
+    scene = session.scene
+    if scene is None:
+        return ""
+    subject = scene.subject
+    height, width = subject.photo.shape[:2]
+    shows = label(subject.source)
+    return f"{subject.name}, {width} × {height} pixels. The photo shows: {shows}."
+
+
+def faces(session: StudioSession, chosen: int | None = None) -> str:
+    """The photo with a numbered frame around each face, where there are several."""
+    photo = session.photo
+    if photo is None or len(session.faces) < 2:
+        return ""
+    height, width = photo.shape[:2]
+    frames: list[str] = []
+    for index, found in enumerate(session.faces):
+        x0, y0, x1, y1 = found.box
+        margin = 0.15 * (x1 - x0)
+        place = (
+            f"left:{100 * (x0 - margin) / width:.2f}%;top:{100 * (y0 - 2 * margin) / height:.2f}%;"
+            f"width:{100 * (x1 - x0 + 2 * margin) / width:.2f}%;height:{100 * (y1 - y0 + 3 * margin) / height:.2f}%"
+        )
+        frames.append(
+            f'<button type="button" data-face="{index}" style="{place}" aria-pressed="{str(index == chosen).lower()}" '
+            f'aria-label="Take face {index + 1} of {len(session.faces)}"><span>{index + 1}</span></button>'
+        )
+    return (
+        f'<h3>{len(session.faces)} faces: choose one</h3><div class="fs-faces">'
+        f'<img src="{jpeg(thumbnail(photo, 900), quality=85)}" alt="Your photo">{"".join(frames)}</div>'
+    )
+
+
+def film(session: StudioSession) -> str:
+    """Contact sheet and receipt of the film that was played."""
+    played = session.played
+    if played is None:
+        return ""
+    sheet = jpeg(thumbnail(played.sheet, 1400), quality=85)
+    return (
+        f'<h3>Contact sheet</h3><img class="fs-sheet" src="{sheet}" alt="The key frames side by side">'
+        f"<h3>Receipt: asked against measured</h3>{_receipt(played.receipt)}"
+    )
+
+
+def movie(session: StudioSession) -> dict[str, Any]:
+    """The film, for the stage."""
+    return {} if session.played is None else {"video": data_uri(session.played.movie, "video/mp4"), "shown": "film"}
+
+
+def inversion(session: StudioSession) -> str:
+    """The reconstruction beside the photo, and how it was found."""
+    scene = session.scene
+    if scene is None:
+        return '<p class="none">No face yet.</p>'
+    subject = scene.subject
+    crop = subject.photo if subject.transform is None else subject.transform.crop(subject.photo)
+    pictures = (("The photo, cropped", crop), ("As the generator draws it", subject.reference))
+    html = "".join(
+        f'<figure><img src="{jpeg(picture, quality=92)}" alt="{what}"><figcaption>{what}</figcaption></figure>'
+        for what, picture in pictures
+    )
+    found = subject.inversion
+    if found is None:
+        note = "<p>This face has its latent already: it is the generator's own, or was given one.</p>"
+    else:
+        steps, loss = found.iterations[0], found.loss[0]
+        note = (
+            f"<figure>{loss_curve(found.trace[0], title=f'Loss over {steps} steps')}"
+            f"<figcaption>Loss over {steps} steps from the {escape(found.start)}; best {loss:.3f}, "
+            f"ended by {escape(found.stopped[0])}</figcaption></figure>"
+        )
+    facts = "".join(f"<li>{escape(note)}</li>" for note in subject.notes)
+    return f'<div class="fs-pair">{html}{note}</div><ul class="notes">{facts}</ul>'
+
+
+def boundaries(known: BoundarySet) -> str:
+    """Every boundary's accuracy and calibration, and the cosines between them."""
+    cards = "".join(_boundary(known, au) for au in known.aus)
+    return (
+        f'<h3>Boundaries</h3><div class="fs-cards">{cards}</div>'
+        f'<h3>Cosines between them</h3><div class="fs-cosines">{cosine_table(known.aus, known.cosines())}</div>'
+    )
+
+
+def working(step: Step) -> dict[str, Any]:
+    """The status while work goes on."""
+    text = f"{_STAGES.get(step.stage, step.stage)}…"
+    if step.total:
+        text = f"{_STAGES.get(step.stage, step.stage)}: {step.done} of {step.total}, {step.seconds:.1f} s"
+    return {"text": text, "busy": True, "done": step.done, "total": step.total}
+
+
+def said(text: str, *, error: bool = False) -> dict[str, Any]:
+    """The status when nothing goes on."""
+    return {"text": text, "busy": False, "error": error}
+
+
+def _boundary(known: BoundarySet, au: int) -> str:
+    boundary = known[au]
+    report = boundary.report
+    curve = calibration_curve(
+        boundary.calibration.intensities,
+        boundary.calibration.distances,
+        title=f"Calibration of AU{au}: intensity 0 to 1 against distance",
+        colour=COLOURS[au],
+    )
+    accuracy, shown = report.get("accuracy"), cast(Any, report.get("shown"))
+    facts = [f"{accuracy:.1%} held-out accuracy"] if isinstance(accuracy, int | float) else []
+    if isinstance(shown, dict) and "share_of_muscles" in shown:
+        facts.append(f"{cast(Any, shown)['share_of_muscles'][-1]:.0%} of the muscle's movement at full intensity")
+    listed = "".join(f"<li>{escape(fact)}</li>" for fact in facts)
+    return (
+        f"<figure><figcaption><b>AU{au}</b> {AU_NAMES[au]}</figcaption>{curve}<ul>{listed}</ul>"
+        "<details><summary>All figures</summary>"
+        f"<pre>{escape(json.dumps(dict(report), indent=1))}</pre></details></figure>"
+    )
+
+
+def _receipt(receipt: Receipt) -> str:
+    shown = [
+        name
+        for au in AUS
+        for name in _rows(receipt, au)
+        if any(
+            max(_value(record.asked, name), _value(record.measured, name) - _SEEN) > 0 for record in receipt.keyframes
+        )
+    ]
+    head = "".join(f'<th scope="col">{record.seconds:g} s</th>' for record in receipt.keyframes)
+    rows = "".join(
+        f'<tr><th scope="row"><b>{name}</b> <span>{AU_NAMES[int(name.lstrip("AULR"))]}</span></th>'
+        + "".join(_cell(record, name) for record in receipt.keyframes)
+        + "</tr>"
+        for name in shown
+    )
+    alike = "".join(
+        f"<td>{'–' if record.identity is None else f'{record.identity:.3f}'}</td>" for record in receipt.keyframes
+    )
+    notes = "".join(f"<li>{escape(note)}</li>" for note in receipt.notes)
+    return (
+        '<div class="fs-scroll" tabindex="0" role="region" aria-label="Receipt"><table class="fs-receipt">'
+        f'<thead><tr><th scope="col">Key frame</th>{head}</tr></thead>'
+        f'<tbody>{rows}<tr><th scope="row">identity</th>{alike}</tr></tbody></table></div>'
+        '<p class="hint"><span class="swatch asked"></span> asked <span class="swatch measured"></span> measured on '
+        "the finished frame against the same person's neutral. Landmarks under-report: compare films with each "
+        "other.</p>"
+        f'<ul class="notes">{notes}</ul>'
+    )
+
+
+def _rows(receipt: Receipt, au: int) -> tuple[str, ...]:
+    """``L12`` and ``R12`` where the sides differ in some key frame, else ``AU12``."""
+    accounts = [account for record in receipt.keyframes for account in (record.asked, record.measured) if account]
+    return (f"R{au}", f"L{au}") if any(f"L{au}" in account for account in accounts) else (f"AU{au}",)
+
+
+def _value(account: Mapping[str, float] | None, name: str) -> float:
+    """An account says ``AU12`` where both sides are alike."""
+    known = account or {}
+    return known.get(name, known.get(f"AU{name.lstrip('AULR')}", 0.0))
+
+
+def _cell(record: KeyframeRecord, name: str) -> str:
+    asked, measured = _value(record.asked, name), _value(record.measured, name)
+    told = "–" if record.measured is None else f"{measured:.2f}"
+    return (
+        f'<td><span class="bars" aria-hidden="true"><i class="asked" style="width:{100 * asked:.0f}%"></i>'
+        f'<i class="measured" style="width:{100 * min(1.0, measured):.0f}%"></i></span>'
+        f'{asked:.2f} <span class="to">→</span> {told}</td>'
+    )

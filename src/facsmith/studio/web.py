@@ -1,0 +1,162 @@
+"""The gate before the page: who may come in, how much may be sent, and which doors of the web framework stay shut.
+
+Conventions: plain ASGI; nothing here knows Gradio but by the names of its routes.
+"""
+
+import base64
+import binascii
+import json
+import secrets
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final, cast
+
+__all__ = ["Gate"]
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_OPEN: Final = {
+    "GET": (
+        "", "config", "theme.css", "assets/", "static/", "svelte/", "favicon.ico", "robots.txt", "manifest.json",
+        "gradio_api/theme.css", "gradio_api/info", "gradio_api/app_id", "gradio_api/startup-events", "gradio_api/user",
+        "gradio_api/login_check", "gradio_api/heartbeat/", "gradio_api/queue/", "download/",
+    ),
+    "POST": ("gradio_api/queue/join", "gradio_api/cancel", "gradio_api/reset"),
+}  # fmt: skip
+"""What the page asks for. Gradio's other routes stay shut: those by which files come in, go out, or are fetched from
+elsewhere. A name that ends in a slash stands for all below it.
+"""
+
+_POLICY: Final = (
+    "default-src 'self' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
+    "style-src 'self' 'unsafe-inline'; connect-src 'self' data: blob:; frame-ancestors 'none'; base-uri 'self'; "
+    "form-action 'self'; object-src 'none'"
+)
+_HEADERS: Final = (
+    (b"content-security-policy", _POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"permissions-policy", b"camera=(self), microphone=(), geolocation=()"),
+)
+
+
+class Gate:
+    """Wraps an ASGI application.
+
+    A request without the right user and password gets no further; one that calls this machine by a stranger's name
+    neither, when only this machine may come in (a page elsewhere whose name was pointed here would). Bodies are
+    bounded and name no files. Every answer forbids the browser to ask any other host.
+    """
+
+    def __init__(self, app: App, *, auth: str | None, local: bool, max_bytes: int) -> None:
+        """auth: ``user:password`` or None. local: answer to this machine's own names only. max_bytes: of a body."""
+        self._app = app
+        self._auth = None if auth is None else auth.encode()
+        self._local = local
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            return
+        headers = {name.lower(): value for name, value in scope["headers"]}
+        if self._local and _host(headers.get(b"host", b"")) not in {"127.0.0.1", "localhost", "::1"}:
+            await _refuse(send, 421, "This studio answers to its own machine only: http://127.0.0.1.")
+        elif self._auth is not None and not _knows(headers.get(b"authorization", b""), self._auth):
+            ask = [(b"www-authenticate", b'Basic realm="facsmith studio", charset="UTF-8"')]
+            await _refuse(send, 401, "User and password, please.", ask)
+        elif not _is_open(scope["method"], scope["path"]):
+            await _refuse(send, 404, "There is nothing here.")
+        elif scope["method"] != "POST":
+            await self._app(scope, receive, _with_headers(send))
+        else:
+            body = await _whole(receive, self._max_bytes)
+            if body is None:
+                await _refuse(send, 413, f"At most {self._max_bytes / 1e6:.0f} MB are taken here.")
+            elif _names_a_file(body):
+                await _refuse(send, 400, "No file can be named here.")
+            else:
+                await self._app(scope, _again(body, receive), _with_headers(send))
+
+
+def _host(value: bytes) -> str:
+    name = value.decode("latin-1").lower()
+    return name[1:].partition("]")[0] if name.startswith("[") else name.partition(":")[0]
+
+
+def _knows(given: bytes, auth: bytes) -> bool:
+    scheme, _, encoded = given.partition(b" ")
+    try:
+        said = base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return scheme.lower() == b"basic" and secrets.compare_digest(said, auth)
+
+
+def _is_open(method: str, path: str) -> bool:
+    plain = path.strip("/")
+    known = _OPEN.get("GET" if method == "HEAD" else method, ())
+    return any(plain == door or (door.endswith("/") and plain.startswith(door)) for door in known)
+
+
+async def _whole(receive: Receive, most: int) -> bytes | None:
+    """A request's body; None where it is longer than ``most`` bytes, of which no more are held."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > most:
+            return None
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def _names_a_file(body: bytes) -> bool:
+    """Whether the JSON holds what Gradio takes for a file or an address, and would open or fetch."""
+    try:
+        waiting: list[Any] = [json.loads(body)]
+    except ValueError:
+        return False  # Gradio reads nothing but JSON here
+    except RecursionError:
+        return True
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            fields = cast("dict[str, Any]", value)
+            if "path" in fields:
+                return True
+            waiting.extend(fields.values())
+        elif isinstance(value, list):
+            waiting.extend(cast("list[Any]", value))
+    return False
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """The body as one message, then whatever follows."""
+    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return again
+
+
+def _with_headers(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), *_HEADERS]}
+        await send(message)
+
+    return sending
+
+
+async def _refuse(send: Send, status: int, sentence: str, extra: list[tuple[bytes, bytes]] | None = None) -> None:
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), *_HEADERS, *(extra or [])]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": f"{sentence}\n".encode()})

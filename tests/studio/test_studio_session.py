@@ -1,0 +1,501 @@
+"""One visitor's work, without any web: the same as the API's, and nobody else's."""
+
+import gc
+import io
+import threading
+import time
+import weakref
+import zipfile
+
+import numpy as np
+import pytest
+from conftest import FakeFaces, face_at
+from PIL import Image
+
+from facsmith import image, video
+from facsmith.animate import AnimateOptions
+from facsmith.errors import ActionUnitError, InputError, LatentError, NoFaceError, PhotoError, TimelineError
+from facsmith.facs import AUS, EMOTIONS, ActionUnits
+from facsmith.inversion import InversionOptions
+from facsmith.latent import Latent
+from facsmith.studio import StudioOptions, views
+from facsmith.studio.closeup import close_up
+from facsmith.studio.exports import EXPORTS, export
+from facsmith.studio.jobs import Job, JobCancelledError
+from facsmith.studio.phases import Phases, Score
+from facsmith.studio.pose import History, Pose
+from facsmith.studio.samples import SAMPLES
+from facsmith.studio.session import StudioSession, readable
+from facsmith.studio.sessions import Sessions
+
+QUICK = AnimateOptions(fps=8, inversion=InversionOptions(iterations=2))
+OPTIONS = StudioOptions(max_bytes=200_000, max_pixels=50_000, animate=QUICK)
+
+
+def png(pixels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def nothing(stage: str, done: int, total: int) -> None:
+    pass
+
+
+@pytest.fixture
+def session(make_animator, tmp_path) -> StudioSession:
+    folder = tmp_path / "session"
+    folder.mkdir()
+    return StudioSession(make_animator(), folder=folder, options=OPTIONS)
+
+
+@pytest.fixture
+def opened(session, photo) -> StudioSession:
+    session.open_face(session.load_photo(png(photo), name="her.png"), nothing)
+    return session
+
+
+# --- a face -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_photo_is_shown_as_it_is(opened, photo):
+    assert opened.pose.action_units == opened.scene.subject.source
+    assert np.array_equal(opened.scene.subject.photo, photo)
+    assert np.array_equal(opened.preview(), opened.scene.preview.before)
+
+
+def test_the_latent_is_the_api_s(opened, photo, make_animator):
+    theirs = make_animator().prepare(photo, options=QUICK)
+    assert np.array_equal(opened.scene.subject.latent.ws, theirs.latent.ws)
+
+
+def test_the_encoders_answer_is_there_before_the_search_ends(session, photo):
+    session.load_photo(png(photo), name="her.png")
+    seen = []
+    session.open_face(0, lambda stage, done, total: seen.append((done, total, session.scene is not None)))
+    assert seen[0] == (0, 2, False)
+    assert all(shown for *_, shown in seen[1:]) and seen[-1][:2] == (2, 2)
+
+
+def test_a_cancelled_search_leaves_the_encoders_answer(session, photo):
+    session.load_photo(png(photo), name="her.png")
+
+    def stop(stage, done, total):
+        if done:
+            raise JobCancelledError("Cancelled.")
+
+    with pytest.raises(JobCancelledError):
+        session.open_face(0, stop)
+    assert session.scene.subject.inversion.iterations == (0,)
+
+
+def test_sliders_moved_during_the_search_stay(session, photo):
+    session.load_photo(png(photo), name="her.png")
+    smile = Pose(ActionUnits({12: 0.4}))
+    session.open_face(0, lambda stage, done, total: done == 1 and session.settle(smile))
+    assert session.pose == smile
+    session.open_face(0, nothing)
+    assert session.pose == smile
+    session.load_photo(png(photo), name="other.png")
+    session.open_face(0, nothing)
+    assert session.pose.action_units == session.scene.subject.source
+
+
+def test_one_of_several_faces_is_chosen(make_animator, photo, tmp_path):
+    faces = FakeFaces((face_at(35, 35, 28), face_at(80, 35, 26)))
+    session = StudioSession(make_animator(faces=faces), folder=tmp_path, options=OPTIONS)
+    assert session.load_photo(png(photo), name="two.png") == 0
+    session.open_face(1, nothing)
+    assert session.scene.subject.face_index == 1
+    html = views.faces(session, 1)
+    assert html.count("data-face") == 2 and html.count('aria-pressed="true"') == 1
+    with pytest.raises(NoFaceError):
+        session.open_face(2, nothing)
+
+
+@pytest.mark.parametrize("data", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n" + bytes(50), b"<svg></svg>"])
+def test_what_is_no_picture_is_refused(session, data):
+    with pytest.raises(PhotoError):
+        session.load_photo(data, name="x.png")
+
+
+def test_uploads_are_bounded_in_bytes_and_pixels(session):
+    with pytest.raises(PhotoError, match="at most 0 MB are taken"):
+        session.load_photo(bytes(OPTIONS.max_bytes + 1), name="x.png")
+    with pytest.raises(PhotoError, match="megapixels"):
+        session.load_photo(png(np.zeros((300, 300, 3), np.uint8)), name="x.png")
+
+
+def test_without_a_face_everything_says_so(session):
+    for act in (session.preview, session.as_in_photo, session.film, lambda: session.timeline):
+        with pytest.raises(PhotoError, match="no face yet"):
+            act()
+    with pytest.raises(PhotoError, match="no photo yet"):
+        session.open_face(0, nothing)
+    with pytest.raises(InputError, match="no such sample"):
+        session.load_sample("../../etc/passwd")
+
+
+def test_samples_and_new_faces(session):
+    assert session.load_sample("nobody-10") is None
+    first = session.preview()
+    session.new_face(3)
+    assert not np.array_equal(session.preview(), first)
+    assert session.load_sample("astronaut") == 0
+    assert set(SAMPLES) >= {"astronaut"}
+
+
+def test_a_latent_comes_back(opened, tmp_path):
+    path = export(opened, "latent", nothing)
+    saved = path.read_bytes()
+    opened.load_latent(saved, nothing)
+    assert np.array_equal(opened.scene.subject.latent.ws, Latent.load(path).ws)
+    with pytest.raises(LatentError):
+        opened.load_latent(b"not a latent", nothing)
+    stranger = tmp_path / "stranger.safetensors"
+    Latent(np.zeros((4, 8), np.float32), "another generator").save(stranger)
+    with pytest.raises(LatentError, match="belongs to the generator"):
+        opened.load_latent(stranger.read_bytes(), nothing)
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("her.jpg", "her.jpg"),
+        ("../../etc/passwd", "passwd"),
+        ("C:\\x\\a b.png", "a b.png"),
+        ("<b>\0", "b"),
+        ("..", "photo"),
+    ],
+)
+def test_a_client_s_file_name_is_only_a_label(given, shown):
+    assert readable(given) == shown
+
+
+# --- close-up ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_close_up_is_the_same_face_on_fewer_pixels(make_animator):
+    y, x = np.mgrid[:900, :1200]
+    large = np.stack([x / 5, y / 4, (x + y) / 9], 2).astype(np.uint8)
+    animator = make_animator(faces=FakeFaces((face_at(600, 350, 150),)))
+    subject = animator.prepare(large, options=QUICK)
+    small = close_up(subject, longest=200)
+    assert max(small.photo.shape) == 200
+    points = subject.face.landmarks[[0, 30, 48]]
+    assert np.allclose(
+        small.transform.to_crop(small.face.landmarks[[0, 30, 48]]), subject.transform.to_crop(points), atol=0.1
+    )
+    differences = np.abs(small.transform.crop(small.photo).astype(int) - subject.transform.crop(large))
+    assert differences.mean() < 1.5
+
+
+def test_a_face_at_the_photo_s_edge_still_has_a_close_up(make_animator, photo):
+    animator = make_animator(faces=FakeFaces((face_at(14, 12, 28),)))
+    small = close_up(animator.prepare(photo, options=QUICK))
+    assert small.photo.size > 0 and small.photo.shape[0] <= photo.shape[0]
+
+
+# --- sliders ----------------------------------------------------------------------------------------------------------
+
+
+def test_poses_survive_the_page():
+    pose = Pose(ActionUnits({6: 0.6}, left={12: 0.25}), frozenset({4}))
+    assert Pose.from_json(pose.to_json()) == pose
+    assert pose.split == {4, 12}  # what differs cannot be linked
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, [], {}, {"left": {}, "right": {}}, {"left": {"12": "x"}, "right": {}, "split": []},
+     {"left": {"12": 2}, "right": {}, "split": []}, {"left": {"99": 0.1}, "right": {}, "split": []},
+     {"left": {}, "right": {}, "split": [7]}, {"left": {"12": float("nan")}, "right": {}, "split": []}],
+)  # fmt: skip
+def test_sliders_from_elsewhere_are_checked(value):
+    with pytest.raises(ActionUnitError):
+        Pose.from_json(value)
+
+
+def test_undo_goes_back_step_by_step(opened):
+    start = opened.pose
+    opened.emotion("surprise")
+    assert opened.pose.action_units == EMOTIONS["surprise"].action_units
+    opened.move(Pose(ActionUnits({1: 0.3})))
+    opened.settle(Pose(ActionUnits({1: 0.35})))
+    opened.settle(Pose(ActionUnits({1: 0.35})))
+    opened.undo()
+    assert opened.pose.action_units == EMOTIONS["surprise"].action_units
+    opened.undo()
+    opened.undo()
+    assert opened.pose == start
+    opened.neutral()
+    assert not opened.pose.action_units
+    opened.as_in_photo()
+    assert opened.pose.action_units == opened.scene.subject.source
+
+
+def test_slider_movements_that_were_overtaken_are_told(session):
+    assert session.is_newest(3) and session.is_newest(3)
+    assert not session.is_newest(2)
+    assert session.is_newest(4)
+
+
+def test_history_is_bounded():
+    history = History(Pose())
+    for step in range(300):
+        history.settle(Pose(ActionUnits({12: step / 300})))
+    for _ in range(400):
+        last = history.undo()
+    assert last.action_units[12] == pytest.approx(199 / 300)
+
+
+def test_a_partial_emotion_says_so(opened):
+    opened.emotion("anger")
+    assert "AU7" in opened.remark
+    opened.neutral()
+    assert opened.remark == ""
+
+
+# --- film -------------------------------------------------------------------------------------------------------------
+
+
+def test_every_au_keeps_its_own_time():
+    score = Score({12: Phases(0.5, 0.5, 1.0, 1.0), 6: Phases(0.0, 0.2, 0.0, 0.0)})
+    timeline = score.timeline(ActionUnits({25: 0.4}), ActionUnits({12: 0.8, 6: 0.6}))
+    at = timeline.at([0, 0.2, 0.5, 1.0, 2.0, 3.0])
+    assert at[:, AUS.index(12)] == pytest.approx([0, 0, 0, 0.8, 0.8, 0])
+    assert at[:, AUS.index(6)] == pytest.approx([0, 0.6, 0.6, 0.6, 0.6, 0.6])  # no offset: it stays
+    assert at[[0, -1], AUS.index(25)] == pytest.approx([0.4, 0.4])  # what the photo shows comes back
+    assert at[2, AUS.index(25)] < 0.4
+    assert Score.from_json(score.to_json()).phases == score.phases
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, [], {"12": [1, 2, 3]}, {"12": [1, 2, 3, -1]}, {"12": [1, 2, 3, 1e9]}, {"7": [1] * 4}, {"12": ["x"] * 4}],
+)
+def test_seconds_from_elsewhere_are_checked(value):
+    with pytest.raises((TimelineError, InputError)):
+        Score.from_json(value)
+
+
+def test_exported_frames_are_the_api_s(opened, photo, make_animator):
+    opened.emotion("happiness")
+    archive = zipfile.ZipFile(export(opened, "png", nothing))
+    names = sorted(name for name in archive.namelist() if name.endswith(".png"))
+    frames = [np.array(Image.open(archive.open(name)).convert("RGB")) for name in names]
+    theirs = list(make_animator().animate(photo, opened.timeline, options=QUICK).frames())
+    assert len(frames) == len(theirs) > 10
+    assert all(np.array_equal(a, b) for a, b in zip(frames, theirs, strict=True))
+    assert np.array_equal(frames[0], photo) and not np.array_equal(frames[len(frames) // 2], photo)
+    assert b'"synthetic": true' in archive.read("receipt.json")
+
+
+@pytest.mark.parametrize("kind", sorted(EXPORTS))
+def test_every_export_can_be_read(opened, kind):
+    opened.settle(Pose(ActionUnits({12: 1.0})))
+    path = export(opened, kind, nothing)
+    assert path.is_relative_to(opened.folder) and path.stat().st_size > 100
+    if kind in ("mp4", "gif", "webp"):
+        assert len(list(video.read(path))) > 10
+    if kind == "sheet":
+        assert image.read(path).shape[0] > 50
+
+
+def test_playing_leaves_no_file(opened):
+    opened.emotion("surprise")
+    played = opened.play(nothing)
+    assert played.movie[4:8] == b"ftyp" and played.sheet.ndim == 3
+    assert not list(opened.folder.rglob("*"))
+    html = views.film(opened)
+    assert "AU26" in html and "jaw drop" in html
+    assert views.movie(opened)["video"].startswith("data:video/mp4;base64,")
+
+
+def test_each_side_goes_its_own_way(opened):
+    opened.settle(Pose(ActionUnits(right={12: 1.0})))
+    one_sided = opened.preview()
+    opened.settle(Pose(ActionUnits({12: 1.0})))
+    assert not np.array_equal(one_sided, opened.preview())
+    opened.settle(Pose(ActionUnits(right={12: 1.0})))
+    timeline = opened.timeline
+    middle = timeline.duration / 2
+    assert timeline.at(middle, "right")[0, AUS.index(12)] == 1 and timeline.at(middle, "left")[0, AUS.index(12)] == 0
+    assert "R12" in views.timing_plot(opened) and "AU12" not in views.timing_plot(opened)
+    html = views.film(opened) or (opened.play(nothing) and views.film(opened))
+    assert "<b>R12</b>" in html and "<b>AU12</b>" not in html
+
+
+TRACK = "frame, timestamp, confidence, success, AU12_r\n" + "\n".join(
+    f"{i + 1},{i / 8:.3f},0.98,1,{min(5, i / 2):.2f}" for i in range(20)
+)
+
+
+def test_a_track_drives_until_a_slider_moves(opened):
+    opened.load_track(TRACK.encode(), name="smile.csv")
+    assert opened.track is not None and "smile.csv drives" in opened.remark
+    assert opened.timeline.at(10)[0, AUS.index(12)] == pytest.approx(1.0, abs=0.01)
+    again = export(opened, "openface", nothing).read_bytes()
+    yaml = export(opened, "yaml", nothing).read_bytes()
+    for data, name in ((again, "again.csv"), (yaml, "again.yaml")):
+        opened.load_track(data, name=name)
+        assert opened.timeline.at(10)[0, AUS.index(12)] == pytest.approx(1.0, abs=0.02)
+    opened.settle(Pose(ActionUnits({4: 0.5})))
+    assert opened.track is None
+    assert opened.timeline.at(1)[0, AUS.index(12)] < 0.9
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [(b"", "x.csv"), (b"a,b\n1,2\n", "x.csv"), (b"\xff\xfe\x00", "x.csv"), (b"!!python/object:os.system {}", "x.yaml"),
+     (TRACK.replace("0.98", "nan").encode(), "x.csv"), (TRACK.encode(), "../../x.yaml")],
+)  # fmt: skip
+def test_bad_tracks_are_refused_and_leave_no_file(opened, data, name):
+    with pytest.raises(TimelineError):
+        opened.load_track(data, name=name)
+    assert opened.track is None
+    assert [path for path in opened.folder.rglob("*") if path.is_file()] == []
+
+
+def test_films_blink_loop_and_rest_when_asked(opened):
+    opened.emotion("happiness")
+    plain = opened.timeline.duration
+    opened.choose(neutral_first=True)
+    assert opened.timeline.duration > plain
+    opened.choose(blinks=True, loop=True)
+    assert opened.timeline.loop and opened.timeline.has_blinks
+    assert len(opened.film()) > 5
+    opened.choose()
+    assert opened.timeline.duration == plain
+
+
+def test_an_unknown_export_is_refused(opened):
+    with pytest.raises(InputError, match="no export"):
+        export(opened, "../../x", nothing)
+
+
+# --- jobs and visitors ------------------------------------------------------------------------------------------------
+
+
+def test_a_job_tells_and_returns():
+    def work(progress):
+        for step in range(3):
+            progress("frames", step + 1, 3)
+        return "done"
+
+    job = Job(work)
+    steps = list(job.steps())
+    assert job.result() == "done"
+    assert all(step.stage in ("", "frames") and step.total in (0, 3) for step in steps)
+
+
+def test_a_job_ends_at_its_next_step_when_cancelled():
+    held, gone = threading.Event(), threading.Event()
+
+    def work(progress):
+        held.set()
+        gone.wait(5)
+        progress("frames", 1, 2)
+        raise AssertionError("went on")
+
+    job = Job(work)
+    held.wait(5)
+    job.cancel()
+    gone.set()
+    with pytest.raises(JobCancelledError):
+        job.result()
+
+
+def test_a_cancelled_job_frees_its_memory():
+    held = []
+
+    def work(progress):
+        large = np.zeros(1000)
+        held.append(weakref.ref(large))
+        while True:
+            progress("frames", 1, 2)
+            time.sleep(0.001)
+
+    job = Job(work)
+    while not held:
+        time.sleep(0.001)
+    job.cancel()
+    with pytest.raises(JobCancelledError):
+        job.result()
+    gc.collect()
+    assert held[0]() is None
+
+
+def test_a_job_s_error_is_the_caller_s():
+    def work(progress):
+        raise PhotoError("no")
+
+    job = Job(work)
+    list(job.steps())
+    with pytest.raises(PhotoError):
+        job.result()
+
+
+def test_visitors_share_nothing(make_animator, photo):
+    visitors = Sessions(make_animator(), OPTIONS)
+    a, b = visitors.get("a"), visitors.get("b")
+    assert a is visitors.get("a") and a is not b and a.folder != b.folder
+    a.open_face(a.load_photo(png(photo), name="a.png"), nothing)
+    b.open_face(b.load_photo(png(photo[:, ::-1].copy()), name="b.png"), nothing)
+    a.emotion("surprise")
+    assert b.pose.action_units == b.scene.subject.source
+    assert not np.array_equal(a.scene.subject.photo, b.scene.subject.photo)
+    visitors.close()
+
+
+def test_a_visitor_who_leaves_leaves_nothing(make_animator, photo):
+    visitors = Sessions(make_animator(), OPTIONS)
+    session = visitors.get("a")
+    session.open_face(session.load_photo(png(photo), name="a.png"), nothing)
+    path = export(session, "latent", nothing)
+    token = visitors.offer(session, path)
+    assert visitors.fetch(token) == path
+    visitors.end("a")
+    assert visitors.fetch(token) is None and not path.exists() and not session.folder.exists()
+    assert session.photo is None and session.scene is None
+    with pytest.raises(InputError):
+        visitors.offer(session, path)
+    visitors.close()
+    assert not visitors.folder.exists()
+
+
+def test_offers_name_files_of_the_session_only(make_animator, tmp_path):
+    visitors = Sessions(make_animator(), OPTIONS)
+    with pytest.raises(InputError):
+        visitors.offer(visitors.get("a"), tmp_path / "secret")
+    assert visitors.fetch("../../etc/passwd") is None
+    visitors.close()
+
+
+def test_the_longest_unused_session_makes_room(make_animator):
+    visitors = Sessions(make_animator(), StudioOptions(max_sessions=2, animate=QUICK))
+    first = visitors.get("a")
+    visitors.get("b")
+    visitors.get("a")
+    visitors.get("c")
+    assert len(visitors) == 2 and visitors.get("a") is first
+    visitors.close()
+
+
+# --- options ----------------------------------------------------------------------------------------------------------
+
+
+def test_other_hosts_demand_a_password():
+    with pytest.raises(InputError, match="--auth"):
+        StudioOptions(host="0.0.0.0")
+    assert not StudioOptions(host="0.0.0.0", auth="ann:secret").is_local
+    assert "secret" not in repr(StudioOptions(auth="ann:secret"))
+    assert all(StudioOptions(host=host).is_local for host in ("127.0.0.1", "localhost", "::1"))
+
+
+@pytest.mark.parametrize(
+    "given", [{"port": 70000}, {"max_bytes": 0}, {"auth": "ann"}, {"auth": ":x"}, {"auth": "ann:"}]
+)
+def test_options_are_checked(given):
+    with pytest.raises(InputError):
+        StudioOptions(**given)
