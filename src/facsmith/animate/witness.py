@@ -3,14 +3,12 @@
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
-import numpy as np
-
 from facsmith import measure
 from facsmith.animate.render import Renderer
 from facsmith.animate.subject import Image, Subject, fingerprint
 from facsmith.errors import NoFaceError
 from facsmith.face import Face
-from facsmith.facs import ActionUnits
+from facsmith.facs import AUS, ActionUnits
 
 __all__ = ["FaceReader", "Reading", "Witness"]
 
@@ -28,10 +26,12 @@ class FaceReader(Protocol):
 
 
 class Reading(NamedTuple):
-    """action_units: what a frame shows. identity: how alike the person is to the photo's, cosine of embeddings."""
+    """action_units: what a frame shows, in the scale of this face's own muscles, so comparable with what was asked.
+    identity: how alike the person is to the photo's, cosine of embeddings. unsure: AUs that cannot be told on this face."""
 
     action_units: ActionUnits
     identity: float
+    unsure: tuple[int, ...] = ()
 
 
 class Witness:
@@ -45,7 +45,7 @@ class Witness:
         self._face = subject.face
         if cropped and self._face is not None and subject.transform is not None:
             self._face = replace(self._face, landmarks=subject.transform.to_crop(self._face.landmarks))
-        self._neutral: Face | None = None
+        self._gauge: measure.Gauge | None = None
         self._read: dict[str, Reading] = {}
 
     def read(self, frame: Image) -> Reading | None:
@@ -55,14 +55,16 @@ class Witness:
         key = fingerprint(frame)
         if key not in self._read:
             try:
-                if self._neutral is None:
-                    self._neutral = self._faces.follow(self._renderer.neutral(), self._face)
+                if self._gauge is None:
+                    neutral = self._renderer.neutral()
+                    resting = self._faces.follow(neutral, self._face)
+                    self._gauge = measure.Gauge(neutral, resting, follow=self._faces.follow)
                 shown = self._faces.follow(frame, self._face)
             except NoFaceError:
                 return None
-            moved = measure.aligned_displacement(shown.landmarks, self._neutral.landmarks)
             landmarks = (self._subject.face.landmarks, shown.landmarks)
             alike = measure.identity(self._subject.photo, frame, landmarks=landmarks)
-            shows = ActionUnits.from_vector(np.clip(measure.action_units(moved), 0.0, 1.0))
-            self._read[key] = Reading(shows, alike.cosine)
+            found = self._gauge.read(frame, shown)
+            unsure = tuple(au for au, reliable in zip(AUS, found.reliable, strict=True) if not reliable)
+            self._read[key] = Reading(found.action_units, alike.cosine, unsure)
         return self._read[key]

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from facsmith import __version__
-from facsmith.cli import boundaries, faces, info, models, train
+from facsmith.cli import boundaries, faces, info, measure, models, train
 from facsmith.errors import FacsmithError
 
 __all__ = ["app", "main", "run"]
@@ -70,6 +70,7 @@ faces.register(app)
 app.add_typer(models.app, name="models")
 app.add_typer(boundaries.app, name="boundaries")
 app.add_typer(train.app, name="train")
+app.command()(measure.measure)
 app.command()(info.info)
 
 

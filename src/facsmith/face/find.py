@@ -18,7 +18,16 @@ from facsmith.face.dlib_provider import DlibProvider
 from facsmith.face.points import MIRROR, eye_centers, interocular, yaw_degrees
 from facsmith.face.types import Choice, Face, Image, Points, Provider
 
-__all__ = ["MAX_YAW_DEGREES", "MIN_INTEROCULAR", "PROVIDERS", "blendshapes", "choose", "find", "follow", "why_not_mediapipe"]
+__all__ = [
+    "MAX_YAW_DEGREES",
+    "MIN_INTEROCULAR",
+    "PROVIDERS",
+    "blendshapes",
+    "choose",
+    "find",
+    "follow",
+    "why_not_mediapipe",
+]
 
 PROVIDERS: Final = ("auto", "mediapipe", "dlib")
 MAX_YAW_DEGREES: Final = 40.0

@@ -24,9 +24,7 @@ _BATCH: Final = 64
 _LEVEL, _CONTRAST = 112.0, 57.0  # of a crop in even light: mean and deviation, 0 to 255
 
 
-def from_appearance(
-    image: Image, face: Face, population: Population, descriptor: "Descriptor"
-) -> Array:
+def from_appearance(image: Image, face: Face, population: Population, descriptor: "Descriptor") -> Array:
     """(12,) as the head reads them, unclipped; the mean of the face and its mirror image.
 
     image: (H, W, 3) uint8 RGB. face: as found in it.

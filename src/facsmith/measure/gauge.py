@@ -35,6 +35,7 @@ Follow = Callable[[Image, Face], Face]
 _SIDE: Final = 384  # of the neutral crop that is moved: what landmarkers look at
 _NOISE: Final[dict[Source, float]] = {"landmarks": 0.01, "blendshapes": 0.05, "appearance": 0.1}
 """How long a difference between two pictures of one expression is: IOD over all points, scores, intensities."""
+_SPREAD: Final = 0.3  # of intensities that are not known yet
 CLEAR: Final = 3.0
 """An AU is told from the other eleven where what is its alone stands out of the noise by this factor."""
 
@@ -65,7 +66,9 @@ class Gauge:
         self._face = follow(crop, replace(face, landmarks=transform.to_crop(face.landmarks)))
         self._rest = self._observe(crop, self._face)
         muscles = MuscleWarp(self._face.landmarks, crop.shape)
-        self._rows: dict[Source, Array] = {source: np.zeros((len(AUS), len(self._rest[source]))) for source in self._rest}
+        self._rows: dict[Source, Array] = {
+            source: np.zeros((len(AUS), len(self._rest[source]))) for source in self._rest
+        }
         for row, one in enumerate(np.eye(len(AUS))):
             moved = muscles(crop, one)
             try:
@@ -94,6 +97,18 @@ class Gauge:
             face=face,
             against="the person's neutral",
         )
+
+    @property
+    def responses(self) -> Array:
+        """(12, 68, 2) what landmarks report for each AU at intensity 1 on this face: for `measure.from_displacement`."""
+        if "landmarks" not in self._rows:
+            return np.zeros((len(AUS), 68, 2))
+        return self._rows["landmarks"].reshape(len(AUS), 68, 2) * _NOISE["landmarks"] / POINT_WEIGHTS
+
+    @property
+    def rest(self) -> Array:
+        """(68, 2) the neutral face's landmarks: for `measure.aligned_displacement`, which knows no scale."""
+        return self._face.landmarks
 
     def _observe(self, image: Image, face: Face) -> dict[Source, Array]:
         """What each source sees: landmarks (136,) in pixels, the others (12,), NaN-free."""
@@ -128,9 +143,13 @@ def _knowledge() -> "tuple[Population, Descriptor] | None":
 
 
 def _clarity(rows: Array) -> Array:
-    """(12,) length of each row (12, D) that no mixture of the others explains."""
+    """(12,) by how much each row (12, D), in noise units, is unlike any mixture of the others.
+
+    A mixture has its price: other intensities are `_SPREAD` in deviation.
+    """
     lengths = np.zeros(len(rows))
     for k, row in enumerate(rows):
-        others = np.delete(rows, k, axis=0).T
-        lengths[k] = np.linalg.norm(row - others @ np.linalg.lstsq(others, row, rcond=1e-6)[0])
+        others = np.vstack([np.delete(rows, k, axis=0).T, np.eye(len(rows) - 1) / _SPREAD])
+        wanted = np.concatenate([row, np.zeros(len(rows) - 1)])
+        lengths[k] = np.linalg.norm(wanted - others @ np.linalg.lstsq(others, wanted, rcond=None)[0])
     return lengths

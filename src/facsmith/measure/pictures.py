@@ -9,12 +9,12 @@ from facsmith import face as face_module
 from facsmith.errors import NoFaceError
 from facsmith.face import Face
 from facsmith.facs import AUS
-from facsmith.measure.alone import combined, from_shape
 from facsmith.measure.appearance import from_appearance
 from facsmith.measure.blendshapes import from_blendshapes
 from facsmith.measure.gauge import Gauge
 from facsmith.measure.measured import Measured
 from facsmith.measure.population import SOURCES, Population, Source, default_population
+from facsmith.measure.stranger import combined, from_shape
 
 if TYPE_CHECKING:
     from facsmith.descriptor import Descriptor

@@ -22,8 +22,8 @@ from facsmith.face.points import MIRROR, eye_centers
 from facsmith.facs import AUS
 from facsmith.measure import Population, aligned_displacement, alone
 from facsmith.measure import responses as face_responses
-from facsmith.measure.alone import combined, symmetric
 from facsmith.measure.appearance import appearance_features
+from facsmith.measure.stranger import combined, symmetric
 
 __all__ = ["MeasureTraining", "fit_population"]
 
@@ -34,7 +34,7 @@ Progress = Callable[[str, int, int], None]
 
 _REST: Final = 1  # the variant of a data set that shows each person at rest
 _STRENGTHS: Final = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
-_NEUTRAL: Final = 0.1  # a photo that shows no more than this is a neutral one
+_NEUTRAL: Final = 0.3  # a photo that shows no more than this is a neutral one
 _FEWEST_NEUTRAL: Final = 100
 _LARGE: Final = 384
 _CHUNK: Final = 32

@@ -18,8 +18,9 @@ from facsmith._files import atomic_path
 from facsmith.errors import InputError, OutputError
 from facsmith.image import provenance
 from facsmith.video import _gif, _mp4, _png, _webp
+from facsmith.video._stream import TimedFrame, stream
 
-__all__ = ["SUFFIXES", "metadata", "read", "write"]
+__all__ = ["SUFFIXES", "TimedFrame", "metadata", "read", "stream", "write"]
 
 Pixels = npt.NDArray[np.uint8]
 Writer = Callable[[Path, Iterator[Pixels], Fraction, Mapping[str, str]], int]

@@ -19,8 +19,11 @@ __all__ = ["combined", "from_shape", "symmetric"]
 
 Array = npt.NDArray[np.float64]
 
-_UNSEEN: Final = 3e-4  # IOD^2: variance of a point that the covariance does not know of, the landmarker's own included
-_PRIOR: Final = 0.5  # an intensity is about 1 / sqrt of this, before anything is seen
+_UNSEEN: Final = 1e-3  # IOD^2: variance of a point that the covariance does not know of, such as a head's nod
+_TAUGHT: Final = 3.0
+"""The head errs this much more on faces than on the muscles that taught it and judge it, in comparison with the others.
+Chosen on photos of emotions (docs/how-to/measure.md), where 2 and 3 do as well and 1 does worse."""
+_SPREAD: Final = 0.3  # how far from 0 an intensity is to be expected before anything is seen: its deviation in training
 
 
 def from_shape(landmarks: npt.ArrayLike, population: Population, *, provider: str) -> Array:
@@ -29,7 +32,7 @@ def from_shape(landmarks: npt.ArrayLike, population: Population, *, provider: st
     root = np.linalg.cholesky(population.covariance + _UNSEEN * np.eye(len(moved)))
     rows = np.linalg.solve(root, symmetric(population.responses).reshape(len(AUS), -1).T).T
     seen = np.linalg.solve(root, moved)
-    prior = np.sqrt(_PRIOR) * np.eye(len(AUS))
+    prior = np.eye(len(AUS)) / _SPREAD
     return unmixed(np.hstack([rows, prior]), np.concatenate([seen, np.zeros(len(AUS))]), noise=0.0)
 
 
@@ -46,7 +49,8 @@ def combined(readings: dict[str, Array], population: Population) -> Array:
         if source not in readings or source not in population.errors:
             continue
         read = readings[source]
-        weight = np.where(np.isfinite(read), 1 / np.maximum(population.errors[source], 1e-3) ** 2, 0.0)
+        error = population.errors[source] * (_TAUGHT if source == "appearance" else 1.0)
+        weight = np.where(np.isfinite(read), 1 / np.maximum(error, 1e-3) ** 2, 0.0)
         total += weight * np.nan_to_num(np.clip(read, 0.0, 1.0))
         weights += weight
     return np.where(weights > 0, total / np.maximum(weights, 1e-12), np.nan)
