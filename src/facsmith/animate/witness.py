@@ -27,7 +27,8 @@ class FaceReader(Protocol):
 
 class Reading(NamedTuple):
     """action_units: what a frame shows, in the scale of this face's own muscles, so comparable with what was asked.
-    identity: how alike the person is to the photo's, cosine of embeddings. unsure: AUs that cannot be told on this face."""
+    identity: how alike the person is to the photo's, cosine of embeddings. unsure: AUs that cannot be told on this
+    face."""
 
     action_units: ActionUnits
     identity: float

@@ -1,6 +1,7 @@
 """From a source of labelled faces to labelled codes on disk, in parts, so that a run that was cut short goes on.
 
-A folder holds ``source.json`` (what is collected, and how far it got) and parts ``00000.safetensors`` of up to 256 codes.
+A folder holds ``source.json`` (what is collected, and how far it got) and parts ``00000.safetensors`` of up to 256
+codes.
 """
 
 import hashlib
@@ -48,8 +49,8 @@ def collect(
 ) -> LabelledCodes:
     """Encode what the source yields and keep it in ``folder``; what lies there of an earlier run is not done again.
 
-    encode: images (N, 3, R, R) in [-1, 1] -> ws (N, num_ws, w_dim), for sources without latents. name: of the source and
-    its settings; a folder of another one is refused. provider: of the landmarks by which faces are cut out.
+    encode: images (N, 3, R, R) in [-1, 1] -> ws (N, num_ws, w_dim), for sources without latents. name: of the source
+    and its settings; a folder of another one is refused. provider: of the landmarks by which faces are cut out.
 
     Raises:
         BoundaryError: the folder belongs to another source or generator, or nothing could be used.
@@ -58,7 +59,7 @@ def collect(
     total = len(source)
     if not store.finished:
         batch: list[tuple[Item, Image | None]] = []
-        for item in source.items(store.next_index):
+        for item in source.items(store.next_index, kept=store.labels()):
             crop = _crop(item, generator.resolution, provider) if item.latent is None else None
             if item.latent is not None or crop is not None:
                 batch.append((item, crop))
@@ -94,6 +95,10 @@ class _Store:
         self._write()
         self.finished = True
         self._save()
+
+    def labels(self) -> npt.NDArray[np.float64] | None:
+        """(N, 12) of what is kept already."""
+        return self.read().au.astype(np.float64) if self._parts else None
 
     def read(self) -> LabelledCodes:
         parts = [

@@ -76,7 +76,8 @@ class Agreement:
 
 
 def labelled_photos(photos: str | Path, labels: str | Path) -> Iterator[tuple[str, Path, str]]:
-    """(name, file, emotion) of every row of a CSV with the columns ``name`` and ``emotion``; photos lie in a folder or .tar.
+    """(name, file, emotion) of every row of a CSV with the columns ``name`` and ``emotion``; photos lie in a folder or
+    .tar.
 
     A .tar is unpacked into a temporary folder, plain files only, that lives as long as the iteration.
     """

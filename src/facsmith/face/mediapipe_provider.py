@@ -59,7 +59,8 @@ class MediaPipeProvider:
         return min(faces, key=lambda face: float(np.hypot(*(face.mean(axis=0) - middle))), default=None)
 
     def blendshapes(self, crop: Image) -> dict[str, float] | None:
-        """The 52 expression scores in [0, 1], by ARKit's names, of the one face of an upright crop; None without one."""
+        """The 52 expression scores in [0, 1], by ARKit's names, of the one face of an upright crop; None without
+        one."""
         scores = self._result(crop).face_blendshapes
         return {score.category_name: float(score.score) for score in scores[0]} if len(scores) == 1 else None
 

@@ -33,7 +33,8 @@ _LIPS: Final = ("mouthUpperUpLeft", "mouthUpperUpRight", "mouthLowerDownLeft", "
 
 
 def from_blendshapes(scores: Mapping[str, float]) -> Array:
-    """(12,) in [0, 1]: the mean of an AU's scores; AU25 parts the lips by themselves or with the jaw; NaN for `DEAD`."""
+    """(12,) in [0, 1]: the mean of an AU's scores; AU25 parts the lips by themselves or with the jaw; NaN for
+    `DEAD`."""
     read = np.full(len(AUS), np.nan)
     for au, names in _SCORES.items():
         read[AUS.index(au)] = np.mean([scores[name] for name in names])

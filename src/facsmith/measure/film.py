@@ -54,13 +54,16 @@ def read_film(
 
 
 def _seen(frame: Image, before: Face | None, provider: str, index: int | None) -> Face | None:
+    """The face looked for anew, as dlib reads points off anything it is told to be a face: the one nearest to where it
+    was, else the one asked for."""
+    faces = face_module.find(frame, provider=provider)
+    if before is not None:
+        middle = before.landmarks.mean(axis=0)
+        near = [f for f in faces if np.hypot(*(f.landmarks.mean(axis=0) - middle)) < before.interocular]
+        faces = near or faces
+        index = None if near else index
     try:
-        if before is not None:
-            return face_module.follow(frame, before)
-    except NoFaceError:
-        pass  # it moved too far, or the scene changed: look for it anew
-    try:
-        return face_module.choose(face_module.find(frame, provider=provider), index).face
+        return face_module.choose(faces, index).face
     except NoFaceError:
         return None
 

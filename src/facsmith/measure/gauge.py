@@ -33,7 +33,7 @@ Image = npt.NDArray[np.uint8]
 Follow = Callable[[Image, Face], Face]
 
 _SIDE: Final = 384  # of the neutral crop that is moved: what landmarkers look at
-_NOISE: Final[dict[Source, float]] = {"landmarks": 0.01, "blendshapes": 0.05, "appearance": 0.1}
+_NOISE: Final[dict[str, float]] = {"landmarks": 0.01, "blendshapes": 0.05, "appearance": 0.1}
 """How long a difference between two pictures of one expression is: IOD over all points, scores, intensities."""
 _SPREAD: Final = 0.3  # of intensities that are not known yet
 CLEAR: Final = 3.0
@@ -66,9 +66,7 @@ class Gauge:
         self._face = follow(crop, replace(face, landmarks=transform.to_crop(face.landmarks)))
         self._rest = self._observe(crop, self._face)
         muscles = MuscleWarp(self._face.landmarks, crop.shape)
-        self._rows: dict[Source, Array] = {
-            source: np.zeros((len(AUS), len(self._rest[source]))) for source in self._rest
-        }
+        self._rows: dict[str, Array] = {source: np.zeros((len(AUS), len(self._rest[source]))) for source in self._rest}
         for row, one in enumerate(np.eye(len(AUS))):
             moved = muscles(crop, one)
             try:
@@ -100,7 +98,8 @@ class Gauge:
 
     @property
     def responses(self) -> Array:
-        """(12, 68, 2) what landmarks report for each AU at intensity 1 on this face: for `measure.from_displacement`."""
+        """(12, 68, 2) what landmarks report for each AU at intensity 1 on this face: for
+        `measure.from_displacement`."""
         if "landmarks" not in self._rows:
             return np.zeros((len(AUS), 68, 2))
         return self._rows["landmarks"].reshape(len(AUS), 68, 2) * _NOISE["landmarks"] / POINT_WEIGHTS
@@ -110,9 +109,9 @@ class Gauge:
         """(68, 2) the neutral face's landmarks: for `measure.aligned_displacement`, which knows no scale."""
         return self._face.landmarks
 
-    def _observe(self, image: Image, face: Face) -> dict[Source, Array]:
+    def _observe(self, image: Image, face: Face) -> dict[str, Array]:
         """What each source sees: landmarks (136,) in pixels, the others (12,), NaN-free."""
-        seen: dict[Source, Array] = {}
+        seen: dict[str, Array] = {}
         if "landmarks" in self._sources:
             seen["landmarks"] = face.landmarks.ravel()
         if "blendshapes" in self._sources:
@@ -123,9 +122,9 @@ class Gauge:
             seen["appearance"] = from_appearance(image, face, *self._knowledge)
         return seen
 
-    def _differences(self, seen: dict[Source, Array]) -> dict[Source, Array]:
+    def _differences(self, seen: dict[str, Array]) -> dict[str, Array]:
         """From neutral, in units of the source's noise; only what was seen both times."""
-        found: dict[Source, Array] = {}
+        found: dict[str, Array] = {}
         for source in (s for s in seen if s in self._rest):
             if source == "landmarks":
                 moved = aligned_displacement(seen[source].reshape(68, 2), self._face.landmarks) * POINT_WEIGHTS

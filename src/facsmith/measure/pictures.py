@@ -39,8 +39,8 @@ def action_units(
     """The Action Units that a photo shows, intensities in [0, 1], with a flag of reliability for each.
 
     image, neutral: (H, W, 3) uint8 RGB, of the same person; without a neutral, faces in general stand in for it, and
-    fewer AUs are reliable. provider: of landmarks, as in `face.find`. face: which, 0 the largest. sources: who is asked.
-    For many pictures of one person make a `Gauge` once.
+    fewer AUs are reliable. provider: of landmarks, as in `face.find`. face: which, 0 the largest. sources: who is
+    asked. For many pictures of one person make a `Gauge` once.
 
     Raises:
         NoFaceError: a picture without a usable face. CheckpointError: without neutral, and the model's folder lacks

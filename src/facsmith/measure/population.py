@@ -9,7 +9,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
 
 import numpy as np
@@ -128,7 +127,7 @@ def default_population() -> "tuple[Population, Descriptor]":
     population, descriptor = Population.load(folder / FILE), load_descriptor(folder / FILES[1])
     if population.descriptor != descriptor.name:
         raise CheckpointError(
-            f"{Path(folder) / FILE} reads the descriptor {population.descriptor}, but {descriptor.name} lies beside it. "
+            f"{folder / FILE} reads the descriptor {population.descriptor}, but {descriptor.name} lies beside it. "
             f"Fit it again: facsmith train measure DATA -o {folder / FILE}"
         )
     return population, descriptor

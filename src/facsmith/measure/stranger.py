@@ -33,7 +33,8 @@ def from_shape(landmarks: npt.ArrayLike, population: Population, *, provider: st
     rows = np.linalg.solve(root, symmetric(population.responses).reshape(len(AUS), -1).T).T
     seen = np.linalg.solve(root, moved)
     prior = np.eye(len(AUS)) / _SPREAD
-    return unmixed(np.hstack([rows, prior]), np.concatenate([seen, np.zeros(len(AUS))]), noise=0.0)
+    known: Array = np.hstack([rows, prior]).astype(np.float64)
+    return unmixed(known, np.concatenate([seen, np.zeros(len(AUS))]).astype(np.float64), noise=0.0)
 
 
 def symmetric(displacements: npt.ArrayLike) -> Array:

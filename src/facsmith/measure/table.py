@@ -1,7 +1,7 @@
 """Measured AUs as OpenFace 2 writes them, so that what reads OpenFace reads us.
 
-Columns: ``frame`` (from 1), ``face_id``, ``timestamp`` (seconds), ``confidence``, ``success``, ``x_0`` ... ``y_67`` (the
-68 points in pixels), ``AU01_r`` ... (0 to 5) and ``AU01_c`` ... (0 or 1, from FACS level A). Beyond OpenFace's:
+Columns: ``frame`` (from 1), ``face_id``, ``timestamp`` (seconds), ``confidence``, ``success``, ``x_0`` ... ``y_67``
+(the 68 points in pixels), ``AU01_r`` ... (0 to 5) and ``AU01_c`` ... (0 or 1, from FACS level A). Beyond OpenFace's:
 ``AU01_reliable`` ..., whether the AU can be told at all.
 """
 

@@ -6,7 +6,7 @@ docs/how-to/measure.md shows how the sources fare on photos of real emotions.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -60,7 +60,7 @@ def fit_population(
     descriptor: Descriptor,
     *,
     options: MeasureTraining | None = None,
-    progress: Progress = lambda stage, done, total: None,
+    progress: Progress | None = None,
 ) -> Population:
     """dataset: a folder of `facsmith.train.data`. descriptor: whose numbers the head reads.
 
@@ -68,6 +68,7 @@ def fit_population(
         InputError: no such data set. NoFaceError: none of the judges' faces can be found.
     """
     options = options or MeasureTraining()
+    progress = progress or _silent
     data = _open(Path(dataset))
     random = np.random.default_rng(options.seed)
     people = np.sort(random.permutation(np.flatnonzero(~data.held_out))[: options.people])
@@ -126,7 +127,7 @@ def _head(
 ) -> tuple[Array, Array, float]:
     """Ridge regression: weight (12, F), bias (12,), and the strength that errs least on the judges."""
     features, wanted = _described(data, people, descriptor, progress)
-    tried, truth = _described(data, judges, descriptor, lambda *_: None)
+    tried, truth = _described(data, judges, descriptor, _silent)
     center, target = features.mean(axis=0), wanted.mean(axis=0)
     gram = (features - center).T @ (features - center) / len(features)
     cross = (features - center).T @ (wanted - target) / len(features)
@@ -206,10 +207,10 @@ def _judged(
         source: np.nan_to_num(np.sqrt(np.square(said - wanted).mean(axis=0)), nan=1.0)
         for source, said in by_source.items()
     }
-    known = Population(**{**vars(draft), "errors": errors})
+    known = replace(draft, errors=errors)
     by_source["combined"] = np.stack([combined(reading, known) for reading in read])
     skill = {source: _correlation(said, wanted) for source, said in by_source.items()}
-    return Population(**{**vars(known), "skill": skill})
+    return replace(known, skill=skill)
 
 
 def _everywhere(read: list[dict[str, Array]]) -> list[str]:
@@ -225,6 +226,10 @@ def _correlation(said: Array, truth: Array) -> Array:
 def _enlarged(picture: Image) -> tuple[Image, float]:
     scale = _LARGE / picture.shape[0]
     return image.resize(np.ascontiguousarray(picture), (_LARGE, _LARGE)), scale
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """Reports nothing."""
 
 
 def _counted(items: Any, stage: str, progress: Progress) -> Iterator[Any]:

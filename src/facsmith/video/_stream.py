@@ -1,8 +1,9 @@
 """Frames of any film that PyAV opens, one at a time, with their times; nothing is extracted to disk."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,8 @@ __all__ = ["TimedFrame", "stream"]
 Pixels = npt.NDArray[np.uint8]
 
 
-class TimedFrame(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class TimedFrame:
     """index: from 0. seconds: since the film's start. pixels: (H, W, 3) uint8 RGB, upright."""
 
     index: int

@@ -1,4 +1,5 @@
-"""DISFA as its holders have it (Mavadati et al. 2013): 27 subjects, two videos each, every frame coded for 12 AUs, 0 to 5.
+"""DISFA as its holders have it (Mavadati et al. 2013): 27 subjects, two videos each, every frame coded for 12 AUs, 0
+to 5.
 
 Layout: ``ActionUnit_Labels/SN001/SN001_au1.txt`` with a line ``frame,intensity`` per frame, frames from 1; and videos
 anywhere below the folder whose names hold ``LeftVideoSN001`` or ``RightVideoSN001``. Frames are read from the videos as
@@ -64,7 +65,8 @@ class _Video(NamedTuple):
 
 
 class DISFA:
-    """A source (`boundary_fit.sources`) over a folder of DISFA. Persons are the subjects, so whole subjects are held out."""
+    """A source (`boundary_fit.sources`) over a folder of DISFA. Persons are the subjects, so whole subjects are held
+    out."""
 
     notes: tuple[str, ...] = ()
 
@@ -80,7 +82,7 @@ class DISFA:
         """SN001 and so on."""
         return tuple(sorted({one.subject for one in self._videos}))
 
-    def items(self, start: int = 0) -> Iterator[Item]:
+    def items(self, start: int = 0, *, kept: Array | None = None) -> Iterator[Item]:
         """See `Source.items`."""
         first = 0
         for one in self._videos:

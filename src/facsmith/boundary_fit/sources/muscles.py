@@ -58,7 +58,7 @@ class MuscleSource:
             return self._dataset[0].shape[0] * self._dataset[0].shape[1]
         return len(self._photos) * self._options.variants
 
-    def items(self, start: int = 0) -> Iterator[Item]:
+    def items(self, start: int = 0, *, kept: Array | None = None) -> Iterator[Item]:
         """See `Source.items`."""
         if self._dataset is not None:
             images, au = self._dataset

@@ -1,8 +1,8 @@
 """Faces of the generator's own, scored by `facsmith.measure`: boundaries for any StyleGAN, without any database.
 
-Seeds 0, 1, 2, ... are drawn, measured and mostly thrown away. What is kept is what an AU still needs: faces that show it,
-faces that do not, and of those that show it no more that show another AU too than that one's share (FACTS.md: AU6 comes
-with AU12, AU25 with AU26).
+Seeds 0, 1, 2, ... are drawn, measured and mostly thrown away. What is kept is what an AU still needs: faces that show
+it, faces that do not, and of those that show it no more that show another AU too than that one's share (FACTS.md: AU6
+comes with AU12, AU25 with AU26).
 """
 
 from collections.abc import Callable, Iterator
@@ -91,9 +91,7 @@ class Keeper:
 class Samples:
     """A source (`boundary_fit.sources`) of `count` faces of a generator, each a person of its own."""
 
-    notes = (
-        "Labels are measured on pictures of strangers (facsmith measure): AU4, AU6 and AU15 are told least well that way.",
-    )
+    notes = ("Labels are measured on pictures of strangers (facsmith measure): AU4, AU6 and AU15 are told least well.",)
 
     def __init__(
         self, generator: "Generator", count: int, score: Score | None = None, options: SampleOptions | None = None
@@ -108,16 +106,15 @@ class Samples:
     def __len__(self) -> int:
         return self._count
 
-    def items(self, start: int = 0) -> Iterator[Item]:
-        """See `Source.items`. Ends early when every AU has its quota.
-
-        A run that goes on counts only what it sees itself, so it keeps up to twice the quota.
-        """
+    def items(self, start: int = 0, *, kept: Array | None = None) -> Iterator[Item]:
+        """See `Source.items`. Ends early when every AU has its quota."""
         import torch
 
         from facsmith import image
 
         keeper, generator = Keeper(self._options), self._generator
+        for au in [] if kept is None else kept:
+            keeper.offer(au)
         for first in range(start, self._count, _BATCH):
             numbers = range(first, min(first + _BATCH, self._count))
             z = torch.stack([self._z(number) for number in numbers]).to(generator.w_avg)

@@ -1,9 +1,9 @@
 """A table of AUs by another program, with the pictures it describes: OpenFace 2 or py-feat CSV.
 
-OpenFace: ``AU12_r`` from 0 to 5; rows with ``success`` 0 or ``confidence`` below .8 are skipped. py-feat: ``AU12`` holds
-probabilities, which are taken as intensities with a note. Pictures: a column ``input``, ``image``, ``file``, ``filename``
-or ``name`` names them, relative to the table's folder; else ``frame`` counts, from 1, the frames of the film or the
-sorted pictures of the folder that stands beside the table under its own name.
+OpenFace: ``AU12_r`` from 0 to 5; rows with ``success`` 0 or ``confidence`` below .8 are skipped. py-feat: ``AU12``
+holds probabilities, which are taken as intensities with a note. Pictures: a column ``input``, ``image``, ``file``,
+``filename`` or ``name`` names them, relative to the table's folder; else ``frame`` counts, from 1, the frames of the
+film or the sorted pictures of the folder that stands beside the table under its own name.
 """
 
 import csv
@@ -34,8 +34,8 @@ _FULL: Final = 5.0
 
 @dataclass(frozen=True)
 class TableOptions:
-    """confidence: OpenFace's, below which a row is skipped. neutral: intensities below count as 0, which estimates never
-    quite reach."""
+    """confidence: OpenFace's, below which a row is skipped. neutral: intensities below count as 0, which estimates
+    never quite reach."""
 
     confidence: float = 0.8
     neutral: float = 0.1
@@ -80,7 +80,7 @@ class TableSource:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def items(self, start: int = 0) -> Iterator[Item]:
+    def items(self, start: int = 0, *, kept: Array | None = None) -> Iterator[Item]:
         """See `Source.items`."""
         if self._film is not None and self._film.is_file():
             yield from self._film_items(self._film, start)
@@ -113,7 +113,7 @@ class TableSource:
         try:
             with self._path.open(newline="", encoding="utf-8-sig") as file:
                 table = csv.reader(file)
-                head = {name.strip(): place for place, name in enumerate(next(table, []))}
+                head = {name.strip(): place for place, name in enumerate(next(table, list[str]()))}
                 columns, probabilities = _au_columns(head, self._path)
                 for cells in table:
                     if len(rows) + skipped >= _MAX_ROWS:
@@ -155,8 +155,8 @@ class TableSource:
             if candidate.exists():
                 return candidate
         raise InputError(
-            f"{self._path} names no pictures: give it a column `input`, or put the film or the folder of frames beside it "
-            f"as {beside.name}.mp4 or {beside.name}/."
+            f"{self._path} names no pictures: give it a column `input`, or put the film or the folder of frames beside "
+            f"it as {beside.name}.mp4 or {beside.name}/."
         )
 
 

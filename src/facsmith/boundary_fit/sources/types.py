@@ -17,9 +17,9 @@ Image = npt.NDArray[np.uint8]
 class Item:
     """One labelled face.
 
-    index: its place in the source. au: (12,) intensities in [0, 1]; exactly 0 counts as neutral. person: who it is. image:
-    (H, W, 3) uint8 RGB, or None where the latent is known. aligned: the image is an upright crop already (`face.align`).
-    latent: (num_ws, w_dim), or None.
+    index: its place in the source. au: (12,) intensities in [0, 1]; exactly 0 counts as neutral. person: who it is.
+    image: (H, W, 3) uint8 RGB, or None where the latent is known. aligned: the image is an upright crop already
+    (`face.align`). latent: (num_ws, w_dim), or None.
     """
 
     index: int
@@ -42,6 +42,7 @@ class Source(Protocol):
         """How many places there are; not every one yields a face."""
         ...
 
-    def items(self, start: int = 0) -> Iterator[Item]:
-        """The faces from that place on, in order."""
+    def items(self, start: int = 0, *, kept: Array | None = None) -> Iterator[Item]:
+        """The faces from that place on, in order. kept: (N, 12), what those before it, taken in an earlier run,
+        show."""
         ...
