@@ -22,7 +22,6 @@ from facsmith.cli._common import (
     print_table,
     progress_bar,
 )
-from facsmith.facs import AUS
 
 if TYPE_CHECKING:
     from facsmith.boundary import BoundarySet
@@ -231,6 +230,7 @@ def fit(
     from facsmith.boundary_fit import FitOptions, fit_boundaries
     from facsmith.boundary_fit.fit import enough
     from facsmith.errors import InputError
+    from facsmith.facs import AUS
 
     check_place(output)
     if (codes is None) == (source is None):

@@ -8,7 +8,6 @@ import typer
 
 from facsmith.cli._common import MODEL, Provider, ProviderOption, SeedOption, check_place, progress_bar
 from facsmith.errors import InputError, OutputError
-from facsmith.facs import AUS
 
 if TYPE_CHECKING:
     from facsmith.train.loop import Budget
@@ -182,6 +181,7 @@ def measure(
     """
     from facsmith.bundle import FILES, bundle_folder
     from facsmith.descriptor import load_descriptor
+    from facsmith.facs import AUS
     from facsmith.train.measure import MeasureTraining, fit_population
 
     check_place(output)
