@@ -70,6 +70,7 @@ faces.register(app)
 app.add_typer(models.app, name="models")
 app.add_typer(boundaries.app, name="boundaries")
 app.add_typer(train.app, name="train")
+app.add_typer(measure.evaluate, name="evaluate")
 app.command()(measure.measure)
 app.command()(info.info)
 

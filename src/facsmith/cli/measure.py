@@ -16,7 +16,9 @@ from facsmith.cli._common import (
     progress_bar,
 )
 
-__all__ = ["check_measure", "measure"]
+__all__ = ["check_measure", "evaluate", "measure"]
+
+evaluate = typer.Typer(help="How good is it? Measurements that end in a table.")
 
 _FILMS = {".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".gif"}
 NeutralOption = Annotated[
@@ -25,6 +27,11 @@ NeutralOption = Annotated[
         "--neutral", metavar="PHOTO", help="The same person at rest: more AUs are told then, and in its own scale."
     ),
 ]
+
+
+@evaluate.callback()
+def _group() -> None:
+    """Keeps `facsmith evaluate measure` two words."""
 
 
 def measure(
@@ -59,6 +66,7 @@ def measure(
         _photo(picture, neutral, output, as_json, face, provider.value)
 
 
+@evaluate.command("measure")
 def check_measure(
     faces: Annotated[Path, typer.Option("--faces", metavar="FOLDER|TAR", help="Photos of faces.")],
     labels: Annotated[Path, typer.Option("--labels", metavar="CSV", help="Columns name and emotion.")],
