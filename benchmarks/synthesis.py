@@ -26,7 +26,7 @@ from facsmith.generator import StyleGAN2, StyleGAN2Config, reference
 
 CONFIGS = {
     "bundled": StyleGAN2Config(
-        resolution=128, z_dim=128, w_dim=128, mapping_layers=2, channel_base=2048, channel_max=128
+        resolution=128, z_dim=256, w_dim=256, mapping_layers=2, channel_base=2048, channel_max=128
     ),
     "256": StyleGAN2Config(resolution=256, channel_base=16384),
     "512": StyleGAN2Config(resolution=512),

@@ -89,10 +89,12 @@ EXPRESSIONS = ("AU6=1,AU12=1", "AU1=1,AU2=1,AU5=.6,AU26=1", "AU1=1,AU4=1,AU15=1"
 
 
 class TestTransfer:
-    @pytest.mark.parametrize("resolution", [64, 128, 256, 320])
-    def test_no_change_gives_the_photo_bit_for_bit(self, resolution):
+    @pytest.mark.parametrize(
+        ("mode", "resolution"), [*(("transfer", side) for side in (64, 128, 256, 320)), ("paste", 128)]
+    )
+    def test_no_change_gives_the_photo_bit_for_bit(self, mode, resolution):
         scene = Scene.of(resolution=resolution)
-        assert np.array_equal(scene.compositor().frame(scene.reference.copy()), scene.photo)
+        assert np.array_equal(scene.compositor(mode).frame(scene.reference.copy()), scene.photo)
 
     def test_hardly_any_change_gives_hardly_any(self, scene):
         """No jump between the first frame and the second."""
@@ -218,12 +220,19 @@ class TestOtherModes:
     def test_paste_shows_the_generated_face_in_the_photos_colours(self, scene):
         """A generator with a colour cast leaves none, and no seam: the frame fades into the photo."""
         cast = np.clip(scene.reference * np.array([0.85, 1.0, 1.1]), 0, 255).astype(np.uint8)
+        brighter = np.clip(cast * 1.02, 0, 255).astype(np.uint8)
         compositor = Compositor(scene.photo, scene.transform, scene.landmarks, cast, mode="paste")
-        frame = compositor.frame(cast)
-        assert error(frame, scene.photo, scene.around(FACE, 0)) < 8
+        frame = compositor.frame(brighter)
+        assert 1 < error(frame, scene.photo, scene.around(FACE, 0)) < 8
         outside = np.ones(frame.shape[:2], bool)
         outside[scene.around(FACE, 0.65)] = False
         assert np.array_equal(frame[outside], scene.photo[outside])
+
+    def test_paste_fades_in_with_the_first_movement(self, scene):
+        compositor = scene.compositor("paste")
+        steps = [compositor.frame(scene.generated(scene.truth("AU12=1", a))).astype(int) for a in (0.02, 0.05, 0.5)]
+        changes = [error(step, scene.photo, scene.around(FACE, 0)) for step in steps]
+        assert changes[0] < 1 < changes[1] < changes[2]
 
     def test_crop_is_the_generated_crop(self, scene):
         generated = scene.generated(scene.truth("AU12=1"))
@@ -271,7 +280,7 @@ class TestMuscleMotion:
         area = canvas.canvas(scene.transform)
         mask = masks.face_mask(area.points(scene.landmarks), area.iod, area.shape)[:256]
         grey = [cv2.resize(cv2.cvtColor(i, cv2.COLOR_RGB2GRAY), (256, 256), interpolation=2) for i in (old, new)]
-        return anatomy.MuscleMotion(area.points(scene.landmarks), mask).flow(*grey)
+        return anatomy.MuscleMotion(area.points(scene.landmarks), mask).guess(*grey).flow
 
     @pytest.mark.parametrize(
         ("expression", "point", "least"), [("AU1=1,AU2=1", 19, 7), ("AU12=1", 48, 12), ("AU26=1", 8, 8)]

@@ -112,3 +112,18 @@ def test_painted_teeth_are_the_seed_s(face: Array) -> None:
     move = MuscleWarp(face, skin.shape, seed=3)
     assert np.array_equal(move(skin, one(25)), MuscleWarp(face, skin.shape, seed=3)(skin, one(25)))
     assert not np.array_equal(move(skin, one(25)), MuscleWarp(face, skin.shape, seed=4)(skin, one(25)))
+
+
+def test_undoing_a_smile_fills_its_fold(face: Array) -> None:
+    """The cheek's shadow goes with the smile; skin without one keeps its brightness."""
+    skin = np.full((512, 512, 3), (200, 160, 140), np.uint8)
+    folded = warp(skin, face, one(12))
+    rest = warp(folded, face + displacement(face, one(12)), -one(12))
+
+    def shadow(picture: NDArray[np.uint8]) -> float:
+        cheeks = picture[240:295, [*range(185, 232), *range(280, 327)]].astype(float)
+        return float(np.maximum(skin[0, 0] - cheeks, 0).sum())
+
+    assert shadow(folded) > 50_000
+    assert shadow(rest) < 0.5 * shadow(folded)
+    assert np.abs(rest[150:190].astype(int) - skin[150:190]).max() < 4

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith.boundary import Boundary, BoundarySet
-from facsmith.boundary_fit.calibrate import Fitted, calibrate
+from facsmith.boundary_fit import judge
+from facsmith.boundary_fit.calibrate import calibrate
 from facsmith.boundary_fit.choose import cross_validated, layer_shares, masked_layers
 from facsmith.boundary_fit.separate import Baseline, balanced_weights, own_baseline, svm_normal, unmix
 from facsmith.errors import BoundaryError
@@ -96,21 +97,21 @@ def fit_boundaries(
     distances = _distances(codes, separated.normals)
 
     judged = held if held.any() else ~held
-    leaks = _leaks(distances[judged], shown[judged], people[judged])
-    plain_leaks = _leaks(_distances(codes[judged], separated.plain), shown[judged], people[judged])
+    leaked = judge.leaks(distances[judged], shown[judged], people[judged])
+    plain_leaks = judge.leaks(_distances(codes[judged], separated.plain), shown[judged], people[judged])
     boundaries: list[Boundary] = []
     for k, au in enumerate(options.aus):
         e, d = shown[:, k], distances[:, k]
-        intercept = _level(d, e, ~held, options)
+        intercept = judge.level(d, e, ~held, options.threshold)
         fitted = calibrate(d[judged] - intercept, e[judged], people[judged])
         if fitted is None:
             raise BoundaryError(
                 f"AU{au}'s distance does not grow with its intensity where it was tried: the codes do not show it. "
                 "Give more samples, or leave it out of FitOptions.aus."
             )
-        strongest = int(np.argmax(leaks[k]))
-        quality = _quality(d[judged] - intercept, e[judged], fitted, options)
-        plain = _tried(codes @ separated.plain[k].astype(np.float32), e, people, held, options)
+        strongest = int(np.argmax(leaked[k]))
+        quality = judge.quality(d[judged] - intercept, e[judged], fitted, options.threshold)
+        plain = judge.tried(codes @ separated.plain[k].astype(np.float32), e, people, held, options.threshold)
         report = {
             "svm": {
                 "baseline": options.baseline,
@@ -119,10 +120,10 @@ def fit_boundaries(
                 "c": separated.c[k],
                 **({"cross_validation": separated.scores[k]} if separated.scores[k] else {}),
             },
-            "training": _counts(e[~held], people[~held], options),
-            "held_out": _counts(e[held], people[held], options),
+            "training": judge.counts(e[~held], people[~held], options.threshold),
+            "held_out": judge.counts(e[held], people[held], options.threshold),
             **quality,
-            "worst_leak": {"au": AUS[columns[strongest]], "share": round(float(leaks[k, strongest]), 4)},
+            "worst_leak": {"au": AUS[columns[strongest]], "share": round(float(leaked[k, strongest]), 4)},
             "layers": [round(float(share), 4) for share in separated.layers[k]],
             "decorrelation": {
                 "cosine": round(float(separated.plain[k] @ separated.normals[k]), 4),
@@ -131,7 +132,7 @@ def fit_boundaries(
             },
         }
         if other is not None:
-            alternative = _tried(codes @ other.normals[k].astype(np.float32), e, people, held, options)
+            alternative = judge.tried(codes @ other.normals[k].astype(np.float32), e, people, held, options.threshold)
             report["methods"] = {options.baseline: quality["accuracy_within_person"], _other(options): alternative}
         normal = separated.normals[k].reshape(ws.shape[1:])
         boundaries.append(Boundary(au, normal, intercept, fitted.calibration, report))
@@ -148,11 +149,6 @@ def _check(ws: npt.NDArray[Any], labels: npt.NDArray[Any], groups: npt.NDArray[A
         raise BoundaryError("The codes hold NaN or infinite numbers; leave those samples out.")
     if not np.all((labels >= 0) & (labels <= 1)):
         raise BoundaryError("The labels are no intensities in [0, 1] (DISFA's and OpenFace's 0-5: divide by 5).")
-
-
-def _classes(intensities: Array, options: FitOptions) -> tuple[Mask, Mask]:
-    """Which samples are neutral, and which show the AU; those between are neither."""
-    return intensities == 0, intensities >= options.threshold
 
 
 def enough(labels: npt.NDArray[Any], threshold: float, *, fewest: int = 8) -> tuple[int, ...]:
@@ -173,7 +169,7 @@ def enough(labels: npt.NDArray[Any], threshold: float, *, fewest: int = 8) -> tu
 
 def _check_classes(shown: Array, options: FitOptions) -> None:
     for k, au in enumerate(options.aus):
-        neutral, active = (int(side.sum()) for side in _classes(shown[:, k], options))
+        neutral, active = (int(side.sum()) for side in judge.classes(shown[:, k], options.threshold))
         if min(neutral, active) < 2:
             raise BoundaryError(
                 f"AU{au} has {neutral} neutral samples and {active} of intensity {options.threshold:g} or more; 2 of "
@@ -191,7 +187,7 @@ def _held_out(people: npt.NDArray[np.intp], shown: Array, options: FitOptions) -
         sides = [
             side[part].sum()
             for k in range(len(options.aus))
-            for side in _classes(shown[:, k], options)
+            for side in judge.classes(shown[:, k], options.threshold)
             for part in (held, ~held)
         ]
         if min(sides) >= 2:
@@ -227,8 +223,8 @@ def _normals(
     normals: list[Array] = []
     layers: list[Array] = []
     for k in range(len(options.aus)):
-        classes = [np.flatnonzero(side) for side in _classes(shown[:, k], options)]
-        rows = np.sort(np.concatenate([random.permutation(side)[: options.max_per_class] for side in classes]))
+        sides = [np.flatnonzero(side) for side in judge.classes(shown[:, k], options.threshold)]
+        rows = np.sort(np.concatenate([random.permutation(side)[: options.max_per_class] for side in sides]))
         active, seen, who = shown[rows, k] > 0, features[rows], people[rows]
         weights = balanced_weights(np.delete(shown[rows], k, axis=1), active)
         layers.append(layer_shares(seen, active, who, num_ws=num_ws, seed=options.seed))
@@ -271,56 +267,3 @@ def _compared(
 
 def _distances(codes: npt.NDArray[np.float32], normals: Array) -> Array:
     return (codes @ normals.T.astype(np.float32)).astype(np.float64)
-
-
-def _level(distances: Array, intensities: Array, rows: Mask, options: FitOptions) -> float:
-    """Midway between the classes: the intercept."""
-    neutral, active = _classes(intensities, options)
-    return float(np.median(distances[rows & neutral]) + np.median(distances[rows & active])) / 2
-
-
-def _tried(
-    distances: npt.NDArray[Any], intensities: Array, people: npt.NDArray[np.intp], held: Mask, options: FitOptions
-) -> float | None:
-    """Balanced accuracy within the person of another normal's distances (N,), as `_quality` has it; None: nothing
-    rises."""
-    d = distances.astype(np.float64)
-    judged = held if held.any() else ~held
-    d = d - _level(d, intensities, ~held, options)
-    fitted = calibrate(d[judged], intensities[judged], people[judged])
-    if fitted is None:
-        return None
-    return _quality(d[judged], intensities[judged], fitted, options)["accuracy_within_person"]
-
-
-def _leaks(distances: Array, shown: Array, people: npt.NDArray[np.intp]) -> Array:
-    """(K, 12) how far each other AU, at full intensity, moves a distance, as share of what its own AU moves; own: 0."""
-    response = np.linalg.lstsq(
-        shown - own_baseline(shown, people, "mean"), distances - own_baseline(distances, people, "mean"), rcond=1e-3
-    )[0].T
-    own = np.abs(np.diagonal(response))[:, None]
-    shares = np.minimum(np.abs(response) / np.maximum(own, 1e-12), 99.0)
-    np.fill_diagonal(shares, 0.0)
-    return shares
-
-
-def _counts(intensities: Array, people: npt.NDArray[np.intp], options: FitOptions) -> dict[str, int]:
-    neutral, active = _classes(intensities, options)
-    return {"people": len(np.unique(people)), "neutral": int(neutral.sum()), "active": int(active.sum())}
-
-
-def _quality(distances: Array, intensities: Array, fitted: Fitted, options: FitOptions) -> dict[str, Any]:
-    """Balanced accuracy (absolute, and against the person's own level); 10-90 % band of the residuals, in intensity."""
-    neutral, active = _classes(intensities, options)
-
-    def accuracy(d: Array) -> float:
-        return round(float(np.mean(d[neutral] < 0) + np.mean(d[active] > 0)) / 2, 4)
-
-    low, high = fitted.calibration.distances[0], fitted.calibration.distances[-1]
-    band = np.percentile(fitted.residuals, [10, 90]) / (high - low)
-    return {
-        "accuracy": accuracy(distances),
-        "accuracy_within_person": accuracy(distances - fitted.offsets),
-        "residual_band": [round(float(edge), 4) for edge in band],
-        "levels": len(fitted.calibration.intensities),
-    }

@@ -6,20 +6,29 @@ Gauss-Newton steps, coarse to fine; `flow.backward_flow` then seeks the rest fro
 fields, seen through a weak generator's blur and noise, the share of the true motion that is found grew from .71 to .80
 (through a blur alone, .92 to .96) and the end-point error fell by a fifth, for 7 ms a frame.
 
+Lips are two contours: what lies above the mouth's line follows the one, what lies below it the other, and where they
+part, nothing of the old frame is stretched over the gap. Teeth that the old frame shows stay on the skull while the
+lips move over them.
+
 Conventions: as in `facsmith.compose.flow`; everything is fitted on a square of _SIDE pixels.
 """
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from facsmith.compose.flow import FLOW_SIZE, blur, warp
+from facsmith.compose.masks import border, fade
 from facsmith.face.align import CROP_SIDE
-from facsmith.face.muscles import basis
+from facsmith.face.mouth import LipLine
+from facsmith.face.muscles import ABOVE_LIPS, BELOW_LIPS, basis
 from facsmith.face.points import MIRROR
 from facsmith.facs import AUS
 
-__all__ = ["MuscleMotion"]
+__all__ = ["Guess", "MuscleMotion"]
 
 Image = npt.NDArray[np.float32]
 Points = npt.NDArray[np.float64]
@@ -32,6 +41,18 @@ _CONTRAST = 5.0  # grey levels of local contrast below which there is only noise
 _OUTLIER = 0.6  # residual, in local contrasts, from which on a pixel counts little: a mouth that opens
 _DAMPING, _PRIOR = 0.1, 0.02  # of the mean curvature: for each step, and towards no motion
 _MOST = 1.25  # times full intensity
+_APART = 0.03  # IOD between the lips' movements, or of one's rise, from which on something new is to be seen
+_ROOM = (0.15, 0.3, 0.75)  # IOD around the lips in which they are taken apart: sideways, upwards, downwards
+
+
+class Guess(NamedTuple):
+    """flow: (FLOW_SIZE, FLOW_SIZE, 2), backward. parted, teeth: (FLOW_SIZE, FLOW_SIZE) in [0, 1], how much of a pixel
+    lies between the lips, where the old frame does not show the mouth's inside, and where it does.
+    """
+
+    flow: Image
+    parted: Image
+    teeth: Image
 
 
 class MuscleMotion:
@@ -40,11 +61,23 @@ class MuscleMotion:
     def __init__(self, points: Points, mask: Image) -> None:
         """points: (68, 2) on the FLOW_SIZE square; mask: (FLOW_SIZE, FLOW_SIZE), where the face is."""
         scale = _SIDE / FLOW_SIZE
-        self._fields = _fields((points + 0.5) * scale - 0.5)
+        small = (points + 0.5) * scale - 0.5
+        self._fields, self._above, self._below = (_fields(small, kept) for kept in (range(68), ABOVE_LIPS, BELOW_LIPS))
         self._mask = _small(mask)
+        iod = FLOW_SIZE / CROP_SIDE
+        self._pixel = 1 / iod
+        self._lips = LipLine(points * self._pixel)
+        self._mouth = _box(points[48:], iod)
+        y, x = np.mgrid[self._mouth]
+        self._places = np.stack([x, y], axis=-1) * self._pixel
+        self._within, self._own = self._lips.own_interior(self._places)
 
-    def flow(self, old: npt.NDArray[np.uint8], new: npt.NDArray[np.uint8]) -> Image:
-        """old, new: (FLOW_SIZE, FLOW_SIZE) uint8 grey. Returns the backward flow (FLOW_SIZE, FLOW_SIZE, 2)."""
+    def guess(self, old: npt.NDArray[np.uint8], new: npt.NDArray[np.uint8]) -> Guess:
+        """old, new: (FLOW_SIZE, FLOW_SIZE) uint8 grey."""
+        return self._apart(self._fit(old, new))
+
+    def _fit(self, old: npt.NDArray[np.uint8], new: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+        """(K,) intensities."""
         count = len(self._fields)
         before, after = _small(old.astype(np.float32)), _small(new.astype(np.float32))
         intensities = np.zeros(count)
@@ -52,7 +85,7 @@ class MuscleMotion:
             source, target = _normalised(blur(before, sigma)), _normalised(blur(after, sigma))
             slopes = [np.asarray(cv2.Sobel(source, cv2.CV_32F, *o, scale=1 / 8), np.float32) for o in ((1, 0), (0, 1))]
             for _ in range(steps):
-                flow = self._backward(intensities)
+                flow = _backward(self._fields, intensities)
                 residual = warp(source, flow) - target
                 across, down = (warp(slope, flow) for slope in slopes)
                 jacobian = -(across * self._fields[..., 0] + down * self._fields[..., 1]).reshape(count, -1)
@@ -62,20 +95,60 @@ class MuscleMotion:
                 gradient = weighted @ residual.ravel() + _PRIOR * mean * intensities
                 step = np.linalg.solve(curvature + (_DAMPING + _PRIOR) * mean * np.eye(count), gradient)
                 intensities = np.clip(intensities - np.clip(step, -0.5, 0.5), -_MOST, _MOST)
-        large = cv2.resize(self._backward(intensities), (FLOW_SIZE, FLOW_SIZE), interpolation=cv2.INTER_CUBIC)
-        return np.asarray(large, np.float32) * np.float32(FLOW_SIZE / _SIDE)
+        return intensities
 
-    def _backward(self, intensities: npt.NDArray[np.float64]) -> Image:
-        """b with b(p) = -u(p + b(p)), u the forward field; by fixed-point iteration."""
-        forward = np.tensordot(intensities.astype(np.float32), self._fields, axes=1)
-        flow = -forward
-        for _ in range(4):
-            flow = -warp(forward, flow)
-        return flow
+    def _apart(self, intensities: npt.NDArray[np.float64]) -> Guess:
+        """The flow of a mixture: the skin's everywhere, at the mouth each lip's own."""
+        flow = _enlarged(_backward(self._fields, intensities))
+        parted, teeth = (np.zeros((FLOW_SIZE, FLOW_SIZE), np.float32) for _ in range(2))
+        if not intensities.any():
+            return Guess(flow, parted, teeth)
+        from_above, from_below = (
+            self._places + _enlarged(_backward(fields, intensities))[self._mouth] * self._pixel
+            for fields in (self._above, self._below)
+        )
+        source, inside = self._lips.join(from_above, from_below, pixel=self._pixel)
+        own = inside * self._own
+        # Above the old lip there are no teeth to see: where it rose, the highest visible ones are lengthened.
+        lifted = fade(from_above[..., 1] - self._places[..., 1], 0.0, _APART)[..., None]
+        teeth_at = self._places + lifted * (self._within - self._places)
+        source += own[..., None] * (teeth_at - source)
+        edge = border(inside.shape, _ROOM[0] * FLOW_SIZE / CROP_SIDE)[..., None]
+        near = (source - self._places).astype(np.float32) / np.float32(self._pixel)
+        flow[self._mouth] += edge * (near - flow[self._mouth])
+        separation = fade(from_above[..., 1] - from_below[..., 1], 0.0, _APART)
+        parted[self._mouth] = (inside - own) * separation
+        teeth[self._mouth] = own
+        return Guess(flow, parted, teeth)
 
 
-def _fields(points: Points) -> Image:
-    """(K, _SIDE, _SIDE, 2): how each muscle, at intensity 1, moves the square's pixels; smooth, still at the border."""
+def _box(points: Points, iod: float) -> tuple[slice, slice]:
+    """Rows and columns of the square around the lips, with the room that they take in motion."""
+    sideways, upwards, downwards = (room * iod for room in _ROOM)
+    low, high = points.min(axis=0) - (sideways, upwards), points.max(axis=0) + (sideways, downwards)
+    (left, top), (right, bottom) = (np.clip(np.rint(end), 0, FLOW_SIZE).astype(int).tolist() for end in (low, high))
+    return slice(top, bottom), slice(left, right)
+
+
+def _backward(fields: Image, intensities: npt.NDArray[np.float64]) -> Image:
+    """b with b(p) = -u(p + b(p)), u the forward field of a mixture; by fixed-point iteration."""
+    forward = np.tensordot(intensities.astype(np.float32), fields, axes=1)
+    flow = -forward
+    for _ in range(4):
+        flow = -warp(forward, flow)
+    return flow
+
+
+def _enlarged(flow: Image) -> Image:
+    large = cv2.resize(flow, (FLOW_SIZE, FLOW_SIZE), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(large, np.float32) * np.float32(FLOW_SIZE / _SIDE)
+
+
+def _fields(points: Points, kept: Sequence[int]) -> Image:
+    """(K, _SIDE, _SIDE, 2): how each muscle, at intensity 1, moves the square's pixels; smooth, still at the border.
+
+    kept: which of the 68 points the pixels follow.
+    """
     from scipy.interpolate import RBFInterpolator  # pyright: ignore[reportMissingTypeStubs]
 
     iod = _SIDE / CROP_SIDE
@@ -90,10 +163,12 @@ def _fields(points: Points) -> Image:
     hairline = points[19:25, 1].min() - 0.42 * iod
     forehead = [(points[27, 0] + x * iod, hairline) for x in (-0.9, -0.45, 0, 0.45, 0.9)]
     still = np.array(ring + forehead)
-    values = np.concatenate([np.stack(rows, axis=1), np.zeros((len(still), len(rows), 2))]).reshape(-1, 2 * len(rows))
+    moves = np.stack(rows, axis=1)[list(kept)]
+    values = np.concatenate([moves, np.zeros((len(still), len(rows), 2))]).reshape(-1, 2 * len(rows))
     y, x = np.mgrid[:_SIDE, :_SIDE]
     pixels = np.stack([x.ravel(), y.ravel()], axis=1).astype(np.float64)
-    interpolate = RBFInterpolator(np.concatenate([points, still]), values, kernel="thin_plate_spline", smoothing=2.0)
+    controls = np.concatenate([points[list(kept)], still])
+    interpolate = RBFInterpolator(controls, values, kernel="thin_plate_spline", smoothing=2.0)
     spread = interpolate(pixels).reshape(_SIDE, _SIDE, len(rows), 2)
     return np.ascontiguousarray(spread.transpose(2, 0, 1, 3), np.float32)
 

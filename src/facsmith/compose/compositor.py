@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith.compose.canvas import Band, canvas
+from facsmith.compose.masks import fade
 from facsmith.compose.transfer import Change, Transfer
 from facsmith.errors import InputError
 from facsmith.face.align import CropTransform
@@ -17,6 +18,8 @@ Pixels = npt.NDArray[np.uint8]
 Image = npt.NDArray[np.float32]
 Mode = Literal["transfer", "paste", "crop"]
 
+_PASTED = 1.5  # grey levels between the generated crop and the reference, on average, from which on `paste` is whole
+
 
 class Compositor:
     """Brings generated crops into one photo. A frame depends on nothing but its crop: any order gives the same film.
@@ -24,7 +27,8 @@ class Compositor:
     transfer: only the difference between the reference g(z_x) and the generated g(z_t) reaches the photo. Motion moves
         the photo's own pixels; shading is added; what comes into view is taken from the generator. A crop equal to the
         reference gives the photo bit for bit, and pixels outside the face are the photo's at all times.
-    paste: the generated face itself, its colours matched to the photo's, feathered in.
+    paste: the generated face itself, its colours matched to the photo's, feathered in; it fades in with the first
+        movement, so that here too a crop equal to the reference gives the photo bit for bit.
     crop: the generated crop alone, as in the paper.
     """
 
@@ -56,10 +60,10 @@ class Compositor:
         self._checked(generated)
         if self.mode == "crop":
             return generated.copy()
-        if self.mode == "paste":
-            return self._paste(generated)
         if np.array_equal(generated, self._reference):
             return self._photo.copy()
+        if self.mode == "paste":
+            return self._paste(generated)
         change = self._transfer.change(generated)
         change.flow[:] = self._canvas.vectors_to_photo(change.flow)
         out = self._photo.copy()
@@ -83,9 +87,10 @@ class Compositor:
 
     def _paste(self, generated: Pixels) -> Pixels:
         matched = np.clip(self._transfer.enlarge(generated) * self._transfer.gain, 0, 255)
+        begun = fade(np.abs(generated.astype(np.float32) - self._reference).mean(), 0, _PASTED)
         out = self._photo.copy()
         for band in self._bands:
-            opacity = self._canvas.lift(self._transfer.mask, band)[..., None]
+            opacity = begun * self._canvas.lift(self._transfer.mask, band)[..., None]
             picture = self._photo[band.slices].astype(np.float32)
             picture += opacity * (self._canvas.lift(matched, band, smooth=True) - picture)
             self._write(picture, band, out)

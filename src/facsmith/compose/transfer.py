@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from facsmith.compose.anatomy import MuscleMotion
+from facsmith.compose.anatomy import Guess, MuscleMotion
 from facsmith.compose.canvas import Canvas
 from facsmith.compose.flow import FLOW_SIZE, backward_flow, blur, warp
 from facsmith.compose.masks import border, face_mask, fade, replacement_prior
@@ -79,7 +79,7 @@ class Transfer:
     def change(self, generated: Pixels) -> Change:
         """generated: (R, R, 3)."""
         frame = self.enlarge(generated)
-        flow = self._flow(self._grey, self._searchable(frame))
+        flow, parted, teeth = self._flow(self._grey, self._searchable(frame))
         residual = frame - warp(self._reference, flow)
         power = np.asarray(np.einsum("ijk,ijk->ij", residual, residual) / 3, np.float32)
 
@@ -90,7 +90,8 @@ class Transfer:
         shading = blur(residual * weight[..., None], _SHADING_BLUR * self._unit) * self.gain
 
         level = np.sqrt(blur(power, _RESIDUAL_REACH * self._unit))
-        opacity = blur(fade(level, _REPLACE_FROM, _REPLACE_FULLY) * self._prior, 1.5 * self._unit)
+        replaced = np.maximum(fade(level, _REPLACE_FROM, _REPLACE_FULLY) * self._prior, parted * self._generated)
+        opacity = blur(replaced * (1 - teeth), 1.5 * self._unit)
         return Change(
             flow=flow * self.mask[..., None],
             shading=np.asarray(shading * self._generated[..., None], np.float32),
@@ -117,20 +118,21 @@ class Transfer:
         photo's. Smooth and short, since pictures of different things are compared.
         """
         alike = photo / matching_gain(photo, reference, self.mask, self._canvas.iod)
-        flow = self._flow(self._searchable(reference), self._searchable(blur(alike, _DETAIL * self._unit)))
+        flow, _, _ = self._flow(self._searchable(reference), self._searchable(blur(alike, _DETAIL * self._unit)))
         smooth = blur(flow * self.mask[..., None], _REGISTRATION_BLUR * self._unit)
         length = np.linalg.norm(smooth, axis=-1, keepdims=True)
         longest = _REGISTRATION_REACH * self._canvas.iod
         return np.asarray(smooth * (longest / (longest + length)), np.float32)
 
-    def _flow(self, old: Pixels, new: Pixels) -> Image:
-        """Backward flow (H, W, 2) between two pictures of (FLOW_SIZE, FLOW_SIZE) uint8."""
-        flow = backward_flow(old, new, self._muscles.flow(old, new))
+    def _flow(self, old: Pixels, new: Pixels) -> Guess:
+        """The motion between two pictures of (FLOW_SIZE, FLOW_SIZE) uint8, and the mouth's inside, on the canvas."""
+        guess = self._muscles.guess(old, new)
+        parts = (backward_flow(old, new, guess.flow), guess.parted, guess.teeth)
         side = self._canvas.side
         if side != FLOW_SIZE:
-            flow = np.asarray(cv2.resize(flow, (side, side), interpolation=cv2.INTER_CUBIC), np.float32)
-            flow *= side / FLOW_SIZE
-        return self._canvas.extend(flow)
+            flow, *masks = (cv2.resize(part, (side, side), interpolation=cv2.INTER_CUBIC) for part in parts)
+            parts = (np.asarray(flow, np.float32) * np.float32(side / FLOW_SIZE), *masks)
+        return Guess(*(self._canvas.extend(np.asarray(part, np.float32)) for part in parts))
 
     def _searchable(self, picture: Image) -> Pixels:
         """(H, W, 3) -> (FLOW_SIZE, FLOW_SIZE) uint8 grey, without the strip."""

@@ -10,15 +10,18 @@ __all__ = ["LipLine", "paint_mouth"]
 
 Array = NDArray[np.float64]
 
+_UPPER, _LOWER = [60, 61, 62, 63, 64], [60, 67, 66, 65, 64]  # inner contours, corner to corner
+
 
 class LipLine:
     """The inner lip contours at rest, and how an upper and a lower displacement field join along them.
 
     Args:
-        upper, lower: (5, 2) inner contours from the viewer-left to the viewer-right corner (corners shared).
+        face: (68, 2) landmarks of an upright face; unit: IOD.
     """
 
-    def __init__(self, upper: Array, lower: Array) -> None:
+    def __init__(self, face: Array) -> None:
+        upper, lower = face[_UPPER], face[_LOWER]
         middle = np.minimum(upper[:, 1], lower[:, 1]), np.maximum(upper[:, 1], lower[:, 1])
         self._x = np.maximum.accumulate(upper[:, 0] + 1e-6 * np.arange(5))
         self.left, self.right = float(self._x[0]), float(self._x[-1])

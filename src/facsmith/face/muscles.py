@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facsmith.face.mouth import LipLine, paint_mouth
-from facsmith.face.shading import fold_gain
+from facsmith.face.shading import fold_gain, unfold_gain
 from facsmith.facs import AUS
 
-__all__ = ["FULL_INTENSITY", "MuscleWarp", "basis", "displacement", "moved_points", "warp"]
+__all__ = ["ABOVE_LIPS", "BELOW_LIPS", "FULL_INTENSITY", "MuscleWarp", "basis", "displacement", "moved_points", "warp"]
 
 Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
@@ -132,8 +132,10 @@ _MIDLINE = {8, 27, 28, 29, 30, 33, 51, 57, 62, 66}
 _UPPER_LIP = [49, 50, 51, 52, 53, 61, 62, 63]
 _LOWER_LIP = [55, 56, 57, 58, 59, 65, 66, 67]
 _LOWER_JAW = [4, 5, 6, 7, 8, 9, 10, 11, 12]
-_UPPER_INNER, _LOWER_INNER = [60, 61, 62, 63, 64], [60, 67, 66, 65, 64]
 _LIP_PAIRS = [(61, 67), (62, 66), (63, 65)]
+ABOVE_LIPS = [p for p in range(68) if p not in _LOWER_LIP and p not in _LOWER_JAW]
+BELOW_LIPS = [p for p in range(68) if p not in _UPPER_LIP]
+"""The points whose movement the skin above the mouth's line follows, and that below it: lips part."""
 _PUSH = 0.2  # of a collision of the lips, the part that moves the upper lip
 
 
@@ -273,7 +275,7 @@ class MuscleWarp:
         self._frame = _Frame.of(points)
         self._face = self._frame.to_face(points)
         self._seed = seed
-        self._lips = LipLine(self._face[_UPPER_INNER], self._face[_LOWER_INNER])
+        self._lips = LipLine(self._face)
         self._region = self._affected(shape)
         x0, y0, x1, y1 = self._region
         xs, ys = np.meshgrid(np.arange(x0, x1, dtype=np.float64), np.arange(y0, y1, dtype=np.float64))
@@ -282,11 +284,9 @@ class MuscleWarp:
         self._coarse = self._pixels[::stride, ::stride]
         skin = self._skin_points()
         anchors = _anchors(self._face)
-        keep_up = [p for p in range(68) if p not in _LOWER_LIP and p not in _LOWER_JAW]
-        keep_low = [p for p in range(68) if p not in _UPPER_LIP]
         self._branches = [
             (keep, self._interpolator(np.concatenate([self._face[keep], skin, anchors])))
-            for keep in (keep_up, keep_low)
+            for keep in (ABOVE_LIPS, BELOW_LIPS)
         ]
         self._anchor_count = len(anchors)
 
@@ -307,6 +307,10 @@ class MuscleWarp:
         photo = self._frame.to_photo(source).astype(np.float32)
         result = _remap(image, photo, cv2.INTER_CUBIC).astype(np.float32)
         gain = fold_gain(self._coarse, self._face + moved, e)
+        smile = e[AUS.index(12)]
+        if smile < 0:
+            coarse = cv2.resize(result, gain.shape[::-1], interpolation=cv2.INTER_AREA)
+            gain *= unfold_gain(np.asarray(coarse, np.float32), self._coarse, self._face + moved, -float(smile))
         result *= cv2.resize(gain, (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR)[..., None]
         if inside.any():
             self._fill_mouth(result, image, inside, jaw=float(moved[8, 1]))

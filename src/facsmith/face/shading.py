@@ -1,14 +1,15 @@
-"""Shading of the folds that AUs raise (FACS: wrinkles, bulges, furrows), as a gain on the photo. Face frame of
-`face.muscles`."""
+"""Shading of the folds that AUs raise (FACS: wrinkles, bulges, furrows), as a gain on the photo; and the smoothing of
+those that a face at rest would not have. Face frame of `face.muscles`."""
 
 from itertools import pairwise
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from facsmith.facs import AUS
 
-__all__ = ["fold_gain"]
+__all__ = ["fold_gain", "unfold_gain"]
 
 Array = NDArray[np.float64]
 _INDEX = {au: row for row, au in enumerate(AUS)}
@@ -71,6 +72,42 @@ def fold_gain(pixels: Array, face: Array, intensities: Array) -> NDArray[np.floa
     _stroke(gain, pixels, boss + np.array([[-0.22, -0.02], [0.0, -0.08], [0.22, -0.02]]), 0.035, -0.13 * e[17])
     _stroke(gain, pixels, boss + np.array([[-0.10, 0.06], [0.10, 0.06]]), 0.07, 0.05 * e[17])
     return np.clip(gain, 0.55, 1.35).astype(np.float32)
+
+
+def unfold_gain(picture: NDArray[np.float32], pixels: Array, face: Array, smile: float) -> NDArray[np.float32]:
+    """Luminance gain, around 1, that fills the nasolabial folds of a smile that was undone.
+
+    A warp moves the cheek back but leaves its shadows, squeezed together. Where they run, brightness is brought to that
+    of the skin around; only light is added, and texture finer than the fold stays.
+
+    Args:
+        picture: (h, w, 3) float32 in [0, 255], the undone picture on a coarse grid.
+        pixels: (h, w, 2) face coordinates of its pixels.
+        face: (68, 2) landmarks after the AUs moved them, face coordinates.
+        smile: how much of AU12 was undone, in [0, 1].
+    """
+    where = np.ones(pixels.shape[:2])
+    for side in (0, 1):
+        corner, ala = face[48 + 6 * side], face[31 + 4 * side]
+        out = -1.0 if side == 0 else 1.0
+        lower = corner + [0.14 * out, 0.10]
+        fold = np.array([ala + [0.02 * out, -0.06], 0.5 * (ala + corner) + [0.12 * out, 0.0], lower])
+        _stroke(where, pixels, fold, 0.07, 1.0)
+        _stroke(where, pixels, fold + [0.13 * out, -0.02], 0.07, 0.7)
+    strength = np.clip(1.3 * smile, 0, 1) * np.clip(where - 1, 0, 1)
+    light = picture.mean(axis=-1)
+    step = max(float(np.abs(np.diff(pixels[:1, :, 0])).mean()), 1e-6)
+    # The lips are no skin: the level around leaves them out.
+    lips = cv2.convexHull(face[48:60].astype(np.float32))[:, 0] * [1.12, 1.0] + [-0.12 * float(face[51, 0]), 0.0]
+    skin = np.ones(light.shape, np.float32)
+    outline = np.rint((lips - pixels[0, 0]) / step).astype(np.int32)
+    cv2.fillConvexPoly(skin, outline, (0.0,))
+    near, wide, share = (
+        np.asarray(cv2.GaussianBlur(values, (0, 0), sigma / step), np.float32)
+        for values, sigma in ((light, 0.02), (light * skin, 0.13), (skin, 0.13))
+    )
+    ratio = np.clip((wide / (share + 1e-3) + 5) / (near + 5), 1.0, 1.5)
+    return np.asarray(ratio ** (strength * skin), np.float32)
 
 
 def _stroke(gain: Array, pixels: Array, line: Array, width: float, strength: float) -> None:

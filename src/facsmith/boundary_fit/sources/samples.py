@@ -113,8 +113,9 @@ class Samples:
         from facsmith import image
 
         keeper, generator = Keeper(self._options), self._generator
-        for au in [] if kept is None else kept:
-            keeper.offer(au)
+        if kept is not None:
+            for au in kept:
+                keeper.offer(au)
         for first in range(start, self._count, _BATCH):
             numbers = range(first, min(first + _BATCH, self._count))
             z = torch.stack([self._z(number) for number in numbers]).to(generator.w_avg)
