@@ -31,6 +31,8 @@ GeneratorOption = Annotated[
 
 CANDIDATES = (1e-3, 1e-2, 1e-1, 1.0)
 """Values of C to choose from, on codes of unit root-mean-square length."""
+SHOWN, SAMPLES_SHOW = 0.7, 0.4
+"""Intensities from which a face shows an AU; what is measured on strangers is drawn towards 0."""
 
 
 class Baseline(StrEnum):
@@ -60,8 +62,13 @@ def fit(
         Baseline, typer.Option("--baseline", help="Subtracted from each person's codes; none: as in the paper.")
     ] = Baseline.mean,
     threshold: Annotated[
-        float, typer.Option("--threshold", help="Intensity from which a face shows the AU; .7: DISFA's 4 and 5.")
-    ] = 0.7,
+        float | None,
+        typer.Option(
+            "--threshold",
+            help="Intensity from which a face shows the AU.",
+            show_default="0.7, DISFA's 4 and 5; 0.4 of samples",
+        ),
+    ] = None,
     cross_validate: Annotated[
         bool, typer.Option("--cross-validate/--no-cross-validate", help="Choose each SVM's C on people left out.")
     ] = True,
@@ -116,7 +123,8 @@ def fit(
     labelled = _labelled(codes, source, network, encode, output, provider.value, seed)
     kept = slice(None) if people is None else np.isin(labelled.people, np.unique(labelled.people)[:people])
     shown = labelled.au[kept].clip(0, 1)
-    aus = tuple(au) if au else enough(shown, threshold)
+    least = threshold or (SAMPLES_SHOW if source is not None and source.startswith("samples:") else SHOWN)
+    aus = tuple(au) if au else enough(shown, least)
     missing = [f"AU{other}" for other in AUS if other not in aus]
     if not au and missing:
         note(f"left out, as too few faces show them, or too few do not: {', '.join(missing)}.")
@@ -127,7 +135,7 @@ def fit(
         generator_id=network.generator_id,
         options=FitOptions(
             aus=aus,
-            threshold=threshold,
+            threshold=least,
             baseline=baseline.value,
             candidates=CANDIDATES if cross_validate else (),
             layers=layers,

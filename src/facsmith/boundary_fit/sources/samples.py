@@ -39,7 +39,7 @@ class SampleOptions:
     and the same other AU."""
 
     psi: float = 0.8
-    threshold: float = 0.5
+    threshold: float = 0.4
     neutral: float = 0.15
     quota: int = 400
     company: float = 0.6
