@@ -124,3 +124,41 @@ def test_what_was_collected_is_fitted(tmp_path):
         assert boundary.normal.ravel() @ truth > 0.97
         assert boundary.report["accuracy_within_person"] > 0.95
         assert set(boundary.report["methods"]) == {"mean", "neutral"}
+
+
+def test_faces_of_disfas_videos_are_cut_out_and_encoded(tmp_path):
+    """Her jaw drops in the second half of the video, and the codes of exactly those frames say so."""
+    av = pytest.importorskip("av")
+    from skimage.data import astronaut
+
+    from facsmith.boundary_fit.sources import DISFA
+    from facsmith.face import choose, find
+    from facsmith.face.muscles import MuscleWarp
+
+    photo = np.ascontiguousarray(astronaut()[0:256, 100:356])
+    muscles = MuscleWarp(choose(find(photo, provider="dlib")).face.landmarks, photo.shape)
+    rest, jaw = -0.7 * np.isin(AUS, [12, 25]), 1.0 * np.isin(AUS, [26])
+    pictures = [muscles(photo, rest), muscles(photo, rest + jaw)]
+    labels = tmp_path / "DISFA" / "ActionUnit_Labels" / "SN001"
+    labels.mkdir(parents=True)
+    for au in AUS:
+        levels = [5 if au == 26 and frame >= 4 else 0 for frame in range(8)]
+        (labels / f"SN001_au{au}.txt").write_text("".join(f"{k + 1},{level}\n" for k, level in enumerate(levels)))
+    with av.open(str(tmp_path / "DISFA" / "LeftVideoSN001_comp.avi"), "w") as container:
+        stream = container.add_stream("mjpeg", rate=20)
+        stream.width = stream.height = 256
+        stream.pix_fmt = "yuvj420p"
+        for frame in range(8):
+            picture = av.VideoFrame.from_ndarray(pictures[frame >= 4], format="rgb24")
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+
+    def mouth(images):
+        """A code that is the brightness where an open mouth is dark."""
+        return images[:, :, 11:13, 6:10].mean(dim=(1, 2, 3))[:, None, None].expand(-1, 4, 8).clone()
+
+    found = collect(DISFA(tmp_path / "DISFA"), tmp_path / "parts", GENERATOR, mouth, name="d", provider="dlib")
+    assert found.au[:, AUS.index(26)].tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
+    brightness = found.ws[:, 0, 0]
+    assert brightness[4:].max() < brightness[:4].min() - 0.05
+    assert (found.people == 0).all()
