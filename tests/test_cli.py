@@ -116,8 +116,10 @@ def test_nothing_given_shows_the_help(capsys):
         "edit",
         "invert",
         "sample",
+        "measure",
         "models list",
         "boundaries show",
+        "boundaries fit",
         "info",
         "timeline plot",
         "timeline convert",
@@ -175,6 +177,89 @@ def test_boundaries_fit_and_import(model_folder, tmp_path, capsys):
     capsys.readouterr()
     assert main([*arguments, "-o", str(tmp_path / "x.safetensors"), "--au", "7"]) == 2
     assert "AU7" in capsys.readouterr().err
+
+
+def test_boundaries_fit_from_a_source_goes_on_and_leaves_out_what_is_not_shown(model_folder, tmp_path, capsys):
+    from facsmith.boundary import BoundarySet
+
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "images.npy", rng.integers(0, 255, (16, 4, 8, 8, 3), dtype=np.uint8))
+    au = np.zeros((16, 4, 12), np.float32)
+    au[:, 1:, [6, 10]] = rng.choice([0.0, 1.0], (16, 3, 2))
+    np.save(tmp_path / "au.npy", au)
+    output = tmp_path / "m.boundaries"
+    arguments = [
+        "boundaries",
+        "fit",
+        "--source",
+        f"muscles:{tmp_path}",
+        "--model",
+        str(model_folder),
+        "-o",
+        str(output),
+    ]
+    codes = [main(arguments) for _ in range(2)]  # noise has no AU: refused, or fitted to chance, but told alike
+    assert codes[0] == codes[1]
+    said = capsys.readouterr().err
+    assert "left out" in said and "AU4" in said and "AU12" not in said.split("left out")[1].split("note")[0]
+    assert (tmp_path / "m.boundaries.parts" / "00000.safetensors").is_file()
+    if codes[0] == 0:
+        assert BoundarySet.load(output).aus == (12, 25)
+    assert main([*arguments, str(tmp_path)]) == 2
+    assert "not both" in capsys.readouterr().err
+    assert main(["boundaries", "fit", "--source", "movie:x", "--model", str(model_folder), "-o", str(output)]) == 2
+    assert "disfa:DIR" in capsys.readouterr().err
+
+
+def test_boundaries_are_drawn_and_exported(tmp_path, capsys, animator):
+    from facsmith import image
+
+    animator.networks.boundaries.save(tmp_path / "b.safetensors")
+    assert main(["boundaries", "show", str(tmp_path / "b.safetensors"), "--plot", str(tmp_path / "plot.png")]) == 0
+    plot = image.read(tmp_path / "plot.png")
+    assert plot.shape[0] > 300 and plot.shape[1] > 900
+    blue = (plot[..., 2].astype(int) - plot[..., 0]) > 80
+    assert blue.sum() > 12 * 150  # a curve in every panel
+    assert main(["boundaries", "export", str(tmp_path / "b.safetensors"), "-o", str(tmp_path / "npy")]) == 0
+    assert np.load(tmp_path / "npy" / "AU12_wplus.npy").shape == (4, 8)
+
+
+def test_measure_a_photo_and_a_film(tmp_path, capsys):
+    import skimage.data
+
+    from facsmith import image, video
+
+    photo = np.ascontiguousarray(skimage.data.astronaut()[0:256, 100:356])
+    image.write(tmp_path / "her.png", photo)
+    assert main(["measure", str(tmp_path / "her.png"), "--provider", "dlib"]) == 0
+    shown = capsys.readouterr()
+    assert "AU12" in shown.out and "unsure" in shown.out
+    assert "faces in general" in shown.err
+    assert main(["measure", str(tmp_path / "her.png"), "--provider", "dlib", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["action_units"]
+    assert found["AU12"]["intensity"] > 0.4  # she smiles
+    video.write(tmp_path / "her.mp4", [photo, photo], fps=10)
+    assert main(["measure", str(tmp_path / "her.mp4")]) == 2
+    assert "--csv" in capsys.readouterr().err
+    assert main(["measure", str(tmp_path / "her.mp4"), "--csv", str(tmp_path / "t.csv"), "--provider", "dlib"]) == 0
+    assert (tmp_path / "t.csv").read_text().count("\n") == 3
+    both = ["--neutral", str(tmp_path / "her.png"), "--neutral-at", "0"]
+    assert main(["measure", str(tmp_path / "her.mp4"), "--csv", str(tmp_path / "u.csv"), *both]) == 2
+    assert "give one" in capsys.readouterr().err
+
+
+def test_evaluate_measure_fails_where_emotions_are_not_told(tmp_path, capsys):
+    import skimage.data
+
+    from facsmith import image
+
+    photo = np.ascontiguousarray(skimage.data.astronaut()[0:256, 100:356])
+    for name in ("a.png", "b.png"):
+        image.write(tmp_path / name, photo)
+    (tmp_path / "l.csv").write_text("name,emotion\na.png,neutral\nb.png,happiness\n")
+    arguments = ["--faces", str(tmp_path), "--labels", str(tmp_path / "l.csv"), "--provider", "dlib"]
+    assert main(["evaluate", "measure", *arguments, "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["areas"]["combined"]["happiness: AU12"] == 0.5
 
 
 def test_boundaries_check_measures_a_real_portrait(capsys, animator, monkeypatch):

@@ -121,7 +121,7 @@ class _Reader:
                 continue
             moved = measure.aligned_displacement(landmarks, rest.landmarks)
             resampler.add(
-                seconds, [*measure.action_units(moved, responses=responses), _closure(landmarks, rest.landmarks)]
+                seconds, [*measure.from_displacement(moved, responses=responses), _closure(landmarks, rest.landmarks)]
             )
         notes = [f"The performer's face at {self._options.start + at:.2f} s counts as neutral (--drive-neutral)."]
         own = face.own_expression(rest.landmarks)

@@ -183,6 +183,7 @@ class Animation:
             asked=named(self._asked(index)),
             measured=None if reading is None else named(reading.action_units, all_twelve=True),
             identity=None if reading is None else round(reading.identity, 3),
+            unsure=() if reading is None else tuple(f"AU{au}" for au in reading.unsure),
         )
 
     def _asked(self, index: int) -> ActionUnits:

@@ -35,8 +35,9 @@ SHOWN = 0.005
 class KeyframeRecord:
     """asked, measured: AU -> intensity; measured covers all twelve, so that what was not asked shows too.
 
-    Landmarkers under-report: compare with the same photo's warp. identity: cosine of the face embeddings of frame and
-    photo, 1 the same. Both are None where no landmarks could be read.
+    Both are in the scale of this face's own muscles (`measure.Gauge`), so they compare. identity: cosine of the face
+    embeddings of frame and photo, 1 the same. Both are None where no landmarks could be read. unsure: AUs that cannot
+    be told from the others on this face, whatever `measured` says.
     """
 
     seconds: float
@@ -44,6 +45,7 @@ class KeyframeRecord:
     asked: Mapping[str, float]
     measured: Mapping[str, float] | None
     identity: float | None
+    unsure: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

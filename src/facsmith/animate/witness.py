@@ -36,10 +36,13 @@ class FaceReader(Protocol):
 
 
 class Reading(NamedTuple):
-    """action_units: what a frame shows. identity: how alike the person is to the photo's, cosine of embeddings."""
+    """action_units: what a frame shows, in the scale of this face's own muscles, so comparable with what was asked.
+    identity: how alike the person is to the photo's, cosine of embeddings. unsure: AUs that cannot be told on this
+    face."""
 
     action_units: ActionUnits
     identity: float
+    unsure: tuple[int, ...] = ()
 
 
 class Witness:
@@ -53,7 +56,7 @@ class Witness:
         self._face = subject.face
         if cropped and self._face is not None and subject.transform is not None:
             self._face = replace(self._face, landmarks=subject.transform.to_crop(self._face.landmarks))
-        self._neutral: Face | None = None
+        self._gauge: measure.Gauge | None = None
         self._read: dict[str, Reading] = {}
 
     def read(self, frame: Image, *, sides: bool = False) -> Reading | None:
@@ -66,20 +69,26 @@ class Witness:
         key = f"{fingerprint(frame)} {sides}"
         if key not in self._read:
             try:
-                if self._neutral is None:
-                    self._neutral = self._faces.follow(self._renderer.neutral(), self._face)
+                if self._gauge is None:
+                    neutral = self._renderer.neutral()
+                    resting = self._faces.follow(neutral, self._face)
+                    self._gauge = measure.Gauge(neutral, resting, follow=self._faces.follow)
                 shown = self._faces.follow(frame, self._face)
             except NoFaceError:
                 return None
-            moved = measure.aligned_displacement(shown.landmarks, self._neutral.landmarks)
             landmarks = (self._subject.face.landmarks, shown.landmarks)
             alike = measure.identity(self._subject.photo, frame, landmarks=landmarks)
-            shows = _each_side(moved) if sides else ActionUnits.from_vector(_intensities(moved))
-            self._read[key] = Reading(shows, alike.cosine)
+            found = self._gauge.read(frame, shown)
+            unsure = tuple(au for au, reliable in zip(AUS, found.reliable, strict=True) if not reliable)
+            shows = found.action_units
+            if sides:
+                moved = measure.aligned_displacement(shown.landmarks, self._gauge.rest)
+                shows = _each_side(moved, self._gauge.responses)
+            self._read[key] = Reading(shows, alike.cosine, unsure)
         return self._read[key]
 
 
-def _each_side(moved: Displacement) -> ActionUnits:
+def _each_side(moved: Displacement, responses: Displacement) -> ActionUnits:
     """Each half of a displacement (68, 2), with its own mirror image for the other half, read as a whole face."""
     mirrored = moved[list(MIRROR)] * [-1.0, 1.0]
     middle = (moved + mirrored) / 2
@@ -87,9 +96,9 @@ def _each_side(moved: Displacement) -> ActionUnits:
     for side, points in (("right", _IMAGE_LEFT), ("left", tuple(MIRROR[p] for p in _IMAGE_LEFT))):
         whole = np.where(np.isin(np.arange(68), points)[:, None], moved, mirrored)
         whole[list(_MIDLINE)] = middle[list(_MIDLINE)]
-        halves[side] = dict(zip(AUS, _intensities(whole).tolist(), strict=True))
+        halves[side] = dict(zip(AUS, _intensities(whole, responses).tolist(), strict=True))
     return ActionUnits(left=halves["left"], right=halves["right"])
 
 
-def _intensities(moved: Displacement) -> Displacement:
-    return np.clip(measure.action_units(moved), 0.0, 1.0)
+def _intensities(moved: Displacement, responses: Displacement) -> Displacement:
+    return np.clip(measure.from_displacement(moved, responses=responses), 0.0, 1.0)

@@ -6,7 +6,15 @@ and back.
 """
 
 from facsmith.boundary.calibration import Calibration
-from facsmith.boundary.directions import conditional, import_direction, read_direction
+from facsmith.boundary.directions import conditional, export_directions, import_direction, read_direction
 from facsmith.boundary.edit import Boundary, BoundarySet
 
-__all__ = ["Boundary", "BoundarySet", "Calibration", "conditional", "import_direction", "read_direction"]
+__all__ = [
+    "Boundary",
+    "BoundarySet",
+    "Calibration",
+    "conditional",
+    "export_directions",
+    "import_direction",
+    "read_direction",
+]

@@ -2,21 +2,24 @@
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from facsmith._arrays import read_npy
+from facsmith._files import atomic_path
 from facsmith.boundary.calibration import Calibration
-from facsmith.boundary.edit import Boundary
+from facsmith.boundary.edit import Boundary, BoundarySet
 from facsmith.errors import BoundaryError
 
-__all__ = ["conditional", "import_direction", "read_direction"]
+__all__ = ["conditional", "export_directions", "import_direction", "read_direction"]
 
 Array = npt.NDArray[np.float64]
 
 _MAX_FILE_BYTES = 16 << 20
 _DEPENDENT = 1e-8
+_SHARED = 1e-4  # of a unit normal, what all layers have in common
 
 
 def read_direction(path: str | os.PathLike[str], *, num_ws: int, w_dim: int) -> Array:
@@ -61,6 +64,29 @@ def import_direction(
     calibration = Calibration((0.0, 1.0), (0.0, reach * length))
     report = {"imported": os.path.basename(path), "reach": reach}
     return Boundary(au, normal, float(np.sum(normal * neutral)), calibration, report)
+
+
+def export_directions(boundaries: BoundarySet, folder: str | os.PathLike[str]) -> list[Path]:
+    """Write each boundary as others read them; returns the files.
+
+    ``AU12_wplus.npy`` (num_ws, w_dim): the normal, as long as it is from intensity 0 to 1; `import_direction` with a
+    reach of 1 reads it back. ``AU12_interfacegan.npy`` (1, w_dim): the mean over the layers, unit length, for one w
+    that all layers share; not written for normals whose layers cancel out, as those of the bundled model do.
+    """
+    written: list[Path] = []
+    for boundary in boundaries.boundaries:
+        rest, full = boundary.calibration.distance([0.0, 1.0])
+        arrays = {"wplus": boundary.normal * (full - rest)}
+        mean = boundary.normal.mean(axis=0, keepdims=True)
+        length = float(np.linalg.norm(mean))
+        if length > _SHARED:
+            arrays["interfacegan"] = mean / length
+        for name, array in arrays.items():
+            path = Path(folder) / f"AU{boundary.au}_{name}.npy"
+            with atomic_path(path) as temporary, temporary.open("wb") as file:
+                np.save(file, array.astype(np.float32), allow_pickle=False)
+            written.append(path)
+    return written
 
 
 def conditional(primal: npt.ArrayLike, conditions: Sequence[npt.ArrayLike]) -> Array:

@@ -1,19 +1,21 @@
 """fit_boundaries: AU-labelled W+ codes in, a calibrated BoundarySet with its report out (the paper's 3.3)."""
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from facsmith.boundary import Boundary, BoundarySet
-from facsmith.boundary_fit.calibrate import Fitted, calibrate
+from facsmith.boundary_fit import judge
+from facsmith.boundary_fit.calibrate import calibrate
+from facsmith.boundary_fit.choose import cross_validated, layer_shares, masked_layers
 from facsmith.boundary_fit.separate import Baseline, balanced_weights, own_baseline, svm_normal, unmix
 from facsmith.errors import BoundaryError
 from facsmith.facs import AUS
 
-__all__ = ["FitOptions", "fit_boundaries"]
+__all__ = ["FitOptions", "enough", "fit_boundaries"]
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -32,7 +34,9 @@ class FitOptions:
     baseline: what is subtracted from a person's codes before the SVM: their "mean", their "neutral" codes (paired
     differences), or "none", as in the paper. unmix: make each normal independent of the other AUs; False leaves the
     SVM's own. held_out: share of the people kept for accuracy and calibration. max_per_class: at most so many samples
-    in one class of an SVM.
+    in one class of an SVM. candidates: if c is None, values of it to choose from by cross-validation over people; none
+    by default. layers: of each AU's layers, as many as carry this share of it; 1 keeps all. compare: fit by the other
+    baseline, too, and report both.
     """
 
     aus: tuple[int, ...] = AUS
@@ -42,6 +46,9 @@ class FitOptions:
     unmix: bool = True
     held_out: float = 0.25
     max_per_class: int = 4000
+    candidates: tuple[float, ...] = ()
+    layers: float = 1.0
+    compare: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -53,6 +60,10 @@ class FitOptions:
             )
         if self.c is not None and not (math.isfinite(self.c) and self.c > 0):
             raise BoundaryError(f"An SVM with C = {self.c:g}; give a number above 0.")
+        if not all(math.isfinite(c) and c > 0 for c in self.candidates):
+            raise BoundaryError(f"The candidates {self.candidates} for C; give numbers above 0.")
+        if not 0 < self.layers <= 1:
+            raise BoundaryError(f"Layers that carry {self.layers:g} of an AU; give a share in (0, 1].")
         if not 0 <= self.held_out < 1 or self.max_per_class < 2:
             raise BoundaryError("held_out is a share in [0, 1), max_per_class is 2 or more; the given ones are not.")
 
@@ -81,31 +92,49 @@ def fit_boundaries(
     _check_classes(shown, options)
 
     held = _held_out(people, shown, options)
-    normals, converged = _normals(codes[~held], shown[~held], people[~held], options)
-    distances = (codes @ normals.T.astype(np.float32)).astype(np.float64)
+    separated = _normals(codes[~held], shown[~held], people[~held], options, num_ws=ws.shape[1])
+    other = _compared(codes[~held], shown[~held], people[~held], options, num_ws=ws.shape[1])
+    distances = _distances(codes, separated.normals)
 
     judged = held if held.any() else ~held
-    leaks = _leaks(distances[judged], shown[judged], people[judged])
+    leaked = judge.leaks(distances[judged], shown[judged], people[judged])
+    plain_leaks = judge.leaks(_distances(codes[judged], separated.plain), shown[judged], people[judged])
     boundaries: list[Boundary] = []
     for k, au in enumerate(options.aus):
         e, d = shown[:, k], distances[:, k]
-        active = e >= options.threshold
-        intercept = float(np.median(d[~held & (e == 0)]) + np.median(d[~held & active])) / 2
+        intercept = judge.level(d, e, ~held, options.threshold)
         fitted = calibrate(d[judged] - intercept, e[judged], people[judged])
         if fitted is None:
             raise BoundaryError(
                 f"AU{au}'s distance does not grow with its intensity where it was tried: the codes do not show it. "
                 "Give more samples, or leave it out of FitOptions.aus."
             )
-        strongest = int(np.argmax(leaks[k]))
+        strongest = int(np.argmax(leaked[k]))
+        quality = judge.quality(d[judged] - intercept, e[judged], fitted, options.threshold)
+        plain = judge.tried(codes @ separated.plain[k].astype(np.float32), e, people, held, options.threshold)
         report = {
-            "svm": {"baseline": options.baseline, "unmixed": options.unmix, "converged": converged[k]},
-            "training": _counts(e[~held], people[~held], options),
-            "held_out": _counts(e[held], people[held], options),
-            **_quality(d[judged] - intercept, e[judged], fitted, options),
-            "worst_leak": {"au": AUS[columns[strongest]], "share": round(float(leaks[k, strongest]), 4)},
+            "svm": {
+                "baseline": options.baseline,
+                "unmixed": options.unmix,
+                "converged": separated.converged[k],
+                "c": separated.c[k],
+                **({"cross_validation": separated.scores[k]} if separated.scores[k] else {}),
+            },
+            "training": judge.counts(e[~held], people[~held], options.threshold),
+            "held_out": judge.counts(e[held], people[held], options.threshold),
+            **quality,
+            "worst_leak": {"au": AUS[columns[strongest]], "share": round(float(leaked[k, strongest]), 4)},
+            "layers": [round(float(share), 4) for share in separated.layers[k]],
+            "decorrelation": {
+                "cosine": round(float(separated.plain[k] @ separated.normals[k]), 4),
+                "accuracy_before": plain,
+                "leak_before": round(float(plain_leaks[k].max()), 4),
+            },
         }
-        normal = normals[k].reshape(ws.shape[1:])
+        if other is not None:
+            alternative = judge.tried(codes @ other.normals[k].astype(np.float32), e, people, held, options.threshold)
+            report["methods"] = {options.baseline: quality["accuracy_within_person"], _other(options): alternative}
+        normal = separated.normals[k].reshape(ws.shape[1:])
         boundaries.append(Boundary(au, normal, intercept, fitted.calibration, report))
     return BoundarySet(tuple(boundaries), generator_id)
 
@@ -122,14 +151,25 @@ def _check(ws: npt.NDArray[Any], labels: npt.NDArray[Any], groups: npt.NDArray[A
         raise BoundaryError("The labels are no intensities in [0, 1] (DISFA's and OpenFace's 0-5: divide by 5).")
 
 
-def _classes(intensities: Array, options: FitOptions) -> tuple[Mask, Mask]:
-    """Which samples are neutral, and which show the AU; those between are neither."""
-    return intensities == 0, intensities >= options.threshold
+def enough(labels: npt.NDArray[Any], threshold: float, *, fewest: int = 8) -> tuple[int, ...]:
+    """The AUs of which labels (N, 12) hold at least so many neutral samples, and as many that show it.
+
+    Raises:
+        BoundaryError: there is none.
+    """
+    counts = np.minimum((labels == 0).sum(axis=0), (labels >= threshold).sum(axis=0))
+    found = tuple(au for au, count in zip(AUS, counts, strict=True) if count >= fewest)
+    if not found:
+        raise BoundaryError(
+            f"No AU has {fewest} neutral samples and as many of intensity {threshold:g} or more among {len(labels)}; "
+            "give more samples, or a lower threshold."
+        )
+    return found
 
 
 def _check_classes(shown: Array, options: FitOptions) -> None:
     for k, au in enumerate(options.aus):
-        neutral, active = (int(side.sum()) for side in _classes(shown[:, k], options))
+        neutral, active = (int(side.sum()) for side in judge.classes(shown[:, k], options.threshold))
         if min(neutral, active) < 2:
             raise BoundaryError(
                 f"AU{au} has {neutral} neutral samples and {active} of intensity {options.threshold:g} or more; 2 of "
@@ -147,7 +187,7 @@ def _held_out(people: npt.NDArray[np.intp], shown: Array, options: FitOptions) -
         sides = [
             side[part].sum()
             for k in range(len(options.aus))
-            for side in _classes(shown[:, k], options)
+            for side in judge.classes(shown[:, k], options.threshold)
             for part in (held, ~held)
         ]
         if min(sides) >= 2:
@@ -155,63 +195,75 @@ def _held_out(people: npt.NDArray[np.intp], shown: Array, options: FitOptions) -
     return np.zeros(len(people), dtype=bool)
 
 
+class _Separated(NamedTuple):
+    """normals: (K, D), of unit length, unmixed if asked; plain: (K, D), the SVMs' own. converged, c, scores: of each
+    SVM. layers: (K, num_ws), how each AU is spread over them."""
+
+    normals: Array
+    plain: Array
+    converged: list[bool]
+    c: list[float]
+    scores: list[dict[str, float]]
+    layers: Array
+
+
 def _normals(
-    codes: npt.NDArray[np.float32], shown: Array, people: npt.NDArray[np.intp], options: FitOptions
-) -> tuple[Array, list[bool]]:
-    """(K, D) unit normals of the SVMs, unmixed if asked, and whether each SVM converged."""
+    codes: npt.NDArray[np.float32], shown: Array, people: npt.NDArray[np.intp], options: FitOptions, *, num_ws: int
+) -> _Separated:
     neutral = shown.max(axis=1) == 0
+    people = np.unique(people, return_inverse=True)[1].astype(np.intp)
     features = codes - own_baseline(codes, people, options.baseline, neutral=neutral)
     scale = float(np.linalg.norm(features)) / math.sqrt(len(features))
     if not scale > 0:
         raise BoundaryError("All codes are the same; there is nothing to separate.")
     features /= scale
     repeated = options.baseline != "none" and len(codes) >= 2 * (people.max() + 1)
-    c = options.c or (0.01 if repeated else 1.0)
     random = np.random.default_rng(options.seed)
+    found = _Separated(np.empty(0), np.empty(0), [], [], [], np.empty(0))
     normals: list[Array] = []
-    converged: list[bool] = []
+    layers: list[Array] = []
     for k in range(len(options.aus)):
-        classes = [np.flatnonzero(side) for side in _classes(shown[:, k], options)]
-        rows = np.sort(np.concatenate([random.permutation(side)[: options.max_per_class] for side in classes]))
-        active = shown[rows, k] > 0
+        sides = [np.flatnonzero(side) for side in judge.classes(shown[:, k], options.threshold)]
+        rows = np.sort(np.concatenate([random.permutation(side)[: options.max_per_class] for side in sides]))
+        active, seen, who = shown[rows, k] > 0, features[rows], people[rows]
         weights = balanced_weights(np.delete(shown[rows], k, axis=1), active)
-        normal, done = svm_normal(features[rows], active, weights=weights, c=c, seed=options.seed)
+        layers.append(layer_shares(seen, active, who, num_ws=num_ws, seed=options.seed))
+        if options.layers < 1:
+            mask = np.repeat(masked_layers(layers[k], options.layers), codes.shape[1] // num_ws)
+            seen = seen * mask.astype(np.float32)
+        c, scores = options.c or (0.01 if repeated else 1.0), dict[str, float]()
+        if options.c is None and options.candidates:
+            c, scores = cross_validated(
+                seen, active, who, weights=weights, candidates=options.candidates, seed=options.seed
+            )
+        normal, done = svm_normal(seen, active, weights=weights, c=c, seed=options.seed)
         normals.append(normal)
-        converged.append(done)
-    stacked = np.stack(normals)
+        found.converged.append(done)
+        found.c.append(c)
+        found.scores.append(scores)
+    plain = np.stack(normals)
+    unmixed = plain
     if options.unmix:
-        stacked = unmix(stacked, features, shown - own_baseline(shown, people, options.baseline, neutral=neutral))
-    return stacked, converged
+        unmixed = unmix(plain, features, shown - own_baseline(shown, people, options.baseline, neutral=neutral))
+    return found._replace(normals=unmixed, plain=plain, layers=np.stack(layers))
 
 
-def _leaks(distances: Array, shown: Array, people: npt.NDArray[np.intp]) -> Array:
-    """(K, 12) how far each other AU, at full intensity, moves a distance, as share of what its own AU moves; own: 0."""
-    response = np.linalg.lstsq(
-        shown - own_baseline(shown, people, "mean"), distances - own_baseline(distances, people, "mean"), rcond=1e-3
-    )[0].T
-    own = np.abs(np.diagonal(response))[:, None]
-    shares = np.minimum(np.abs(response) / np.maximum(own, 1e-12), 99.0)
-    np.fill_diagonal(shares, 0.0)
-    return shares
+def _other(options: FitOptions) -> Baseline:
+    return "mean" if options.baseline == "neutral" else "neutral"
 
 
-def _counts(intensities: Array, people: npt.NDArray[np.intp], options: FitOptions) -> dict[str, int]:
-    neutral, active = _classes(intensities, options)
-    return {"people": len(np.unique(people)), "neutral": int(neutral.sum()), "active": int(active.sum())}
+def _compared(
+    codes: npt.NDArray[np.float32], shown: Array, people: npt.NDArray[np.intp], options: FitOptions, *, num_ws: int
+) -> _Separated | None:
+    """The same by the other baseline: paired differences, or each person's mean. None where nobody was asked, or some
+    people have no neutral sample to pair with."""
+    if not options.compare:
+        return None
+    try:
+        return _normals(codes, shown, people, replace(options, baseline=_other(options), candidates=()), num_ws=num_ws)
+    except BoundaryError:
+        return None
 
 
-def _quality(distances: Array, intensities: Array, fitted: Fitted, options: FitOptions) -> dict[str, Any]:
-    """Balanced accuracy (absolute, and against the person's own level); 10-90 % band of the residuals, in intensity."""
-    neutral, active = _classes(intensities, options)
-
-    def accuracy(d: Array) -> float:
-        return round(float(np.mean(d[neutral] < 0) + np.mean(d[active] > 0)) / 2, 4)
-
-    low, high = fitted.calibration.distances[0], fitted.calibration.distances[-1]
-    band = np.percentile(fitted.residuals, [10, 90]) / (high - low)
-    return {
-        "accuracy": accuracy(distances),
-        "accuracy_within_person": accuracy(distances - fitted.offsets),
-        "residual_band": [round(float(edge), 4) for edge in band],
-        "levels": len(fitted.calibration.intensities),
-    }
+def _distances(codes: npt.NDArray[np.float32], normals: Array) -> Array:
+    return (codes @ normals.T.astype(np.float32)).astype(np.float64)

@@ -1,6 +1,5 @@
-"""``facsmith boundaries show | fit | check | calibrate | import``."""
+"""``facsmith boundaries show | fit | check | calibrate | import | export``."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,17 +13,17 @@ from facsmith.cli._common import (
     ModelOption,
     Provider,
     ProviderOption,
-    SeedOption,
+    check_picture,
     check_place,
     note,
     print_json,
     print_table,
     progress_bar,
 )
+from facsmith.cli._fit import fit, own_generator
 
 if TYPE_CHECKING:
     from facsmith.boundary import BoundarySet
-    from facsmith.generator import Generator
 
 __all__ = ["app"]
 
@@ -33,23 +32,32 @@ app = typer.Typer(help="Action Unit boundaries: where in the latent space each A
 FileArgument = Annotated[
     Path | None, typer.Argument(metavar="[FILE]", help="A boundaries file.", show_default="the bundled model's")
 ]
-GeneratorOption = Annotated[
-    str | None,
-    typer.Option("--generator", metavar="FILE|NAME", help="Whose latents.", show_default="the bundled model's"),
-]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command("show")
-def show(file: FileArgument = None, as_json: JsonOption = False) -> None:
-    """Show the boundaries: reach, how they were made, and the cosines between them (0: independent).
+def show(
+    file: FileArgument = None,
+    as_json: JsonOption = False,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="PNG", help="Also a picture of the calibrations.")
+    ] = None,
+) -> None:
+    """Show the boundaries: counts, accuracy, reach, and the cosines between them (0: independent).
 
     [bold]Examples[/bold]
 
       facsmith boundaries show
-      facsmith boundaries show mine.boundaries.safetensors --json
+      facsmith boundaries show mine.boundaries --plot calibration.png
+      facsmith boundaries show mine.boundaries --json
     """
+    check_picture(plot)
     boundaries = _load(file)
+    if plot is not None:
+        from facsmith import image
+        from facsmith.evaluate.calibration import calibration_plot
+
+        image.write(plot, calibration_plot(boundaries), metadata={"comment": "AU boundaries' calibrations"})
     if as_json:
         print_json(
             {
@@ -63,11 +71,12 @@ def show(file: FileArgument = None, as_json: JsonOption = False) -> None:
     rows = [_row(boundaries, au) for au in boundaries.aus]
     columns = sorted({key for row in rows for key, value in row["report"].items() if isinstance(value, int | float)})
     print_table(
-        ("AU", "name", "distance at 0", "at 1", *columns),
+        ("AU", "name", "neutral", "active", "people", "distance at 0", "at 1", *columns),
         [
             (
                 f"AU{row['au']}",
                 row["name"],
+                *(row["report"].get("training", {}).get(count, "") for count in ("neutral", "active", "people")),
                 f"{row['distances'][0]:.2f}",
                 f"{row['distances'][1]:.2f}",
                 *(row["report"].get(column, "") for column in columns),
@@ -166,82 +175,30 @@ def calibrate_(
     typer.echo(str(output))
 
 
-class Baseline(StrEnum):
-    """What is subtracted from a person's codes."""
-
-    mean = "mean"
-    neutral = "neutral"
-    none = "none"
+app.command("fit")(fit)
 
 
-@app.command("fit")
-def fit(
-    codes: Annotated[Path, typer.Argument(metavar="CODES", help="A folder with ws.npy and au.npy.")],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The boundaries file.")],
-    generator: GeneratorOption = None,
-    au: Annotated[
-        list[int] | None, typer.Option("--au", help="Fit this AU; may be repeated.", show_default="all twelve")
-    ] = None,
-    baseline: Annotated[
-        Baseline, typer.Option("--baseline", help="Subtracted from each person's codes; none: as in the paper.")
-    ] = Baseline.mean,
-    people: Annotated[int | None, typer.Option("--people", help="At most so many.", show_default="all")] = None,
-    faces: Annotated[
-        Path | None,
-        typer.Option("--calibrate", metavar="DATA", help="A data set: bend the scales until what is asked shows."),
-    ] = None,
-    descriptor: Annotated[
-        str | None, typer.Option("--descriptor", metavar="FILE|vgg16", show_default="the bundled model's")
-    ] = None,
-    encoder: Annotated[
-        Path | None, typer.Option("--encoder", metavar="FILE", show_default="the bundled model's")
-    ] = None,
-    seed: SeedOption = 0,
+@app.command("export")
+def export(
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="Where the .npy files go.")],
+    file: FileArgument = None,
 ) -> None:
-    """Fit boundaries to latents whose AUs are known: a linear SVM per AU, calibrated on people held out.
+    """Write boundaries as the .npy files that other tools read.
 
-    ws.npy holds the latents, (people, variants, num_ws, w_dim); au.npy their AU
-    intensities, (people, variants, 12) in [0, 1]. With --calibrate, held-out faces
-    of a data set are moved, drawn and looked at: an asked 0.6 shows as 0.6 of what
-    the same face's muscles show.
+    AU12_wplus.npy (num_ws, w_dim): add it once to go from neutral to full
+    intensity; `facsmith boundaries import --reach 1` reads it back.
+    AU12_interfacegan.npy (1, w_dim): mean over the layers, unit length; left out
+    where the layers cancel out.
 
-    [bold]Examples[/bold]
+    [bold]Example[/bold]
 
-      facsmith boundaries fit codes/ --generator mine.safetensors -o mine.boundaries.safetensors
-      facsmith boundaries fit runs/pairs --people 900 --calibrate runs/data -o face.boundaries.safetensors
+      facsmith boundaries export mine.boundaries -o directions/
     """
-    import numpy as np
-
-    from facsmith.boundary_fit import FitOptions, fit_boundaries
-    from facsmith.boundary_fit.folder import read_codes
-    from facsmith.facs import AUS
+    from facsmith.boundary import export_directions
 
     check_place(output)
-    network = _generator(generator)
-    labelled = read_codes(codes)
-    options = FitOptions(aus=tuple(au or AUS), baseline=baseline.value, seed=seed)
-    kept = slice(None) if people is None else np.isin(labelled.people, np.unique(labelled.people)[:people])
-    fitted = fit_boundaries(
-        labelled.ws[kept].astype(np.float32),
-        labelled.au[kept].clip(0, 1),
-        groups=labelled.people[kept],
-        generator_id=network.generator_id,
-        options=options,
-    )
-    if faces is not None:
-        from facsmith.bundle import FILES, bundle_folder
-        from facsmith.descriptor import load_descriptor
-        from facsmith.encoder import Encoder
-        from facsmith.train.boundaries import calibrate, encoding, held_out_judges
-
-        encode = encoding(
-            network,
-            load_descriptor(descriptor or str(bundle_folder(MODEL) / FILES[1])),
-            Encoder.load(encoder or bundle_folder(MODEL) / FILES[2]),
-        )
-        fitted = calibrate(fitted, network, held_out_judges(faces, network, encode, seed=seed))
-    fitted.save(output)
-    typer.echo(str(output))
+    for path in export_directions(_load(file), output):
+        typer.echo(str(path))
 
 
 @app.command("import")
@@ -270,20 +227,13 @@ def import_(
     from facsmith.boundary import BoundarySet, import_direction
 
     check_place(output)
-    network = _generator(generator)
+    network = own_generator(generator)
     boundary = import_direction(
         file, au=au, num_ws=network.num_ws, w_dim=network.w_dim, origin=network.w_avg.cpu().numpy(), reach=reach
     )
     others = () if into is None else tuple(b for b in BoundarySet.load(into).boundaries if b.au != au)
     BoundarySet((*others, boundary), network.generator_id).save(output)
     typer.echo(str(output))
-
-
-def _generator(source: str | None) -> "Generator":
-    from facsmith.bundle import FILES, bundle_folder
-    from facsmith.checkpoint import load_generator
-
-    return load_generator(source or bundle_folder(MODEL) / FILES[0])
 
 
 def _astronaut() -> Any:

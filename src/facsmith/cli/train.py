@@ -1,4 +1,4 @@
-"""``facsmith train data | generator | keep | descriptor | encoder``."""
+"""``facsmith train data | generator | keep | descriptor | encoder | measure``."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import typer
 
-from facsmith.cli._common import SeedOption, check_place
+from facsmith.cli._common import MODEL, Provider, ProviderOption, SeedOption, check_place, progress_bar
 from facsmith.errors import InputError, OutputError
 
 if TYPE_CHECKING:
@@ -280,6 +280,45 @@ def encoder(
         report=_report,
     )
     typer.echo(str(output / "encoder.safetensors"))
+
+
+@app.command("measure")
+def measure(
+    data: DataArgument,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="measure.safetensors, for the model's folder.")
+    ],
+    descriptor: Annotated[
+        Path | None, typer.Option("--descriptor", metavar="FILE", show_default="the bundled model's")
+    ] = None,
+    people: Annotated[int, typer.Option("--people", help="Training photos, in all their variants.")] = 700,
+    judges: Annotated[int, typer.Option("--judges", help="Held-out photos on which the sources are judged.")] = 24,
+    provider: ProviderOption = Provider.auto,
+    seed: SeedOption = 0,
+) -> None:
+    """Fit what `facsmith measure` knows of faces in general: a linear head that reads AUs from the descriptor.
+
+    A minute or two. It belongs to one descriptor: fit it again after training that.
+
+    [bold]Example[/bold]
+
+      facsmith train measure runs/data --descriptor runs/descriptor/descriptor.safetensors \\
+          -o my-model/measure.safetensors
+    """
+    from facsmith.bundle import FILES, bundle_folder
+    from facsmith.descriptor import load_descriptor
+    from facsmith.facs import AUS
+    from facsmith.train.measure import MeasureTraining, fit_population
+
+    check_place(output)
+    options = MeasureTraining(people=people, judges=judges, provider=provider.value, seed=seed)
+    network = load_descriptor(descriptor or bundle_folder(MODEL) / FILES[1])
+    with progress_bar() as progress:
+        population = fit_population(data, network, options=options, progress=progress)
+    population.save(output)
+    skills = {f"AU{au}": round(float(skill), 2) for au, skill in zip(AUS, population.skill["combined"], strict=True)}
+    _report({**population.card, "correlation": skills})
+    typer.echo(str(output))
 
 
 def _on_device(network: _Network) -> _Network:

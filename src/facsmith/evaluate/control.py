@@ -89,7 +89,7 @@ def read_control(render: Render, photo: Image, found: Face, asked: Array) -> Con
     def shown(displacement: Array) -> Array:
         if np.isnan(displacement).any():
             return np.full(len(AUS), np.nan)
-        return measure.action_units(displacement, responses=responses)
+        return measure.from_displacement(displacement, responses=responses)
 
     visible = np.array([measure.along(r, au) for r, au in zip(responses, AUS, strict=True)])
     shares, flow = np.zeros((2, len(AUS), len(LEVELS)))

@@ -5,6 +5,7 @@ readings are averaged. Moving, turning and scaling eleven portraits moved the po
 (dlib) IOD that way; a single reading: .0070 and .0125. What reads differently in the mirror is no face.
 """
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -17,7 +18,16 @@ from facsmith.face.dlib_provider import DlibProvider
 from facsmith.face.points import MIRROR, eye_centers, interocular, yaw_degrees
 from facsmith.face.types import Choice, Face, Image, Points, Provider
 
-__all__ = ["MAX_YAW_DEGREES", "MIN_INTEROCULAR", "PROVIDERS", "choose", "find", "follow", "why_not_mediapipe"]
+__all__ = [
+    "MAX_YAW_DEGREES",
+    "MIN_INTEROCULAR",
+    "PROVIDERS",
+    "blendshapes",
+    "choose",
+    "find",
+    "follow",
+    "why_not_mediapipe",
+]
 
 PROVIDERS: Final = ("auto", "mediapipe", "dlib")
 MAX_YAW_DEGREES: Final = 40.0
@@ -63,6 +73,23 @@ def follow(image: Image, face: Face) -> Face:
     if followed is None:
         raise NoFaceError("The face cannot be seen in this frame any more; compare frames of one film of one photo.")
     return followed
+
+
+def blendshapes(image: Image, face: Face) -> Mapping[str, float] | None:
+    """MediaPipe's 52 expression scores in [0, 1] of a face found in this picture; None where dlib found it, or it does
+    not show."""
+    _check(image)
+    if face.provider != mediapipe_provider.MediaPipeProvider.name:
+        return None
+    try:
+        reader = mediapipe_provider.load()
+    except FacsmithError:
+        return None
+    crop = _reading_crop(face.landmarks).crop(image)
+    seen, mirrored = reader.blendshapes(crop), reader.blendshapes(np.ascontiguousarray(crop[:, ::-1]))
+    if seen is None or mirrored is None:
+        return None
+    return {name: (score + mirrored.get(_other_side(name), score)) / 2 for name, score in seen.items()}
 
 
 def choose(faces: list[Face], index: int | None = None) -> Choice:
@@ -165,6 +192,13 @@ def _why_unusable(face: Face) -> str | None:
             "are needed; give a larger photo."
         )
     return None
+
+
+def _other_side(name: str) -> str:
+    for side, other in (("Left", "Right"), ("Right", "Left")):
+        if name.endswith(side):
+            return name.removesuffix(side) + other
+    return name
 
 
 def _same(a: Face, b: Face) -> bool:

@@ -58,14 +58,22 @@ class MediaPipeProvider:
         middle = (crop.shape[0] - 1) / 2
         return min(faces, key=lambda face: float(np.hypot(*(face.mean(axis=0) - middle))), default=None)
 
+    def blendshapes(self, crop: Image) -> dict[str, float] | None:
+        """The 52 expression scores in [0, 1], by ARKit's names, of the one face of an upright crop; None without
+        one."""
+        scores = self._result(crop).face_blendshapes
+        return {score.category_name: float(score.score) for score in scores[0]} if len(scores) == 1 else None
+
     def _detect(self, image: Image) -> list[Points]:
         height, width = image.shape[:2]
-        with _lock:
-            result = self._landmarker.detect(_as_mediapipe(image))
         return [
             to_ibug([(p.x * width - 0.5, p.y * height - 0.5) for p in mesh])  # from pixel edges to pixel centres
-            for mesh in result.face_landmarks
+            for mesh in self._result(image).face_landmarks
         ]
+
+    def _result(self, image: Image) -> Any:
+        with _lock:
+            return self._landmarker.detect(_as_mediapipe(image))
 
 
 def load(*, retry: bool = False) -> MediaPipeProvider:
@@ -88,7 +96,9 @@ def _load(path: Path) -> MediaPipeProvider:
             vision: Any = importlib.import_module("mediapipe.tasks.python.vision")
             base_options: Any = importlib.import_module("mediapipe.tasks.python").BaseOptions
             base = _without_statistics(base_options(model_asset_buffer=path.read_bytes()))
-            options = vision.FaceLandmarkerOptions(base_options=base, num_faces=_MAX_FACES)
+            options = vision.FaceLandmarkerOptions(
+                base_options=base, num_faces=_MAX_FACES, output_face_blendshapes=True
+            )
             landmarker = vision.FaceLandmarker.create_from_options(options)
             # Its destructor closes it: a post of statistics, a traceback at Python's exit, a wait for ever in a fork.
             landmarker.close = _leave_open

@@ -19,8 +19,9 @@ from facsmith.errors import InputError, OutputError
 from facsmith.image import provenance
 from facsmith.video import _gif, _mp4, _png, _webp
 from facsmith.video._sound import Sound
+from facsmith.video._stream import TimedFrame, stream
 
-__all__ = ["SUFFIXES", "Sound", "metadata", "read", "timed", "write"]
+__all__ = ["SUFFIXES", "Sound", "TimedFrame", "metadata", "read", "stream", "timed", "write"]
 
 Pixels = npt.NDArray[np.uint8]
 Writer = Callable[[Path, Iterator[Pixels], Fraction, Mapping[str, str]], int]

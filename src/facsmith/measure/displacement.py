@@ -1,4 +1,4 @@
-"""Action Units and identity, measured on pictures of one face.
+"""Action Units from how 68 points moved.
 
 Conventions: a displacement is (68, 2) float64, how far each iBUG point lies from where it is in the same person's
 neutral picture; unit: the neutral face's inter-ocular distance (IOD); axes: the neutral face's own, x along its eye
@@ -13,22 +13,21 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith.errors import ActionUnitError, InputError
-from facsmith.face import Face, choose, find, follow
-from facsmith.face.dlib_provider import embed
+from facsmith.face import Face, follow
 from facsmith.face.muscles import MuscleWarp, basis, moved_points
 from facsmith.face.points import EYE_CORNERS, JAW, eye_centers
 from facsmith.facs import AUS
 
 __all__ = [
-    "Identity",
+    "POINT_WEIGHTS",
     "Leak",
-    "action_units",
     "aligned_displacement",
     "along",
     "empty_points",
-    "identity",
+    "from_displacement",
     "leak",
     "responses",
+    "unmixed",
 ]
 
 Array = npt.NDArray[np.float64]
@@ -37,7 +36,9 @@ Image = npt.NDArray[np.uint8]
 _STABLE: Final = [*EYE_CORNERS, 27, 28]  # no AU of the twelve moves these: the eye corners and the upper nose bridge
 _NOISE: Final = 0.01
 """In IOD: a pattern of movement fainter than this is the landmarker's own wandering."""
-_JAW_WEIGHT: Final = 0.5  # points of the jaw line, but the chin, slide along it
+POINT_WEIGHTS: Final = np.ones((68, 1))
+"""Points of the jaw line, but the chin, slide along it, and count half."""
+POINT_WEIGHTS[[p for p in JAW if p not in (7, 8, 9)]] = 0.5
 
 
 class Leak(NamedTuple):
@@ -45,17 +46,6 @@ class Leak(NamedTuple):
 
     mean: float
     largest: float
-
-
-class Identity(NamedTuple):
-    """How alike two faces are: distance of dlib's embeddings (the same person below 0.6), and their cosine.
-
-    The embeddings share a large common part. On eleven portraits, a person against the own surprised and smiling face:
-    cosine .95 and more, distance .54 and less; against another person: .93 and less, .60 and more.
-    """
-
-    cosine: float
-    distance: float
 
 
 def aligned_displacement(landmarks: npt.ArrayLike, neutral: npt.ArrayLike) -> Array:
@@ -98,25 +88,33 @@ def leak(displacement: npt.ArrayLike, au: int) -> Leak:
     return Leak(float(lengths.mean()), float(lengths.max()))
 
 
-def action_units(displacement: npt.ArrayLike, *, responses: Array | None = None) -> Array:
+def from_displacement(displacement: npt.ArrayLike, *, responses: Array | None = None) -> Array:
     """The intensities whose movements add up to a displacement: (12,), each >= 0, in AU order.
 
     responses: (12, 68, 2), the displacement that each AU at intensity 1 is reported as on this face (see `responses`);
     without, the table's own, which landmarkers under-report to between .2 (AU6) and .8 (AU26).
 
-    Non-negative least squares with a price on each AU, so that one fainter than the landmarker's noise stays at 0:
-    min 1/2 |A u - d|^2 + noise * sum_i |a_i| u_i. On eleven portraits moved by one AU at a time, the other eleven
-    together were read as .15 that way, and as .74 without the price.
+    On eleven portraits moved by one AU at a time, the other eleven together were read as .15 that way (`unmixed`), and
+    as .74 without the price on each AU.
+    """
+    rows = (basis() if responses is None else responses) * POINT_WEIGHTS
+    seen = np.asarray(displacement, dtype=np.float64) * POINT_WEIGHTS
+    return unmixed(rows.reshape(len(AUS), -1), seen.ravel(), noise=_NOISE)
+
+
+def unmixed(rows: Array, seen: Array, *, noise: float) -> Array:
+    """How much of each row adds up to what is seen: (12,), each >= 0.
+
+    rows: (12, D), what each AU at intensity 1 shows. seen: (D,). noise: length of a pattern that is nothing yet.
+
+    Non-negative least squares with a price on each AU, so that one fainter than the noise stays at 0:
+    min 1/2 |u A - d|^2 + noise * sum_i |a_i| u_i.
     """
     optimize: Any = importlib.import_module("scipy.optimize")  # half a second, needed here only
-    weights = np.ones((68, 1))
-    weights[[p for p in JAW if p not in (7, 8, 9)]] = _JAW_WEIGHT
-    columns = ((basis() if responses is None else responses) * weights).reshape(len(AUS), -1).T
-    seen = (np.asarray(displacement, dtype=np.float64) * weights).ravel()
-    # Completing the square turns the priced problem into a plain one of twelve rows, with A^T A = L L^T.
-    gram = columns.T @ columns
-    root = np.linalg.cholesky(gram + 1e-9 * np.eye(len(AUS)))
-    priced = columns.T @ seen - _NOISE * np.sqrt(np.diag(gram))
+    # Completing the square turns the priced problem into a plain one of twelve rows, with A A^T = L L^T.
+    gram = rows @ rows.T
+    root = np.linalg.cholesky(gram + 1e-9 * max(1.0, float(np.trace(gram))) * np.eye(len(rows)))
+    priced = rows @ seen - noise * np.sqrt(np.diag(gram))
     return np.asarray(optimize.nnls(root.T, np.linalg.solve(root, priced))[0], dtype=np.float64)
 
 
@@ -133,20 +131,6 @@ def responses(neutral: Image, face: Face) -> Array:
     muscles = MuscleWarp(face.landmarks, neutral.shape)
     moved = (follow(muscles(neutral, one), face).landmarks for one in np.eye(len(AUS)))
     return np.stack([aligned_displacement(landmarks, rest) for landmarks in moved])
-
-
-def identity(a: Image, b: Image, *, landmarks: tuple[Array, Array] | None = None) -> Identity:
-    """How alike the persons in two pictures are, by dlib's face embedding.
-
-    a, b: (H, W, 3) uint8 RGB. landmarks: (68, 2) of the face in each; without, the largest face is looked for.
-
-    Raises:
-        NoFaceError: a picture shows no usable face.
-    """
-    at = landmarks or (choose(find(a)).face.landmarks, choose(find(b)).face.landmarks)
-    one, other = embed(a, at[0]), embed(b, at[1])
-    cosine = float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other)))
-    return Identity(cosine, float(np.linalg.norm(one - other)))
 
 
 def _row(au: int) -> int:

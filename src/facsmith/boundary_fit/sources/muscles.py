@@ -1,0 +1,109 @@
+"""Any photos, moved by linear muscles (`face.muscles`): AU-labelled faces at any intensity, several of each person."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from facsmith import face, image
+from facsmith.boundary_fit.sources.types import Item
+from facsmith.errors import InputError, PhotoError
+from facsmith.face.muscles import MuscleWarp
+from facsmith.facs import AUS
+
+__all__ = ["MuscleOptions", "MuscleSource"]
+
+Array = npt.NDArray[np.float64]
+Image = npt.NDArray[np.uint8]
+
+_PICTURES: Final = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
+_SIDE: Final = 256  # of the crop that is moved
+
+
+@dataclass(frozen=True)
+class MuscleOptions:
+    """variants: pictures per photo, the first at rest. provider: of landmarks."""
+
+    variants: int = 8
+    provider: str = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.variants < 2:
+            raise InputError(f"{self.variants} variants of a photo; give 2 or more: one at rest and one that is not.")
+
+
+class MuscleSource:
+    """A source (`boundary_fit.sources`): a folder of photos, or a data set of `facsmith train data`."""
+
+    notes: tuple[str, ...] = ()
+
+    def __init__(self, folder: str | Path, options: MuscleOptions | None = None) -> None:
+        self._options = options or MuscleOptions()
+        root = Path(folder)
+        self._dataset: tuple[Image, Array] | None = None
+        self._photos: list[Path] = []
+        if (root / "images.npy").is_file():
+            self._dataset = _dataset(root)
+        elif root.is_dir():
+            self._photos = sorted(path for path in root.iterdir() if path.suffix.lower() in _PICTURES)
+        if self._dataset is None and not self._photos:
+            raise InputError(f"{folder} holds neither photos nor a data set of `facsmith train data`; give a folder.")
+
+    def __len__(self) -> int:
+        if self._dataset is not None:
+            return self._dataset[0].shape[0] * self._dataset[0].shape[1]
+        return len(self._photos) * self._options.variants
+
+    def items(self, start: int = 0, *, kept: Array | None = None) -> Iterator[Item]:
+        """See `Source.items`."""
+        if self._dataset is not None:
+            images, au = self._dataset
+            for index in range(start, len(self)):
+                person, variant = divmod(index, images.shape[1])
+                picture = np.ascontiguousarray(images[person, variant])
+                yield Item(index, au[person, variant], f"{person:06d}", image=picture, aligned=True)
+            return
+        first, skip = divmod(start, self._options.variants)
+        for number in range(first, len(self._photos)):
+            for variant, (au, picture) in enumerate(self._moved(number)):
+                if number > first or variant >= skip:
+                    index = number * self._options.variants + variant
+                    yield Item(index, au, self._photos[number].name, image=picture, aligned=True)
+
+    def _moved(self, number: int) -> Iterator[tuple[Array, Image]]:
+        try:
+            photo = image.read(self._photos[number])
+            found = face.choose(face.find(photo, provider=self._options.provider)).face
+        except PhotoError:
+            return  # no picture, or no usable face in it
+        transform = face.crop_transform(found.landmarks, _SIDE)
+        crop, points = transform.crop(photo), transform.to_crop(found.landmarks)
+        own = face.own_expression(points)
+        muscles = MuscleWarp(points, crop.shape, seed=number)
+        random = np.random.default_rng([self._options.seed, number])
+        for variant in range(self._options.variants):
+            wanted = np.zeros(len(AUS)) if variant == 0 else _expression(random)
+            yield wanted, muscles(crop, wanted - own)
+
+
+def _expression(random: np.random.Generator) -> Array:
+    """(12,): one to three AUs, anywhere from faint to full."""
+    e = np.zeros(len(AUS))
+    some = random.choice(len(AUS), size=random.integers(1, 4), replace=False)
+    e[some] = random.uniform(0.2, 1.0, size=len(some))
+    return e
+
+
+def _dataset(root: Path) -> tuple[Image, Array]:
+    try:
+        images = np.load(root / "images.npy", mmap_mode="r", allow_pickle=False)
+        au = np.load(root / "au.npy", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{root} is a damaged data set ({error}); make it again: facsmith train data.") from error
+    if images.ndim != 5 or images.dtype != np.uint8 or au.shape != (*images.shape[:2], len(AUS)):
+        raise InputError(f"{root} holds images {images.shape} and AUs {au.shape}, which do not fit together.")
+    return images, np.clip(au.astype(np.float64), 0.0, 1.0)

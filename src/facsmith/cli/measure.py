@@ -1,0 +1,146 @@
+"""``facsmith measure``, and the check of it on emotions that people named."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from facsmith.cli._common import (
+    FaceOption,
+    Provider,
+    ProviderOption,
+    check_place,
+    note,
+    print_json,
+    print_table,
+    progress_bar,
+)
+
+__all__ = ["check_measure", "measure"]
+
+_FILMS = {".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".gif"}
+NeutralOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--neutral", metavar="PHOTO", help="The same person at rest: more AUs are told then, and in its own scale."
+    ),
+]
+
+
+def measure(
+    picture: Annotated[Path, typer.Argument(metavar="PHOTO|FILM", help="A photo, or a film (.mp4, .mov, ...).")],
+    neutral: NeutralOption = None,
+    neutral_at: Annotated[
+        float | None, typer.Option("--neutral-at", metavar="SECONDS", help="Where the film shows the person at rest.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write OpenFace's columns; a film needs it.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: every source's own reading, too.")] = False,
+    face: FaceOption = None,
+    provider: ProviderOption = Provider.auto,
+) -> None:
+    """Measure the Action Units of a photo, or of every frame of a film.
+
+    Without a neutral picture of the same person, faces in general stand in for
+    it; AUs that cannot be told that way are marked. The CSV has OpenFace 2's
+    columns (AU12_r from 0 to 5, AU12_c), so what reads OpenFace reads it.
+
+    [bold]Examples[/bold]
+
+      facsmith measure her.jpg
+      facsmith measure smiling.jpg --neutral at-rest.jpg --json
+      facsmith measure film.mp4 --neutral-at 0 --csv film.csv
+    """
+    check_place(output)
+    if picture.suffix.lower() in _FILMS:
+        _film(picture, neutral, neutral_at, output, face, provider.value)
+    else:
+        _photo(picture, neutral, output, as_json, face, provider.value)
+
+
+def check_measure(
+    faces: Annotated[Path, typer.Option("--faces", metavar="FOLDER|TAR", help="Photos of faces.")],
+    labels: Annotated[Path, typer.Option("--labels", metavar="CSV", help="Columns name and emotion.")],
+    limit: Annotated[int | None, typer.Option("--limit", help="Photos per emotion.", show_default="all")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    provider: ProviderOption = Provider.auto,
+) -> None:
+    """Check measured AUs against emotions that people named: does AU12 tell happiness from neutral?
+
+    The area under the ROC curve per emotion and source: landmarks, blendshapes,
+    appearance, and their combination, which must reach the bar. Exit code 1
+    where it does not.
+
+    [bold]Example[/bold]
+
+      facsmith evaluate measure --faces expressions.tar --labels expressions.csv
+    """
+    from facsmith.evaluate.emotions import agreement, agreement_table
+
+    with progress_bar() as progress:
+        result = agreement(faces, labels, provider=provider.value, limit=limit, progress=progress)
+    if as_json:
+        print_json(result.to_json())
+    else:
+        from rich.console import Console
+
+        Console().print(agreement_table(result))
+    if not result.passed:
+        raise typer.Exit(1)
+
+
+def _photo(
+    picture: Path, neutral: Path | None, output: Path | None, as_json: bool, face: int | None, provider: str
+) -> None:
+    from facsmith import image
+    from facsmith.facs import AU_NAMES, AUS
+    from facsmith.measure import action_units
+    from facsmith.measure.table import Row, write_table
+
+    rest = None if neutral is None else image.read(neutral)
+    found = action_units(image.read(picture), rest, provider=provider, face=face)
+    if output is not None:
+        write_table(output, [Row(0, 0.0, found)])
+        typer.echo(str(output))
+    if as_json:
+        print_json({"picture": str(picture), **found.to_json()})
+    elif output is None:
+        sources = list(found.by_source)
+        print_table(
+            ("AU", "", "intensity", "", *sources),
+            [
+                (
+                    f"AU{au}",
+                    AU_NAMES[au],
+                    _cell(found.intensities[k]),
+                    "" if found.reliable[k] else "unsure",
+                    *(_cell(found.by_source[source][k]) for source in sources),
+                )
+                for k, au in enumerate(AUS)
+            ],
+        )
+        note(f"compared with {found.against}; landmarks by {found.face.provider}.")
+
+
+def _film(
+    film: Path, neutral: Path | None, neutral_at: float | None, output: Path | None, face: int | None, provider: str
+) -> None:
+    from facsmith import image
+    from facsmith.errors import InputError
+    from facsmith.measure.film import read_film
+    from facsmith.measure.table import write_table
+
+    if output is None:
+        raise InputError(f"{film} is a film: name the table of its frames with --csv FILE.")
+    if neutral is not None and neutral_at is not None:
+        raise InputError("Both --neutral and --neutral-at were given; the person has one neutral face: give one.")
+    rest = None if neutral is None else image.read(neutral)
+    with progress_bar() as progress:
+        rows = read_film(film, neutral=rest, neutral_at=neutral_at, provider=provider, face=face, progress=progress)
+        count = write_table(output, rows)
+    typer.echo(f"{output}  {count} frames")
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.2f}" if value == value else "-"  # NaN: the source says nothing of it

@@ -1,0 +1,43 @@
+"""Action Units and identity, measured on pictures.
+
+>>> from facsmith import measure
+>>> measure.action_units(photo, neutral).action_units  # doctest: +SKIP
+
+Three sources are asked, and each answer is kept: landmarks (how the 68 points moved), MediaPipe's blendshapes where its
+model is at hand, and appearance (a linear head on the bundled descriptor). Against the person's own neutral
+(`Gauge`) every source is first calibrated on that face moved by its muscles; without it, faces in general stand in.
+"""
+
+from facsmith.measure.displacement import (
+    Leak,
+    aligned_displacement,
+    along,
+    empty_points,
+    from_displacement,
+    leak,
+    responses,
+)
+from facsmith.measure.gauge import Gauge
+from facsmith.measure.identity import Identity, identity
+from facsmith.measure.measured import Measured
+from facsmith.measure.pictures import action_units, alone
+from facsmith.measure.population import SOURCES, Population, Source
+
+__all__ = [
+    "SOURCES",
+    "Gauge",
+    "Identity",
+    "Leak",
+    "Measured",
+    "Population",
+    "Source",
+    "action_units",
+    "aligned_displacement",
+    "alone",
+    "along",
+    "empty_points",
+    "from_displacement",
+    "identity",
+    "leak",
+    "responses",
+]

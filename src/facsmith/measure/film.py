@@ -1,0 +1,75 @@
+"""A film, measured frame by frame as it is decoded."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from facsmith import face as face_module
+from facsmith import video
+from facsmith.errors import InputError, NoFaceError
+from facsmith.face import Face
+from facsmith.measure.gauge import Gauge
+from facsmith.measure.measured import Measured
+from facsmith.measure.pictures import alone
+from facsmith.measure.table import Row
+
+__all__ = ["read_film"]
+
+Image = npt.NDArray[np.uint8]
+
+
+def read_film(
+    film: str | Path,
+    *,
+    neutral: Image | None = None,
+    neutral_at: float | None = None,
+    provider: str = "auto",
+    face: int | None = None,
+    progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
+) -> Iterator[Row]:
+    """Yield one row per frame; ``measured`` is None where the face cannot be seen.
+
+    neutral: (H, W, 3) uint8 RGB of the same person at rest; or neutral_at: where the film shows that, in seconds.
+    provider, face: as in `measure.action_units`; the chosen face is followed through the film.
+
+    Raises:
+        InputError: no such film, or it ends before neutral_at. NoFaceError: the neutral picture shows no face.
+    """
+    gauge = None
+    if neutral_at is not None:
+        neutral = _frame_at(film, neutral_at)
+    if neutral is not None:
+        rest = face_module.choose(face_module.find(neutral, provider=provider), face).face
+        gauge, provider = Gauge(neutral, rest), rest.provider
+    seen: Face | None = None
+    for frame in video.stream(film):
+        seen = _seen(frame.pixels, seen, provider, face)
+        measured: Measured | None = None
+        if seen is not None:
+            measured = alone(frame.pixels, seen) if gauge is None else gauge.read(frame.pixels, seen)
+        yield Row(frame.index, frame.seconds, measured)
+        progress("frames", frame.index + 1, frame.index + 1)
+
+
+def _seen(frame: Image, before: Face | None, provider: str, index: int | None) -> Face | None:
+    """The face looked for anew, as dlib reads points off anything it is told to be a face: the one nearest to where it
+    was, else the one asked for."""
+    faces = face_module.find(frame, provider=provider)
+    if before is not None:
+        middle = before.landmarks.mean(axis=0)
+        near = [f for f in faces if np.hypot(*(f.landmarks.mean(axis=0) - middle)) < before.interocular]
+        faces = near or faces
+        index = None if near else index
+    try:
+        return face_module.choose(faces, index).face
+    except NoFaceError:
+        return None
+
+
+def _frame_at(film: str | Path, seconds: float) -> Image:
+    for frame in video.stream(film):
+        if frame.seconds >= seconds - 1e-6:
+            return frame.pixels
+    raise InputError(f"{film} ends before {seconds:g} s; give a time at which it shows the person at rest.")

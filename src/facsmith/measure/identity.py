@@ -1,0 +1,39 @@
+"""How alike the persons in two pictures are."""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from facsmith.face import choose, find
+from facsmith.face.dlib_provider import embed
+
+__all__ = ["Identity", "identity"]
+
+Array = npt.NDArray[np.float64]
+Image = npt.NDArray[np.uint8]
+
+
+class Identity(NamedTuple):
+    """How alike two faces are: distance of dlib's embeddings (the same person below 0.6), and their cosine.
+
+    The embeddings share a large common part. On eleven portraits, a person against the own surprised and smiling face:
+    cosine .95 and more, distance .54 and less; against another person: .93 and less, .60 and more.
+    """
+
+    cosine: float
+    distance: float
+
+
+def identity(a: Image, b: Image, *, landmarks: tuple[Array, Array] | None = None) -> Identity:
+    """How alike the persons in two pictures are, by dlib's face embedding.
+
+    a, b: (H, W, 3) uint8 RGB. landmarks: (68, 2) of the face in each; without, the largest face is looked for.
+
+    Raises:
+        NoFaceError: a picture shows no usable face.
+    """
+    at = landmarks or (choose(find(a)).face.landmarks, choose(find(b)).face.landmarks)
+    one, other = embed(a, at[0]), embed(b, at[1])
+    cosine = float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other)))
+    return Identity(cosine, float(np.linalg.norm(one - other)))

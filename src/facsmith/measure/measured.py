@@ -1,0 +1,61 @@
+"""What was measured on one picture."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from facsmith.face import Face
+from facsmith.facs import AUS, ActionUnits
+
+__all__ = ["Measured"]
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """The AUs of one face.
+
+    intensities: (12,) in [0, 1], NaN where no source has a say. reliable: (12,) bool, whether this AU can be told from
+    the others at all, with these sources and against this neutral. by_source: "landmarks", "blendshapes", "appearance"
+    -> (12,) in [0, 1], NaN where the source says nothing of the AU. face: as found. against: what it was compared with.
+    """
+
+    intensities: Array
+    reliable: npt.NDArray[np.bool_]
+    by_source: Mapping[str, Array]
+    face: Face
+    against: str
+
+    @property
+    def action_units(self) -> ActionUnits:
+        """The intensities by AU; 0 where no source has a say."""
+        return ActionUnits.from_vector(np.nan_to_num(self.intensities))
+
+    def to_json(self) -> dict[str, Any]:
+        """Numbers rounded to three places, NaN as None."""
+        return {
+            "against": self.against,
+            "provider": self.face.provider,
+            "confidence": round(confidence(self.face), 3),
+            "action_units": {
+                f"AU{au}": {
+                    "intensity": _number(self.intensities[k]),
+                    "reliable": bool(self.reliable[k]),
+                    **{source: _number(read[k]) for source, read in self.by_source.items()},
+                }
+                for k, au in enumerate(AUS)
+            },
+        }
+
+
+def confidence(face: Face) -> float:
+    """How well a face was seen, in [0, 1], on OpenFace's scale: readers take rows from .8; a clear face has .9."""
+    return float(np.clip(1 - 0.4 * (1 - face.score), 0.0, 1.0))
+
+
+def _number(value: float) -> float | None:
+    return round(float(value), 3) if np.isfinite(value) else None
