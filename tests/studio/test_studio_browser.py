@@ -263,6 +263,7 @@ def test_a_long_job_can_be_cancelled(page: Any) -> None:
     row.locator("input").nth(2).press("Tab")
     page.wait_for_function("document.querySelector('#plot svg').ariaLabel.includes('31')")
     page.get_by_role("button", name="Play").click()
+    page.wait_for_function(f"/: [1-9][0-9]* of [0-9]+/.test({SAID})")  # a job that still waits cannot be called off
     page.get_by_role("button", name="Cancel").click()
     says(page, "Cancelled.")
     assert page.locator("#stage video[src]").count() == 0
