@@ -1,8 +1,8 @@
 """A face model in one folder: generator, descriptor, encoder and boundaries that belong together, with their card.
 
-Layout: ``generator.safetensors``, ``descriptor.safetensors``, ``encoder.safetensors``, ``boundaries.safetensors`` and
-``card.json``, whose ``sha256`` names each file's hash. Folders in ``facsmith/weights`` go by their name; any other
-folder by its path.
+Layout: ``generator.safetensors``, ``descriptor.safetensors``, ``encoder.safetensors``, ``boundaries.safetensors``,
+``measure.safetensors`` where `facsmith train measure` made one, and ``card.json``, whose ``sha256`` names each file's
+hash. Folders in ``facsmith/weights`` go by their name; any other folder by its path.
 """
 
 import hashlib
@@ -20,10 +20,12 @@ from facsmith.encoder import Encoder
 from facsmith.errors import CheckpointError, ModelUnavailableError
 from facsmith.generator import Generator
 
-__all__ = ["DEFAULT_BUNDLE", "FILES", "Bundle", "bundled_names", "load_bundle", "seal"]
+__all__ = ["DEFAULT_BUNDLE", "EXTRAS", "FILES", "Bundle", "bundled_names", "load_bundle", "seal", "verified"]
 
 DEFAULT_BUNDLE: Final = "face128"
 FILES: Final = ("generator.safetensors", "descriptor.safetensors", "encoder.safetensors", "boundaries.safetensors")
+EXTRAS: Final = ("measure.safetensors",)
+"""What a model may have beside its four files; hashed with them where it is there."""
 WEIGHTS: Final = Path(__file__).parent / "weights"
 """Where the package keeps its own models."""
 
@@ -97,23 +99,35 @@ def read_card(folder: Path) -> dict[str, Any]:
 
 
 def seal(folder: Path, card: Mapping[str, Any]) -> None:
-    """Write card.json for the four files in ``folder``, with their hashes: the last step of making a model."""
+    """Write card.json for the files in ``folder``, with their hashes: the last step of making a model."""
     missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:
         raise CheckpointError(f"{folder} lacks {', '.join(missing)}; make them before the card.")
-    hashes = {name: _sha256(folder / name) for name in FILES}
+    hashes = {name: _sha256(folder / name) for name in (*FILES, *EXTRAS) if (folder / name).is_file()}
     with atomic_path(folder / "card.json") as temporary:
         temporary.write_text(json.dumps({**card, "sha256": hashes}, indent=2) + "\n", encoding="utf-8")
 
 
+def verified(folder: Path, name: str, card: Mapping[str, Any] | None = None) -> Path:
+    """The path of one file of a model, once its hash is the card's. card: where it was read already.
+
+    Raises:
+        CheckpointError: the file is missing, or is not the one that the card names.
+    """
+    hashes: Any = (read_card(folder) if card is None else card).get("sha256")
+    path = folder / name
+    if not path.is_file():
+        raise CheckpointError(f"{folder} lacks {name}; fetch the model again.")
+    if not isinstance(hashes, dict) or cast(dict[str, Any], hashes).get(name) != _sha256(path):
+        raise CheckpointError(f"{path} is not the file that card.json names by its sha256; fetch the model again.")
+    return path
+
+
 def _verify(folder: Path, card: Mapping[str, Any]) -> None:
-    hashes = card.get("sha256")
-    for name in FILES:
-        path = folder / name
-        if not path.is_file():
-            raise CheckpointError(f"{folder} lacks {name}; fetch the model again.")
-        if not isinstance(hashes, dict) or cast(dict[str, Any], hashes).get(name) != _sha256(path):
-            raise CheckpointError(f"{path} is not the file that card.json names by its sha256; fetch the model again.")
+    named: Any = card.get("sha256")
+    extras = [name for name in EXTRAS if (folder / name).is_file() or (isinstance(named, dict) and name in named)]
+    for name in (*FILES, *extras):
+        verified(folder, name, card)
 
 
 def _sha256(path: Path) -> str:

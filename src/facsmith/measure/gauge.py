@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith import face as face_module
-from facsmith.errors import CheckpointError, ModelUnavailableError, NoFaceError
+from facsmith.errors import ModelUnavailableError, NoFaceError
 from facsmith.face import Face, crop_transform
 from facsmith.face.muscles import MuscleWarp
 from facsmith.facs import AUS
@@ -137,7 +137,7 @@ class Gauge:
 def _knowledge() -> "tuple[Population, Descriptor] | None":
     try:
         return default_population()
-    except (CheckpointError, ModelUnavailableError):
+    except ModelUnavailableError:  # no such model here; a damaged one is an error
         return None
 
 

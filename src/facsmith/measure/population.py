@@ -118,13 +118,14 @@ def default_population() -> "tuple[Population, Descriptor]":
     """The bundled model's, and the descriptor that its head reads.
 
     Raises:
-        CheckpointError: the file is missing, or was made for another descriptor.
+        CheckpointError: the file is missing, is not the one that the model's card names, or was made for another
+            descriptor.
     """
-    from facsmith.bundle import DEFAULT_BUNDLE, FILES, bundle_folder
+    from facsmith.bundle import DEFAULT_BUNDLE, FILES, bundle_folder, verified
     from facsmith.descriptor import load_descriptor
 
     folder = bundle_folder(DEFAULT_BUNDLE)
-    population, descriptor = Population.load(folder / FILE), load_descriptor(folder / FILES[1])
+    population, descriptor = Population.load(verified(folder, FILE)), load_descriptor(folder / FILES[1])
     if population.descriptor != descriptor.name:
         raise CheckpointError(
             f"{folder / FILE} reads the descriptor {population.descriptor}, but {descriptor.name} lies beside it. "
