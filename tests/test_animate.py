@@ -139,7 +139,7 @@ def test_frames_on_which_no_face_is_seen_are_not_measured_and_it_is_said(make_an
     monkeypatch.setattr(faces, "follow", blind)
     receipt = make_animator().edit(photo, "AU6=C", options=QUICK).receipt
     assert receipt.keyframes[0].measured is None
-    assert any("1 of 1 keyframes" in note for note in receipt.notes)
+    assert any("1 of the 1 frames" in note for note in receipt.notes)
 
 
 def test_a_receipt_names_no_folder_of_the_user(make_animator, photo, tmp_path):

@@ -14,12 +14,12 @@ from PIL import Image
 
 from facsmith import image, video
 from facsmith.animate import AnimateOptions
+from facsmith.animate.closeup import close_up
 from facsmith.errors import ActionUnitError, InputError, LatentError, NoFaceError, PhotoError, TimelineError
 from facsmith.facs import AUS, EMOTIONS, ActionUnits
 from facsmith.inversion import InversionOptions
 from facsmith.latent import Latent
 from facsmith.studio import StudioOptions, views
-from facsmith.studio.closeup import close_up
 from facsmith.studio.exports import EXPORTS, export
 from facsmith.studio.jobs import Job, JobCancelledError
 from facsmith.studio.phases import Phases, Score

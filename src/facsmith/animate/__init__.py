@@ -8,7 +8,23 @@
 from facsmith.animate.animator import Animator
 from facsmith.animate.film import Animation, Picture
 from facsmith.animate.options import AnimateOptions, Progress
-from facsmith.animate.receipt import KeyframeRecord, Receipt
+from facsmith.animate.page import check_page, write_page
+from facsmith.animate.receipt import Curves, KeyframeRecord, Leakage, Receipt
+from facsmith.animate.receipt_file import read_receipt
 from facsmith.animate.subject import Subject
 
-__all__ = ["AnimateOptions", "Animation", "Animator", "KeyframeRecord", "Picture", "Progress", "Receipt", "Subject"]
+__all__ = [
+    "AnimateOptions",
+    "Animation",
+    "Animator",
+    "Curves",
+    "KeyframeRecord",
+    "Leakage",
+    "Picture",
+    "Progress",
+    "Receipt",
+    "Subject",
+    "check_page",
+    "read_receipt",
+    "write_page",
+]

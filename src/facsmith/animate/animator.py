@@ -12,6 +12,7 @@ from facsmith.animate.encode import Networks, encode, read_photo, sample
 from facsmith.animate.film import Animation, Picture
 from facsmith.animate.morph import morph
 from facsmith.animate.options import AnimateOptions, Progress
+from facsmith.animate.reach import unreached
 from facsmith.animate.render import Renderer
 from facsmith.animate.subject import Image, Subject, fingerprint
 from facsmith.animate.timing import Expression, Expressions, expression_notes, plan, read_expression
@@ -57,7 +58,7 @@ class Animator:
         """encoder: may be None where inversion starts from ``mean`` or ``random``. faces: the source of landmarks."""
         self.networks = Networks(generator, descriptor, encoder, boundaries, faces, name)
         self._subjects: OrderedDict[str, Subject] = OrderedDict()
-        self._last: tuple[Subject, AnimateOptions, Renderer] | None = None
+        self._last: tuple[Subject, AnimateOptions, Renderer, Witness] | None = None
 
     @classmethod
     def from_pretrained(
@@ -161,23 +162,32 @@ class Animator:
         """The generator's pictures (R, R, 3) uint8 on the straight way from one latent (share 0) to another (1)."""
         return morph(self.networks, a, b, shares)
 
-    def _renderer_of(self, subject: Subject, options: AnimateOptions) -> Renderer:
-        """The last one again, where nothing but the expression is new: its constants take longer than a frame."""
+    def _renderer_of(self, subject: Subject, options: AnimateOptions) -> tuple[Renderer, Witness]:
+        """The last ones again, where nothing but the expression is new: their constants take longer than a frame."""
         if self._last is not None:
-            known, settings, renderer = self._last
+            known, settings, renderer, witness = self._last
             if known.latent is subject.latent and known.face is subject.face and settings == options:
-                return renderer
-        renderer = Renderer(self.networks.generator, self.networks.boundaries, subject, options)
-        self._last = (subject, options, renderer)
-        return renderer
+                return renderer, witness
+        networks = self.networks
+        renderer = Renderer(networks.generator, networks.boundaries, subject, options)
+        witness = Witness(networks.faces, subject, renderer, cropped=options.mode == "crop")
+        self._last = (subject, options, renderer, witness)
+        return renderer, witness
 
     def _film(self, subject: Subject, timeline: Timeline, options: AnimateOptions, notes: list[str]) -> Animation:
         networks = self.networks
-        renderer = self._renderer_of(subject, options)
-        model = {
-            "name": networks.name,
-            "generator_id": networks.generator.generator_id,
-            "descriptor": networks.descriptor.name,
-        }
-        witness = Witness(networks.faces, subject, renderer, cropped=options.mode == "crop")
-        return Animation(subject, timeline, renderer, witness, options=options, model=model, notes=tuple(notes))
+        renderer, witness = self._renderer_of(subject, options)
+        return Animation(
+            subject,
+            timeline,
+            renderer,
+            witness,
+            options=options,
+            model={
+                "name": networks.name,
+                "generator_id": networks.generator.generator_id,
+                "descriptor": networks.descriptor.name,
+            },
+            notes=tuple(notes),
+            unreached=unreached(networks.boundaries),
+        )

@@ -9,19 +9,19 @@ from typing import Any
 import numpy as np
 
 from facsmith import __version__, image, tracks, video
+from facsmith.animate import account
 from facsmith.animate.options import AnimateOptions, Progress
+from facsmith.animate.page import check_page, write_page
 from facsmith.animate.receipt import KeyframeRecord, Receipt, label, named, receipt_path
 from facsmith.animate.render import Renderer
 from facsmith.animate.subject import Image, Subject
 from facsmith.animate.timing import keyframe_seconds, lead
+from facsmith.animate.watch import Watch
 from facsmith.animate.witness import Witness
-from facsmith.facs import ActionUnits
+from facsmith.facs import AUS, ActionUnits
 from facsmith.timeline import Timeline
 
 __all__ = ["Animation", "Picture"]
-
-CLOSE_UP = 1.5
-"""What a contact sheet shows of a photo, in sides of the face's crop."""
 
 
 class Picture:
@@ -60,9 +60,11 @@ class Animation:
         witness: Witness,
         *,
         options: AnimateOptions,
-        model: dict[str, Any],
+        model: Mapping[str, Any],
         notes: tuple[str, ...] = (),
+        unreached: Mapping[int, str] | None = None,
     ) -> None:
+        """unreached: AUs that the model shows only in part -> why (`animate.reach`); those asked are in the notes."""
         self.subject = subject
         self.timeline = timeline
         self.options = options
@@ -73,7 +75,7 @@ class Animation:
         self._times = timeline.frame_times(options.fps)  # (T,)
         at = timeline.at if timeline.is_symmetric else timeline.sides
         self._intensities = at(self._times)  # (T, 12), or (T, 2, 12) where the sides differ
-        self._kept: dict[int, Image] = {}
+        self._watch: Watch | None = None
         self._rendering = 0.0
         self._blinks = timeline.blinks(self._times)  # (T, 2)
         if not (renderer.has_landmarks or (timeline.is_symmetric and not timeline.has_blinks)):
@@ -81,9 +83,14 @@ class Animation:
                 "No face was found in this picture, so its midline and eyes are unknown: both sides move alike, and it "
                 "does not blink.",
             )
-        renderer.latents(
-            timeline.at(self._times).max(0, keepdims=True)
-        )  # an AU without boundary is named before rendering
+        most = timeline.at(self._times).max(0)
+        renderer.latents(most[None])  # an AU without boundary is named before rendering
+        self.unreached = {f"AU{au}": why for au, why in (unreached or {}).items()}
+        self.notes += tuple(
+            f"AU{au} {why} with this model: more was asked than can be shown."
+            for au, why in (unreached or {}).items()
+            if most[AUS.index(au)] >= account.ASKED
+        )
 
     def __len__(self) -> int:
         """Number of frames."""
@@ -92,29 +99,34 @@ class Animation:
     def frames(self, progress: Progress | None = None) -> Iterator[Image]:
         """Render: yields (H, W, 3) uint8 RGB frames; equal neighbours may be one and the same array."""
         began = time.perf_counter()
-        wanted = {self._frame_at(seconds) for seconds in keyframe_seconds(self.timeline)}
+        wanted = frozenset(account.measured_frames(len(self), self._keyframes()))
+        watch = Watch(self._witness.rest, self._witness.face, self._witness.view, keep=wanted)
         blinks: list[list[float]] = self._blinks.tolist()
         for index, open_eyed in enumerate(self._renderer.frames(self._intensities)):
             frame = self._renderer.blinked(open_eyed, *blinks[index])
-            if index in wanted:
-                self._kept[index] = frame
+            watch.see(frame)
+            if index + 1 == len(self):
+                self._watch, self._rendering = watch, time.perf_counter() - began
             yield frame
             if progress is not None:
                 progress("frames", index + 1, len(self))
-        self._rendering = time.perf_counter() - began
 
     def save(
         self,
         path: str | os.PathLike[str],
         *,
         contact_sheet: str | os.PathLike[str] | None = None,
+        page: str | os.PathLike[str] | None = None,
         sound: video.Sound | None = None,
         progress: Progress | None = None,
     ) -> Receipt:
         """Render and write .mp4, .gif, .webp or a folder of PNGs; the receipt goes beside it.
 
+        contact_sheet: also a picture of the key frames. page: also the receipt as one page to look at, .png or .pdf.
         sound: of the film that this one is driven by, for .mp4 only; it waits while the own expression goes.
         """
+        if page is not None:
+            check_page(page)
         if sound is not None:
             sound = replace(sound, delay=sound.delay + lead(self.options))
         frames = self.frames(progress)
@@ -123,7 +135,18 @@ class Animation:
         receipt.write(receipt_path(path))
         if contact_sheet is not None:
             image.write(contact_sheet, self.contact_sheet(), metadata=provenance(self.model))
+        if page is not None:
+            self.save_page(page, receipt=receipt)
         return receipt
+
+    def save_page(self, path: str | os.PathLike[str], *, receipt: Receipt | None = None) -> None:
+        """Write the receipt as one page, .png or .pdf, with the key frames; renders the film if that was not done yet.
+
+        receipt: where it is at hand already.
+        """
+        frames = self._rendered().kept
+        shown = [(round(float(self._times[index]), 3), frames[index]) for index in self._keyframes()]
+        write_page(self.receipt if receipt is None else receipt, path, pictures=shown)
 
     def save_tracks(
         self, *, openface: str | os.PathLike[str] | None = None, livelink: str | os.PathLike[str] | None = None
@@ -136,9 +159,9 @@ class Animation:
 
     def contact_sheet(self) -> Image:
         """The keyframes side by side, each with its time and what was asked; of a large photo, the face."""
-        keyframes = self._rendered()
-        labels = [f"{self._times[index]:.2f} s  {label(self._asked(index))}" for index in keyframes]
-        return image.contact_sheet([_close_up(frame, self.subject) for frame in keyframes.values()], labels=labels)
+        frames = self._rendered().kept
+        labels = [f"{self._times[index]:.2f} s  {label(self._asked(index))}" for index in self._keyframes()]
+        return image.contact_sheet([frames[index] for index in self._keyframes()], labels=labels)
 
     @property
     def performance(self) -> Timeline:
@@ -150,30 +173,47 @@ class Animation:
     @property
     def receipt(self) -> Receipt:
         """The account of this film; renders it if that was not done yet."""
+        watch = self._rendered()
         began = time.perf_counter()
-        records = tuple(self._record(index, frame) for index, frame in self._rendered().items())
-        height, width = next(iter(self._rendered().values())).shape[:2]
+        keyframes = self._keyframes()
+        records = {index: self._record(index, frame) for index, frame in watch.kept.items()}
+        shows, moments = self.performance, tuple(records.values())
+        asked = {index: shows.pose(float(self._times[index])) for index in records}
         return Receipt(
-            photo=_photo(self.subject),
+            photo=account.photo(self.subject),
             model=self.model,
             settings=asdict(self.options),
             source=named(self.subject.source),
-            keyframes=records,
-            inversion=_inversion(self.subject),
-            output={"frames": len(self), "seconds": self.timeline.duration, "width": width, "height": height},
+            keyframes=tuple(records[index] for index in keyframes),
+            inversion=account.inversion(self.subject),
+            output={
+                "frames": len(self),
+                "seconds": self.timeline.duration,
+                "width": watch.size[1],
+                "height": watch.size[0],
+            },
+            notes=(*self.notes, *account.unmeasured(moments)),
+            summary=account.summary(moments, [*asked.values()], watch),
+            unreached=self.unreached,
+            leakage=account.leakage([records[i] for i in keyframes], [asked[i] for i in keyframes]),
+            curves=account.curves(shows.sides(self._times), watch, fps=self.options.fps),
+            between=tuple(record for index, record in records.items() if index not in keyframes),
             timings={
                 **self.subject.timings,
                 "frames": round(self._rendering, 3),
                 "measuring": round(time.perf_counter() - began, 3),
             },
-            notes=(*self.notes, *_unmeasured(records)),
         )
 
-    def _rendered(self) -> dict[int, Image]:
-        if not self._kept:
+    def _rendered(self) -> Watch:
+        if self._watch is None:
             for _ in self.frames():
                 pass
-        return dict(sorted(self._kept.items()))
+        assert self._watch is not None
+        return self._watch
+
+    def _keyframes(self) -> list[int]:
+        return sorted({self._frame_at(seconds) for seconds in keyframe_seconds(self.timeline)})
 
     def _record(self, index: int, frame: Image) -> KeyframeRecord:
         reading = self._witness.read(frame, sides=not self.timeline.is_symmetric)
@@ -196,52 +236,3 @@ class Animation:
 def provenance(model: Mapping[str, Any]) -> dict[str, str]:
     """What the file says inside, beside what every file of ours says: which generator drew it."""
     return {"comment": f"Synthetic: facial expression made by facsmith {__version__} with {model['generator_id']}"}
-
-
-def _close_up(frame: Image, subject: Subject) -> Image:
-    """The square of CLOSE_UP crop sides around the face, where the frame is a photo larger than that."""
-    if subject.transform is None or frame.shape != subject.photo.shape:
-        return frame
-    middle = (subject.transform.resolution - 1) / 2
-    x, y = subject.transform.to_photo([middle, middle])
-    half = CLOSE_UP * subject.transform.resolution / subject.transform.scale / 2
-    height, width = frame.shape[:2]
-    left, right, top, bottom = (round(v) for v in (x - half, x + half, y - half, y + half))
-    return np.ascontiguousarray(frame[max(0, top) : min(height, bottom), max(0, left) : min(width, right)])
-
-
-def _photo(subject: Subject) -> dict[str, Any]:
-    height, width = subject.photo.shape[:2]
-    account: dict[str, Any] = {
-        "name": subject.name,
-        "sha256": subject.sha256,
-        "width": width,
-        "height": height,
-        "faces": subject.faces,
-        "face": subject.face_index,
-    }
-    if subject.face is not None:
-        account |= {
-            "box": [round(float(v), 1) for v in subject.face.box],
-            "provider": subject.face.provider,
-            "yaw_degrees": round(float(subject.face.yaw_degrees), 1),
-        }
-    return account
-
-
-def _inversion(subject: Subject) -> dict[str, Any] | None:
-    found = subject.inversion
-    if found is None:
-        return None
-    return {
-        "start": found.start,
-        "iterations": found.iterations[0],
-        "stopped": found.stopped[0],
-        "loss_at_start": found.trace[0][0],
-        "loss": found.loss[0],
-    }
-
-
-def _unmeasured(records: tuple[KeyframeRecord, ...]) -> list[str]:
-    missing = sum(record.measured is None for record in records)
-    return [f"No landmarks were found on {missing} of {len(records)} keyframes: not measured."] if missing else []

@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ from facsmith import __version__
 from facsmith._files import atomic_path
 from facsmith.facs import AUS, ActionUnits
 
-__all__ = ["KeyframeRecord", "Receipt", "label", "named", "receipt_path", "versions"]
+__all__ = ["Curves", "KeyframeRecord", "Leakage", "Receipt", "label", "named", "receipt_path", "versions"]
 
 _LIBRARIES = (
     "torch",
@@ -49,8 +50,41 @@ class KeyframeRecord:
 
 
 @dataclass(frozen=True)
+class Curves:
+    """Frame by frame, T of them.
+
+    asked: AU -> (T,) intensities that the face shall show, of the AUs that are asked at some time. background: (T,)
+    mean difference from the picture at rest outside the face, in grey levels of 255; empty where that is unknown.
+    flicker: (T - 2,) mean second difference over time inside the face, in grey levels, of all frames but the first and
+    the last.
+    """
+
+    fps: float
+    asked: Mapping[str, tuple[float, ...]]
+    background: tuple[float, ...]
+    flicker: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Leakage:
+    """What shows besides what is asked, at the first key frame of a pose; aus: the pose's, none when it is neutral.
+
+    excess: all twelve AUs -> measured less asked; of two sides, the one that is farther off. For the AUs of ``aus``
+    themselves: how much more (or, below 0, less) they show than asked.
+    """
+
+    aus: tuple[str, ...]
+    seconds: float
+    excess: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class Receipt:
-    """The account of one film or picture."""
+    """The account of one film or picture.
+
+    keyframes: where something is asked; between: further moments that were measured. unreached: AUs that this model
+    shows only in part -> why, asked or not. summary: the figures of the whole film, see `animate.account.summary`.
+    """
 
     photo: Mapping[str, Any]
     model: Mapping[str, Any]
@@ -62,16 +96,33 @@ class Receipt:
     timings: Mapping[str, float]
     notes: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=lambda: versions())
+    summary: Mapping[str, float | None] = field(default_factory=dict[str, float | None])
+    unreached: Mapping[str, str] = field(default_factory=dict[str, str])
+    leakage: tuple[Leakage, ...] = ()
+    curves: Curves | None = None
+    between: tuple[KeyframeRecord, ...] = ()
+
+    @property
+    def moments(self) -> tuple[KeyframeRecord, ...]:
+        """All that was measured, in the film's order."""
+        return tuple(sorted((*self.keyframes, *self.between), key=lambda record: record.frame))
 
     def to_json(self) -> str:
-        """Indented JSON; ``synthetic`` says that the result is no recording of a person."""
+        """Indented JSON, lists of numbers on one line; ``synthetic`` says that this is no recording of a person."""
         head = {"made_by": f"facsmith {__version__}", "synthetic": True}
-        return json.dumps({**head, **asdict(self)}, indent=2) + "\n"
+        return _NUMBERS.sub(_on_one_line, json.dumps({**head, **asdict(self)}, indent=2)) + "\n"
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the JSON file."""
         with atomic_path(path) as temporary:
             temporary.write_text(self.to_json(), encoding="utf-8")
+
+
+_NUMBERS = re.compile(r"\[\n[-+.\deE\s,]+\]")
+
+
+def _on_one_line(numbers: re.Match[str]) -> str:
+    return f"[{', '.join(numbers[0][1:-1].replace(',', ' ').split())}]"
 
 
 def receipt_path(output: str | os.PathLike[str]) -> Path:

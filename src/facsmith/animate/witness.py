@@ -1,12 +1,14 @@
 """Measures AUs and identity on finished frames, against the same person's neutral frame, which we always own."""
 
+from collections import OrderedDict
 from dataclasses import replace
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from facsmith import measure
+from facsmith.animate.closeup import CloseUp
 from facsmith.animate.render import Renderer
 from facsmith.animate.subject import Image, Subject, fingerprint
 from facsmith.errors import NoFaceError
@@ -15,6 +17,8 @@ from facsmith.face.points import MIRROR
 from facsmith.facs import AUS, ActionUnits
 
 __all__ = ["FaceReader", "Reading", "Witness"]
+
+_REMEMBERED: Final = 64  # readings
 
 Displacement = npt.NDArray[np.float64]
 
@@ -46,46 +50,69 @@ class Reading(NamedTuple):
 
 
 class Witness:
-    """Reads one subject's frames. The neutral frame is rendered when it is first needed."""
+    """Reads one subject's frames. The neutral frame is rendered when it is first needed.
+
+    view: what of a frame is looked at. face: where it lies in a frame; None where it is unknown.
+    """
 
     def __init__(self, faces: FaceReader, subject: Subject, renderer: Renderer, *, cropped: bool) -> None:
         """cropped: the frames are crops, so landmarks move from the photo into the crop."""
         self._faces = faces
         self._subject = subject
         self._renderer = renderer
-        self._face = subject.face
-        if cropped and self._face is not None and subject.transform is not None:
-            self._face = replace(self._face, landmarks=subject.transform.to_crop(self._face.landmarks))
+        self._own = CloseUp.around(subject)
+        self.rest = subject.reference if cropped else subject.photo
+        self.face, self.view = subject.face, self._own
+        if cropped:
+            self.view = CloseUp.of(subject.reference.shape)
+            if subject.face is not None and subject.transform is not None:
+                self.face = replace(subject.face, landmarks=subject.transform.to_crop(subject.face.landmarks))
         self._gauge: measure.Gauge | None = None
-        self._read: dict[str, Reading] = {}
+        self._person: Displacement | None = None
+        self._read: OrderedDict[str, Reading] = OrderedDict()
 
     def read(self, frame: Image, *, sides: bool = False) -> Reading | None:
         """None where the face cannot be seen in the frame or in the neutral one. Equal frames are read once.
 
-        sides: read the left and the right half of the face each for itself.
+        frame: as `view` cuts it. sides: read the left and the right half of the face each for itself.
         """
-        if self._face is None or self._subject.face is None:
+        if self.face is None or self._subject.face is None:
             return None
         key = f"{fingerprint(frame)} {sides}"
         if key not in self._read:
-            try:
-                if self._gauge is None:
-                    neutral = self._renderer.neutral()
-                    resting = self._faces.follow(neutral, self._face)
-                    self._gauge = measure.Gauge(neutral, resting, follow=self._faces.follow)
-                shown = self._faces.follow(frame, self._face)
-            except NoFaceError:
+            reading = self._reading(frame, self.view.face(self.face), sides=sides)
+            if reading is None:
                 return None
-            landmarks = (self._subject.face.landmarks, shown.landmarks)
-            alike = measure.identity(self._subject.photo, frame, landmarks=landmarks)
-            found = self._gauge.read(frame, shown)
-            unsure = tuple(au for au, reliable in zip(AUS, found.reliable, strict=True) if not reliable)
-            shows = found.action_units
-            if sides:
-                moved = measure.aligned_displacement(shown.landmarks, self._gauge.rest)
-                shows = _each_side(moved, self._gauge.responses)
-            self._read[key] = Reading(shows, alike.cosine, unsure)
+            self._read[key] = reading
+            while len(self._read) > _REMEMBERED:
+                self._read.popitem(last=False)
         return self._read[key]
+
+    def _reading(self, frame: Image, face: Face, *, sides: bool) -> Reading | None:
+        try:
+            if self._gauge is None:
+                neutral = self.view.cut(self._renderer.neutral())
+                resting = self._faces.follow(neutral, face)
+                self._gauge = measure.Gauge(neutral, resting, follow=self._faces.follow)
+            shown = self._faces.follow(frame, face)
+        except NoFaceError:
+            return None
+        found = self._gauge.read(frame, shown)
+        unsure = tuple(au for au, reliable in zip(AUS, found.reliable, strict=True) if not reliable)
+        shows = found.action_units
+        if sides:
+            moved = measure.aligned_displacement(shown.landmarks, self._gauge.rest)
+            shows = _each_side(moved, self._gauge.responses)
+        alike = measure.alike(self._of_photo(), measure.embedding(frame, shown.landmarks))
+        return Reading(shows, alike.cosine, unsure)
+
+    def _of_photo(self) -> Displacement:
+        """The person in the photo, as an embedding; made once."""
+        if self._person is None:
+            assert self._subject.face is not None
+            photo = self._own.cut(self._subject.photo)
+            self._person = measure.embedding(photo, self._own.face(self._subject.face).landmarks)
+        return self._person
 
 
 def _each_side(moved: Displacement, responses: Displacement) -> ActionUnits:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from facsmith import __version__
-from facsmith.cli import batteries, boundaries, evaluate, faces, info, measure, models, studio, timeline, train
+from facsmith.cli import batteries, boundaries, evaluate, faces, info, measure, models, receipt, studio, timeline, train
 from facsmith.errors import FacsmithError
 
 __all__ = ["app", "main", "run"]
@@ -77,6 +77,7 @@ app.add_typer(evaluate.app, name="evaluate")
 app.command()(studio.studio)
 evaluate.app.command("measure")(measure.check_measure)
 app.command()(measure.measure)
+app.command()(receipt.receipt)
 app.command()(info.info)
 
 

@@ -37,6 +37,7 @@ __all__ = [
     "check_film",
     "check_picture",
     "check_place",
+    "check_receipt",
     "note",
     "print_json",
     "print_table",
@@ -141,6 +142,14 @@ def check_picture(path: Path | None) -> None:
     if path is not None:
         _check_suffix(path, image.SUFFIXES)
         check_place(path)
+
+
+def check_receipt(path: Path) -> None:
+    """Refuse, before any long work, a place where no receipt's page can be made."""
+    from facsmith.animate import check_page
+
+    check_page(path)
+    check_place(path)
 
 
 def check_place(path: Path | None) -> None:

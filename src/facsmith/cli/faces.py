@@ -27,6 +27,7 @@ from facsmith.cli._common import (
     check_film,
     check_picture,
     check_place,
+    check_receipt,
     note,
     print_json,
     progress_bar,
@@ -86,6 +87,9 @@ def animate(
         Path | None,
         typer.Option("--contact-sheet", metavar="FILE", help="Also a picture of the key frames side by side."),
     ] = None,
+    page: Annotated[
+        Path | None, typer.Option("--receipt", metavar="FILE", help="Also the receipt as one page, .png or .pdf.")
+    ] = None,
     fps: Annotated[float, typer.Option("--fps", help="Frames a second, up to 240.")] = 25.0,
     onset: Annotated[
         float | None, typer.Option("--onset", help="Seconds of rise.", show_default="the emotion's own")
@@ -139,11 +143,15 @@ def animate(
       facsmith animate her.jpg --timeline docs/examples/genuine-smile.yaml -o smile.mp4
       facsmith animate her.jpg --track openface.csv --track-smooth -o recorded.mp4
       facsmith animate her.jpg --drive him.mov --drive-neutral 0.5 -o she-says-it-too.mp4
+      facsmith animate her.jpg -e fear -o fear.mp4 --receipt fear.pdf
 
     A JSON receipt is written beside the film: what was asked, what was measured on the frames, model, seed, settings.
+    --receipt draws it as a page.
     """
     check_film(output)
     check_picture(contact_sheet)
+    if page is not None:
+        check_receipt(page)
     for file in (openface, livelink):
         check_place(file)
     source = Source(expression, timeline, track, drive)
@@ -171,14 +179,17 @@ def animate(
         film = _animator(model, boundaries).animate(
             photo, asked, options=options, latent=_latent(latent), progress=progress
         )
+    for sentence in film.notes:  # what cannot be shown is said before seconds go into showing it
+        note(sentence)
+    with progress_bar() as progress:
         sound = source.sound(recording, output)
-        receipt = film.save(output, contact_sheet=contact_sheet, sound=sound, progress=progress)
+        receipt = film.save(output, contact_sheet=contact_sheet, page=page, sound=sound, progress=progress)
     film.save_tracks(openface=openface, livelink=livelink)
-    for sentence in receipt.notes:
+    for sentence in receipt.notes[len(film.notes) :]:
         note(sentence)
     size = f"{receipt.output['width']} x {receipt.output['height']}"
     typer.echo(f"{output}  {receipt.output['frames']} frames, {receipt.output['seconds']:.1f} s, {size}")
-    for also in (contact_sheet, openface, livelink):
+    for also in (contact_sheet, page, openface, livelink):
         if also is not None:
             typer.echo(str(also))
 

@@ -18,7 +18,7 @@ from facsmith.measure.displacement import (
     responses,
 )
 from facsmith.measure.gauge import Gauge
-from facsmith.measure.identity import Identity, identity
+from facsmith.measure.identity import Identity, alike, embedding, identity
 from facsmith.measure.measured import Measured
 from facsmith.measure.pictures import action_units, alone
 from facsmith.measure.population import SOURCES, Population, Source
@@ -33,8 +33,10 @@ __all__ = [
     "Source",
     "action_units",
     "aligned_displacement",
+    "alike",
     "alone",
     "along",
+    "embedding",
     "empty_points",
     "from_displacement",
     "identity",

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from facsmith.face import choose, find
 from facsmith.face.dlib_provider import embed
 
-__all__ = ["Identity", "identity"]
+__all__ = ["Identity", "alike", "embedding", "identity"]
 
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
@@ -34,6 +34,15 @@ def identity(a: Image, b: Image, *, landmarks: tuple[Array, Array] | None = None
         NoFaceError: a picture shows no usable face.
     """
     at = landmarks or (choose(find(a)).face.landmarks, choose(find(b)).face.landmarks)
-    one, other = embed(a, at[0]), embed(b, at[1])
+    return alike(embed(a, at[0]), embed(b, at[1]))
+
+
+def embedding(image: Image, landmarks: Array) -> Array:
+    """The person in a picture (H, W, 3) uint8 RGB as numbers (128,), for `alike`. landmarks: (68, 2) in its pixels."""
+    return embed(image, landmarks)
+
+
+def alike(one: Array, other: Array) -> Identity:
+    """How alike two persons are. one, other: (128,), of `embedding`."""
     cosine = float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other)))
     return Identity(cosine, float(np.linalg.norm(one - other)))

@@ -1,18 +1,17 @@
 """The page: Gradio's layout and wires, and nothing else. What happens is in `session`, what is shown in `views`."""
 
-import base64
-import binascii
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
 
-from facsmith.errors import FacsmithError, InputError
+from facsmith.errors import FacsmithError
 from facsmith.facs import EMOTIONS
 from facsmith.studio import boards, views
 from facsmith.studio.boards import Board, on
 from facsmith.studio.exports import EXPORTS, export
 from facsmith.studio.jobs import JobCancelledError
+from facsmith.studio.messages import arrived, field, file, sent, turn, visitor
 from facsmith.studio.phases import Score
 from facsmith.studio.pictures import jpeg, pictograms, thumbnail
 from facsmith.studio.pose import Pose
@@ -24,10 +23,15 @@ __all__ = ["TITLE", "build"]
 
 TITLE = "facsmith studio"
 TRACK_BYTES, LATENT_BYTES = 12 << 20, 4 << 20
-LONG = {"concurrency_id": "long", "concurrency_limit": 1}
-WAITING = "() => ({ text: 'Waiting for its turn…' })"
 QUICK = {"concurrency_id": "quick", "concurrency_limit": 4}
+FACES = {"concurrency_id": "faces", "concurrency_limit": 1}
+FILMS = {"concurrency_id": "films", "concurrency_limit": 1}
+"""Three queues, so that nobody's film keeps others from loading a face, and nothing keeps a slider waiting."""
+WAITING = "() => ({ text: 'Waiting for its turn…', busy: true })"
 Update = dict[Any, Any]
+Queue = dict[str, Any]
+_gradio: Any = gr  # typed in part
+UNCHANGED: Any = _gradio.skip()
 
 
 class _Page:
@@ -79,11 +83,11 @@ class _Page:
 
     def _wire(self) -> None:
         everything = [*self.face, self.status]
-        self._on(on(self.photo, "photo"), self._load_photo, everything, **LONG)
-        self._on(on(self.photo, "sample"), self._load_sample, everything, **LONG)
-        self._on(on(self.photo, "face"), self._new_face, everything, **LONG)
-        self._on(on(self.faces, "choose"), self._choose, everything, **LONG)
-        self._on(on(self.latent, "file"), self._load_latent, everything, **LONG)
+        self._later(on(self.photo, "photo"), self._load_photo, everything, FACES)
+        self._later(on(self.photo, "sample"), self._load_sample, everything, FACES)
+        self._later(on(self.photo, "face"), self._new_face, everything, FACES)
+        self._later(on(self.faces, "choose"), self._choose, everything, FACES)
+        self._later(on(self.latent, "file"), self._load_latent, everything, FACES)
         self._on(on(self.status, "cancel"), self._cancel, [self.status], **QUICK)
 
         moved = [self.stage, self.status]
@@ -104,8 +108,8 @@ class _Page:
         self._on(on(self.timing, "timed"), self._timed, plotted, self.timing, trigger_mode="always_last", **QUICK)
         self._on(on(self.choices, "chosen"), self._chosen, plotted, self.choices, trigger_mode="always_last", **QUICK)
         self._on(on(self.track, "file"), self._load_track, [self.timing, self.plot, self.status], **QUICK)
-        self._on(self.play.click, self._play, [self.stage, self.film, self.status], **LONG)
-        self._on(on(self.exports, "make"), self._make, [self.exports, self.status], **LONG)
+        self._later(self.play.click, self._play, [self.stage, self.film, self.status], FILMS)
+        self._later(on(self.exports, "make"), self._make, [self.exports, self.status], FILMS)
 
     def _on(
         self, event: Any, act: Callable[..., Iterator[Update]], outputs: list[Board], inputs: Any = None, **how: Any
@@ -113,21 +117,36 @@ class _Page:
         """Wire an event. act: yields updates; what it raises on purpose is said in the status."""
 
         def with_value(value: Any, request: gr.Request, data: gr.EventData) -> Iterator[Update]:
-            yield from self._told(act, self._session(request), value)
+            session = self._session(request)
+            yield from self._told(session, act(session, value))
 
         def with_event(request: gr.Request, data: gr.EventData) -> Iterator[Update]:
-            yield from self._told(act, self._session(request), getattr(data, "_data", None))
+            session = self._session(request)
+            yield from self._told(session, act(session, sent(data)))
 
-        if how["concurrency_id"] == LONG["concurrency_id"]:  # said by the page itself, at once
-            event(None, None, [self.status], js=WAITING, show_progress="hidden", api_visibility="private")
         handler = with_event if inputs is None else with_value
         event(handler, inputs, outputs, show_progress="hidden", api_visibility="private", **how)
 
-    def _told(self, act: Callable[..., Iterator[Update]], session: StudioSession, value: Any) -> Iterator[Update]:
+    def _later(self, event: Any, act: Callable[..., Iterator[Update]], outputs: list[Board], queue: Queue) -> None:
+        """Wire an event to long work that waits for its turn. act: is also told when it was asked for."""
+
+        def waited(request: gr.Request, data: gr.EventData) -> Iterator[Update]:
+            session, asked = self._session(request), arrived(request)
+            if session.was_called_off(asked):
+                yield {self.status: UNCHANGED}
+            else:
+                yield from self._told(session, act(session, sent(data), asked))
+
+        # Said by the page itself, at once.
+        event(None, None, [self.status], js=WAITING, show_progress="hidden", api_visibility="private")
+        event(waited, None, outputs, show_progress="hidden", api_visibility="private", **queue)
+
+    def _told(self, session: StudioSession, updates: Iterator[Update]) -> Iterator[Update]:
         try:
-            yield from act(session, value)
+            yield from updates
         except JobCancelledError:
-            yield {self.status: views.said("Cancelled.")}
+            if not session.busy:  # else something newer took its place, and speaks
+                yield {self.status: views.said("Cancelled.")}
         except FacsmithError as error:
             yield {self.status: views.said(str(error), error=True)}
         except Exception:
@@ -135,41 +154,41 @@ class _Page:
             raise
 
     def _session(self, request: gr.Request) -> StudioSession:
-        return self.sessions.get(_visitor(request))
+        return self.sessions.get(visitor(request))
 
     # --- a face -----------------------------------------------------------------------------------------------------
 
-    def _load_photo(self, session: StudioSession, value: Any) -> Iterator[Update]:
-        data, name = _file(value)
+    def _load_photo(self, session: StudioSession, value: Any, asked: float) -> Iterator[Update]:
+        data, name = file(value)
         yield {self.status: views.said("Looking for the face…") | {"busy": True}}
-        yield from self._open(session, session.load_photo(data, name=name))
+        yield from self._open(session, session.load_photo(data, name=name), asked)
 
-    def _load_sample(self, session: StudioSession, value: Any) -> Iterator[Update]:
+    def _load_sample(self, session: StudioSession, value: Any, asked: float) -> Iterator[Update]:
         yield {self.status: views.said("Looking for the face…") | {"busy": True}}
-        place = session.load_sample(str(_field(value, "key")))
+        place = session.load_sample(str(field(value, "key")))
         if place is None:
             yield self._all(session) | {self.status: views.said(views.face_notes(session))}
         else:
-            yield from self._open(session, place)
+            yield from self._open(session, place, asked)
 
-    def _new_face(self, session: StudioSession, value: Any) -> Iterator[Update]:
-        seed = _field(value, "seed")
+    def _new_face(self, session: StudioSession, value: Any, asked: float) -> Iterator[Update]:
+        seed = field(value, "seed")
         session.new_face(seed % (1 << 31) if isinstance(seed, int) else 0)
         yield self._all(session) | {self.status: views.said(views.face_notes(session))}
 
-    def _choose(self, session: StudioSession, value: Any) -> Iterator[Update]:
-        index = _field(value, "index")
-        yield from self._open(session, index if isinstance(index, int) else -1)
+    def _choose(self, session: StudioSession, value: Any, asked: float) -> Iterator[Update]:
+        index = field(value, "index")
+        yield from self._open(session, index if isinstance(index, int) else -1, asked)
 
-    def _load_latent(self, session: StudioSession, value: Any) -> Iterator[Update]:
-        data, _ = _file(value)
-        job = session.start(lambda progress: session.load_latent(data, progress))
+    def _load_latent(self, session: StudioSession, value: Any, asked: float) -> Iterator[Update]:
+        data, _ = file(value)
+        job = session.start(lambda progress: session.load_latent(data, progress), asked=asked)
         job.result()
         yield self._all(session) | {self.status: views.said("The latent was taken.")}
 
-    def _open(self, session: StudioSession, index: int) -> Iterator[Update]:
+    def _open(self, session: StudioSession, index: int, asked: float) -> Iterator[Update]:
         """Encode a face, telling how far it is; the face is shown as soon as there is one."""
-        job = session.start(lambda progress: session.open_face(index, progress))
+        job = session.start(lambda progress: session.open_face(index, progress), asked=asked)
         scene = session.scene
         for step in job.steps():
             update: Update = {self.status: views.working(step)}
@@ -200,21 +219,21 @@ class _Page:
 
     def _cancel(self, session: StudioSession, value: Any) -> Iterator[Update]:
         session.cancel()
-        yield {self.status: views.said("Cancelling…")}
+        yield {self.status: views.said("Cancelling…" if session.busy else "Cancelled.")}
 
     # --- sliders ----------------------------------------------------------------------------------------------------
 
     def _move(self, session: StudioSession, value: Any) -> Iterator[Update]:
         pose = Pose.from_json(value)
         session.scene_or_raise()
-        if session.is_newest(_turn(value)):
+        if session.is_newest(turn(value)):
             session.move(pose)
             yield {self.stage: views.stage(session)}
 
     def _settle(self, session: StudioSession, value: Any) -> Iterator[Update]:
         pose = Pose.from_json(value)
         session.scene_or_raise()
-        if session.is_newest(_turn(value)):
+        if session.is_newest(turn(value)):
             session.settle(pose)
             yield {
                 self.stage: views.stage(session),
@@ -240,15 +259,15 @@ class _Page:
     # --- film -------------------------------------------------------------------------------------------------------
 
     def _timed(self, session: StudioSession, value: Any) -> Iterator[Update]:
-        session.score = Score.from_json(_field(value, "rows"))
+        session.score = Score.from_json(field(value, "rows"))
         yield {self.plot: views.timing_plot(session)}
 
     def _chosen(self, session: StudioSession, value: Any) -> Iterator[Update]:
-        session.choose(**{name: bool(_field(value, name)) for name in ("blinks", "loop", "neutral_first")})
+        session.choose(**{name: bool(field(value, name)) for name in ("blinks", "loop", "neutral_first")})
         yield {self.plot: views.timing_plot(session)}
 
     def _load_track(self, session: StudioSession, value: Any) -> Iterator[Update]:
-        data, name = _file(value)
+        data, name = file(value)
         session.load_track(data, name=name)
         yield {
             self.timing: views.timing(session),
@@ -256,9 +275,10 @@ class _Page:
             self.status: views.said(session.remark),
         }
 
-    def _play(self, session: StudioSession, value: Any) -> Iterator[Update]:
+    def _play(self, session: StudioSession, value: Any, asked: float) -> Iterator[Update]:
+        session.wait()
         session.scene_or_raise()
-        job = session.start(session.play)
+        job = session.start(session.play, asked=asked)
         for step in job.steps():
             yield {self.status: views.working(step)}
         job.result()
@@ -268,10 +288,11 @@ class _Page:
             self.status: views.said("The film plays in a loop; contact sheet and receipt are under Film."),
         }
 
-    def _make(self, session: StudioSession, value: Any) -> Iterator[Update]:
+    def _make(self, session: StudioSession, value: Any, asked: float) -> Iterator[Update]:
+        session.wait()
         session.scene_or_raise()
-        kind = str(_field(value, "kind"))
-        job = session.start(lambda progress: export(session, kind, progress))
+        kind = str(field(value, "kind"))
+        job = session.start(lambda progress: export(session, kind, progress), asked=asked)
         for step in job.steps():
             yield {self.status: views.working(step)}
         path = job.result()
@@ -294,16 +315,12 @@ def build(sessions: Sessions) -> gr.Blocks:
         _Page(sessions)
 
         def leave(request: gr.Request) -> None:
-            sessions.end(_visitor(request))
-            page.state_holder.session_data.pop(_visitor(request), None)  # Gradio keeps what every component showed
+            sessions.end(visitor(request))
+            page.state_holder.session_data.pop(visitor(request), None)  # Gradio keeps what every component showed
 
         page.unload(leave)
     page.queue(default_concurrency_limit=4, max_size=200)
     return page
-
-
-def _visitor(request: gr.Request) -> str:
-    return str(request.session_hash)
 
 
 def _emotion(name: str) -> Callable[[StudioSession], None]:
@@ -313,23 +330,3 @@ def _emotion(name: str) -> Callable[[StudioSession], None]:
 def _sample_pictures(sessions: Sessions) -> dict[str, str]:
     """Small pictures of the samples."""
     return {key: jpeg(thumbnail(sample_photo(sessions.animator, key), 144), quality=82) for key in SAMPLES}
-
-
-def _turn(value: Any) -> int:
-    turn = _field(value, "turn")
-    return turn if isinstance(turn, int) and 0 <= turn < 1 << 50 else 0
-
-
-def _field(value: Any, name: str) -> Any:
-    """One field of what the page sent."""
-    if not isinstance(value, dict) or name not in value:
-        raise InputError("The page sent something that cannot be read; reload it.")
-    return value[name]  # pyright: ignore[reportUnknownVariableType]
-
-
-def _file(value: Any) -> tuple[bytes, str]:
-    """The bytes and the name of a file that the page sent."""
-    try:
-        return base64.b64decode(str(_field(value, "data")), validate=True), str(_field(value, "name"))
-    except binascii.Error as error:
-        raise InputError("The file did not arrive whole; send it again.") from error

@@ -61,6 +61,15 @@ class Job(Generic[T]):
             if self._thread.is_alive():
                 self.cancel()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the work has ended, one way or the other."""
+        return not self._thread.is_alive()
+
+    def join(self) -> None:
+        """Wait for the end."""
+        self._thread.join()
+
     def result(self) -> T:
         """What the work returned, once it is over; its error is raised here.
 

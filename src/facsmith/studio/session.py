@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,11 +20,11 @@ from facsmith.errors import InputError, PhotoError, TimelineError
 from facsmith.face import Face
 from facsmith.facs import EMOTIONS, ActionUnits
 from facsmith.latent import Latent
-from facsmith.studio.closeup import Preview
-from facsmith.studio.jobs import Job
+from facsmith.studio.jobs import Job, JobCancelledError
 from facsmith.studio.options import StudioOptions
 from facsmith.studio.phases import Score
 from facsmith.studio.pose import History, Pose
+from facsmith.studio.preview import Preview
 from facsmith.studio.samples import SAMPLE_PSI, SAMPLES, sample_photo
 from facsmith.timeline import Timeline
 from facsmith.tracks import TrackOptions, read_track
@@ -74,6 +75,7 @@ class StudioSession:
         self.turn = 0
         self._turning = threading.Lock()
         self._job: Job[Any] | None = None
+        self._called_off = -1.0
 
     # --- a face -----------------------------------------------------------------------------------------------------
 
@@ -232,14 +234,38 @@ class StudioSession:
 
     # --- jobs and the end -------------------------------------------------------------------------------------------
 
-    def start(self, work: Callable[[Progress], Any]) -> Job[Any]:
-        """Begin long work; what this session had begun before is called off."""
-        self.cancel()
+    def start(self, work: Callable[[Progress], Any], *, asked: float | None = None) -> Job[Any]:
+        """Begin long work; what this session had begun before is called off. asked: when, by `time.monotonic`.
+
+        Raises:
+            JobCancelledError: it was called off while it waited for its turn.
+        """
+        if asked is not None and self.was_called_off(asked):
+            raise JobCancelledError("Cancelled.")
+        self._stop()
         self._job = Job(work)
         return self._job
 
+    def wait(self) -> None:
+        """Until the work that is going on has ended: a film is of the face as the whole search sees it."""
+        if self._job is not None:
+            self._job.join()
+
+    def was_called_off(self, asked: float) -> bool:
+        """Whether `cancel` came after something was asked for at this moment of `time.monotonic`."""
+        return asked <= self._called_off
+
+    @property
+    def busy(self) -> bool:
+        """Whether work is going on."""
+        return self._job is not None and not self._job.is_over
+
     def cancel(self) -> None:
-        """Call off the work that is going on, if any."""
+        """Call off the work that is going on, and all that was asked for until now and still waits for its turn."""
+        self._called_off = time.monotonic()
+        self._stop()
+
+    def _stop(self) -> None:
         if self._job is not None:
             self._job.cancel()
 

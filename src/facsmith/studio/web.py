@@ -7,10 +7,14 @@ import base64
 import binascii
 import json
 import secrets
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, cast
 
-__all__ = ["Gate"]
+__all__ = ["ARRIVED", "Gate"]
+
+ARRIVED: Final = "facsmith.arrived"
+"""Where a request's scope says when it came, by `time.monotonic`: what it asks for may wait for its turn long after."""
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -82,7 +86,7 @@ class Gate:
             elif _names_a_file(body):
                 await _refuse(send, 400, "No file can be named here.")
             else:
-                await self._app(scope, _again(body, receive), _with_headers(send))
+                await self._app({**scope, ARRIVED: time.monotonic()}, _again(body, receive), _with_headers(send))
 
 
 def _host(value: bytes) -> str:

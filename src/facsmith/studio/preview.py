@@ -1,0 +1,32 @@
+"""The face's close-up under the sliders."""
+
+import numpy as np
+
+from facsmith.animate import AnimateOptions, Subject
+from facsmith.animate.closeup import close_up
+from facsmith.animate.encode import Networks
+from facsmith.animate.render import Renderer
+from facsmith.animate.subject import Image
+from facsmith.facs import ActionUnits
+
+__all__ = ["Preview"]
+
+
+class Preview:
+    """One subject's close-up under the sliders; all that is constant is computed once."""
+
+    def __init__(self, networks: Networks, subject: Subject, options: AnimateOptions) -> None:
+        self.subject = close_up(subject)
+        self._renderer = Renderer(networks.generator, networks.boundaries, self.subject, options)
+
+    @property
+    def before(self) -> Image:
+        """The close-up as the photo has it."""
+        return self.subject.photo
+
+    def show(self, action_units: ActionUnits) -> Image:
+        """The close-up with an expression, each side its own, (H, W, 3) uint8."""
+        if action_units.is_symmetric:
+            return next(self._renderer.frames(action_units.vector()[None]))
+        sides = np.stack([action_units.vector("left"), action_units.vector("right")])
+        return next(self._renderer.frames(sides[None]))
