@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -106,27 +107,29 @@ def faces() -> FakeFaces:
     return FakeFaces((face_at(60, 35, 28),))
 
 
-@pytest.fixture
-def make_animator(faces: FakeFaces) -> Callable[..., object]:
+def fake_animator(faces: FakeFaces | None = None, **parts: object):
     """An Animator of fakes; keyword arguments replace parts of it."""
     from facsmith.animate import Animator
     from facsmith.encoder import Encoder, EncoderConfig
     from facsmith.generator import TinyGenerator
 
-    def make(**parts: object) -> object:
-        generator = TinyGenerator(num_ws=4, w_dim=8, resolution=16)
-        encoder = Encoder(EncoderConfig(4, 8, generator.generator_id, "fake", width=8, blocks=1, rank=4)).eval()
-        encoder.w_start.copy_(generator.w_avg.expand(4, 8))
-        settled = {
-            "descriptor": FakeDescriptor(),
-            "encoder": encoder.requires_grad_(False),
-            "boundaries": tiny_boundaries(generator.generator_id),
-            "faces": faces,
-            "name": "tiny",
-        }
-        return Animator(generator, **(settled | parts))
+    generator = TinyGenerator(num_ws=4, w_dim=8, resolution=16)
+    encoder = Encoder(EncoderConfig(4, 8, generator.generator_id, "fake", width=8, blocks=1, rank=4)).eval()
+    encoder.w_start.copy_(generator.w_avg.expand(4, 8))
+    settled = {
+        "descriptor": FakeDescriptor(),
+        "encoder": encoder.requires_grad_(False),
+        "boundaries": tiny_boundaries(generator.generator_id),
+        "faces": faces or FakeFaces((face_at(60, 35, 28),)),
+        "name": "tiny",
+    }
+    return Animator(generator, **(settled | parts))
 
-    return make
+
+@pytest.fixture
+def make_animator(faces: FakeFaces) -> Callable[..., object]:
+    """See `fake_animator`; all that one test makes look for faces by the same fake."""
+    return partial(fake_animator, faces)
 
 
 @pytest.fixture

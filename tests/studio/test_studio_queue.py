@@ -1,32 +1,47 @@
 """The page's wires over HTTP, without a browser: many visitors at once, their turns, and work that is called off."""
 
-import asyncio
 import base64
 import io
 import json
+import os
 import re
+import select
+import subprocess
+import sys
 import threading
 import time
-import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
+from fake_studio import QUICK
 from PIL import Image
 
-from facsmith.animate import AnimateOptions, Animation
+from facsmith.animate.closeup import CloseUp
 from facsmith.facs import AUS, ActionUnits
-from facsmith.inversion import InversionOptions
 from facsmith.latent import Latent
-from facsmith.studio import StudioOptions, make_server
 from facsmith.studio.phases import Score
+from facsmith.studio.pictures import jpeg
 from facsmith.studio.pose import Pose
 
-QUICK = AnimateOptions(fps=8, inversion=InversionOptions(iterations=2))
 PATIENCE = 60
+
+
+class Answer:
+    """What comes back for one event, as it comes."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.over = threading.Event()
+
+    def text(self) -> str:
+        """Everything, once it is over."""
+        assert self.over.wait(PATIENCE), self.lines
+        return "\n".join(self.lines)
 
 
 class Visitor:
@@ -36,18 +51,21 @@ class Visitor:
         self.http = httpx.Client(base_url=url, timeout=PATIENCE)
         self.name = name
         config = self.http.get("config").json()
-        parts = {c["id"]: c for c in config["components"]}
-        self._calls: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        parts = {c["id"]: c["props"] for c in config["components"]}
+        self._calls: dict[tuple[str, str], dict[str, Any]] = {}
         for call in config["dependencies"]:
             for target, event in call["targets"]:
-                props = parts[target]["props"]
-                key = props.get("elem_id") or props.get("value")
-                self._calls.setdefault((str(key), event), []).append(call)
-        self.status = next(i for i, c in parts.items() if c["props"].get("elem_id") == "status")
+                if target in parts and call["backend_fn"]:
+                    props = parts[target]
+                    self._calls[str(props.get("elem_id") or props.get("value")), event] = call
+        self._answers: dict[str, Answer] = {}
+        self._closed = threading.Event()
+        self._ear = threading.Thread(target=self._listen)
+        self._ear.start()
 
-    def ask(self, part: str, event: str, sent: Any = None, value: Any = None) -> "Answer":
+    def ask(self, part: str, event: str, sent: Any = None, value: Any = None) -> Answer:
         """Join the queue. sent: the event's data; value: the board's, where the handler takes it."""
-        call = next(c for c in self._calls[part, event] if c["backend_fn"])
+        call = self._calls[part, event]
         body = {
             "data": [value] if call["inputs"] else [],
             "event_data": sent,
@@ -55,11 +73,11 @@ class Visitor:
             "session_hash": self.name,
             "trigger_id": None,
         }
-        answer = self.http.post("gradio_api/queue/join", json=body)
-        assert answer.status_code == 200, answer.text
-        return Answer(self, answer.json()["event_id"], call["outputs"])
+        reply = self.http.post("gradio_api/queue/join", json=body)
+        assert reply.status_code == 200, reply.text
+        return self._answers.setdefault(reply.json()["event_id"], Answer())
 
-    def load(self, photo: np.ndarray) -> "Answer":
+    def load(self, photo: np.ndarray) -> Answer:
         return self.ask("photo", "photo", {"name": "her.png", "data": base64.b64encode(png(photo)).decode()})
 
     def download(self, kind: str) -> bytes:
@@ -68,31 +86,27 @@ class Visitor:
         assert href, said
         return self.http.get(href[0]).content
 
-
-class Answer:
-    """What comes back for one event, as it comes."""
-
-    def __init__(self, visitor: Visitor, event: str, outputs: list[int]) -> None:
-        self.lines: list[str] = []
-        self.over = threading.Event()
-        self._event, self._http = event, visitor.http
-        self._name = visitor.name
-        threading.Thread(target=self._listen, daemon=True).start()
+    def close(self) -> None:
+        self._closed.set()
+        self._ear.join(PATIENCE)
+        self.http.close()
 
     def _listen(self) -> None:
-        with self._http.stream("GET", "gradio_api/queue/data", params={"session_hash": self._name}) as stream:
-            for line in stream.iter_lines():
-                if not line.startswith("data:") or json.loads(line[5:]).get("event_id") not in (self._event, None):
-                    continue
-                self.lines.append(line)
-                if json.loads(line[5:])["msg"] in ("process_completed", "close_stream"):
-                    break
-        self.over.set()
+        """One stream at a time, as it is for a page; it ends when nothing is waited for."""
+        while not self._closed.wait(0.02):
+            if all(answer.over.is_set() for answer in list(self._answers.values())):
+                continue
+            with self.http.stream("GET", "gradio_api/queue/data", params={"session_hash": self.name}) as stream:
+                for line in stream.iter_lines():
+                    if line.startswith("data:"):
+                        self._hear(line, json.loads(line[5:]))
 
-    def text(self) -> str:
-        """Everything, once it is over."""
-        assert self.over.wait(PATIENCE), self.lines
-        return "\n".join(self.lines)
+    def _hear(self, line: str, message: dict[str, Any]) -> None:
+        if message.get("event_id"):
+            answer = self._answers.setdefault(message["event_id"], Answer())
+            answer.lines.append(line)
+            if message["msg"] == "process_completed":
+                answer.over.set()
 
 
 def png(pixels: np.ndarray) -> bytes:
@@ -101,137 +115,145 @@ def png(pixels: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
+class Studio:
+    """The program of `fake_studio`. Visitors come by name."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        paths = [str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+        with (folder / "stderr").open("w") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, str(Path(__file__).with_name("fake_studio.py")), str(folder)],
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        assert self.process.stdout is not None
+        ready, _, _ = select.select([self.process.stdout], [], [], 120)
+        self.url = self.process.stdout.readline().strip() if ready else ""
+        assert self.url.startswith("http"), (folder / "stderr").read_text()
+        self.visitors: list[Visitor] = []
+
+    def visit(self, name: str) -> Visitor:
+        self.visitors.append(Visitor(self.url, name))
+        return self.visitors[-1]
+
+    def hold(self) -> None:
+        """Films stop at their second frame."""
+        (self.folder / "begun").unlink(missing_ok=True)
+        (self.folder / "hold").touch()
+
+    def film_stands(self) -> bool:
+        """Waits until a film stands there."""
+        until = time.monotonic() + PATIENCE
+        while not (self.folder / "begun").exists() and time.monotonic() < until:
+            time.sleep(0.02)
+        return (self.folder / "begun").exists()
+
+    def release(self) -> None:
+        """Films go on."""
+        (self.folder / "hold").unlink(missing_ok=True)
+
+    def stop(self) -> None:
+        for visitor in self.visitors:
+            visitor.close()
+        self.process.terminate()
+        self.process.wait(30)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    studio = Studio(tmp_path_factory.mktemp("studio"))
+    yield studio
+    studio.stop()
+    assert "Traceback" not in (studio.folder / "stderr").read_text()
+
+
 @pytest.fixture
-def studio(make_animator) -> Iterator[Callable[[str], Visitor]]:
-    """Visitors of a running studio whose networks are fakes."""
-    loop = asyncio.new_event_loop()  # Gradio takes the thread's, or leaves one behind
-    asyncio.set_event_loop(loop)
-    address: list[str] = []
-    server = make_server(make_animator(), StudioOptions(port=0, animate=QUICK), ready=address.append)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    until = time.monotonic() + PATIENCE
-    while not address and time.monotonic() < until:
-        time.sleep(0.05)
-    visitors: list[Visitor] = []
-
-    def visit(name: str) -> Visitor:
-        visitors.append(Visitor(address[0], name))
-        return visitors[-1]
-
-    yield visit
-    for visitor in visitors:
-        visitor.http.close()
-    server.should_exit = True
-    thread.join(PATIENCE)
-    asyncio.set_event_loop(None)
-    loop.close()
+def studio(running: Studio) -> Iterator[Studio]:
+    yield running
+    running.release()
 
 
-@pytest.fixture
-def held(monkeypatch) -> Iterator[threading.Event]:
-    """Films stop at their second frame until this is set; ``begun`` is set when the first one stands there."""
-    gate, begun = threading.Event(), threading.Event()
-    frames = Animation.frames
-
-    def slowly(self, progress=None):
-        for number, frame in enumerate(frames(self, progress)):
-            if number == 1:
-                begun.set()
-                gate.wait(PATIENCE)
-            yield frame
-
-    monkeypatch.setattr(Animation, "frames", slowly)
-    gate.begun = begun
-    yield gate
-    gate.set()
-
-
-def test_ten_visitors_at_once_get_what_the_api_gives(studio, make_animator, photo):
+def test_ten_visitors_at_once_get_what_the_api_gives(studio, make_animator, photo, tmp_path):
     """Each with a photo and an expression of their own, all in the same seconds."""
     photos = [np.roll(photo, 7 * n, axis=1) // (1 + n % 2) for n in range(10)]
     asked = [ActionUnits({AUS[n]: 0.5 + n / 20}) for n in range(10)]
 
-    def work(number: int) -> tuple[bytes, bytes]:
-        visitor = studio(f"visitor{number}")
+    def work(number: int) -> tuple[str, bytes, bytes]:
+        visitor = studio.visit(f"visitor{number}")
         visitor.load(photos[number]).text()
         value = Pose(asked[number]).to_json() | {"turn": 10}
-        moved = visitor.ask("expression", "settle", None, value).text()
-        assert f"AU{AUS[number]}=" in moved
-        return visitor.download("latent"), visitor.download("png")
+        shown = visitor.ask("expression", "settle", None, value).text()
+        return shown, visitor.download("latent"), visitor.download("openface")
 
     with ThreadPoolExecutor(10) as pool:
         results = list(pool.map(work, range(10)))
     animator = make_animator()
-    for number, (latent, archive) in enumerate(results):
+    for number, (shown, latent, table) in enumerate(results):
         subject = animator.prepare(photos[number], options=QUICK)
-        ws, _ = subject.latent.ws, (kept := io.BytesIO(latent))
-        assert np.array_equal(loaded(kept).ws, ws), number
-        files = zipfile.ZipFile(io.BytesIO(archive))
-        names = sorted(name for name in files.namelist() if name.endswith(".png"))
+        picture = animator.edit(subject, asked[number], options=QUICK).image
+        assert jpeg(CloseUp.around(subject).cut(picture)) in shown, number
+        (tmp_path / "latent.safetensors").write_bytes(latent)
+        assert np.array_equal(Latent.load(tmp_path / "latent.safetensors").ws, subject.latent.ws), number
         timeline = Score.of().timeline(subject.source, asked[number])
-        theirs = list(animator.animate(subject, timeline, options=QUICK).frames())
-        assert len(names) == len(theirs)
-        for name, frame in zip(names, theirs, strict=True):
-            assert np.array_equal(np.array(Image.open(files.open(name)).convert("RGB")), frame), (number, name)
+        animator.animate(subject, timeline, options=QUICK).save_tracks(openface=tmp_path / "track.csv")
+        assert (tmp_path / "track.csv").read_bytes() == table, number
 
 
-def loaded(data: io.BytesIO) -> Latent:
-    import tempfile
-    from pathlib import Path
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "latent.safetensors"
-        path.write_bytes(data.getvalue())
-        return Latent.load(path)
-
-
-def test_a_long_film_keeps_nobody_else_from_working(studio, photo, held):
-    busy, other = studio("busy"), studio("other")
+def test_a_long_film_keeps_nobody_else_from_working(studio, photo):
+    busy, other = studio.visit("busy"), studio.visit("other")
     busy.load(photo).text()
+    studio.hold()
     film = busy.ask("exports", "make", {"kind": "mp4"})
-    assert held.begun.wait(PATIENCE)
+    assert studio.film_stands()
     assert "pixels" in other.load(photo[:, ::-1].copy()).text()  # loaded and encoded
     moved = other.ask("expression", "settle", None, Pose(ActionUnits({12: 1.0})).to_json() | {"turn": 10}).text()
     assert "AU12=1.00" in moved
     assert not film.over.is_set()
-    held.set()
+    studio.release()
     assert "is ready" in film.text()
 
 
-def test_what_waits_for_its_turn_can_be_called_off(studio, photo, held):
-    first, second = studio("first"), studio("second")
+def test_what_waits_for_its_turn_can_be_called_off(studio, photo):
+    first, second = studio.visit("first"), studio.visit("second")
     for visitor in (first, second):
         visitor.load(photo).text()
+    studio.hold()
     film = first.ask("exports", "make", {"kind": "mp4"})
-    assert held.begun.wait(PATIENCE)
+    assert studio.film_stands()
     waiting = second.ask("exports", "make", {"kind": "mp4"})
     time.sleep(0.3)
     assert "Cancelled." in second.ask("status", "cancel").text()
     later = second.ask("exports", "make", {"kind": "yaml"})  # asked for afterwards: it comes
-    held.set()
+    studio.release()
     assert "is ready" in film.text()
     said = waiting.text()
     assert "is ready" not in said and "Rendering" not in said
     assert "is ready" in later.text()
 
 
-def test_a_film_that_runs_is_called_off(studio, photo, held):
-    visitor = studio("one")
+def test_a_film_that_runs_is_called_off(studio, photo):
+    visitor = studio.visit("one")
     visitor.load(photo).text()
+    studio.hold()
     film = visitor.ask("exports", "make", {"kind": "mp4"})
-    assert held.begun.wait(PATIENCE)
+    assert studio.film_stands()
     assert "Cancelling" in visitor.ask("status", "cancel").text()
-    held.set()
+    studio.release()
     assert "Cancelled." in film.text() and "is ready" not in film.text()
 
 
-def test_a_new_face_takes_the_place_of_the_film_of_the_old_one(studio, photo, held):
-    visitor = studio("one")
+def test_a_new_face_takes_the_place_of_the_film_of_the_old_one(studio, photo):
+    visitor = studio.visit("one")
     visitor.load(photo).text()
+    studio.hold()
     film = visitor.ask("exports", "make", {"kind": "mp4"})
-    assert held.begun.wait(PATIENCE)
+    assert studio.film_stands()
     loading = visitor.load(photo[:, ::-1].copy())
     assert "pixels" in loading.text()
-    held.set()
+    studio.release()
     assert "is ready" not in film.text()
