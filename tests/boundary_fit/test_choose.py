@@ -7,6 +7,7 @@ from facsmith.boundary import Boundary, BoundarySet, Calibration, export_directi
 from facsmith.boundary_fit import FitOptions, fit_boundaries
 from facsmith.boundary_fit.choose import cross_validated, layer_shares, masked_layers
 from facsmith.boundary_fit.fit import enough
+from facsmith.boundary_fit.separate import SCALINGS, svm_normal
 from facsmith.errors import BoundaryError
 from facsmith.facs import AUS
 
@@ -25,7 +26,7 @@ def people_and_codes(count=40, each=6, size=60, noise=0.5, seed=0):
 
 def test_the_chosen_c_is_the_best_on_people_left_out():
     codes, active, who = people_and_codes()
-    chosen, scores = cross_validated(codes, active, who, weights=np.ones(len(who)), candidates=CANDIDATES, seed=0)
+    chosen, _, scores = cross_validated(codes, active, who, weights=np.ones(len(who)), candidates=CANDIDATES, seed=0)
     assert set(scores) == {"0.0001", "0.01", "1", "100"}
     assert scores[f"{chosen:g}"] >= max(scores.values()) - 1e-3
     assert 0.7 < scores[f"{chosen:g}"] <= 1
@@ -37,15 +38,73 @@ def test_cross_validation_never_sees_a_person_twice():
     who = np.repeat(np.arange(30), 6)
     codes = random.standard_normal((30, 80))[who] + 0.01 * random.standard_normal((180, 80))
     active = (random.random(30) < 0.5)[who]
-    _, scores = cross_validated(codes / 9, active, who, weights=np.ones(180), candidates=CANDIDATES, seed=0)
+    *_, scores = cross_validated(codes / 9, active, who, weights=np.ones(180), candidates=CANDIDATES, seed=0)
     assert max(scores.values()) < 0.75
 
 
 def test_too_few_people_choose_nothing():
     codes, active, who = people_and_codes(count=1, each=12)
-    chosen, scores = cross_validated(codes, active, who, weights=np.ones(12), candidates=CANDIDATES, seed=0)
+    chosen, _, scores = cross_validated(codes, active, who, weights=np.ones(12), candidates=CANDIDATES, seed=0)
     assert chosen in CANDIDATES
     assert scores == {}
+
+
+def quiet_and_loud(*, quiet: float, count=60, each=6, size=40, seed=0):
+    """An AU that shows in one number whose spread is ``quiet`` times that of the others: people and noise."""
+    random = np.random.default_rng(seed)
+    who = np.repeat(np.arange(count), each)
+    active = random.random(len(who)) < 0.5
+    codes = random.standard_normal((len(who), size)) + random.standard_normal((count, size))[who]
+    codes[:, 0] = quiet * (np.where(active, 1.0, -1.0) + 0.7 * random.standard_normal(len(who)))
+    return codes / np.sqrt(np.mean(np.sum(codes**2, axis=1))), active, who
+
+
+def test_what_shows_in_numbers_that_hardly_vary_needs_each_scaled():
+    codes, active, who = quiet_and_loud(quiet=0.02)
+    chosen = cross_validated(
+        codes, active, who, weights=np.ones(len(who)), candidates=CANDIDATES, scalings=SCALINGS, seed=0
+    )
+    assert chosen.scaling == "each"
+    one = max(score for name, score in chosen.scores.items() if "each" not in name)
+    own = max(score for name, score in chosen.scores.items() if "each" in name)
+    assert own > one + 0.05 and own > 0.85
+    normal, _ = svm_normal(codes, active, weights=np.ones(len(who)), c=chosen.c, seed=0, scaling="each")
+    assert np.linalg.norm(normal) == pytest.approx(1)
+    assert abs(normal[0]) > 0.9  # in the codes' own units: what a step of unit length must move
+
+
+def test_where_all_numbers_vary_alike_scaling_each_changes_nothing():
+    codes, active, who = people_and_codes()
+    weights = np.ones(len(who))
+    alone = cross_validated(codes, active, who, weights=weights, candidates=CANDIDATES, seed=0)
+    both = cross_validated(codes, active, who, weights=weights, candidates=CANDIDATES, scalings=SCALINGS, seed=0)
+    assert both[:2] == alone[:2] == (alone.c, "whole")
+    even = codes / codes.std(axis=0) * codes.std()
+    normals = [svm_normal(even, active, weights=weights, c=0.1, seed=0, scaling=scaling)[0] for scaling in SCALINGS]
+    assert normals[0] @ normals[1] > 0.999
+
+
+def test_a_number_that_never_varies_is_left_alone():
+    codes, active, who = people_and_codes()
+    codes[:, 5] = 0.3
+    codes[:, 6] = 0.0
+    normal, _ = svm_normal(codes, active, weights=np.ones(len(who)), c=0.1, seed=0, scaling="each")
+    assert np.isfinite(normal).all() and abs(normal[6]) == 0
+
+
+def test_boundaries_tell_their_scaling_and_read_unseen_people_by_it():
+    codes, active, who = quiet_and_loud(quiet=0.02, count=80)
+    labels = np.zeros((len(who), 12))
+    labels[active, AUS.index(4)] = 0.9
+    codes = codes - codes.mean(axis=0)
+    accuracy: dict[str, float] = {}
+    for name, scalings in (("whole", ("whole",)), ("chosen", SCALINGS)):
+        options = FitOptions(aus=(4,), candidates=CANDIDATES, scalings=scalings)
+        fitted = fit_boundaries(codes.reshape(-1, 4, 10), labels, groups=who, generator_id="g", options=options)
+        accuracy[name] = fitted[4].report["accuracy_within_person"]
+    assert fitted[4].report["svm"]["scaling"] == "each"
+    assert any("each" in name for name in fitted[4].report["svm"]["cross_validation"])
+    assert accuracy["chosen"] > accuracy["whole"] + 0.03
 
 
 def test_layers_that_carry_the_au_hold_its_shares():
@@ -126,7 +185,9 @@ def test_aus_that_are_hardly_shown_are_left_out():
         enough(labels * 0.5, 0.7)
 
 
-@pytest.mark.parametrize("wrong", [{"layers": 0}, {"layers": 1.5}, {"candidates": (0.1, -1)}])
+@pytest.mark.parametrize(
+    "wrong", [{"layers": 0}, {"layers": 1.5}, {"candidates": (0.1, -1)}, {"scalings": ()}, {"scalings": ("log",)}]
+)
 def test_choices_that_make_no_sense(wrong):
     with pytest.raises(BoundaryError):
         FitOptions(**wrong)

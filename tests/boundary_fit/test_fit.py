@@ -130,7 +130,9 @@ def test_the_report_counts_and_judges(fitted: BoundarySet, faces: Faces, tmp_pat
         assert report["accuracy"] > 0.97
         low, high = report["residual_band"]
         assert -0.1 < low <= 0 <= high < 0.1
-        assert report["svm"] == {"baseline": "mean", "unmixed": True, "converged": True, "c": 0.01}
+        assert report["svm"] == {
+            "baseline": "mean", "unmixed": True, "converged": True, "c": 0.01, "scaling": "whole",
+        }  # fmt: skip
     fitted.save(tmp_path / "b.safetensors")
     loaded = BoundarySet.load(tmp_path / "b.safetensors")
     assert json.dumps([dict(b.report) for b in loaded.boundaries]) == json.dumps(

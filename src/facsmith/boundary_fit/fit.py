@@ -10,8 +10,16 @@ import numpy.typing as npt
 from facsmith.boundary import Boundary, BoundarySet
 from facsmith.boundary_fit import judge
 from facsmith.boundary_fit.calibrate import calibrate
-from facsmith.boundary_fit.choose import cross_validated, layer_shares, masked_layers
-from facsmith.boundary_fit.separate import Baseline, balanced_weights, own_baseline, svm_normal, unmix
+from facsmith.boundary_fit.choose import Choice, cross_validated, layer_shares, masked_layers
+from facsmith.boundary_fit.separate import (
+    SCALINGS,
+    Baseline,
+    Scaling,
+    balanced_weights,
+    own_baseline,
+    svm_normal,
+    unmix,
+)
 from facsmith.errors import BoundaryError
 from facsmith.facs import AUS
 
@@ -35,8 +43,9 @@ class FitOptions:
     differences), or "none", as in the paper. unmix: make each normal independent of the other AUs; False leaves the
     SVM's own. held_out: share of the people kept for accuracy and calibration. max_per_class: at most so many samples
     in one class of an SVM. candidates: if c is None, values of it to choose from by cross-validation over people; none
-    by default. layers: of each AU's layers, as many as carry this share of it; 1 keeps all. compare: fit by the other
-    baseline, too, and report both.
+    by default. scalings: of the codes, "whole" by one factor or "each" number by its own spread; of several, the same
+    cross-validation chooses. layers: of each AU's layers, as many as carry this share of it; 1 keeps all. compare: fit
+    by the other baseline, too, and report both.
     """
 
     aus: tuple[int, ...] = AUS
@@ -47,6 +56,7 @@ class FitOptions:
     held_out: float = 0.25
     max_per_class: int = 4000
     candidates: tuple[float, ...] = ()
+    scalings: tuple[Scaling, ...] = ("whole",)
     layers: float = 1.0
     compare: bool = False
     seed: int = 0
@@ -62,6 +72,8 @@ class FitOptions:
             raise BoundaryError(f"An SVM with C = {self.c:g}; give a number above 0.")
         if not all(math.isfinite(c) and c > 0 for c in self.candidates):
             raise BoundaryError(f"The candidates {self.candidates} for C; give numbers above 0.")
+        if not self.scalings or not set(self.scalings) <= set(SCALINGS):
+            raise BoundaryError(f"The scalings {self.scalings}; give one or more of {', '.join(SCALINGS)}.")
         if not 0 < self.layers <= 1:
             raise BoundaryError(f"Layers that carry {self.layers:g} of an AU; give a share in (0, 1].")
         if not 0 <= self.held_out < 1 or self.max_per_class < 2:
@@ -117,8 +129,9 @@ def fit_boundaries(
                 "baseline": options.baseline,
                 "unmixed": options.unmix,
                 "converged": separated.converged[k],
-                "c": separated.c[k],
-                **({"cross_validation": separated.scores[k]} if separated.scores[k] else {}),
+                "c": separated.chosen[k].c,
+                "scaling": separated.chosen[k].scaling,
+                **({"cross_validation": separated.chosen[k].scores} if separated.chosen[k].scores else {}),
             },
             "training": judge.counts(e[~held], people[~held], options.threshold),
             "held_out": judge.counts(e[held], people[held], options.threshold),
@@ -196,14 +209,13 @@ def _held_out(people: npt.NDArray[np.intp], shown: Array, options: FitOptions) -
 
 
 class _Separated(NamedTuple):
-    """normals: (K, D), of unit length, unmixed if asked; plain: (K, D), the SVMs' own. converged, c, scores: of each
-    SVM. layers: (K, num_ws), how each AU is spread over them."""
+    """normals: (K, D), of unit length, unmixed if asked; plain: (K, D), the SVMs' own. converged, chosen: of each SVM.
+    layers: (K, num_ws), how each AU is spread over them."""
 
     normals: Array
     plain: Array
     converged: list[bool]
-    c: list[float]
-    scores: list[dict[str, float]]
+    chosen: list[Choice]
     layers: Array
 
 
@@ -219,7 +231,7 @@ def _normals(
     features /= scale
     repeated = options.baseline != "none" and len(codes) >= 2 * (people.max() + 1)
     random = np.random.default_rng(options.seed)
-    found = _Separated(np.empty(0), np.empty(0), [], [], [], np.empty(0))
+    found = _Separated(np.empty(0), np.empty(0), [], [], np.empty(0))
     normals: list[Array] = []
     layers: list[Array] = []
     for k in range(len(options.aus)):
@@ -231,16 +243,22 @@ def _normals(
         if options.layers < 1:
             mask = np.repeat(masked_layers(layers[k], options.layers), codes.shape[1] // num_ws)
             seen = seen * mask.astype(np.float32)
-        c, scores = options.c or (0.01 if repeated else 1.0), dict[str, float]()
-        if options.c is None and options.candidates:
-            c, scores = cross_validated(
-                seen, active, who, weights=weights, candidates=options.candidates, seed=options.seed
+        chosen = Choice(options.c or (0.01 if repeated else 1.0), options.scalings[0], {})
+        candidates = options.candidates if options.c is None and options.candidates else (chosen.c,)
+        if len(candidates) * len(options.scalings) > 1:
+            chosen = cross_validated(
+                seen,
+                active,
+                who,
+                weights=weights,
+                candidates=candidates,
+                scalings=options.scalings,
+                seed=options.seed,
             )
-        normal, done = svm_normal(seen, active, weights=weights, c=c, seed=options.seed)
+        normal, done = svm_normal(seen, active, weights=weights, c=chosen.c, seed=options.seed, scaling=chosen.scaling)
         normals.append(normal)
         found.converged.append(done)
-        found.c.append(c)
-        found.scores.append(scores)
+        found.chosen.append(chosen)
     plain = np.stack(normals)
     unmixed = plain
     if options.unmix:
@@ -260,7 +278,13 @@ def _compared(
     if not options.compare:
         return None
     try:
-        return _normals(codes, shown, people, replace(options, baseline=_other(options), candidates=()), num_ws=num_ws)
+        return _normals(
+            codes,
+            shown,
+            people,
+            replace(options, baseline=_other(options), candidates=(), scalings=("whole",)),
+            num_ws=num_ws,
+        )
     except BoundaryError:
         return None
 

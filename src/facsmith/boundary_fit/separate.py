@@ -10,16 +10,19 @@ Three things leak into a plain SVM normal, and each is taken out here:
 """
 
 import warnings
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from facsmith.errors import BoundaryError
 
-__all__ = ["Baseline", "balanced_weights", "own_baseline", "svm_normal", "unmix"]
+__all__ = ["SCALINGS", "Baseline", "Scaling", "balanced_weights", "own_baseline", "svm_normal", "unmix"]
 
 Baseline = Literal["mean", "neutral", "none"]
+Scaling = Literal["whole", "each"]
+"""Of the codes before an SVM: one factor for all numbers, or each number by its own spread."""
+SCALINGS: tuple[Scaling, ...] = get_args(Scaling)
 Array = npt.NDArray[np.float64]
 
 _WEIGHT_RANGE = 10.0
@@ -75,20 +78,41 @@ def balanced_weights(others: Array, active: npt.NDArray[np.bool_]) -> Array:
 
 
 def svm_normal(
-    features: npt.NDArray[Any], active: npt.NDArray[np.bool_], *, weights: Array, c: float, seed: int
+    features: npt.NDArray[Any],
+    active: npt.NDArray[np.bool_],
+    *,
+    weights: Array,
+    c: float,
+    seed: int,
+    scaling: Scaling = "whole",
 ) -> tuple[Array, bool]:
-    """Unit normal (D,) of a linear SVM, neutral -> active, and whether it converged.
+    """Unit normal (D,) of a linear SVM in the features' own units, neutral -> active, and whether it converged.
 
-    features: (N, D) of unit root-mean-square length. The smaller of the two SVM problems (dual, primal) is solved.
+    features: (N, D) of unit root-mean-square length. scaling: "each" also divides every number by its spread, so that
+    what an AU shows in numbers that hardly vary is seen; c then means the same, as that length stays. The smaller of
+    the two SVM problems (dual, primal) is solved.
     """
     from sklearn.exceptions import ConvergenceWarning  # pyright: ignore[reportMissingTypeStubs]
+    from sklearn.pipeline import make_pipeline  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
+    from sklearn.preprocessing import StandardScaler  # pyright: ignore[reportMissingTypeStubs]
     from sklearn.svm import LinearSVC  # pyright: ignore[reportMissingTypeStubs]
 
-    svm = cast(Any, LinearSVC)(C=c, dual=features.shape[0] < features.shape[1], max_iter=5000, random_state=seed)
+    each = scaling == "each"
+    # Unit spread in d numbers is a length of sqrt(d): C and the intercept are scaled as the features are.
+    varying = max(1, int(np.count_nonzero(np.ptp(features, axis=0)))) if each else 1
+    svm = cast(Any, LinearSVC)(
+        C=c / varying,
+        intercept_scaling=varying**0.5,
+        dual=features.shape[0] < features.shape[1],
+        max_iter=5000,
+        random_state=seed,
+    )
+    scaler = cast(Any, StandardScaler)(with_mean=False) if each else "passthrough"
+    fitted = cast(Any, make_pipeline)(scaler, svm)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", cast("type[Warning]", ConvergenceWarning))
-        svm.fit(features, active, sample_weight=weights)
-    normal = cast(Array, svm.coef_[0])
+        fitted.fit(features, active, linearsvc__sample_weight=weights)
+    normal = cast(Array, svm.coef_[0]) / (fitted[0].scale_ if each else 1.0)
     length = float(np.linalg.norm(normal))
     if not length > 0:
         raise BoundaryError("The codes of neutral and active faces are the same; there is nothing to separate.")

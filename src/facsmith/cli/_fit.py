@@ -70,7 +70,11 @@ def fit(
         ),
     ] = None,
     cross_validate: Annotated[
-        bool, typer.Option("--cross-validate/--no-cross-validate", help="Choose each SVM's C on people left out.")
+        bool,
+        typer.Option(
+            "--cross-validate/--no-cross-validate",
+            help="Choose each SVM's C, and how codes are scaled, on people left out.",
+        ),
     ] = True,
     layers: Annotated[
         float, typer.Option("--layers", help="Keep the layers that carry this share of the AU; 1: all.")
@@ -110,6 +114,7 @@ def fit(
 
     from facsmith.boundary_fit import FitOptions, fit_boundaries
     from facsmith.boundary_fit.fit import enough
+    from facsmith.boundary_fit.separate import SCALINGS
     from facsmith.errors import InputError
     from facsmith.facs import AUS
 
@@ -138,6 +143,7 @@ def fit(
             threshold=least,
             baseline=baseline.value,
             candidates=CANDIDATES if cross_validate else (),
+            scalings=SCALINGS if cross_validate else SCALINGS[:1],
             layers=layers,
             compare=compare,
             seed=seed,
