@@ -231,6 +231,13 @@ def test_the_keyboard_is_enough(page: Any) -> None:
     shows(page, f"AU12={value}")
     page.keyboard.press("Tab")  # to the next slider, or to its link
     assert page.evaluate("document.activeElement.closest('.au') !== null")
+    wipe = page.get_by_role("slider", name="Wipe from the photo")
+    wipe.focus()
+    for _ in range(3):
+        page.keyboard.press("PageUp")
+    assert float(wipe.input_value()) >= 30
+    clip = page.eval_on_selector("#stage img.before", "e => e.style.clipPath")
+    assert float(re.findall(r"[\d.]+(?=%)", clip)[0]) <= 70  # the photo shows on its left part
 
 
 def test_a_track_drives_the_film(page: Any, tmp_path: Path) -> None:
@@ -263,10 +270,35 @@ def test_a_long_job_can_be_cancelled(page: Any) -> None:
     row.locator("input").nth(2).press("Tab")
     page.wait_for_function("document.querySelector('#plot svg').ariaLabel.includes('31')")
     page.get_by_role("button", name="Play").click()
-    page.wait_for_function(f"/: [1-9][0-9]* of [0-9]+/.test({SAID})")  # a job that still waits cannot be called off
     page.get_by_role("button", name="Cancel").click()
     says(page, "Cancelled.")
     assert page.locator("#stage video[src]").count() == 0
+
+
+def test_what_waits_for_another_s_film_can_be_cancelled_and_sliders_work_meanwhile(page: Any, browser: Any) -> None:
+    context = browser.new_context()
+    other = watched(context.new_page(), page.url)
+    take_sample(page)
+    tab(page, "Film")
+    row = page.locator("#timing tbody tr").first
+    row.locator("input").nth(2).fill("30")
+    row.locator("input").nth(2).press("Tab")
+    page.wait_for_function("document.querySelector('#plot svg').ariaLabel.includes('31')")
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_function(f"/: [1-9][0-9]* of [0-9]+/.test({SAID})")
+    take_sample(other, "nobody-10")  # loads while the other's film is made
+    tab(other, "Expression")
+    slide(other, 12, 0.8)
+    shows(other, "AU12=0.80")
+    other.get_by_role("button", name="Play").click()
+    says(other, "Waiting for its turn")
+    other.get_by_role("button", name="Cancel").click()
+    says(other, "Cancelled.")
+    assert re.search(r": \d+ of \d+", page.evaluate(SAID))  # still at it
+    page.get_by_role("button", name="Cancel").click()
+    says(page, "Cancelled.")
+    assert other.complaints == []
+    context.close()
 
 
 def test_sides_are_linked_until_they_are_not(page: Any) -> None:

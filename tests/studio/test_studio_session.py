@@ -298,6 +298,8 @@ def test_every_export_can_be_read(opened, kind):
     assert path.is_relative_to(opened.folder) and path.stat().st_size > 100
     if kind in ("mp4", "gif", "webp"):
         assert len(list(video.read(path))) > 10
+    if kind == "page":
+        assert path.read_bytes().startswith(b"%PDF")
     if kind == "sheet":
         assert image.read(path).shape[0] > 50
 

@@ -54,7 +54,11 @@ def _board(value: Any, html: str, script: str | None, elem_id: str) -> Board:
 
 
 def stage_board() -> Board:
-    """The picture: after, before under a wipe, or the film."""
+    """The picture: after, before under a wipe, or the film.
+
+    The wipe is a range input of our own and not `gr.ImageSlider`: no key reaches that one's handle (Gradio 6.31), and
+    it writes every picture to the disk, where a file route would have to be open to fetch it.
+    """
     return _board(
         {},
         """<div class="fs-stage">

@@ -71,6 +71,13 @@ def _receipt(session: StudioSession, path: Path, progress: Progress) -> None:
     film.receipt.write(path)
 
 
+def _page(session: StudioSession, path: Path, progress: Progress) -> None:
+    film = session.film()
+    for _ in film.frames(progress):
+        pass
+    film.save_page(path)
+
+
 def _latent(session: StudioSession, path: Path, progress: Progress) -> None:
     session.scene_or_raise().subject.latent.save(path)
 
@@ -94,7 +101,8 @@ EXPORTS: Final[Mapping[str, Kind]] = MappingProxyType(
         "webp": Kind("WebP", "film.webp", _film),
         "png": Kind("PNG sequence", "frames.zip", _frames),
         "sheet": Kind("Contact sheet", "contact-sheet.png", _sheet),
-        "receipt": Kind("Receipt", "receipt.json", _receipt),
+        "page": Kind("Receipt PDF", "receipt.pdf", _page),
+        "receipt": Kind("Receipt JSON", "receipt.json", _receipt),
         "openface": Kind("OpenFace CSV", "openface.csv", _openface),
         "livelink": Kind("Live Link CSV", "livelink.csv", _livelink),
         "yaml": Kind("Timeline YAML", "timeline.yaml", _yaml),

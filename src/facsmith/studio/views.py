@@ -205,10 +205,30 @@ def _receipt(receipt: Receipt) -> str:
         f'<thead><tr><th scope="col">Key frame</th>{head}</tr></thead>'
         f'<tbody>{rows}<tr><th scope="row">identity</th>{alike}</tr></tbody></table></div>'
         '<p class="hint"><span class="swatch asked"></span> asked <span class="swatch measured"></span> measured on '
-        "the finished frame against the same person's neutral. Landmarks under-report: compare films with each "
-        "other.</p>"
+        "the finished frame against the same person's neutral, in the scale of this face's own muscles. "
+        "<b>Receipt PDF</b> above is the whole account on a page: curves over time, leakage, identity, background, "
+        "flicker.</p>"
+        f"{_summary(receipt)}"
         f'<ul class="notes">{notes}</ul>'
     )
+
+
+def _summary(receipt: Receipt) -> str:
+    """The film in six numbers."""
+    shown = (
+        ("off", "off what was asked"),
+        ("leak", "of AUs not asked"),
+        ("lowest_identity", "lowest identity"),
+        ("background", "background moved"),
+        ("flicker", "flicker"),
+        ("largest_flicker", "flicker at worst"),
+    )
+    known = receipt.summary
+    cells = "".join(
+        f"<div><dt>{what}</dt><dd>{'–' if known.get(name) is None else f'{known[name]:.2f}'}</dd></div>"
+        for name, what in shown
+    )
+    return f'<dl class="fs-figures">{cells}</dl>'
 
 
 def _rows(receipt: Receipt, au: int) -> tuple[str, ...]:
