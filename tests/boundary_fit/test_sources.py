@@ -1,6 +1,7 @@
 """Sources of AU-labelled faces, on small folders in exactly the layouts that people hold."""
 
 import csv
+from dataclasses import replace
 
 import av
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 import torch
 from skimage.data import astronaut
 
-from facsmith import image
+from facsmith import face, image, measure
+from facsmith.boundary_fit import FitOptions, fit_boundaries
 from facsmith.boundary_fit.sources import (
     DISFA,
     DISFAOptions,
@@ -21,7 +23,9 @@ from facsmith.boundary_fit.sources import (
     open_source,
 )
 from facsmith.boundary_fit.sources.samples import Keeper
-from facsmith.errors import InputError
+from facsmith.bundle import DEFAULT_BUNDLE, FILES, bundle_folder
+from facsmith.checkpoint import load_generator
+from facsmith.errors import BoundaryError, InputError
 from facsmith.facs import AUS
 from facsmith.generator import TinyGenerator
 
@@ -241,6 +245,38 @@ def test_samples_are_the_same_again_from_any_place():
     assert [item.index for item in kept + rest] == [item.index for item in whole]
     for item, again in zip(whole[len(kept) :], rest, strict=True):
         np.testing.assert_array_equal(item.latent, again.latent)
+
+
+def by_dlib(picture: np.ndarray) -> np.ndarray | None:
+    """As `measured` does it, with the landmarks that every machine has."""
+    large = image.resize(picture, (384, 384))
+    found = face.find(large, provider="dlib")
+    return measure.alone(large, found[0]).intensities if found else None
+
+
+def test_the_bundled_generator_s_samples_make_a_boundary_of_the_only_au_they_show():
+    generator = load_generator(bundle_folder(DEFAULT_BUNDLE) / FILES[0])
+    items = list(Samples(generator, 32, by_dlib, SampleOptions(threshold=0.25)).items())
+    shown = np.stack([item.au for item in items])
+    with torch.inference_mode():
+        again = image.to_uint8(generator.synthesis(torch.as_tensor(items[-1].latent[None])))[0]
+    read = np.nan_to_num(by_dlib(again))  # the label is what this very picture shows
+    np.testing.assert_allclose(shown[-1], np.where(read < 0.15, 0, read), atol=0.05)
+    assert [item.index for item in Samples(generator, 8, by_dlib, SampleOptions(threshold=0.25)).items()] == [
+        item.index for item in items if item.index < 8
+    ]
+    assert ROW[12] in (shown >= 0.25).sum(axis=0).argsort()[-2:]  # smiles are what its faces at rest differ in
+    assert shown[:, ROW[4]].max() < 0.25
+    codes, people = np.stack([item.latent for item in items]), np.arange(len(items))
+    options = FitOptions(aus=(12,), threshold=0.25, held_out=0)
+    one, two = (
+        fit_boundaries(codes, shown, groups=people, generator_id=generator.generator_id, options=options)
+        for _ in range(2)
+    )
+    np.testing.assert_array_equal(one[12].normal, two[12].normal)
+    assert one[12].report["accuracy"] > 0.8  # on the faces it has seen: of others, 32 samples tell nothing
+    with pytest.raises(BoundaryError, match="AU4 has"):
+        fit_boundaries(codes, shown, groups=people, generator_id="g", options=replace(options, aus=(4,)))
 
 
 def test_company_is_bounded():
