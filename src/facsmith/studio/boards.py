@@ -68,9 +68,9 @@ def stage_board() -> Board:
     <span class="edge" aria-hidden="true"></span>
   </div>
   <video controls loop muted playsinline hidden aria-label="The film"></video>
-  <label class="wipe" hidden><span>New</span>
+  <label class="wipe" hidden><span>Photo</span>
     <input type="range" min="0" max="100" value="0" aria-label="Wipe from the photo as it was to the new expression">
-    <span>Photo</span></label>
+    <span>New</span></label>
 </div>""",
         "stage.js",
         "stage",
