@@ -8,6 +8,7 @@ from facsmith.generator.protocol import Generator, GeneratorConfig, NoiseMode, g
 from facsmith.generator.stylegan1 import StyleGAN1, StyleGAN1Config
 from facsmith.generator.stylegan2 import StyleGAN2, StyleGAN2Config
 from facsmith.generator.tiny import TinyConfig, TinyGenerator
+from facsmith.generator.tuned import TunedGenerator, tunable
 
 __all__ = [
     "Generator",
@@ -19,7 +20,9 @@ __all__ = [
     "StyleGAN2Config",
     "TinyConfig",
     "TinyGenerator",
+    "TunedGenerator",
     "generator_id",
+    "tunable",
 ]
 
 _alloc.tune()  # after torch is imported: measured equal to before, and no thread of torch's has allocated yet
