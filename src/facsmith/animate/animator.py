@@ -119,8 +119,9 @@ class Animator:
     def invert(
         self, photo: Photo, *, options: AnimateOptions | None = None, progress: Progress | None = None
     ) -> Inversion:
-        """The photo's face in W+ (Eq. 1), a batch of one."""
-        found = self.prepare(photo, options=options, progress=progress).inversion
+        """The photo's face in W+ (Eq. 1), a batch of one, at the generator's full resolution."""
+        whole = replace(options or AnimateOptions(), mode="crop")
+        found = self.prepare(photo, options=whole, progress=progress).inversion
         if found is None:
             raise PhotoError("This face has its latent already: it is the generator's own, or was given one.")
         return found
@@ -138,7 +139,7 @@ class Animator:
             return photo
         options = options or AnimateOptions()
         pixels, name = read_photo(photo)
-        settings = (options.face, options.provider, options.inversion, options.fidelity)
+        settings = (options.face, options.provider, options.inversion, options.fidelity, options.mode == "transfer")
         key = f"{fingerprint(pixels)} {settings} {_fingerprint(latent)}"
         if key not in self._subjects:
             self._subjects[key] = encode(

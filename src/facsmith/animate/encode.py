@@ -16,11 +16,12 @@ from facsmith.animate.options import AnimateOptions, Progress
 from facsmith.animate.subject import Image, Subject
 from facsmith.animate.witness import FaceReader
 from facsmith.boundary import BoundarySet
+from facsmith.compose.flow import FLOW_SIZE
 from facsmith.descriptor import Descriptor
 from facsmith.encoder import Encoder
 from facsmith.errors import LatentError, PhotoError
 from facsmith.facs import AUS, ActionUnits
-from facsmith.generator import Generator
+from facsmith.generator import Generator, lowered
 from facsmith.inversion import Inversion, invert
 from facsmith.latent import Latent
 from facsmith.tuning import TunedLatent, TuningOptions, tune
@@ -91,9 +92,11 @@ def encode(
     if latent is not None:
         latent = _single(latent)
         latent.check(networks.generator.generator_id)
+    # Motion is sought on so many pixels: more of the generator's would not be looked at.
+    seen = lowered(networks.generator, FLOW_SIZE) if _needs_motion_only(options, tuned) else networks.generator
     began = time.perf_counter()
     chosen, index, count = face.choose(networks.faces.find(pixels, provider=options.provider), options.face)
-    transform = face.crop_transform(chosen.landmarks, networks.generator.resolution)
+    transform = face.crop_transform(chosen.landmarks, seen.resolution)
     timings = {"face": round(time.perf_counter() - began, 3)}
 
     device = networks.generator.w_avg.device
@@ -102,7 +105,7 @@ def encode(
         began = time.perf_counter()
         inversion = invert(
             image.to_tensor(transform.crop(pixels)).to(device),
-            networks.generator,
+            seen,
             descriptor=networks.descriptor,
             encoder=networks.encoder,
             options=options.inversion,
@@ -116,12 +119,12 @@ def encode(
         at = transform.to_crop(chosen.landmarks)
         tuned = _tuned(transform.crop(pixels), at, latent, source, networks, progress)
         timings["tuning"] = round(time.perf_counter() - began, 3)
-    generator = None if tuned is None else tuned.generator(networks.generator)
+    generator = seen if tuned is None else tuned.generator(networks.generator)
     return Subject(
         name=name,
         photo=pixels,
         latent=latent,
-        reference=_picture(generator or networks.generator, latent),
+        reference=_picture(generator, latent),
         source=source,
         face=chosen,
         faces=count,
@@ -133,6 +136,10 @@ def encode(
         timings=timings,
         notes=tuple(_notes(chosen, index, count, options)),
     )
+
+
+def _needs_motion_only(options: AnimateOptions, tuned: TunedLatent | None) -> bool:
+    return options.mode == "transfer" and options.fidelity == "standard" and tuned is None
 
 
 def _tuned(

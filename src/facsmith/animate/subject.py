@@ -25,8 +25,8 @@ class Subject:
     photo: (H, W, 3) uint8 RGB. latent: z_x, ws (num_ws, w_dim). reference: (R, R, 3) uint8, g(z_x). source: the AUs
     read on the photo. face: None where none was found on a face of the generator's own. transform: photo -> crop; None
     where the photo is the generator's own picture. inversion: None where the latent was given. tuned: the latent with
-    the change of the generator's weights for this face, and generator: the model's with that change; None where the
-    model draws the face as it is. timings: seconds per
+    the change of the generator's weights for this face, where there is one. generator: what draws the face, the model's
+    own or one made of it; None the model's own. timings: seconds per
     stage. notes: what the user should know, one sentence each.
     """
 

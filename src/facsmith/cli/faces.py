@@ -270,6 +270,7 @@ def invert(
     check_place(output)
     check_picture(reconstruction)
     options = _options(
+        mode="crop",  # the generator's full resolution
         face=face,
         provider=provider.value,
         fidelity=fidelity.value,

@@ -4,6 +4,7 @@ Importing this package tunes glibc's allocator for synthesis (see ``facsmith._al
 """
 
 from facsmith import _alloc
+from facsmith.generator.lower import LowerGenerator, lowered
 from facsmith.generator.protocol import Generator, GeneratorConfig, NoiseMode, generator_id
 from facsmith.generator.stylegan1 import StyleGAN1, StyleGAN1Config
 from facsmith.generator.stylegan2 import StyleGAN2, StyleGAN2Config
@@ -13,6 +14,7 @@ from facsmith.generator.tuned import TunedGenerator, tunable
 __all__ = [
     "Generator",
     "GeneratorConfig",
+    "LowerGenerator",
     "NoiseMode",
     "StyleGAN1",
     "StyleGAN1Config",
@@ -22,6 +24,7 @@ __all__ = [
     "TinyGenerator",
     "TunedGenerator",
     "generator_id",
+    "lowered",
     "tunable",
 ]
 
