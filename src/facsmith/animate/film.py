@@ -184,8 +184,10 @@ class Animation:
             model=self.model,
             settings=asdict(self.options),
             source=named(self.subject.source),
+            personal={f"AU{au}": round(factor, 3) for au, factor in sorted(self._renderer.factors.items())},
             keyframes=tuple(records[index] for index in keyframes),
             inversion=account.inversion(self.subject),
+            tuning=None if self.subject.tuned is None else self.subject.tuned.report,
             output={
                 "frames": len(self),
                 "seconds": self.timeline.duration,

@@ -170,6 +170,7 @@ def facts(figure: Any, receipt: Receipt, *, left: float, width: float, top: floa
     inversion: Mapping[str, Any] = receipt.inversion or {}
     chosen: Mapping[str, Any] = settings.get("inversion", {})
     versions = receipt.versions
+    fitted = {au: factor for au, factor in receipt.personal.items() if abs(factor - 1) >= 0.005}
     rows = (
         ("model", f"{model.get('name')}, {model.get('generator_id')}"),
         ("photo", f"sha256 {str(receipt.photo.get('sha256'))[:16]}…, face {receipt.photo.get('face')} of "
@@ -179,7 +180,9 @@ def facts(figure: Any, receipt: Receipt, *, left: float, width: float, top: floa
                      f"{', entangled' if settings.get('entangled') else ''}"),
         ("inversion", f"{inversion.get('iterations')} steps from {inversion.get('start')}, "
                       f"loss {float(inversion.get('loss_at_start', 0)):.3f} → {float(inversion.get('loss', 0)):.3f}"
+                      f"{'' if receipt.tuning is None else ', generator tuned to the face'}"
                       if inversion else "none: the latent was given, or the face is the generator's own"),
+        ("steps", ", ".join(f"{au} × {factor:.2f}" for au, factor in fitted.items()) or "as for people at large"),
         ("versions", ", ".join(f"{name} {number}" for name, number in versions.items())),
     )  # fmt: skip
     figure.add_artist(_rule(left, left + width, top))

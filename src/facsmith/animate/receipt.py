@@ -84,14 +84,18 @@ class Receipt:
 
     keyframes: where something is asked; between: further moments that were measured. unreached: AUs that this model
     shows only in part -> why, asked or not. summary: the figures of the whole film, see `animate.account.summary`.
+    personal: by what an AU's step was longer than people's at large, so that it shows as strongly on this face.
+    tuning: how the generator was tuned to the face, and how much more alike its picture is; None where it was not.
     """
 
     photo: Mapping[str, Any]
     model: Mapping[str, Any]
     settings: Mapping[str, Any]
     source: Mapping[str, float]
+    personal: Mapping[str, float]
     keyframes: tuple[KeyframeRecord, ...]
     inversion: Mapping[str, Any] | None
+    tuning: Mapping[str, Any] | None
     output: Mapping[str, Any]
     timings: Mapping[str, float]
     notes: tuple[str, ...] = ()
