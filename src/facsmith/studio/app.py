@@ -218,8 +218,12 @@ class _Page:
         }
 
     def _cancel(self, session: StudioSession, value: Any) -> Iterator[Update]:
-        session.cancel()
-        yield {self.status: views.said("Cancelling…" if session.busy else "Cancelled.")}
+        if session.busy:  # said first: the work's own last word comes after it
+            yield {self.status: views.said("Cancelling…")}
+            session.cancel()
+        else:
+            session.cancel()
+            yield {self.status: views.said("Cancelled.")}
 
     # --- sliders ----------------------------------------------------------------------------------------------------
 
