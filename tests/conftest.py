@@ -129,7 +129,7 @@ def fake_animator(faces: FakeFaces | None = None, **parts: object):
 @pytest.fixture
 def make_animator(faces: FakeFaces) -> Callable[..., object]:
     """See `fake_animator`; all that one test makes look for faces by the same fake."""
-    return partial(fake_animator, faces)
+    return partial(fake_animator, faces=faces)
 
 
 @pytest.fixture

@@ -131,7 +131,7 @@ class Animation:
             sound = replace(sound, delay=sound.delay + lead(self.options))
         frames = self.frames(progress)
         video.write(path, frames, fps=self.options.fps, metadata=provenance(self.model), sound=sound)
-        receipt = self.receipt
+        receipt = self._account(progress)
         receipt.write(receipt_path(path))
         if contact_sheet is not None:
             image.write(contact_sheet, self.contact_sheet(), metadata=provenance(self.model))
@@ -173,10 +173,17 @@ class Animation:
     @property
     def receipt(self) -> Receipt:
         """The account of this film; renders it if that was not done yet."""
+        return self._account(None)
+
+    def _account(self, progress: Progress | None) -> Receipt:
         watch = self._rendered()
         began = time.perf_counter()
         keyframes = self._keyframes()
-        records = {index: self._record(index, frame) for index, frame in watch.kept.items()}
+        records: dict[int, KeyframeRecord] = {}
+        for index, frame in watch.kept.items():
+            records[index] = self._record(index, frame)
+            if progress is not None:
+                progress("measuring", len(records), len(watch.kept))
         shows, moments = self.performance, tuple(records.values())
         asked = {index: shows.pose(float(self._times[index])) for index in records}
         return Receipt(

@@ -17,7 +17,7 @@ Fidelity = Literal["standard", "high"]
 Provider = Literal["auto", "mediapipe", "dlib"]
 
 Progress = Callable[[str, int, int], None]
-"""Told (stage, done, total); the stages are ``inversion``, ``tuning`` and ``frames``."""
+"""Told (stage, done, total); the stages are ``inversion``, ``tuning``, ``frames`` and ``measuring``."""
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,12 @@ __all__ = [
 ]
 
 _SEEN = 0.05  # measured of an AU that was not asked: shown from here on
-_STAGES = {"inversion": "Encoding the face", "frames": "Rendering frames", "": "Looking for the face"}
+_STAGES = {
+    "inversion": "Encoding the face",
+    "frames": "Rendering frames",
+    "measuring": "Measuring frames",
+    "": "Looking for the face",
+}
 
 
 def stage(session: StudioSession, *, fresh: bool = False) -> dict[str, Any]:
