@@ -168,10 +168,8 @@ class Animator:
         """The last ones again, where nothing but the expression is new: their constants take longer than a frame."""
         if self._last is not None:
             known, settings, renderer, witness = self._last
-            same = (
-                known.latent is subject.latent and known.face is subject.face and known.generator is subject.generator
-            )
-            if same and settings == options:
+            same = known.latent is subject.latent and known.face is subject.face and known.source == subject.source
+            if same and known.generator is subject.generator and settings == options:
                 return renderer, witness
         networks = self.networks
         renderer = Renderer(networks.generator, networks.boundaries, subject, options)
