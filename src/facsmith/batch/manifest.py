@@ -1,0 +1,205 @@
+"""A manifest of films: a CSV, a row each, read as a stream and checked row by row before anything is rendered.
+
+Columns: ``photo``, ``output``, ``seed``, and one way to say what the face does: ``expression`` (``happiness``,
+``AU6=C AU12=D``; several in turn with ``;``), ``timeline`` (a YAML file), or a column per AU (``AU1`` ... ``AU26``, ``L12``,
+``R12``: a letter, a number from 0 to 1, or nothing). Paths are relative to the manifest's folder, or URLs.
+"""
+
+import csv
+import functools
+import os
+import re
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, Final, cast
+
+from facsmith import image
+from facsmith.animate import AnimateOptions
+from facsmith.animate.timing import plan
+from facsmith.batch.engine import REPORT
+from facsmith.batch.places import check_name, fetch, parent_of, stamp
+from facsmith.batch.units import Refusal, Unit
+from facsmith.batch.worker import FOLDER
+from facsmith.errors import InputError
+from facsmith.facs import ActionUnits
+from facsmith.timeline import Timeline
+from facsmith.video import SUFFIXES as FILMS
+
+__all__ = ["PICTURES", "read_manifest", "resolve"]
+
+PICTURES: Final = tuple(suffix for suffix in image.SUFFIXES if suffix not in FILMS)
+"""Endings of outputs that are one edited picture instead of a film."""
+RESERVED: Final = (FOLDER, REPORT)
+_PLAIN: Final = ("photo", "expression", "timeline", "output", "seed")
+_AU: Final = re.compile(r"(AU|L|R)0?(\d{1,2})", re.IGNORECASE)
+_MOST_SEED: Final = 2**63 - 1
+
+
+def read_manifest(url: str, options: AnimateOptions) -> Iterator[Unit | Refusal]:
+    """Yield a unit for every row, or why there is none; rows count from 1, below the header.
+
+    options: of all films; a row's seed replaces theirs.
+
+    Raises:
+        InputError: the manifest itself cannot be read: no such file, no CSV, an unknown column.
+    """
+    base = parent_of(url)
+    with _text(url) as lines:
+        table = csv.DictReader(lines, strict=True)
+        columns = _columns(url, table)
+        number = 0
+        while True:
+            number += 1
+            try:
+                cells = next(table)
+            except StopIteration:
+                return
+            except (csv.Error, UnicodeDecodeError) as error:
+                raise InputError(f"{url}, row {number}: {error}. Give a CSV in UTF-8.") from error
+            yield _row(number, _cells(cells, columns), base, options)
+
+
+def resolve(base: str, name: str) -> str:
+    """A path or URL as written in a manifest that lies in ``base``."""
+    if "://" in name or os.path.isabs(name):
+        return name
+    return f"{base.rstrip('/')}/{name}" if base not in ("", ".") else name
+
+
+def _columns(url: str, table: "csv.DictReader[str]") -> dict[str, str]:
+    """Column as written -> as it is called here."""
+    try:
+        written = [name for name in table.fieldnames or [] if name]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise InputError(f"{url} is no CSV in UTF-8: {error}.") from error
+    known: dict[str, str] = {}
+    for name in written:
+        plain = name.strip().lower()
+        match = _AU.fullmatch(name.strip())
+        if plain in _PLAIN:
+            known[name] = plain
+        elif match is not None:
+            known[name] = f"{match[1].upper()}{int(match[2])}"
+        else:
+            raise InputError(
+                f"{url} has a column {name[:40]!r}; known are {', '.join(_PLAIN)}, and AU1 ... AU26, L12, R12."
+            )
+    if len(set(known.values())) < len(written):
+        raise InputError(f"{url} has a column twice; keep one of each.")
+    missing = [name for name in ("photo", "output") if name not in known.values()]
+    if missing:
+        raise InputError(f"{url} lacks the column {' and '.join(missing)}; the first line names the columns.")
+    return known
+
+
+def _cells(cells: Mapping[str | None, Any], columns: Mapping[str, str]) -> dict[str, str]:
+    """What the row says, without its empty cells. Cells beyond the header stand under ``None``."""
+    said = {columns[name]: value.strip() for name, value in cells.items() if name in columns and value}
+    if cells.get(None):
+        said[""] = " ".join(cast("list[str]", cells[None]))
+    return {name: value for name, value in said.items() if value}
+
+
+def _row(number: int, cells: dict[str, str], base: str, options: AnimateOptions) -> Unit | Refusal:
+    try:
+        return _unit(number, cells, base, options)
+    except InputError as error:
+        return Refusal(number, " ".join(str(error).split()), cells.get("output", ""))
+
+
+def _unit(number: int, cells: dict[str, str], base: str, options: AnimateOptions) -> Unit:
+    if "" in cells:
+        raise InputError(f"There is more in this row than columns: {cells[''][:40]!r}. Quote cells that hold a comma.")
+    if "photo" not in cells:
+        raise InputError("No photo was given.")
+    photo = resolve(base, cells["photo"])
+    output = _output(cells.get("output", ""))
+    seed = _seed(cells.get("seed"), options.inversion.seed)
+    options = replace(options, inversion=replace(options.inversion, seed=seed))
+    given = [name for name in ("expression", "timeline") if name in cells]
+    aus = {name: value for name, value in cells.items() if name not in _PLAIN}
+    if len(given) + bool(aus) != 1:
+        named = " and ".join([*given, *(["AUs"] if aus else [])]) or "nothing"
+        raise InputError(f"Say what the face does in one way: expression, timeline or AU columns; given: {named}.")
+    if "timeline" in cells:
+        if output.endswith(PICTURES):
+            raise InputError(f"A timeline is a film; {output} is a picture. Give an expression, or a film's ending.")
+        timeline = resolve(base, cells["timeline"])
+        weight = _frames(_timeline(timeline), options)
+        settings: dict[str, Any] = {"timeline": True, "seed": seed}
+        inputs = (photo, timeline)
+    else:
+        expression = _expression(cells.get("expression"), aus)
+        weight = 1.0 if output.endswith(PICTURES) else _frames(expression, options)
+        if output.endswith(PICTURES) and len(expression) > 1:
+            raise InputError(f"Several expressions are a film; {output} is a picture. Give one, or a film's ending.")
+        settings, inputs = {"expression": expression, "seed": seed}, (photo,)
+    _check_there(photo)
+    return Unit(number, inputs, settings, output, weight)
+
+
+def _output(given: str) -> str:
+    output = check_name(given, reserved=RESERVED)
+    last = output.rpartition("/")[2].lower()
+    ending = f".{last.rpartition('.')[2]}" if "." in last else ""
+    if ending and ending not in (*FILMS, *PICTURES):
+        raise InputError(
+            f"{output} cannot be written: films end in {', '.join(FILMS)} or are folders without an ending, pictures end "
+            f"in {', '.join(PICTURES)}."
+        )
+    return output
+
+
+def _seed(given: str | None, default: int) -> int:
+    if given is None:
+        return default
+    if not given.isascii() or not given.isdigit() or int(given[:20]) > _MOST_SEED:
+        raise InputError(f"The seed {given[:20]!r} is no whole number from 0.")
+    return int(given)
+
+
+def _expression(expression: str | None, aus: Mapping[str, str]) -> list[str]:
+    if expression is not None:
+        parts = [part.strip() for part in expression.split(";") if part.strip()]
+        if not parts:
+            raise InputError("The expression is empty; give happiness, or AU6=C AU12=D.")
+        return parts
+    shown = [f"{name}={value}" for name, value in aus.items()]
+    return [",".join(shown)]
+
+
+def _frames(performance: list[str] | Timeline, options: AnimateOptions) -> float:
+    """How many the film will have, about: the photo's own expression is not known yet."""
+    wanted = performance if isinstance(performance, Timeline) or len(performance) > 1 else performance[0]
+    return max(1.0, plan(wanted, ActionUnits(), options).duration * options.fps)
+
+
+@functools.lru_cache(maxsize=256)
+def _timeline(url: str) -> Timeline:
+    """Read once for all rows that name it."""
+    import tempfile
+    from pathlib import Path
+
+    with tempfile.TemporaryDirectory(prefix="facsmith-timeline-") as folder:
+        return Timeline.from_yaml(fetch(url, Path(folder)).path)
+
+
+def _check_there(photo: str) -> None:
+    """Only on this machine, where it costs nothing."""
+    if "://" not in photo and stamp(photo) is None:
+        raise InputError(f"There is no photo {photo}. Check the path; it is relative to the manifest.")
+
+
+@contextmanager
+def _text(url: str) -> Generator[Iterator[str]]:
+    import fsspec
+
+    if stamp(url) is None:
+        raise InputError(f"There is no manifest {url}. Check the path.")
+    opened = cast(Any, fsspec).open(url, "r", encoding="utf-8-sig", newline="")
+    try:
+        with opened as file:
+            yield file
+    except IsADirectoryError as error:
+        raise InputError(f"{url} is a folder; give a CSV.") from error
