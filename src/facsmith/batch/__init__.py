@@ -1,8 +1,8 @@
 """Many photos, big databases: the same functions, mapped over Ray or done one after the other in this process.
 
-Rows become units of work (`units`) whose results are told by the hash of all that decides them. A worker (`worker`) makes
-a result only where it is not there yet and shows it whole; a ledger (`ledger`) beside the results makes any later run go
-on where an earlier one was stopped, however it was stopped. Runners (`runner`, `on_ray`) only carry units to workers.
+Rows become units of work (`units`) whose results are told by the hash of all that decides them. A worker (`worker`)
+makes a result only where it is not there yet and shows it whole; a ledger (`ledger`) beside the results makes any later
+run go on where an earlier one was stopped, however it was stopped. Runners (`runner`, `on_ray`) only carry units.
 """
 
 from facsmith.batch.engine import REPORT, Standing, Summary, run_batch

@@ -94,7 +94,7 @@ class _Films:
 def limit_threads(threads: int | None) -> None:
     """Of torch and the linear algebra libraries, in this process."""
     import torch
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # pyright: ignore[reportMissingTypeStubs]
 
     if threads is not None:
         torch.set_num_threads(threads)

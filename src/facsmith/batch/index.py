@@ -121,7 +121,8 @@ class Index:
     def failures(self, most: int) -> list[tuple[int, str, str]]:
         """(row, output, reason) of the first rows without a result."""
         return self._db.execute(
-            "SELECT row, output, reason FROM rows WHERE status IN ('refused', 'failed', 'crashed') ORDER BY row LIMIT ?",
+            "SELECT row, output, reason FROM rows WHERE status IN ('refused', 'failed', 'crashed') "
+            "ORDER BY row LIMIT ?",
             (most,),
         ).fetchall()
 

@@ -54,8 +54,11 @@ class Ledger:
         if self._lock is not None:
             self._lock.close()
 
-    def replay(self) -> Iterator[Entry]:
-        """All entries, old ones first; then those that a run which was cut short had no time to copy."""
+    def replay(self, *, keep: bool = True) -> Iterator[Entry]:
+        """All entries, old ones first; then those that a run which was cut short had no time to copy.
+
+        keep: see to it that the latter are copied; without it nothing is written.
+        """
         for name in self._place.names(_JOURNAL):
             number, _, ending = name.partition(".")
             if not (number.isdigit() and ending == "jsonl"):
@@ -68,9 +71,10 @@ class Ledger:
         for name in self._place.names(PENDING):
             entry = Entry.from_json(self._place.read(f"{PENDING}/{name}"))
             if entry is not None and name == f"{entry.address}.json" and present(entry, self._place):
-                self.add(entry)
+                if keep:
+                    self.add(entry)
                 yield entry
-            else:
+            elif keep:
                 self._place.remove(f"{PENDING}/{name}")
 
     def add(self, entry: Entry) -> None:

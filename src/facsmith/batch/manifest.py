@@ -1,8 +1,9 @@
 """A manifest of films: a CSV, a row each, read as a stream and checked row by row before anything is rendered.
 
 Columns: ``photo``, ``output``, ``seed``, and one way to say what the face does: ``expression`` (``happiness``,
-``AU6=C AU12=D``; several in turn with ``;``), ``timeline`` (a YAML file), or a column per AU (``AU1`` ... ``AU26``, ``L12``,
-``R12``: a letter, a number from 0 to 1, or nothing). Paths are relative to the manifest's folder, or URLs.
+``AU6=C AU12=D``; several in turn with ``;`` between them), ``timeline`` (a YAML file), or a column per AU (``AU1`` ...
+``AU26``, ``L12``, ``R12``: a letter, a number from 0 to 1, or nothing). Paths are relative to the manifest's folder, or
+URLs.
 """
 
 import csv
@@ -95,7 +96,7 @@ def _columns(url: str, table: "csv.DictReader[str]") -> dict[str, str]:
 
 def _cells(cells: Mapping[str | None, Any], columns: Mapping[str, str]) -> dict[str, str]:
     """What the row says, without its empty cells. Cells beyond the header stand under ``None``."""
-    said = {columns[name]: value.strip() for name, value in cells.items() if name in columns and value}
+    said = {column: (cells.get(name) or "").strip() for name, column in columns.items()}
     if cells.get(None):
         said[""] = " ".join(cast("list[str]", cells[None]))
     return {name: value for name, value in said.items() if value}
@@ -145,8 +146,8 @@ def _output(given: str) -> str:
     ending = f".{last.rpartition('.')[2]}" if "." in last else ""
     if ending and ending not in (*FILMS, *PICTURES):
         raise InputError(
-            f"{output} cannot be written: films end in {', '.join(FILMS)} or are folders without an ending, pictures end "
-            f"in {', '.join(PICTURES)}."
+            f"{output} cannot be written: films end in {', '.join(FILMS)} or are folders without an ending, pictures "
+            f"end in {', '.join(PICTURES)}."
         )
     return output
 
@@ -193,7 +194,7 @@ def _check_there(photo: str) -> None:
 
 @contextmanager
 def _text(url: str) -> Generator[Iterator[str]]:
-    import fsspec
+    import fsspec  # pyright: ignore[reportMissingTypeStubs]
 
     if stamp(url) is None:
         raise InputError(f"There is no manifest {url}. Check the path.")

@@ -8,7 +8,7 @@ import os
 from collections import deque
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Final, cast
 
 from facsmith.batch.ledger import Ledger
@@ -19,6 +19,7 @@ from facsmith.errors import FacsmithError, InputError
 
 __all__ = ["OnRay", "RayOptions", "has_ray"]
 
+_Chunk = tuple[Unit, ...]
 _QUEUED: Final = 2
 """Chunks at an actor: one at work, and one so that it never waits."""
 _STARTS: Final = 3
@@ -31,8 +32,8 @@ _OBJECTS: Final = 128 << 20
 class RayOptions:
     """address: of a cluster, as ray.init takes it; None: processes of this machine, for this batch alone.
 
-    workers: actors, each with a model. threads: of each, its share of CPUs. gpus: each one's share of a GPU, as in 0.25;
-    0: CPUs only. chunk: units handed over at a time; units of one photo side by side share its inversion.
+    workers: actors, each with a model. threads: of each, its share of CPUs. gpus: each one's share of a GPU, as in
+    0.25; 0: CPUs only. chunk: units handed over at a time; units of one photo side by side share its inversion.
     """
 
     address: str | None = None
@@ -44,8 +45,8 @@ class RayOptions:
     def __post_init__(self) -> None:
         if self.workers < 1 or self.threads < 1 or self.chunk < 1 or not 0 <= self.gpus <= 64:
             raise InputError(
-                f"{self.workers} workers of {self.threads} threads and {self.gpus:g} GPUs, {self.chunk} units at a time: "
-                "give 1 or more of each, and GPUs from 0."
+                f"{self.workers} workers of {self.threads} threads and {self.gpus:g} GPUs, {self.chunk} units at a "
+                "time: give 1 or more of each, and GPUs from 0."
             )
         if self.gpus > 1 and self.gpus != int(self.gpus):
             raise InputError(f"{self.gpus:g} GPUs a worker: Ray shares one (0.25, 0.5) or gives whole ones (1, 2).")
@@ -57,7 +58,7 @@ class _Slot:
 
     actor: Any
     ready: Any
-    held: dict[Any, tuple[Unit, ...]] = field(default_factory=dict[Any, "tuple[Unit, ...]"])
+    held: dict[Any, _Chunk] = field(default_factory=dict[Any, _Chunk])
     started: bool = False
     alone: bool = False
 
@@ -73,13 +74,19 @@ class OnRay:
         """See `runner.Runner.run`."""
         if task.place.is_private:
             raise InputError(f"{task.place.url} lives in one process; Ray's workers need a place that all of them see.")
+        chunks = _chunks(units, self._options.chunk)
+        first = list(islice(chunks, self.workers))
+        if not first:
+            return
         ray = _ray()
         ours = not ray.is_initialized()
         if ours:
             _start(ray, self._options)
         try:
             self._check_resources(ray)
-            yield from _Run(ray, self._options, task, units, ledger).outcomes()
+            yield from _Run(
+                ray, self._options, task, chain(first, chunks), ledger, min(len(first), self.workers)
+            ).outcomes()
         finally:
             if ours:
                 ray.shutdown()
@@ -100,14 +107,16 @@ class OnRay:
 class _Run:
     """One run's state: actors, what each holds, and the units under suspicion."""
 
-    def __init__(self, ray: Any, options: RayOptions, task: Task, units: Iterator[Unit], ledger: Ledger) -> None:
-        self._ray, self._options, self._task, self._units, self._ledger = ray, options, task, units, ledger
+    def __init__(
+        self, ray: Any, options: RayOptions, task: Task, chunks: "Iterator[_Chunk]", ledger: Ledger, *, actors: int
+    ) -> None:
+        self._ray, self._task, self._chunks, self._ledger = ray, task, chunks, ledger
         self._suspects: deque[Unit] = deque()
         self._exhausted = False
         self._failed_starts = 0
         actor: Any = ray.remote(Worker)
         self._actor = actor.options(num_cpus=options.threads, num_gpus=options.gpus or None, max_restarts=0)
-        self._slots = [self._new() for _ in range(options.workers)]
+        self._slots = [self._new() for _ in range(actors)]
 
     def outcomes(self) -> Generator[Outcome]:
         try:
@@ -137,12 +146,12 @@ class _Run:
                     slot.alone = True
                     self._hand(slot, (self._suspects.popleft(),))
                 elif not self._suspects and not self._exhausted:
-                    chunk = tuple(islice(self._units, self._options.chunk))
-                    self._exhausted = not chunk
-                    if chunk:
+                    chunk = next(self._chunks, None)
+                    self._exhausted = chunk is None
+                    if chunk is not None:
                         self._hand(slot, chunk)
 
-    def _hand(self, slot: _Slot, units: tuple[Unit, ...]) -> None:
+    def _hand(self, slot: _Slot, units: _Chunk) -> None:
         slot.held[slot.actor.run_all.remote(units)] = units
 
     def _waited(self) -> dict[Any, _Slot]:
@@ -189,6 +198,11 @@ def has_ray() -> bool:
     import importlib.util
 
     return importlib.util.find_spec("ray") is not None
+
+
+def _chunks(units: Iterator[Unit], size: int) -> Iterator[_Chunk]:
+    while chunk := tuple(islice(units, size)):
+        yield chunk
 
 
 def _once_more(unit: Unit) -> Unit:

@@ -10,9 +10,10 @@ import hashlib
 import os
 import shutil
 import uuid
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, cast
 
@@ -102,7 +103,7 @@ class Place:
             elif _protocols(self.fs) & _WHOLE:
                 self.fs.pipe_file(self.at(name), data)
             else:
-                self._through_temporary(name, lambda path: self.fs.pipe_file(path, data))
+                self._through_temporary(name, partial(_pipe, self.fs, data))
 
     def publish(self, source: Path, name: str) -> None:
         """Move a finished local file or folder of frames under its name.
@@ -118,7 +119,7 @@ class Place:
             elif _protocols(self.fs) & _WHOLE:
                 self.fs.put_file(str(source), self.at(name))
             else:
-                self._through_temporary(name, lambda path: self.fs.put_file(str(source), path))
+                self._through_temporary(name, partial(self.fs.put_file, str(source)))
 
     def remove(self, name: str) -> None:
         """A file of our own; nothing happens where it is gone already."""
@@ -161,7 +162,7 @@ class Place:
             os.fsync(file.fileno())
         os.replace(source, target)
 
-    def _through_temporary(self, name: str, put: Any) -> None:
+    def _through_temporary(self, name: str, put: Callable[[str], object]) -> None:
         folder, _, last = name.rpartition("/")
         temporary = self.at(f"{folder}/.{last}-{uuid.uuid4().hex}.part".lstrip("/"))
         self.fs.makedirs(temporary.rpartition("/")[0], exist_ok=True)
@@ -277,7 +278,7 @@ def _download(fs: Any, path: str, url: str, folder: Path, before: str) -> Fetche
 @functools.lru_cache(maxsize=1024)
 def _open(url: str) -> tuple[Any, str]:
     """The file system, which fsspec keeps one of, and the path on it."""
-    from fsspec.core import url_to_fs  # pyright: ignore[reportUnknownVariableType]
+    from fsspec.core import url_to_fs  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
 
     if not url.strip() or "::" in url or "\x00" in url:
         raise InputError(f"{url[:80]!r} is neither a path nor a URL. Give one, as in out/ or s3://bucket/out.")
@@ -288,6 +289,10 @@ def _open(url: str) -> tuple[Any, str]:
     except ValueError as error:
         raise InputError(f"{url} cannot be opened: {error}. Give a path, or a URL that fsspec knows.") from error
     return fs, path
+
+
+def _pipe(fs: Any, data: bytes, path: str) -> None:
+    fs.pipe_file(path, data)
 
 
 def _protocols(fs: Any) -> frozenset[str]:
@@ -305,6 +310,6 @@ def _writing(place: Place, name: str) -> Generator[None]:
         yield
     except OSError as error:
         raise OutputError(
-            f"Could not write {name} into {place.url}: {error.strerror or error}. Choose a place you can write to, with "
-            "free space."
+            f"Could not write {name} into {place.url}: {error.strerror or error}. Choose a place you can write to, "
+            "with free space."
         ) from error

@@ -12,16 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast, get_args
 
-__all__ = ["ENTRY_STATUSES", "Entry", "Job", "Outcome", "Plain", "Refusal", "Status", "Unit", "Work", "digest"]
+__all__ = ["Entry", "Job", "Outcome", "Plain", "Refusal", "Status", "Unit", "Work", "digest"]
 
 Plain = Mapping[str, Any]
 """What JSON holds."""
 
 Status = Literal["done", "kept", "refused", "failed", "crashed"]
-"""done: made now. kept: it was there already. refused: what was given cannot be used. failed: the machine, the disk or the
-network; another run tries again. crashed: it took the worker down, every time."""
-ENTRY_STATUSES = ("done", "refused", "crashed")
-"""What is remembered for the next run; what failed is simply tried again."""
+"""done: made now. kept: it was there already. refused: what was given cannot be used. failed: by the fault of the
+machine, the disk or the network; another run tries again. crashed: it took the worker down, every time."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +50,20 @@ class Entry:
         """Read a line again; None where it is damaged, as after a power cut: that unit is then simply done again."""
         try:
             value = cast("dict[str, Any]", json.loads(line))
-            lists = {name: tuple(map(str, value.get(name, ()))) for name in ("stamps", "notes")}
-            files = {str(name): int(size) for name, size in value.get("files", {}).items()}
-            texts = {name: str(value.get(name, "")) for name in ("address", "output", "key", "reason", "sha256")}
-            status, seconds = value["status"], float(value.get("seconds", 0))
-            if status not in get_args(Status) or not texts["address"]:
+            if value["status"] not in get_args(Status) or not value["address"]:
                 return None
-            return cls(**texts, status=status, seconds=seconds, files=files, **lists)
+            return cls(
+                str(value["address"]),
+                str(value["output"]),
+                value["status"],
+                str(value.get("key", "")),
+                str(value.get("reason", "")),
+                tuple(map(str, value.get("stamps", ()))),
+                {str(name): int(size) for name, size in value.get("files", {}).items()},
+                str(value.get("sha256", "")),
+                float(value.get("seconds", 0)),
+                tuple(map(str, value.get("notes", ()))),
+            )
         except (ValueError, TypeError, KeyError, AttributeError):
             return None
 
@@ -69,7 +74,7 @@ class Unit:
 
     row: its place in what was given, from 1. inputs: paths or URLs whose bytes decide the result. settings: what else
     does, plain JSON. output: its name within the output folder. weight: how much work it is, beside others of its job.
-    address: see the module. known: what the ledger has of it. deaths: how often it took its worker down in earlier runs.
+    address: see the module. known: what the ledger has of it. deaths: how often it took its worker down before.
     """
 
     row: int

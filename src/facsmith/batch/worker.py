@@ -23,15 +23,12 @@ FOLDER: Final = ".facsmith"
 PENDING: Final = f"{FOLDER}/pending"
 SCRATCH: Final = f"{FOLDER}/scratch"
 _LONGEST_REASON: Final = 500
-_FIRST_PAUSE: Final = 1.0
 
 
 class Worker:
     """A job's model, loaded once, and the place where its results go."""
 
-    def __init__(
-        self, job: Job, place: Place, identity: Plain, *, retries: int = 2, pause: float = _FIRST_PAUSE
-    ) -> None:
+    def __init__(self, job: Job, place: Place, identity: Plain, *, retries: int = 2, pause: float = 1.0) -> None:
         """identity: of the job where the batch was started; another version or model here is refused.
 
         retries: how often a unit is tried again when it fails by the machine's fault. pause: seconds before that, twice
