@@ -6,8 +6,6 @@ run go on where an earlier one was stopped, however it was stopped. Runners (`ru
 """
 
 from facsmith.batch.engine import REPORT, Standing, Summary, run_batch
-from facsmith.batch.films import FilmJob, ModelOptions
-from facsmith.batch.manifest import read_manifest
 from facsmith.batch.on_ray import OnRay, RayOptions, has_ray
 from facsmith.batch.places import Place
 from facsmith.batch.runner import Here, Runner, Task
@@ -15,10 +13,8 @@ from facsmith.batch.units import Job, Outcome, Refusal, Unit, Work
 
 __all__ = [
     "REPORT",
-    "FilmJob",
     "Here",
     "Job",
-    "ModelOptions",
     "OnRay",
     "Outcome",
     "Place",
@@ -31,6 +27,5 @@ __all__ = [
     "Unit",
     "Work",
     "has_ray",
-    "read_manifest",
     "run_batch",
 ]

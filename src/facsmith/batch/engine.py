@@ -12,7 +12,6 @@ from facsmith.batch.ledger import Ledger
 from facsmith.batch.places import Place
 from facsmith.batch.runner import Runner, Task
 from facsmith.batch.units import Outcome, Refusal, Unit
-from facsmith.batch.worker import SCRATCH
 from facsmith.errors import OutputError
 
 __all__ = ["REPORT", "Standing", "Summary", "run_batch"]
@@ -179,7 +178,7 @@ def _scan(task: Task, rows: Iterable[Unit | Refusal], ledger: Ledger, index: Ind
 
 def write_report(index: Index, place: Place) -> None:
     """status.csv: a line for every row, in order."""
-    with place.scratch(SCRATCH) as folder:
+    with place.scratch() as folder:
         path = folder / REPORT
         with path.open("w", newline="", encoding="utf-8") as file:
             table = csv.writer(file)

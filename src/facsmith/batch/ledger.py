@@ -11,15 +11,14 @@ Within the output folder, ``.facsmith/`` holds
 
 import contextlib
 import json
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Final
 
-from facsmith.batch.places import Place
+from facsmith.batch.places import FOLDER, Place
 from facsmith.batch.units import Entry
-from facsmith.batch.worker import FOLDER, PENDING, present
+from facsmith.batch.worker import PENDING, present
 from facsmith.errors import OutputError
 
 __all__ = ["Ledger"]
@@ -45,7 +44,7 @@ class Ledger:
     def __enter__(self) -> "Ledger":
         if self._place.is_local:
             self._lock = _locked(Path(self._place.at(f"{FOLDER}/lock")), self._place)
-            shutil.rmtree(self._place.at(f"{FOLDER}/scratch"), ignore_errors=True)
+            self._place.sweep()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -148,7 +147,5 @@ def _locked(path: Path, place: Place) -> IO[bytes] | None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         file.close()
-        raise OutputError(
-            f"Another batch is writing into {place.url}. Wait for it, or choose another place."
-        ) from error
+        raise OutputError(f"Another batch writes into {place.url}. Wait for it, or choose another place.") from error
     return file

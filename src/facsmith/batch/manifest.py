@@ -19,9 +19,8 @@ from facsmith import image
 from facsmith.animate import AnimateOptions
 from facsmith.animate.timing import plan
 from facsmith.batch.engine import REPORT
-from facsmith.batch.places import check_name, fetch, parent_of, stamp
+from facsmith.batch.places import FOLDER, check_name, fetch, parent_of, stamp
 from facsmith.batch.units import Refusal, Unit
-from facsmith.batch.worker import FOLDER
 from facsmith.errors import InputError
 from facsmith.facs import ActionUnits
 from facsmith.timeline import Timeline

@@ -84,9 +84,7 @@ class OnRay:
             _start(ray, self._options)
         try:
             self._check_resources(ray)
-            yield from _Run(
-                ray, self._options, task, chain(first, chunks), ledger, min(len(first), self.workers)
-            ).outcomes()
+            yield from _Run(ray, self._options, task, chain(first, chunks), ledger, actors=len(first)).outcomes()
         finally:
             if ours:
                 ray.shutdown()

@@ -9,6 +9,7 @@ import functools
 import hashlib
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
@@ -19,13 +20,16 @@ from typing import Any, Final, cast
 
 from facsmith.errors import InputError, OutputError
 
-__all__ = ["Fetched", "Place", "check_name", "fetch", "is_full", "parent_of", "stamp"]
+__all__ = ["FOLDER", "Fetched", "Place", "check_name", "fetch", "is_full", "parent_of", "stamp"]
 
 _WHOLE: Final = frozenset({"memory", "s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oci", "oss", "r2"})
 """Protocols whose put shows a file whole or not at all."""
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _STAMPS: Final = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "updated", "created")
 _CHUNK: Final = 1 << 20
+FOLDER: Final = ".facsmith"
+"""Where a batch keeps its books, within the folder of its results."""
+_SCRATCH: Final = f"{FOLDER}/scratch"
 MAX_INPUT_BYTES: Final = 64 << 30
 """Largest file fetched from elsewhere; hours of video are tens of gigabytes."""
 
@@ -93,13 +97,9 @@ class Place:
         with _writing(self, name):
             if self.is_local:
                 target = self._inside(name)
-                temporary = target.with_name(f".{uuid.uuid4().hex}.part")
-                try:
-                    with temporary.open("wb") as file:
-                        file.write(data)
-                    os.replace(temporary, target)
-                finally:
-                    temporary.unlink(missing_ok=True)
+                with self.scratch() as folder:
+                    (folder / "part").write_bytes(data)
+                    os.replace(folder / "part", target)
             elif _protocols(self.fs) & _WHOLE:
                 self.fs.pipe_file(self.at(name), data)
             else:
@@ -127,20 +127,23 @@ class Place:
             self.fs.rm_file(self.at(name))
 
     @contextmanager
-    def scratch(self, folder: str) -> Generator[Path]:
-        """A new local folder for work under way: in ``folder`` of this place where it is local, else of the machine's
-        temporary files. Removed at the end, whatever happens."""
-        import tempfile
-
-        base = Path(self.at(folder)) if self.is_local else None
-        if base is not None:
-            with _writing(self, folder):
+    def scratch(self) -> Generator[Path]:
+        """A new local folder for work under way, removed at the end: on the same disk where this place is local, else
+        among the machine's temporary files."""
+        base = Path(self.at(_SCRATCH)) if self.is_local else None
+        with _writing(self, _SCRATCH):
+            if base is not None:
                 base.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(prefix="facsmith-", dir=base))
+            made = Path(tempfile.mkdtemp(prefix="facsmith-", dir=base))
         try:
             yield made
         finally:
             shutil.rmtree(made, ignore_errors=True)
+
+    def sweep(self) -> None:
+        """Remove what killed processes left of work under way."""
+        if self.is_local:
+            shutil.rmtree(self.at(_SCRATCH), ignore_errors=True)
 
     def _inside(self, name: str) -> Path:
         """Its local path, the folders above it made; refuses to follow a link out of this place."""

@@ -12,16 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from facsmith.batch.places import Fetched, Place, fetch, is_full, stamp
+from facsmith.batch.places import FOLDER, Fetched, Place, fetch, is_full, stamp
 from facsmith.batch.units import Entry, Job, Outcome, Plain, Unit, digest
 from facsmith.errors import FacsmithError, InputError, OutputError
 
-__all__ = ["FOLDER", "PENDING", "SCRATCH", "Worker", "present", "stamps_of"]
+__all__ = ["PENDING", "Worker", "present", "stamps_of"]
 
-FOLDER: Final = ".facsmith"
-"""Where a batch keeps its books, within the output folder."""
 PENDING: Final = f"{FOLDER}/pending"
-SCRATCH: Final = f"{FOLDER}/scratch"
 _LONGEST_REASON: Final = 500
 
 
@@ -72,7 +69,7 @@ class Worker:
         known = unit.known
         if known is not None and known.stamps == stamps and _settled(known, self._place):
             return _again(unit, known)
-        with self._place.scratch(SCRATCH) as folder:
+        with self._place.scratch() as folder:
             fetched = [fetch(url, folder / f"in{number}") for number, url in enumerate(unit.inputs)]
             key = digest(self._identity, unit.settings, [one.sha256 for one in fetched])
             if known is not None and known.key == key and _settled(known, self._place):  # touched, not changed

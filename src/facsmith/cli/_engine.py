@@ -105,7 +105,7 @@ class Settings:
 
     def model(self, model: str, boundaries: Any = None) -> "ModelOptions":
         """The model as every worker loads it."""
-        from facsmith.batch import ModelOptions
+        from facsmith.batch.films import ModelOptions
 
         return ModelOptions(
             os.path.abspath(model) if os.path.isdir(model) else model,

@@ -106,7 +106,9 @@ def batch(
     some have not; 4: the run stopped early (a full disk).
     """
     from facsmith.animate import AnimateOptions
-    from facsmith.batch import FilmJob, Place, read_manifest
+    from facsmith.batch import Place
+    from facsmith.batch.films import FilmJob
+    from facsmith.batch.manifest import read_manifest
     from facsmith.inversion import InversionOptions
 
     settings = Settings(
