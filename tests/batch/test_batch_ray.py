@@ -1,5 +1,6 @@
 """The same promises with Ray's workers, which may die."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -121,8 +122,10 @@ def test_what_waits_at_the_workers_is_bounded(tmp_path):
                 ahead.append(taken - done)
                 yield outcome
 
-    run_batch(make_task(tmp_path), units, Watching(RayOptions(workers=2, chunk=3)))
-    assert max(ahead) <= 2 * 2 * 3
+    for most in (2 * 3, 2 * 2 * 3):
+        run_batch(make_task(tmp_path), units, Watching(RayOptions(workers=2, chunk=3)))
+        assert 3 <= max(ahead) <= most, "a chunk at each; two where their results are there"
+        ahead.clear()
 
 
 def test_a_worker_that_cannot_start_says_why(tmp_path):
@@ -172,9 +175,12 @@ def test_the_driver_killed_takes_its_workers_along(tmp_path):
         driver.wait()
     assert len(family) >= 4, "Ray's own processes, and two workers"
     deadline = time.monotonic() + 30
-    while (alive := [one for one in family if running(one)]) and time.monotonic() < deadline:
+    while (alive := [one for one in workers(tmp_path / "log") if running(one)]) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert not alive, "they are left behind"
+    assert not alive, "they go on for nobody"
+    for process in family:  # two of Ray's own would stay for another minute
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
     for number in (4, 5):
         (tmp_path / f"in/{number:02d}.txt").write_text("x")
     summary = run(make_task(tmp_path), rows(tmp_path / "in", 8))

@@ -5,6 +5,8 @@ tried again, each alone on an actor of its own, so that the one that kills is to
 """
 
 import os
+import threading
+import time
 from collections import deque
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
@@ -12,8 +14,9 @@ from itertools import chain, islice
 from typing import Any, Final, cast
 
 from facsmith.batch.ledger import Ledger
+from facsmith.batch.places import Place
 from facsmith.batch.runner import Task, crashed
-from facsmith.batch.units import Outcome, Unit
+from facsmith.batch.units import Job, Outcome, Plain, Unit
 from facsmith.batch.worker import Worker
 from facsmith.errors import FacsmithError, InputError
 
@@ -21,7 +24,10 @@ __all__ = ["OnRay", "RayOptions", "has_ray"]
 
 _Chunk = tuple[Unit, ...]
 _QUEUED: Final = 2
-"""Chunks at an actor: one at work, and one so that it never waits."""
+"""Chunks at an actor, at most: a second one only behind units whose results are there. Behind work it would wait, maybe
+for minutes, while other actors are idle."""
+_WATCH: Final = 0.5
+"""Seconds between looks at whether Ray is still there."""
 _STARTS: Final = 3
 """Actors that may die in a row while they load their model."""
 _OBJECTS: Final = 128 << 20
@@ -61,6 +67,13 @@ class _Slot:
     held: dict[Any, _Chunk] = field(default_factory=dict[Any, _Chunk])
     started: bool = False
     alone: bool = False
+
+    @property
+    def takes_more(self) -> bool:
+        """Whether it may be handed another chunk."""
+        if not self.started or self.alone or len(self.held) >= _QUEUED:
+            return False
+        return all(unit.known is not None for units in self.held.values() for unit in units)
 
 
 class OnRay:
@@ -112,7 +125,7 @@ class _Run:
         self._suspects: deque[Unit] = deque()
         self._exhausted = False
         self._failed_starts = 0
-        actor: Any = ray.remote(Worker)
+        actor: Any = ray.remote(_Actor)
         self._actor = actor.options(num_cpus=options.threads, num_gpus=options.gpus or None, max_restarts=0)
         self._slots = [self._new() for _ in range(actors)]
 
@@ -138,7 +151,7 @@ class _Run:
         """Hand out units: suspects first, each to an actor that holds nothing; else chunks, in turn."""
         for _ in range(_QUEUED):
             for slot in self._slots:
-                if not slot.started or slot.alone or len(slot.held) >= _QUEUED:
+                if not slot.takes_more:
                     continue
                 if self._suspects and not slot.held:
                     slot.alone = True
@@ -191,11 +204,25 @@ class _Run:
                 self._suspects.append(_once_more(unit) if slot.alone else unit)
 
 
+class _Actor(Worker):
+    """A worker that does not outlive Ray: when the driver is killed, its work would go on for nobody."""
+
+    def __init__(self, job: Job, place: Place, identity: Plain, *, retries: int, pause: float) -> None:
+        threading.Thread(target=_follow, args=(os.getppid(),), daemon=True).start()
+        super().__init__(job, place, identity, retries=retries, pause=pause)
+
+
 def has_ray() -> bool:
     """Whether the extra is installed."""
     import importlib.util
 
     return importlib.util.find_spec("ray") is not None
+
+
+def _follow(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_WATCH)
+    os._exit(1)
 
 
 def _chunks(units: Iterator[Unit], size: int) -> Iterator[_Chunk]:
