@@ -107,6 +107,16 @@ def test_other_settings_or_another_version_are_other_results(task, units, tmp_pa
     assert run(make_task(tmp_path, flavour="new"), units).counts == {"done": 4}
 
 
+def test_a_study_that_moved_is_the_same_study(units, tmp_path):
+    run(make_task(tmp_path), units)
+    (tmp_path / "in").rename(tmp_path / "moved")
+    (tmp_path / "out").rename(tmp_path / "there")
+    task = make_task(tmp_path, str(tmp_path / "there"))
+    assert run(task, rows(tmp_path / "moved", 4)).counts == {"kept": 4}, "by what is in the files"
+    assert run(task, rows(tmp_path / "moved", 4)).counts == {"kept": 4}
+    assert set(worked(tmp_path / "log").values()) == {1}
+
+
 def test_rows_may_come_go_and_move(task, units, tmp_path):
     run(task, units[:2])
     moved = [replace(unit, row=row) for row, unit in enumerate(reversed(units), 1)]

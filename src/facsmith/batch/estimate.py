@@ -66,6 +66,8 @@ def estimate(task: Task, rows: Iterable[Unit | Refusal], *, workers: int, retry:
         wanted: list[Unit] = []
         for unit in index.units(retry=retry):
             entry = unit.known
+            if entry is not None and entry.address != unit.address:
+                entry = None
             if entry is not None and entry.status != "done":
                 index.settle(unit.row, entry.status, entry.reason, 0.0, None)
             elif entry is not None and present(entry, task.place):

@@ -95,7 +95,7 @@ class Index:
         ):
             said = json.loads(unit)
             entry = None if line is None else Entry.from_json(line)
-            if entry is not None and (entry.address != address or (retry and entry.status != "done")):
+            if retry and entry is not None and entry.status != "done":
                 entry = None
             yield Unit(row, tuple(said["inputs"]), said["settings"], output, weight, address, entry)
 

@@ -19,7 +19,7 @@ from facsmith import image
 from facsmith.animate import AnimateOptions
 from facsmith.animate.timing import plan
 from facsmith.batch.engine import REPORT
-from facsmith.batch.places import FOLDER, check_name, fetch, parent_of, stamp
+from facsmith.batch.places import FOLDER, absolute, check_name, fetch, parent_of, stamp
 from facsmith.batch.units import Refusal, Unit
 from facsmith.errors import InputError
 from facsmith.facs import ActionUnits
@@ -64,7 +64,7 @@ def resolve(base: str, name: str) -> str:
     """A path or URL as written in a manifest that lies in ``base``."""
     if "://" in name or os.path.isabs(name):
         return name
-    return f"{base.rstrip('/')}/{name}" if base not in ("", ".") else name
+    return absolute(f"{base.rstrip('/')}/{name}")
 
 
 def _columns(url: str, table: "csv.DictReader[str]") -> dict[str, str]:
@@ -131,9 +131,11 @@ def _unit(number: int, cells: dict[str, str], base: str, options: AnimateOptions
         inputs = (photo, timeline)
     else:
         expression = _expression(cells.get("expression"), aus)
-        weight = 1.0 if output.endswith(PICTURES) else _frames(expression, options)
+        weight = _frames(expression, options)
         if output.endswith(PICTURES) and len(expression) > 1:
             raise InputError(f"Several expressions are a film; {output} is a picture. Give one, or a film's ending.")
+        if output.endswith(PICTURES):
+            weight = 1.0
         settings, inputs = {"expression": expression, "seed": seed}, (photo,)
     _check_there(photo)
     return Unit(number, inputs, settings, output, weight)

@@ -20,7 +20,7 @@ from typing import Any, Final, cast
 
 from facsmith.errors import InputError, OutputError
 
-__all__ = ["FOLDER", "Fetched", "Place", "check_name", "fetch", "is_full", "parent_of", "stamp"]
+__all__ = ["FOLDER", "Fetched", "Place", "absolute", "check_name", "fetch", "is_full", "parent_of", "stamp"]
 
 _WHOLE: Final = frozenset({"memory", "s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oci", "oss", "r2"})
 """Protocols whose put shows a file whole or not at all."""
@@ -36,11 +36,12 @@ MAX_INPUT_BYTES: Final = 64 << 30
 
 @dataclass(frozen=True)
 class Place:
-    """A folder. url: a local path, or a URL that fsspec knows."""
+    """A folder. url: a local path, kept absolute, or a URL that fsspec knows."""
 
     url: str
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "url", absolute(self.url))
         _open(self.url)
 
     @property
@@ -187,6 +188,11 @@ class Fetched:
     stamp: str
 
 
+def absolute(url: str) -> str:
+    """The same file or folder from wherever it is asked for: a local path from the root, a URL as it is."""
+    return url if "://" in url or not url.strip() else os.path.abspath(os.path.expanduser(url))
+
+
 def stamp(url: str) -> str | None:
     """What changes when a file does, without reading it: its size, and its ETag or time. None: there is no such file.
 
@@ -286,7 +292,7 @@ def _open(url: str) -> tuple[Any, str]:
     if not url.strip() or "::" in url or "\x00" in url:
         raise InputError(f"{url[:80]!r} is neither a path nor a URL. Give one, as in out/ or s3://bucket/out.")
     try:
-        fs, path = cast("tuple[Any, str]", cast(Any, url_to_fs)(os.path.expanduser(url)))
+        fs, path = cast("tuple[Any, str]", cast(Any, url_to_fs)(absolute(url)))
     except ImportError as error:
         raise InputError(f"{url} needs another package: {error}.") from error
     except ValueError as error:

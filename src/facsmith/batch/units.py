@@ -74,7 +74,7 @@ class Unit:
 
     row: its place in what was given, from 1. inputs: paths or URLs whose bytes decide the result. settings: what else
     does, plain JSON. output: its name within the output folder. weight: how much work it is, beside others of its job.
-    address: see the module. known: what the ledger has of it. deaths: how often it took its worker down before.
+    address: see the module. known: what the ledger has of its output. deaths: how often it took its worker down before.
     """
 
     row: int

@@ -67,13 +67,17 @@ class Worker:
 
     def _attempt(self, unit: Unit, stamps: tuple[str, ...], starting: Callable[[], None]) -> Outcome:
         known = unit.known
-        if known is not None and known.stamps == stamps and _settled(known, self._place):
+        if (
+            known is not None
+            and (known.address, known.stamps) == (unit.address, stamps)
+            and _settled(known, self._place)
+        ):
             return _again(unit, known)
         with self._place.scratch() as folder:
             fetched = [fetch(url, folder / f"in{number}") for number, url in enumerate(unit.inputs)]
             key = digest(self._identity, unit.settings, [one.sha256 for one in fetched])
-            if known is not None and known.key == key and _settled(known, self._place):  # touched, not changed
-                entry = replace(known, stamps=tuple(one.stamp for one in fetched))
+            if known is not None and known.key == key and _settled(known, self._place):  # touched or moved, no more
+                entry = replace(known, address=unit.address, stamps=tuple(one.stamp for one in fetched))
                 return replace(_again(unit, entry), news=True)
             starting()
             began = time.perf_counter()
