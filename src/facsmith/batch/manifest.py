@@ -10,7 +10,7 @@ import csv
 import functools
 import os
 import re
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final, cast
@@ -26,7 +26,7 @@ from facsmith.facs import ActionUnits
 from facsmith.timeline import Timeline
 from facsmith.video import SUFFIXES as FILMS
 
-__all__ = ["PICTURES", "read_manifest", "resolve"]
+__all__ = ["PICTURES", "RESERVED", "read_manifest", "read_photos", "read_rows", "resolve"]
 
 PICTURES: Final = tuple(suffix for suffix in image.SUFFIXES if suffix not in FILMS)
 """Endings of outputs that are one edited picture instead of a film."""
@@ -44,10 +44,32 @@ def read_manifest(url: str, options: AnimateOptions) -> Iterator[Unit | Refusal]
     Raises:
         InputError: the manifest itself cannot be read: no such file, no CSV, an unknown column.
     """
+    return read_rows(url, _PLAIN, lambda number, cells, base: _unit(number, cells, base, options), aus=True)
+
+
+def read_photos(url: str, seed: int) -> Iterator[Unit | Refusal]:
+    """Yield a unit for every row of a table of photos to be inverted: columns photo, output (.safetensors), seed."""
+
+    def unit(number: int, cells: dict[str, str], base: str) -> Unit:
+        output = check_name(cells.get("output", ""), reserved=RESERVED)
+        if not output.lower().endswith(".safetensors"):
+            raise InputError(f"{output} cannot be written: latents end in .safetensors.")
+        return Unit(number, (_photo(cells, base),), {"seed": _seed(cells.get("seed"), seed)}, output)
+
+    return read_rows(url, ("photo", "output", "seed"), unit)
+
+
+def read_rows(
+    url: str, named: Sequence[str], unit: Callable[[int, dict[str, str], str], Unit], *, aus: bool = False
+) -> Iterator[Unit | Refusal]:
+    """Rows of a CSV as a stream. named: the columns it may have. aus: also AU1, L12 and so on.
+
+    unit: (row, cells that are not empty, the manifest's folder) -> unit; what it raises is that row's refusal.
+    """
     base = parent_of(url)
     with _text(url) as lines:
         table = csv.DictReader(lines, strict=True)
-        columns = _columns(url, table)
+        columns = _columns(url, table, named, aus)
         number = 0
         while True:
             number += 1
@@ -57,7 +79,15 @@ def read_manifest(url: str, options: AnimateOptions) -> Iterator[Unit | Refusal]
                 return
             except (csv.Error, UnicodeDecodeError) as error:
                 raise InputError(f"{url}, row {number}: {error}. Give a CSV in UTF-8.") from error
-            yield _row(number, _cells(cells, columns), base, options)
+            said = _cells(cells, columns)
+            try:
+                if "" in said:
+                    raise InputError(
+                        f"There is more in this row than columns: {said[''][:40]!r}. Quote cells that hold a comma."
+                    )
+                yield unit(number, said, base)
+            except InputError as error:
+                yield Refusal(number, " ".join(str(error).split()), said.get("output", ""))
 
 
 def resolve(base: str, name: str) -> str:
@@ -67,7 +97,7 @@ def resolve(base: str, name: str) -> str:
     return absolute(f"{base.rstrip('/')}/{name}")
 
 
-def _columns(url: str, table: "csv.DictReader[str]") -> dict[str, str]:
+def _columns(url: str, table: "csv.DictReader[str]", named: Sequence[str], aus: bool) -> dict[str, str]:
     """Column as written -> as it is called here."""
     try:
         written = [name for name in table.fieldnames or [] if name]
@@ -76,15 +106,14 @@ def _columns(url: str, table: "csv.DictReader[str]") -> dict[str, str]:
     known: dict[str, str] = {}
     for name in written:
         plain = name.strip().lower()
-        match = _AU.fullmatch(name.strip())
-        if plain in _PLAIN:
+        match = _AU.fullmatch(name.strip()) if aus else None
+        if plain in named:
             known[name] = plain
         elif match is not None:
             known[name] = f"{match[1].upper()}{int(match[2])}"
         else:
-            raise InputError(
-                f"{url} has a column {name[:40]!r}; known are {', '.join(_PLAIN)}, and AU1 ... AU26, L12, R12."
-            )
+            also = ", and AU1 ... AU26, L12, R12" if aus else ""
+            raise InputError(f"{url} has a column {name[:40]!r}; known are {', '.join(named)}{also}.")
     if len(set(known.values())) < len(written):
         raise InputError(f"{url} has a column twice; keep one of each.")
     missing = [name for name in ("photo", "output") if name not in known.values()]
@@ -101,19 +130,8 @@ def _cells(cells: Mapping[str | None, Any], columns: Mapping[str, str]) -> dict[
     return {name: value for name, value in said.items() if value}
 
 
-def _row(number: int, cells: dict[str, str], base: str, options: AnimateOptions) -> Unit | Refusal:
-    try:
-        return _unit(number, cells, base, options)
-    except InputError as error:
-        return Refusal(number, " ".join(str(error).split()), cells.get("output", ""))
-
-
 def _unit(number: int, cells: dict[str, str], base: str, options: AnimateOptions) -> Unit:
-    if "" in cells:
-        raise InputError(f"There is more in this row than columns: {cells[''][:40]!r}. Quote cells that hold a comma.")
-    if "photo" not in cells:
-        raise InputError("No photo was given.")
-    photo = resolve(base, cells["photo"])
+    photo = _photo(cells, base)
     output = _output(cells.get("output", ""))
     seed = _seed(cells.get("seed"), options.inversion.seed)
     options = replace(options, inversion=replace(options.inversion, seed=seed))
@@ -137,7 +155,6 @@ def _unit(number: int, cells: dict[str, str], base: str, options: AnimateOptions
         if output.endswith(PICTURES):
             weight = 1.0
         settings, inputs = {"expression": expression, "seed": seed}, (photo,)
-    _check_there(photo)
     return Unit(number, inputs, settings, output, weight)
 
 
@@ -187,10 +204,14 @@ def _timeline(url: str) -> Timeline:
         return Timeline.from_yaml(fetch(url, Path(folder)).path)
 
 
-def _check_there(photo: str) -> None:
-    """Only on this machine, where it costs nothing."""
+def _photo(cells: Mapping[str, str], base: str) -> str:
+    """Whether it is there is only asked of this machine, where that costs nothing."""
+    if "photo" not in cells:
+        raise InputError("No photo was given.")
+    photo = resolve(base, cells["photo"])
     if "://" not in photo and stamp(photo) is None:
         raise InputError(f"There is no photo {photo}. Check the path; it is relative to the manifest.")
+    return photo
 
 
 @contextmanager

@@ -30,6 +30,7 @@ __all__ = [
     "Settings",
     "ThreadsOption",
     "WorkersOption",
+    "many",
     "run_many",
 ]
 
@@ -130,6 +131,13 @@ class Settings:
                 f"{self._workers} workers need Ray: pip install 'facsmith[ray]', and leave out --engine here."
             )
         return Here()
+
+
+def many(url: str) -> bool:
+    """Whether it names many inputs: a manifest, or a folder."""
+    from facsmith.batch.folders import is_folder
+
+    return url.lower().endswith(".csv") or is_folder(url)
 
 
 def run_many(job: "Job", rows: "Iterable[Unit | Refusal]", place: "Place", settings: Settings, *, what: str) -> None:

@@ -31,6 +31,21 @@ from facsmith.cli._common import (
     print_json,
     progress_bar,
 )
+from facsmith.cli._engine import (
+    ChunkOption,
+    DryRunOption,
+    Engine,
+    EngineOption,
+    GpusOption,
+    RayOption,
+    RetriesOption,
+    RetryOption,
+    Settings,
+    ThreadsOption,
+    WorkersOption,
+    many,
+    run_many,
+)
 from facsmith.cli._performance import (
     DriveNeutralOption,
     DriveOption,
@@ -45,6 +60,7 @@ from facsmith.cli._performance import (
     expressions,
     options_of,
 )
+from facsmith.errors import InputError
 
 if TYPE_CHECKING:
     from facsmith.animate import AnimateOptions, Animator
@@ -228,8 +244,12 @@ def edit(
 
 
 def invert(
-    photo: PhotoArgument,
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The latent, .safetensors.")],
+    photo: Annotated[
+        str, typer.Argument(metavar="PHOTO|FOLDER|CSV", help="A photo; or many: a folder, a URL of one, or a manifest.")
+    ],
+    output: Annotated[
+        str, typer.Option("-o", "--output", metavar="FILE", help="The latent, .safetensors; of many photos, a folder.")
+    ],
     reconstruction: Annotated[
         Path | None, typer.Option("--reconstruction", metavar="FILE", help="Also the generator's picture of the face.")
     ] = None,
@@ -240,20 +260,49 @@ def invert(
     seed: SeedOption = 0,
     model: ModelOption = MODEL,
     as_json: Annotated[bool, typer.Option("--json", help="Print the account as JSON, loss trace included.")] = False,
+    dry_run: DryRunOption = False,
+    engine: EngineOption = Engine.auto,
+    ray: RayOption = None,
+    workers: WorkersOption = None,
+    threads: ThreadsOption = None,
+    gpus: GpusOption = 0.0,
+    chunk: ChunkOption = 16,
+    retries: RetriesOption = 2,
+    retry: RetryOption = False,
 ) -> None:
-    """Find a photo's latent: the code from which the generator draws this face.
+    """Find a photo's latent: the code from which the generator draws this face. Or those of many photos.
+
+    A manifest has the columns photo, output and, where wanted, seed. Many photos
+    are done like the rows of `facsmith batch`: stop it and run it again, and it
+    goes on; FOLDER/status.csv tells of every photo.
 
     [bold]Examples[/bold]
 
       facsmith invert her.jpg -o her.safetensors --reconstruction her-as-drawn.png
       facsmith animate her.jpg --latent her.safetensors -e anger -o angry.mp4
+      facsmith invert portraits/ -o latents/ --threads 1 --workers 16
     """
     from facsmith import image
     from facsmith.animate.receipt import label
 
-    check_place(output)
-    check_picture(reconstruction)
     options = _options(face=face, provider=provider.value, start=start.value, iterations=iterations, seed=seed)
+    if many(photo):
+        if reconstruction is not None or as_json:
+            raise InputError("--reconstruction and --json are for one photo; of many, status.csv tells.")
+        settings = Settings(
+            engine=engine,
+            ray=ray,
+            workers=workers,
+            threads=threads,
+            gpus=gpus,
+            chunk=chunk,
+            retries=retries,
+            retry=retry,
+            dry_run=dry_run,
+        )
+        return _invert_many(photo, output, options, settings, model)
+    check_place(Path(output))
+    check_picture(reconstruction)
     with progress_bar() as progress:
         subject = _animator(model, None).prepare(photo, options=options, progress=progress)
     subject.latent.save(output)
@@ -263,7 +312,7 @@ def invert(
         note(sentence)
     found = subject.inversion
     if found is None:
-        return
+        return None
     if as_json:
         print_json(
             {
@@ -276,11 +325,26 @@ def invert(
                 "source": {f"AU{au}": round(e, 3) for au, e in subject.source.items()},
             }
         )
-        return
+        return None
     typer.echo(
         f"{output}  loss {found.trace[0][0]:.3f} -> {found.loss[0]:.3f} in {found.iterations[0]} steps "
         f"({found.stopped[0]}); shows {label(subject.source)}"
     )
+
+
+def _invert_many(photos: str, output: str, options: "AnimateOptions", settings: Settings, model: str) -> None:
+    from facsmith.batch import Place
+    from facsmith.batch.folders import read_folder
+    from facsmith.batch.jobs import PHOTOS, InvertJob
+    from facsmith.batch.manifest import read_photos
+
+    seed = options.inversion.seed
+    rows = (
+        read_photos(photos, seed)
+        if photos.lower().endswith(".csv")
+        else read_folder(photos, PHOTOS, ".safetensors", {"seed": seed})
+    )
+    run_many(InvertJob(options, settings.model(model)), rows, Place(output), settings, what="photos")
 
 
 def sample(
