@@ -4,9 +4,9 @@
     python benchmarks/batch.py --items 2000 --rounds 5 --json batch.json
 
 ``overhead``: milliseconds an item on work that does nothing but write 12 bytes, from the first result to the last, in
-this process and on Ray; ``new``: nothing is there yet; ``kept``: all of it is; ``cpu``: of this process alone, which does
-not count what others do with the machine; ``scan``: a row's way into the index. ``scaling``: items a second of two Ray workers over one, runs side by side in turn, on work that keeps one core busy.
-The load of the machine before and after says how far to trust it.
+this process and on Ray; ``new``: nothing is there yet; ``kept``: all of it is; ``cpu``: of this process alone, which
+does not count what others do with the machine; ``scan``: a row's way into the index. ``scaling``: items a second of two
+Ray workers over one, in turn, on work that keeps a core busy. The machine's load says how far to trust it.
 """
 
 import argparse

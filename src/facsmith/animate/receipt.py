@@ -50,14 +50,20 @@ class KeyframeRecord:
 
 @dataclass(frozen=True)
 class Receipt:
-    """The account of one film or picture."""
+    """The account of one film or picture.
+
+    personal: by what an AU's step was longer than people's at large, so that it shows as strongly on this face.
+    tuning: how the generator was tuned to the face, and how much more alike its picture is; None where it was not.
+    """
 
     photo: Mapping[str, Any]
     model: Mapping[str, Any]
     settings: Mapping[str, Any]
     source: Mapping[str, float]
+    personal: Mapping[str, float]
     keyframes: tuple[KeyframeRecord, ...]
     inversion: Mapping[str, Any] | None
+    tuning: Mapping[str, Any] | None
     output: Mapping[str, Any]
     timings: Mapping[str, float]
     notes: tuple[str, ...] = ()

@@ -21,7 +21,7 @@ FILMS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".gif")
 
 @dataclass(frozen=True)
 class InvertJob:
-    """A photo's latent, as a safetensors file. options: of the face and the search; a unit brings its seed."""
+    """A photo's latent, or its tuning, as a safetensors file. options: of the search; a unit brings its seed."""
 
     options: AnimateOptions = field(default_factory=AnimateOptions)
     model: ModelOptions = field(default_factory=ModelOptions)
@@ -29,9 +29,7 @@ class InvertJob:
     @property
     def identity(self) -> Plain:
         """See `units.Job`."""
-        chosen = {name: getattr(self.options, name) for name in ("face", "provider")}
-        search = asdict(self.options.inversion)
-        return {"work": "invert", **self.model.identity, "options": {**chosen, "inversion": search}}
+        return {"work": "invert", **self.model.identity, "options": asdict(self.options)}
 
     def open(self) -> Work:
         """See `units.Job`."""
@@ -45,7 +43,7 @@ class _Latents:
     def __call__(self, unit: Unit, inputs: Sequence[Path], output: Path) -> Iterable[str]:
         options = replace(self._options, inversion=replace(self._options.inversion, seed=int(unit.settings["seed"])))
         subject = self._animator.prepare(inputs[0], options=options)
-        subject.latent.save(output)
+        (subject.tuned or subject.latent).save(output)
         return subject.notes
 
 

@@ -10,6 +10,8 @@ from facsmith.cli._common import (
     BoundariesOption,
     EntangledOption,
     FaceOption,
+    Fidelity,
+    FidelityOption,
     IterationsOption,
     Mode,
     ModelOption,
@@ -77,6 +79,7 @@ def batch(
     mode: ModeOption = Mode.transfer,
     relative: RelativeOption = False,
     entangled: EntangledOption = False,
+    fidelity: FidelityOption = Fidelity.standard,
     face: FaceOption = None,
     provider: ProviderOption = Provider.auto,
     start: StartOption = Start.encoder,
@@ -136,6 +139,7 @@ def batch(
         entangled=entangled,
         face=face,
         provider=provider.value,
+        fidelity=fidelity.value,
         inversion=InversionOptions(start=start.value, iterations=iterations, seed=seed),
     )
     job = FilmJob(options, settings.model(model, boundaries))

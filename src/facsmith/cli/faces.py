@@ -11,11 +11,14 @@ from facsmith.cli._common import (
     BoundariesOption,
     EntangledOption,
     FaceOption,
+    Fidelity,
+    FidelityOption,
     IterationsOption,
     LatentOption,
     Mode,
     ModelOption,
     ModeOption,
+    PersonalOption,
     PhotoArgument,
     Provider,
     ProviderOption,
@@ -65,6 +68,7 @@ from facsmith.errors import InputError
 if TYPE_CHECKING:
     from facsmith.animate import AnimateOptions, Animator
     from facsmith.latent import Latent
+    from facsmith.tuning import TunedLatent
 
 __all__ = ["register"]
 
@@ -134,8 +138,10 @@ def animate(
     mode: ModeOption = Mode.transfer,
     relative: RelativeOption = False,
     entangled: EntangledOption = False,
+    personal: PersonalOption = True,
     face: FaceOption = None,
     provider: ProviderOption = Provider.auto,
+    fidelity: FidelityOption = Fidelity.standard,
     latent: LatentOption = None,
     start: StartOption = Start.encoder,
     iterations: IterationsOption = ITERATIONS,
@@ -175,8 +181,10 @@ def animate(
         mode=mode.value,
         edit="relative" if relative else "absolute",
         entangled=entangled,
+        personal=personal,
         face=face,
         provider=provider.value,
+        fidelity=fidelity.value,
         start=start.value,
         iterations=iterations,
         seed=seed,
@@ -206,8 +214,10 @@ def edit(
     mode: ModeOption = Mode.transfer,
     relative: RelativeOption = False,
     entangled: EntangledOption = False,
+    personal: PersonalOption = True,
     face: FaceOption = None,
     provider: ProviderOption = Provider.auto,
+    fidelity: FidelityOption = Fidelity.standard,
     latent: LatentOption = None,
     start: StartOption = Start.encoder,
     iterations: IterationsOption = ITERATIONS,
@@ -228,8 +238,10 @@ def edit(
         mode=mode.value,
         edit="relative" if relative else "absolute",
         entangled=entangled,
+        personal=personal,
         face=face,
         provider=provider.value,
+        fidelity=fidelity.value,
         start=start.value,
         iterations=iterations,
         seed=seed,
@@ -255,6 +267,7 @@ def invert(
     ] = None,
     face: FaceOption = None,
     provider: ProviderOption = Provider.auto,
+    fidelity: FidelityOption = Fidelity.standard,
     start: StartOption = Start.encoder,
     iterations: IterationsOption = ITERATIONS,
     seed: SeedOption = 0,
@@ -276,16 +289,27 @@ def invert(
     are done like the rows of `facsmith batch`: stop it and run it again, and it
     goes on; FOLDER/status.csv tells of every photo.
 
+    With --fidelity high the file also holds what the generator's weights change by to draw it well.
+
     [bold]Examples[/bold]
 
       facsmith invert her.jpg -o her.safetensors --reconstruction her-as-drawn.png
       facsmith animate her.jpg --latent her.safetensors -e anger -o angry.mp4
+      facsmith invert her.jpg --fidelity high -o her.safetensors
       facsmith invert portraits/ -o latents/ --threads 1 --workers 16
     """
     from facsmith import image
     from facsmith.animate.receipt import label
 
-    options = _options(face=face, provider=provider.value, start=start.value, iterations=iterations, seed=seed)
+    options = _options(
+        mode="crop",  # the generator's full resolution
+        face=face,
+        provider=provider.value,
+        fidelity=fidelity.value,
+        start=start.value,
+        iterations=iterations,
+        seed=seed,
+    )
     if many(photo):
         if reconstruction is not None or as_json:
             raise InputError("--reconstruction and --json are for one photo; of many, status.csv tells.")
@@ -305,7 +329,7 @@ def invert(
     check_picture(reconstruction)
     with progress_bar() as progress:
         subject = _animator(model, None).prepare(photo, options=options, progress=progress)
-    subject.latent.save(output)
+    (subject.tuned or subject.latent).save(output)
     if reconstruction is not None:
         image.write(reconstruction, subject.reference)
     for sentence in subject.notes:
@@ -402,7 +426,7 @@ def _options(**chosen: Any) -> "AnimateOptions":
     return AnimateOptions(inversion=InversionOptions(**inversion), **chosen)
 
 
-def _latent(path: Path | None) -> "Latent | None":
-    from facsmith.latent import Latent
+def _latent(path: Path | None) -> "Latent | TunedLatent | None":
+    from facsmith.tuning import read_latent
 
-    return None if path is None else Latent.load(path)
+    return None if path is None else read_latent(path)
