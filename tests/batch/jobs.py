@@ -15,6 +15,8 @@ from facsmith.batch.units import Unit
 from facsmith.errors import InputError
 
 VERSION = 1
+PATIENCE = 300
+"""Seconds after which something that is waited for will not come, on a machine that is busy with other things."""
 
 
 @dataclass(frozen=True)

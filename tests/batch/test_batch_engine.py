@@ -15,7 +15,7 @@ from typing import ClassVar
 import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
-from jobs import Shout, rows, worked, write_inputs
+from jobs import PATIENCE, Shout, rows, worked, write_inputs
 
 from facsmith.batch import Here, Place, Refusal, Task, run_batch
 from facsmith.batch.ledger import Ledger
@@ -293,7 +293,7 @@ def test_killed_at_any_moment_nothing_is_lost_or_done_twice(tmp_path):
         "        os._exit(0)\n"
         "    if not os.waitpid(child, 0)[1]: break\n"
     )
-    subprocess.run([sys.executable, "-c", code, tmp_path, Path(__file__).parent], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", code, tmp_path, Path(__file__).parent], check=True, timeout=PATIENCE)
     killed = sorted(tmp_path.iterdir(), key=lambda path: int(path.name))[:-1]
     assert len(killed) >= 14, "two renames of the books and two of the results for each of three rows, and the report"
     for place in killed:
@@ -338,7 +338,7 @@ def test_the_driver_killed_from_outside(tmp_path):
             Path(__file__).parent,
         ]
     )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while worked(tmp_path / "log")["01.txt"] == 0 and time.monotonic() < deadline:
         time.sleep(0.02)
     try:

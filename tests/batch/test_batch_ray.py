@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from jobs import Shout, rows, worked, workers, write_inputs
+from jobs import PATIENCE, Shout, rows, worked, workers, write_inputs
 
 from facsmith.batch import OnRay, Place, RayOptions, Task, run_batch
 from facsmith.errors import FacsmithError, InputError
@@ -87,7 +87,7 @@ def test_workers_killed_from_outside(tmp_path):
     log = tmp_path / "log"
 
     def kill():
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while sum(worked(log).values()) < 3 and time.monotonic() < deadline:
             time.sleep(0.01)
         for process in workers(log):
@@ -166,7 +166,7 @@ def test_the_driver_killed_takes_its_workers_along(tmp_path):
     environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), *sys.path])
     driver = subprocess.Popen([sys.executable, "-c", code, tmp_path, Path(__file__).parent], env=environment)
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while not {"04.txt", "05.txt"} <= set(worked(tmp_path / "log")) and time.monotonic() < deadline:
             time.sleep(0.05)
         family = descendants(driver.pid)
@@ -174,7 +174,7 @@ def test_the_driver_killed_takes_its_workers_along(tmp_path):
         driver.kill()
         driver.wait()
     assert len(family) >= 4, "Ray's own processes, and two workers"
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while (alive := [one for one in workers(tmp_path / "log") if running(one)]) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not alive, "they go on for nobody"

@@ -97,9 +97,7 @@ class Ledger:
         self._place.write(f"{_JOURNAL}/{self._next:08d}.jsonl", text.encode())
         self._next += 1
         written, self._waiting = self._waiting, []
-        for entry in written:
-            if entry.status == "done":
-                self._place.remove(f"{PENDING}/{entry.address}.json")
+        self._place.remove_all([f"{PENDING}/{entry.address}.json" for entry in written if entry.status == "done"])
 
     def recovered(self, address: str) -> Entry | None:
         """The entry of a unit whose worker died after its result was there, before it could say so."""

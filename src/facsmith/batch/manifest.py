@@ -12,7 +12,6 @@ import os
 import re
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, Final, cast
 
 from facsmith import image
@@ -134,7 +133,6 @@ def _unit(number: int, cells: dict[str, str], base: str, options: AnimateOptions
     photo = _photo(cells, base)
     output = _output(cells.get("output", ""))
     seed = _seed(cells.get("seed"), options.inversion.seed)
-    options = replace(options, inversion=replace(options.inversion, seed=seed))
     given = [name for name in ("expression", "timeline") if name in cells]
     aus = {name: value for name, value in cells.items() if name not in _PLAIN}
     if len(given) + bool(aus) != 1:
@@ -144,12 +142,12 @@ def _unit(number: int, cells: dict[str, str], base: str, options: AnimateOptions
         if output.endswith(PICTURES):
             raise InputError(f"A timeline is a film; {output} is a picture. Give an expression, or a film's ending.")
         timeline = resolve(base, cells["timeline"])
-        weight = _frames(_timeline(timeline), options)
+        weight = _timed(timeline, options)
         settings: dict[str, Any] = {"timeline": True, "seed": seed}
         inputs = (photo, timeline)
     else:
         expression = _expression(cells.get("expression"), aus)
-        weight = _frames(expression, options)
+        weight = _frames(tuple(expression), options)
         if output.endswith(PICTURES) and len(expression) > 1:
             raise InputError(f"Several expressions are a film; {output} is a picture. Give one, or a film's ending.")
         if output.endswith(PICTURES):
@@ -188,20 +186,22 @@ def _expression(expression: str | None, aus: Mapping[str, str]) -> list[str]:
     return [",".join(shown)]
 
 
-def _frames(performance: list[str] | Timeline, options: AnimateOptions) -> float:
-    """How many the film will have, about: the photo's own expression is not known yet."""
-    wanted = performance if isinstance(performance, Timeline) or len(performance) > 1 else performance[0]
+@functools.lru_cache(maxsize=4096)
+def _frames(expressions: tuple[str, ...], options: AnimateOptions) -> float:
+    """How many the film will have, about: neither the photo's own expression nor the row's seed is known here."""
+    wanted = expressions if len(expressions) > 1 else expressions[0]
     return max(1.0, plan(wanted, ActionUnits(), options).duration * options.fps)
 
 
 @functools.lru_cache(maxsize=256)
-def _timeline(url: str) -> Timeline:
-    """Read once for all rows that name it."""
+def _timed(timeline: str, options: AnimateOptions) -> float:
+    """The same of a timeline's file, which is read once for all rows that name it."""
     import tempfile
     from pathlib import Path
 
     with tempfile.TemporaryDirectory(prefix="facsmith-timeline-") as folder:
-        return Timeline.from_yaml(fetch(url, Path(folder)).path)
+        performance = Timeline.from_yaml(fetch(timeline, Path(folder)).path)
+    return max(1.0, plan(performance, ActionUnits(), options).duration * options.fps)
 
 
 def _photo(cells: Mapping[str, str], base: str) -> str:
