@@ -189,7 +189,7 @@ def _expression(expression: str | None, aus: Mapping[str, str]) -> list[str]:
 @functools.lru_cache(maxsize=4096)
 def _frames(expressions: tuple[str, ...], options: AnimateOptions) -> float:
     """How many the film will have, about: neither the photo's own expression nor the row's seed is known here."""
-    wanted = expressions if len(expressions) > 1 else expressions[0]
+    wanted = expressions[0] if len(expressions) == 1 else expressions
     return max(1.0, plan(wanted, ActionUnits(), options).duration * options.fps)
 
 
