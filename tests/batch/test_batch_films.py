@@ -201,6 +201,8 @@ def test_manifests_that_are_none_are_refused(folder, text, reason):
     (folder / "m.csv").write_bytes(text.encode("latin-1"))
     with pytest.raises(InputError, match=reason):
         list(read_manifest(str(folder / "m.csv"), AnimateOptions()))
+    assert main(["batch", "m.csv", "-o", "out", *HERE]) == 2
+    assert not Path("out").exists()
 
 
 def test_manifests_are_streamed(folder, monkeypatch):

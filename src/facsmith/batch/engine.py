@@ -101,16 +101,21 @@ def run_batch(
         OutputError: the place cannot be written, or another batch is writing there. InputError: the runner cannot run.
     """
     began = time.perf_counter()
-    with Ledger(task.place) as ledger, Index() as index:
-        standing = _scan(task, rows, ledger, index)
-        progress(standing)
-        run = _Run(task, ledger, index, standing, progress)
-        try:
-            run.do(runner, retry=retry)
-        finally:
-            run.close()
-        counts = {status: tally.rows for status, tally in index.tallies().items()}
-        return Summary(counts, time.perf_counter() - began, standing.size, tuple(index.failures(_NAMED)), run.stopped)
+    with Index() as index:
+        standing = _scan(task, rows, index)  # what cannot be used is refused before anything is written
+        with Ledger(task.place) as ledger:
+            for entry in ledger.replay():
+                index.remember(entry)
+            progress(standing)
+            run = _Run(task, ledger, index, standing, progress)
+            try:
+                run.do(runner, retry=retry)
+            finally:
+                run.close()
+            counts = {status: tally.rows for status, tally in index.tallies().items()}
+            return Summary(
+                counts, time.perf_counter() - began, standing.size, tuple(index.failures(_NAMED)), run.stopped
+            )
 
 
 class _Run:
@@ -161,9 +166,7 @@ class _Run:
             standing.size += 0 if outcome.entry is None else sum(outcome.entry.files.values())
 
 
-def _scan(task: Task, rows: Iterable[Unit | Refusal], ledger: Ledger, index: Index) -> Standing:
-    for entry in ledger.replay():
-        index.remember(entry)
+def _scan(task: Task, rows: Iterable[Unit | Refusal], index: Index) -> Standing:
     for row in rows:
         index.add(row, task.identity)
     index.refuse_collisions()
