@@ -1,6 +1,9 @@
 """Fakes that stand in for trained networks and landmark libraries, through the same protocols."""
 
-from collections.abc import Callable
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -152,3 +155,24 @@ def model_folder(tmp_path: Path) -> Path:
     tiny_boundaries(generator.generator_id).save(folder / FILES[3])
     seal(folder, {"generator": "tiny", "licence": "none"})
     return folder
+
+
+@pytest.fixture(scope="session")
+def ray() -> Iterator[object]:
+    """Two CPUs of Ray for all tests that need it: it takes seconds to start. Its workers import what tests import."""
+    if importlib.util.find_spec("ray") is None:
+        pytest.skip("Ray is not installed (the extra: facsmith[ray])")
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+    import ray
+
+    ray.init(
+        num_cpus=2,
+        include_dashboard=False,
+        _node_ip_address="127.0.0.1",
+        object_store_memory=80 << 20,
+        log_to_driver=False,
+        logging_level="error",
+        runtime_env={"env_vars": {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent / "batch"), *sys.path])}},
+    )
+    yield ray
+    ray.shutdown()

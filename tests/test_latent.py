@@ -139,3 +139,11 @@ def test_an_unwritable_folder_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(OutputError):
         Latent(np.zeros((4, 8)), "a").save(tmp_path / "file" / "x.safetensors")
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_the_same_latent_is_the_same_file(tmp_path):
+    latent = Latent(np.arange(32).reshape(4, 8), "ü generator")
+    for number in range(20):
+        latent.save(tmp_path / f"{number}.safetensors")
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
+    assert Latent.load(tmp_path / "0.safetensors").generator_id == "ü generator"

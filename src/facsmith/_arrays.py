@@ -1,5 +1,6 @@
 """Array files from strangers: safetensors and .npy, read with bounded sizes and nothing executed."""
 
+import json
 import os
 import warnings
 from collections.abc import Mapping
@@ -19,12 +20,25 @@ _NPY_HEADER = 4096
 
 
 def write_tensors(path: str | os.PathLike[str], tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> None:
-    """Write one safetensors file atomically."""
+    """Write one safetensors file atomically; the same tensors and metadata give the same bytes."""
     from safetensors import numpy as safetensors_numpy
 
     with atomic_path(path) as temporary:
         save_file = cast(Any, safetensors_numpy).save_file
         save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, temporary, metadata=dict(metadata))
+        _sort_metadata(temporary)
+
+
+def _sort_metadata(path: Path) -> None:
+    """In the header, in place: safetensors writes its keys in an order that differs from one call to the next."""
+    with path.open("r+b") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        header = {"__metadata__": dict(sorted(header.pop("__metadata__", {}).items())), **header}
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        if len(text) <= length:
+            file.seek(8)
+            file.write(text.ljust(length))
 
 
 def read_tensors(

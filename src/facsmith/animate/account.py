@@ -66,7 +66,7 @@ def inversion(subject: Subject) -> dict[str, Any] | None:
 
 
 def curves(sides: Array, watch: Watch, *, fps: float) -> Curves:
-    """sides: (T, 2, 12), what the person's left and right side shall show."""
+    """sides: (T, 2, 12), what the person's left and right side shall show. Of one picture, fps means nothing: 1."""
     asked: dict[str, tuple[float, ...]] = {}
     for k, au in enumerate(AUS):
         left, right = (tuple(sides[:, side, k].round(3).tolist()) for side in (0, 1))
@@ -75,7 +75,7 @@ def curves(sides: Array, watch: Watch, *, fps: float) -> Curves:
         elif left != right:
             asked |= {f"L{au}": left, f"R{au}": right}
     background, flicker = (tuple(round(v, 3) for v in values) for values in (watch.background, watch.flicker))
-    return Curves(fps=float(fps), asked=asked, background=background, flicker=flicker)
+    return Curves(fps=float(fps) if len(sides) > 1 else 1.0, asked=asked, background=background, flicker=flicker)
 
 
 def leakage(keyframes: Sequence[KeyframeRecord], asked: Sequence[ActionUnits]) -> tuple[Leakage, ...]:

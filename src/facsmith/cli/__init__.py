@@ -1,7 +1,7 @@
 """The command line: one module per group of commands, no logic; ``facsmith`` and ``python -m facsmith`` end here.
 
 Conventions: results and their paths go to stdout, notes, progress and errors to stderr. Exit code 0: done; 2: something
-given cannot be used, said in one sentence; 130: interrupted.
+given cannot be used, said in one sentence; 130: interrupted. Of many inputs: 3: some have no result; 4: stopped early.
 """
 
 import sys
@@ -11,7 +11,20 @@ from typing import Annotated
 import typer
 
 from facsmith import __version__
-from facsmith.cli import batteries, boundaries, evaluate, faces, info, measure, models, receipt, studio, timeline, train
+from facsmith.cli import (
+    batch,
+    batteries,
+    boundaries,
+    evaluate,
+    faces,
+    info,
+    measure,
+    models,
+    receipt,
+    studio,
+    timeline,
+    train,
+)
 from facsmith.errors import FacsmithError
 
 __all__ = ["app", "main", "run"]
@@ -24,6 +37,7 @@ One face photo and FACS Action Units in, a facial-expression animation out.
   facsmith animate her.jpg --expression happiness -o happy.mp4
   facsmith animate her.jpg -e neutral -e sadness -e surprise -o moods.gif
   facsmith edit her.jpg -e "AU1=C,AU4=D" -o worried.png
+  facsmith batch films.csv -o films/
   facsmith studio
   facsmith info
 
@@ -74,6 +88,7 @@ app.add_typer(boundaries.app, name="boundaries")
 app.add_typer(timeline.app, name="timeline")
 app.add_typer(train.app, name="train")
 app.add_typer(evaluate.app, name="evaluate")
+app.command()(batch.batch)
 app.command()(studio.studio)
 evaluate.app.command("measure")(measure.check_measure)
 app.command()(measure.measure)

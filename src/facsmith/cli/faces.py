@@ -1,4 +1,4 @@
-"""``facsmith animate | edit | invert | sample``."""
+"""``facsmith animate | edit | sample``."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -32,7 +32,6 @@ from facsmith.cli._common import (
     check_place,
     check_receipt,
     note,
-    print_json,
     progress_bar,
 )
 from facsmith.cli._performance import (
@@ -49,6 +48,7 @@ from facsmith.cli._performance import (
     expressions,
     options_of,
 )
+from facsmith.cli.invert import invert
 
 if TYPE_CHECKING:
     from facsmith.animate import AnimateOptions, Animator
@@ -248,74 +248,6 @@ def edit(
     for sentence in picture.save(output).notes:
         note(sentence)
     typer.echo(str(output))
-
-
-def invert(
-    photo: PhotoArgument,
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The latent, .safetensors.")],
-    reconstruction: Annotated[
-        Path | None, typer.Option("--reconstruction", metavar="FILE", help="Also the generator's picture of the face.")
-    ] = None,
-    face: FaceOption = None,
-    provider: ProviderOption = Provider.auto,
-    fidelity: FidelityOption = Fidelity.standard,
-    start: StartOption = Start.encoder,
-    iterations: IterationsOption = ITERATIONS,
-    seed: SeedOption = 0,
-    model: ModelOption = MODEL,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the account as JSON, loss trace included.")] = False,
-) -> None:
-    """Find a photo's latent: the code from which the generator draws this face.
-
-    With --fidelity high the file also holds what the generator's weights change by to draw it well.
-
-    [bold]Examples[/bold]
-
-      facsmith invert her.jpg -o her.safetensors --reconstruction her-as-drawn.png
-      facsmith animate her.jpg --latent her.safetensors -e anger -o angry.mp4
-      facsmith invert her.jpg --fidelity high -o her.safetensors
-    """
-    from facsmith import image
-    from facsmith.animate.receipt import label
-
-    check_place(output)
-    check_picture(reconstruction)
-    options = _options(
-        mode="crop",  # the generator's full resolution
-        face=face,
-        provider=provider.value,
-        fidelity=fidelity.value,
-        start=start.value,
-        iterations=iterations,
-        seed=seed,
-    )
-    with progress_bar() as progress:
-        subject = _animator(model, None).prepare(photo, options=options, progress=progress)
-    (subject.tuned or subject.latent).save(output)
-    if reconstruction is not None:
-        image.write(reconstruction, subject.reference)
-    for sentence in subject.notes:
-        note(sentence)
-    found = subject.inversion
-    if found is None:
-        return
-    if as_json:
-        print_json(
-            {
-                "latent": str(output),
-                "generator_id": subject.latent.generator_id,
-                "start": found.start,
-                "iterations": found.iterations[0],
-                "stopped": found.stopped[0],
-                "trace": found.trace[0],
-                "source": {f"AU{au}": round(e, 3) for au, e in subject.source.items()},
-            }
-        )
-        return
-    typer.echo(
-        f"{output}  loss {found.trace[0][0]:.3f} -> {found.loss[0]:.3f} in {found.iterations[0]} steps "
-        f"({found.stopped[0]}); shows {label(subject.source)}"
-    )
 
 
 def sample(

@@ -15,6 +15,20 @@ from facsmith.cli._common import (
     print_table,
     progress_bar,
 )
+from facsmith.cli._engine import (
+    ChunkOption,
+    DryRunOption,
+    Engine,
+    EngineOption,
+    RayOption,
+    RetriesOption,
+    RetryOption,
+    Settings,
+    ThreadsOption,
+    WorkersOption,
+    many,
+    run_many,
+)
 
 __all__ = ["check_measure", "measure"]
 
@@ -28,19 +42,30 @@ NeutralOption = Annotated[
 
 
 def measure(
-    picture: Annotated[Path, typer.Argument(metavar="PHOTO|FILM", help="A photo, or a film (.mp4, .mov, ...).")],
+    picture: Annotated[
+        str, typer.Argument(metavar="PHOTO|FILM|FOLDER", help="A photo, a film (.mp4, .mov, ...), or a folder of them.")
+    ],
     neutral: NeutralOption = None,
     neutral_at: Annotated[
         float | None, typer.Option("--neutral-at", metavar="SECONDS", help="Where the film shows the person at rest.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--csv", metavar="FILE", help="Write OpenFace's columns; a film needs it.")
+        str | None,
+        typer.Option("--csv", metavar="FILE", help="Write OpenFace's columns; a film needs it. Of a folder: a folder."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: every source's own reading, too.")] = False,
     face: FaceOption = None,
     provider: ProviderOption = Provider.auto,
+    dry_run: DryRunOption = False,
+    engine: EngineOption = Engine.auto,
+    ray: RayOption = None,
+    workers: WorkersOption = None,
+    threads: ThreadsOption = None,
+    chunk: ChunkOption = 1,
+    retries: RetriesOption = 2,
+    retry: RetryOption = False,
 ) -> None:
-    """Measure the Action Units of a photo, or of every frame of a film.
+    """Measure the Action Units of a photo, or of every frame of a film; or of all of a folder.
 
     Without a neutral picture of the same person, faces in general stand in for
     it; AUs that cannot be told that way are marked. The CSV has OpenFace 2's
@@ -51,12 +76,26 @@ def measure(
       facsmith measure her.jpg
       facsmith measure smiling.jpg --neutral at-rest.jpg --json
       facsmith measure film.mp4 --neutral-at 0 --csv film.csv
+      facsmith measure interviews/ --csv tables/ --threads 1 --workers 16
     """
-    check_place(output)
-    if picture.suffix.lower() in _FILMS:
-        _film(picture, neutral, neutral_at, output, face, provider.value)
-    else:
-        _photo(picture, neutral, output, as_json, face, provider.value)
+    if many(picture):
+        settings = Settings(
+            engine=engine,
+            ray=ray,
+            workers=workers,
+            threads=threads,
+            gpus=0.0,
+            chunk=chunk,
+            retries=retries,
+            retry=retry,
+            dry_run=dry_run,
+        )
+        return _many(picture, neutral, neutral_at, output, face, provider.value, settings)
+    source, table = Path(picture), None if output is None else Path(output)
+    check_place(table)
+    if source.suffix.lower() in _FILMS:
+        return _film(source, neutral, neutral_at, table, face, provider.value)
+    return _photo(source, neutral, table, as_json, face, provider.value)
 
 
 def check_measure(
@@ -121,6 +160,30 @@ def _photo(
             ],
         )
         note(f"compared with {found.against}; landmarks by {found.face.provider}.")
+
+
+def _many(
+    folder: str,
+    neutral: Path | None,
+    neutral_at: float | None,
+    output: str | None,
+    face: int | None,
+    provider: str,
+    settings: Settings,
+) -> None:
+    from facsmith.batch import Place
+    from facsmith.batch.folders import read_folder
+    from facsmith.batch.jobs import FILMS, PHOTOS, MeasureJob
+    from facsmith.errors import InputError
+
+    if output is None:
+        raise InputError(f"{folder} is a folder: name another for the tables with --csv FOLDER.")
+    if neutral is not None and neutral_at is not None:
+        raise InputError("Both --neutral and --neutral-at were given; the person has one neutral face: give one.")
+    also = () if neutral is None else (str(neutral),)
+    job = MeasureJob(neutral_at, face, provider, settings.threads)
+    rows = read_folder(folder, (*FILMS, *PHOTOS), ".csv", {}, also=also)
+    run_many(job, rows, Place(output), settings, what="files")
 
 
 def _film(

@@ -1,0 +1,109 @@
+"""The job of `facsmith batch`: a film or a picture of a photo, by the very calls that `facsmith animate` makes."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from facsmith import __version__
+from facsmith.animate import AnimateOptions
+from facsmith.batch.manifest import PICTURES
+from facsmith.batch.units import Plain, Unit, Work
+from facsmith.bundle import DEFAULT_BUNDLE, FILES, bundle_folder
+from facsmith.errors import CheckpointError, InputError
+from facsmith.timeline import Timeline
+
+if TYPE_CHECKING:
+    from facsmith.animate import Animator
+
+__all__ = ["FilmJob", "ModelOptions", "limit_threads"]
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """Which model, and how it is run. model: of the package, or a folder. boundaries: a file that replaces its own.
+
+    threads: of a worker; None: as many as this process would take. Sums over another number of threads differ in their
+    last bits. device: as torch calls it; cpu or cuda.
+    """
+
+    model: str = DEFAULT_BUNDLE
+    boundaries: str | None = None
+    threads: int | None = None
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        if self.threads is not None and self.threads < 1:
+            raise InputError(f"{self.threads} threads; give 1 or more.")
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Version, hashes and whatever else decides results; the files' places do not."""
+        folder = bundle_folder(self.model)
+        hashes = {name: _sha256(folder / name) for name in FILES}
+        if self.boundaries is not None:
+            hashes[FILES[3]] = _sha256(Path(self.boundaries))
+        return {"facsmith": __version__, "models": hashes, "threads": self.threads, "device": self.device}
+
+    def load(self) -> "Animator":
+        """The animator, in this process."""
+        from facsmith.animate import Animator
+
+        limit_threads(self.threads)
+        animator = Animator.from_pretrained(self.model, boundaries=self.boundaries)
+        if self.device != "cpu":
+            networks = animator.networks
+            for part in (networks.generator, networks.descriptor, networks.encoder):
+                cast(Any, part).to(self.device)
+        return animator
+
+
+@dataclass(frozen=True)
+class FilmJob:
+    """options: of every film; a unit brings its seed."""
+
+    options: AnimateOptions = field(default_factory=AnimateOptions)
+    model: ModelOptions = field(default_factory=ModelOptions)
+
+    @property
+    def identity(self) -> Plain:
+        """See `units.Job`."""
+        return {"work": "film", **self.model.identity, "options": asdict(self.options)}
+
+    def open(self) -> Work:
+        """See `units.Job`."""
+        return _Films(self.model.load(), self.options)
+
+
+class _Films:
+    def __init__(self, animator: "Animator", options: AnimateOptions) -> None:
+        self._animator, self._options = animator, options
+
+    def __call__(self, unit: Unit, inputs: Sequence[Path], output: Path) -> Iterable[str]:
+        options = replace(self._options, inversion=replace(self._options.inversion, seed=int(unit.settings["seed"])))
+        if unit.settings.get("timeline"):
+            return self._animator.animate(inputs[0], Timeline.from_yaml(inputs[1]), options=options).save(output).notes
+        expression = cast("list[str]", unit.settings["expression"])
+        if output.name.lower().endswith(PICTURES):
+            return self._animator.edit(inputs[0], expression[0], options=options).save(output).notes
+        asked = expression if len(expression) > 1 else expression[0]
+        return self._animator.animate(inputs[0], asked, options=options).save(output).notes
+
+
+def limit_threads(threads: int | None) -> None:
+    """Of torch and the linear algebra libraries, in this process."""
+    import torch
+    from threadpoolctl import threadpool_limits  # pyright: ignore[reportMissingTypeStubs]
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+        threadpool_limits(threads)
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CheckpointError(f"{path} could not be read: {error.strerror or error}. Check the model.") from error

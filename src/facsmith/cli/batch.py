@@ -1,0 +1,149 @@
+"""``facsmith batch``."""
+
+from typing import Annotated
+
+import typer
+
+from facsmith.cli._common import (
+    ITERATIONS,
+    MODEL,
+    BoundariesOption,
+    EntangledOption,
+    FaceOption,
+    Fidelity,
+    FidelityOption,
+    IterationsOption,
+    Mode,
+    ModelOption,
+    ModeOption,
+    PersonalOption,
+    Provider,
+    ProviderOption,
+    RelativeOption,
+    SeedOption,
+    Start,
+    StartOption,
+    Variant,
+)
+from facsmith.cli._engine import (
+    ChunkOption,
+    DryRunOption,
+    Engine,
+    EngineOption,
+    GpusOption,
+    RayOption,
+    RetriesOption,
+    RetryOption,
+    Settings,
+    ThreadsOption,
+    WorkersOption,
+    run_many,
+)
+
+__all__ = ["batch"]
+
+
+def batch(
+    manifest: Annotated[
+        str, typer.Argument(metavar="MANIFEST", help="A CSV: photo, output, and expression, timeline or AU columns.")
+    ],
+    output: Annotated[
+        str, typer.Option("-o", "--output", metavar="FOLDER", help="A folder, or a URL: s3://bucket/films.")
+    ],
+    dry_run: DryRunOption = False,
+    engine: EngineOption = Engine.auto,
+    ray: RayOption = None,
+    workers: WorkersOption = None,
+    threads: ThreadsOption = None,
+    gpus: GpusOption = 0.0,
+    chunk: ChunkOption = 4,
+    retries: RetriesOption = 2,
+    retry: RetryOption = False,
+    fps: Annotated[float, typer.Option("--fps", help="Frames a second, up to 240.")] = 25.0,
+    onset: Annotated[
+        float | None, typer.Option("--onset", help="Seconds of rise.", show_default="the emotion's own")
+    ] = None,
+    apex: Annotated[
+        float | None, typer.Option("--apex", help="Seconds of hold.", show_default="the emotion's own")
+    ] = None,
+    offset: Annotated[
+        float | None, typer.Option("--offset", help="Seconds of fall; 0: end on it.", show_default="the emotion's own")
+    ] = None,
+    variant: Annotated[
+        Variant | None, typer.Option("--variant", help="Quicker and in step, or slower with AUs a moment apart.")
+    ] = None,
+    neutral_first: Annotated[
+        bool, typer.Option("--neutral-first", help="Let the photo's own expression go before anything else.")
+    ] = False,
+    loop: Annotated[bool, typer.Option("--loop", help="End where it begins, for films that play again.")] = False,
+    blinks: Annotated[bool, typer.Option("--blinks", help="Blink now and then.")] = False,
+    mode: ModeOption = Mode.transfer,
+    relative: RelativeOption = False,
+    entangled: EntangledOption = False,
+    personal: PersonalOption = True,
+    fidelity: FidelityOption = Fidelity.standard,
+    face: FaceOption = None,
+    provider: ProviderOption = Provider.auto,
+    start: StartOption = Start.encoder,
+    iterations: IterationsOption = ITERATIONS,
+    seed: SeedOption = 0,
+    model: ModelOption = MODEL,
+    boundaries: BoundariesOption = None,
+) -> None:
+    """Films and pictures of many photos, a row of a manifest each; stop it any time, run it again and it goes on.
+
+    The manifest's columns: photo, output, seed (optional), and what the face does:
+    expression (happiness, or AU6=C AU12=D; several in turn with ; between them),
+    timeline (a YAML file), or a column per AU: AU1 ... AU26, L12, R12. Outputs end
+    in .mp4, .gif, .webp, in nothing (a folder of PNGs), or in .png, .jpg, .tif: then
+    they are one edited picture. Paths are relative to the manifest's folder, or URLs.
+
+    [bold]Examples[/bold]
+
+      facsmith batch films.csv -o out/ --dry-run
+      facsmith batch films.csv -o out/
+      facsmith batch films.csv -o out/ --threads 1 --workers 16
+      facsmith batch s3://study/films.csv -o s3://study/out --ray auto --workers 400 --gpus 0.25
+
+    Each result is byte for byte what `facsmith animate` makes of the same photo and
+    seed. FOLDER/status.csv tells of every row: done, kept (it was there already),
+    refused (and why), failed, crashed. Exit code 0: every row has its result; 3:
+    some have not; 4: the run stopped early (a full disk).
+    """
+    from facsmith.animate import AnimateOptions
+    from facsmith.batch import Place
+    from facsmith.batch.films import FilmJob
+    from facsmith.batch.manifest import read_manifest
+    from facsmith.inversion import InversionOptions
+
+    settings = Settings(
+        engine=engine,
+        ray=ray,
+        workers=workers,
+        threads=threads,
+        gpus=gpus,
+        chunk=chunk,
+        retries=retries,
+        retry=retry,
+        dry_run=dry_run,
+    )
+    options = AnimateOptions(
+        fps=fps,
+        onset=onset,
+        apex=apex,
+        offset=offset,
+        variant=None if variant is None else variant.value,
+        neutral_first=neutral_first,
+        loop=loop,
+        blinks=blinks,
+        mode=mode.value,
+        edit="relative" if relative else "absolute",
+        entangled=entangled,
+        personal=personal,
+        face=face,
+        provider=provider.value,
+        fidelity=fidelity.value,
+        inversion=InversionOptions(start=start.value, iterations=iterations, seed=seed),
+    )
+    job = FilmJob(options, settings.model(model, boundaries))
+    run_many(job, read_manifest(manifest, options), Place(output), settings, what="rows")

@@ -1,0 +1,163 @@
+"""``facsmith invert``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facsmith.cli._common import (
+    ITERATIONS,
+    MODEL,
+    FaceOption,
+    Fidelity,
+    FidelityOption,
+    IterationsOption,
+    ModelOption,
+    Provider,
+    ProviderOption,
+    SeedOption,
+    Start,
+    StartOption,
+    check_picture,
+    check_place,
+    note,
+    print_json,
+    progress_bar,
+)
+from facsmith.cli._engine import (
+    ChunkOption,
+    DryRunOption,
+    Engine,
+    EngineOption,
+    GpusOption,
+    RayOption,
+    RetriesOption,
+    RetryOption,
+    Settings,
+    ThreadsOption,
+    WorkersOption,
+    many,
+    run_many,
+)
+from facsmith.errors import InputError
+
+if TYPE_CHECKING:
+    from facsmith.animate import AnimateOptions
+
+__all__ = ["invert"]
+
+
+def invert(
+    photo: Annotated[
+        str, typer.Argument(metavar="PHOTO|FOLDER|CSV", help="A photo; or many: a folder, a URL of one, or a manifest.")
+    ],
+    output: Annotated[
+        str, typer.Option("-o", "--output", metavar="FILE", help="The latent, .safetensors; of many photos, a folder.")
+    ],
+    reconstruction: Annotated[
+        Path | None, typer.Option("--reconstruction", metavar="FILE", help="Also the generator's picture of the face.")
+    ] = None,
+    face: FaceOption = None,
+    provider: ProviderOption = Provider.auto,
+    fidelity: FidelityOption = Fidelity.standard,
+    start: StartOption = Start.encoder,
+    iterations: IterationsOption = ITERATIONS,
+    seed: SeedOption = 0,
+    model: ModelOption = MODEL,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the account as JSON, loss trace included.")] = False,
+    dry_run: DryRunOption = False,
+    engine: EngineOption = Engine.auto,
+    ray: RayOption = None,
+    workers: WorkersOption = None,
+    threads: ThreadsOption = None,
+    gpus: GpusOption = 0.0,
+    chunk: ChunkOption = 16,
+    retries: RetriesOption = 2,
+    retry: RetryOption = False,
+) -> None:
+    """Find a photo's latent: the code from which the generator draws this face. Or those of many photos.
+
+    A manifest has the columns photo, output and, where wanted, seed. Many photos
+    are done like the rows of `facsmith batch`: stop it and run it again, and it
+    goes on; FOLDER/status.csv tells of every photo.
+
+    With --fidelity high the file also holds what the generator's weights change by to draw it well.
+
+    [bold]Examples[/bold]
+
+      facsmith invert her.jpg -o her.safetensors --reconstruction her-as-drawn.png
+      facsmith animate her.jpg --latent her.safetensors -e anger -o angry.mp4
+      facsmith invert her.jpg --fidelity high -o her.safetensors
+      facsmith invert portraits/ -o latents/ --threads 1 --workers 16
+    """
+    from facsmith import image
+    from facsmith.animate import AnimateOptions, Animator
+    from facsmith.animate.receipt import label
+    from facsmith.inversion import InversionOptions
+
+    options = AnimateOptions(
+        mode="crop",  # the generator's full resolution
+        face=face,
+        provider=provider.value,
+        fidelity=fidelity.value,
+        inversion=InversionOptions(start=start.value, iterations=iterations, seed=seed),
+    )
+    if many(photo):
+        if reconstruction is not None or as_json:
+            raise InputError("--reconstruction and --json are for one photo; of many, status.csv tells.")
+        settings = Settings(
+            engine=engine,
+            ray=ray,
+            workers=workers,
+            threads=threads,
+            gpus=gpus,
+            chunk=chunk,
+            retries=retries,
+            retry=retry,
+            dry_run=dry_run,
+        )
+        return _invert_many(photo, output, options, settings, model)
+    check_place(Path(output))
+    check_picture(reconstruction)
+    with progress_bar() as progress:
+        subject = Animator.from_pretrained(model).prepare(photo, options=options, progress=progress)
+    (subject.tuned or subject.latent).save(output)
+    if reconstruction is not None:
+        image.write(reconstruction, subject.reference)
+    for sentence in subject.notes:
+        note(sentence)
+    found = subject.inversion
+    if found is None:
+        return None
+    if as_json:
+        print_json(
+            {
+                "latent": str(output),
+                "generator_id": subject.latent.generator_id,
+                "start": found.start,
+                "iterations": found.iterations[0],
+                "stopped": found.stopped[0],
+                "trace": found.trace[0],
+                "source": {f"AU{au}": round(e, 3) for au, e in subject.source.items()},
+            }
+        )
+        return None
+    typer.echo(
+        f"{output}  loss {found.trace[0][0]:.3f} -> {found.loss[0]:.3f} in {found.iterations[0]} steps "
+        f"({found.stopped[0]}); shows {label(subject.source)}"
+    )
+
+
+def _invert_many(photos: str, output: str, options: "AnimateOptions", settings: Settings, model: str) -> None:
+    from facsmith.batch import Place
+    from facsmith.batch.folders import read_folder
+    from facsmith.batch.jobs import PHOTOS, InvertJob
+    from facsmith.batch.manifest import read_photos
+
+    seed = options.inversion.seed
+    rows = (
+        read_photos(photos, seed)
+        if photos.lower().endswith(".csv")
+        else read_folder(photos, PHOTOS, ".safetensors", {"seed": seed})
+    )
+    run_many(InvertJob(options, settings.model(model)), rows, Place(output), settings, what="photos")
