@@ -11,7 +11,19 @@ from typing import Annotated
 import typer
 
 from facsmith import __version__
-from facsmith.cli import batteries, boundaries, evaluate, faces, info, measure, models, studio, timeline, train
+from facsmith.cli import (
+    batteries,
+    boundaries,
+    evaluate,
+    faces,
+    info,
+    measure,
+    models,
+    reproduce,
+    studio,
+    timeline,
+    train,
+)
 from facsmith.errors import FacsmithError
 
 __all__ = ["app", "main", "run"]
@@ -78,6 +90,7 @@ app.command()(studio.studio)
 evaluate.app.command("measure")(measure.check_measure)
 app.command()(measure.measure)
 app.command()(info.info)
+app.command()(reproduce.reproduce)
 
 
 def main(arguments: Sequence[str]) -> int:

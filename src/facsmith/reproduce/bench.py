@@ -68,7 +68,9 @@ def set_up(
     """
     networks = animator.networks
     side = networks.generator.resolution
-    faces, skipped = chosen_faces(networks, plan) if photos is None else photographed(photos, side, provider=plan.provider)
+    faces, skipped = (
+        chosen_faces(networks, plan) if photos is None else photographed(photos, side, provider=plan.provider)
+    )
     if not faces:
         raise InputError(f"None of {len(photos or ())} photos shows a usable face. {' '.join(skipped.values())}")
     common = {

@@ -8,7 +8,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from facsmith import image
 from facsmith.errors import NoFaceError
 from facsmith.evaluate.check import LEVELS
 from facsmith.evaluate.control import Control, mixed_expressions, read_control
@@ -69,11 +68,11 @@ def _judged(bench: Bench, method: Method, face: JudgedFace, mixed: Array) -> Jud
         "seen by": looking_glass(bench.networks).name,
     }
     piece = bench.piece("films", settings, lambda: _read(bench, filming(bench, method, face), mixed))
-    if not piece["seen"]:
+    if not piece["seen"][0]:
         return None
     control = Control(**{key: piece[key] for key in _CONTROL})
     alike = {key: piece[key] for key in ("lpips", "identity", "identity_distance")}
-    return Judged(face.name, control, flicker=float(piece["flicker"]), seconds=float(piece["seconds"]), **alike)
+    return Judged(face.name, control, flicker=float(piece["flicker"][0]), seconds=float(piece["seconds"][0]), **alike)
 
 
 def _read(bench: Bench, films: Filming, mixed: Array) -> Pieces:
@@ -105,9 +104,9 @@ class _Watched:
     seconds: list[float] = field(default_factory=list[float])
 
     def __call__(self, photo: Image, intensities: Array) -> Image:
-        began = time.perf_counter()
+        began = time.process_time()
         frame = self.films.render(photo, intensities)
-        self.seconds.append(time.perf_counter() - began)
+        self.seconds.append(time.process_time() - began)
         active = np.flatnonzero(intensities)
         if len(active) == 1 and intensities[active[0]] == LEVELS[-1]:
             self.full.setdefault(AUS[int(active[0])], frame)

@@ -1,6 +1,5 @@
 """Every way to put an Action Unit on a photo that is compared: the default, its ablations, and baselines."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -77,8 +76,7 @@ def methods(bench: Bench) -> list[Method]:
         Method(DEFAULT, "facsmith", "the model's own boundaries, joint edit, calibrated, transfer into the photo", own),
         Method("paste", "compositing", "the generated face feathered into the photo", own, "paste"),
         Method("crop", "compositing", "the generator's own picture, as in the paper", own, "crop"),
-        Method("plain sum", "decorrelation off", "the sum of the normals, Eq. 3, instead of the joint edit", own)
-        ,
+        Method("plain sum", "decorrelation off", "the sum of the normals, Eq. 3, instead of the joint edit", own),
     ]
     known[-1] = replace(known[-1], entangled=True)
     if moved is not None:
@@ -90,7 +88,9 @@ def methods(bench: Bench) -> list[Method]:
     if measured is not None:
         what = f"boundaries of up to {bench.plan.scored} samples as they are, their AUs measured"
         known.append(Method("measured samples", "boundary source", what, measured))
-    known.append(Method("warp", "baseline", "the photo moved by linear muscles, no latent space (the paper's 2.1)", None))
+    known.append(
+        Method("warp", "baseline", "the photo moved by linear muscles, no latent space (the paper's 2.1)", None)
+    )
     what = "the default without calibration: one step length for all AUs"
     known.append(Method("uncalibrated", "baseline", what, sources.uncalibrated(own, length)))
     if as_found is not None and len(as_found.aus) > 1:
@@ -138,13 +138,17 @@ def _subject(bench: Bench, method: Method, face: JudgedFace) -> Subject:
     ws = bench.piece("latent", settings, invert)["ws"]
     latent = Latent(ws, bench.networks.generator.generator_id)
     networks = bench.networks
-    using = own if method.boundaries is None else Animator(
-        networks.generator,
-        descriptor=networks.descriptor,
-        encoder=networks.encoder,
-        boundaries=method.boundaries,
-        name=networks.name,
-        faces=networks.faces,
+    using = (
+        own
+        if method.boundaries is None
+        else Animator(
+            networks.generator,
+            descriptor=networks.descriptor,
+            encoder=networks.encoder,
+            boundaries=method.boundaries,
+            name=networks.name,
+            faces=networks.faces,
+        )
     )
     return using.prepare(face.photo, options=options, latent=latent)
 
@@ -152,6 +156,4 @@ def _subject(bench: Bench, method: Method, face: JudgedFace) -> Subject:
 def _options(bench: Bench, method: Method) -> AnimateOptions:
     plan = bench.plan
     search = InversionOptions(iterations=plan.settle, seed=plan.seed)
-    return AnimateOptions(
-        mode=method.mode, entangled=method.entangled, provider=plan.provider, inversion=search
-    )
+    return AnimateOptions(mode=method.mode, entangled=method.entangled, provider=plan.provider, inversion=search)

@@ -28,7 +28,7 @@ class Plan:
     portraits: int = 4
     people: int = 120
     variants: int = 8
-    scored: int = 2000
+    scored: int = 1000
     psi: float = 0.7
     provider: Literal["auto", "mediapipe", "dlib"] = "auto"
     seed: int = 0

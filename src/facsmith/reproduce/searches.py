@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from facsmith import image
+from facsmith.descriptor import Descriptor
 from facsmith.evaluate.faces import JudgedFace
 from facsmith.evaluate.reconstruction import likeness, looking_glass
 from facsmith.inversion import InversionOptions, Start, invert
@@ -74,11 +75,20 @@ def searches(bench: Bench) -> dict[Start, list[Search]]:
 
 
 def watched(
-    bench: Bench, name: str, faces: Sequence[JudgedFace], options: InversionOptions, at: Sequence[int]
+    bench: Bench,
+    name: str,
+    faces: Sequence[JudgedFace],
+    options: InversionOptions,
+    at: Sequence[int],
+    *,
+    descriptor: Descriptor | None = None,
 ) -> list[Search]:
-    """At most one batch of faces searched for together; one piece of the store."""
-    settings = {"faces": [described(face) for face in faces], "options": repr(options), "at": list(at)}
-    piece = bench.piece(name, settings, lambda: _watch(bench, faces, options, at))
+    """At most one batch of faces searched for together; one piece of the store. descriptor: by default the model's."""
+    settings: dict[str, Any] = {"faces": [described(face) for face in faces], "options": repr(options), "at": list(at)}
+    if descriptor is not None:
+        settings["looks through"] = descriptor.name
+    seen_by = descriptor or bench.networks.descriptor
+    piece = bench.piece(name, settings, lambda: _watch(bench, faces, options, at, seen_by))
     return [_search(piece, row) for row in range(len(faces))]
 
 
@@ -88,7 +98,9 @@ def batches(faces: Sequence[JudgedFace]) -> Iterator[Sequence[JudgedFace]]:
         yield faces[first : first + _BATCH]
 
 
-def _watch(bench: Bench, faces: Sequence[JudgedFace], options: InversionOptions, at: Sequence[int]) -> Pieces:
+def _watch(
+    bench: Bench, faces: Sequence[JudgedFace], options: InversionOptions, at: Sequence[int], descriptor: Descriptor
+) -> Pieces:
     networks, glass = bench.networks, looking_glass(bench.networks)
     seen: dict[int, Image] = {}
 
@@ -96,16 +108,16 @@ def _watch(bench: Bench, faces: Sequence[JudgedFace], options: InversionOptions,
         if step in at:
             seen[step] = image.to_uint8(pictures)
 
-    began = time.perf_counter()
+    began = time.process_time()
     found = invert(
         torch.cat([image.to_tensor(face.crop) for face in faces]).to(networks.generator.w_avg.device),
         networks.generator,
-        descriptor=networks.descriptor,
+        descriptor=descriptor,
         encoder=networks.encoder if options.start == "encoder" else None,
         options=options,
         watch=watch,
     )
-    seconds = (time.perf_counter() - began) / len(faces)
+    seconds = (time.process_time() - began) / len(faces)
     rows: Mapping[str, list[Any]] = {"l1": [], "lpips": [], "identity": [], "identity_distance": []}
     for number, face in enumerate(faces):
         alike = [likeness("", [face], pictures[number : number + 1], glass) for pictures in seen.values()]

@@ -48,7 +48,13 @@ def moved_samples(bench: Bench, *, raw: bool = False) -> BoundarySet | None:
 
     def codes() -> LabelledCodes:
         return collect(
-            source, folder, networks.generator, encode, name=name, provider=plan.provider, progress=_told(bench, "moved")
+            source,
+            folder,
+            networks.generator,
+            encode,
+            name=name,
+            provider=plan.provider,
+            progress=_told(bench, "moved"),
         )
 
     return _fitted(bench, folder, codes, _options(FitOptions(seed=plan.seed), raw))
@@ -101,9 +107,7 @@ def _options(options: FitOptions, raw: bool) -> FitOptions:
     return replace(options, baseline="none", unmix=False) if raw else options
 
 
-def _fitted(
-    bench: Bench, folder: Path, codes: Callable[[], LabelledCodes], options: FitOptions
-) -> BoundarySet | None:
+def _fitted(bench: Bench, folder: Path, codes: Callable[[], LabelledCodes], options: FitOptions) -> BoundarySet | None:
     """Of all AUs that the codes show often enough; None where nothing can be fitted. Kept in ``folder``."""
     path = folder / f"boundaries-{options.baseline}-{options.unmix}.safetensors"
     if path.is_file():

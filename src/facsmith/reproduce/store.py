@@ -41,7 +41,7 @@ class Store:
         if known is not None:
             self.found += 1
             return known
-        arrays = {key: np.asarray(value) for key, value in compute().items()}
+        arrays = {key: np.atleast_1d(value) for key, value in compute().items()}
         write_tensors(path, arrays, {"format": _FORMAT, "settings": text})
         self.made += 1
         return arrays
