@@ -3,6 +3,7 @@
 import contextlib
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,15 @@ from hypothesis.extra import numpy as hnp
 from safetensors.numpy import load_file, save_file
 from scipy.interpolate import PchipInterpolator
 
-from facsmith.boundary import Boundary, BoundarySet, Calibration, conditional, import_direction, read_direction
+from facsmith.boundary import (
+    Boundary,
+    BoundarySet,
+    Calibration,
+    Response,
+    conditional,
+    import_direction,
+    read_direction,
+)
 from facsmith.errors import ActionUnitError, BoundaryError, LatentError
 from facsmith.facs import AUS, ActionUnits
 from facsmith.latent import Latent
@@ -235,6 +244,29 @@ def test_save_and_load_are_exact(tmp_path: Path) -> None:
         assert (a.intercept, a.calibration, dict(a.report)) == (b.intercept, b.calibration, dict(b.report))
 
 
+def test_a_response_survives_saving_and_stretches_one_au(tmp_path: Path) -> None:
+    known = replace(SET[9], response=Response(typical=0.9, trust=0.7))
+    BoundarySet((known, SET[12]), GENERATOR).save(tmp_path / "b.safetensors")
+    loaded = BoundarySet.load(tmp_path / "b.safetensors")
+    assert (loaded[9].response, loaded[12].response) == (known.response, None)
+
+    stretched = loaded.stretched({9: 1.25})
+    before, after = (s[9].calibration.distance([0.0, 0.2, 0.6, 1.0]) for s in (loaded, stretched))
+    assert after - after[0] == pytest.approx(1.25 * (before - before[0]))
+    assert after[0] == before[0]
+    assert stretched[12].calibration == loaded[12].calibration
+    assert stretched[9].response == known.response
+
+
+@given(st.floats(0.2, 3), st.floats(0, 1), st.floats(-1, 100))
+def test_who_shows_more_gets_the_shorter_step(typical: float, trust: float, share: float) -> None:
+    response = Response(typical, trust)
+    assert response.factor(typical) == pytest.approx(1)
+    assert 1 / 1.5 <= response.factor(share) <= 1.5
+    assert response.factor(share) >= response.factor(share + 0.1)
+    assert Response(typical, 0.0).factor(share) == 1
+
+
 def tampered() -> list[tuple[str, object]]:
     """Changes to one entry of a good file, each of which must be refused."""
     return [
@@ -249,6 +281,11 @@ def tampered() -> list[tuple[str, object]]:
         ("distances", [[0]]),
         ("distances", None),
         ("report", []),
+        ("response", []),
+        ("response", {"typical": 1.0, "trust": 2.0}),
+        ("response", {"typical": 0.0, "trust": 1.0}),
+        ("response", {"typical": "x", "trust": 1.0}),
+        ("response", {"typical": 1.0, "trust": 1.0, "more": 1}),
         ("extra", 1),
     ]
 

@@ -10,7 +10,7 @@ from test_animate import QUICK
 from facsmith.animate import AnimateOptions, Animator
 from facsmith.compose import join
 from facsmith.compose.masks import left_half
-from facsmith.evaluate.motion import Motion
+from facsmith.compose.motion import Motion
 from facsmith.face.points import MIRROR
 from facsmith.facs import ActionUnits
 from facsmith.inversion import InversionOptions

@@ -12,6 +12,8 @@ from facsmith.animate import AnimateOptions
 from facsmith.boundary import BoundarySet, Calibration
 from facsmith.errors import InputError
 from facsmith.evaluate import calibrate_on_films
+from facsmith.evaluate.calibrate import is_off, person_response
+from facsmith.evaluate.check import LEVELS, Bar, Check, Reading, Row
 from facsmith.inversion import InversionOptions
 
 AUS = (2, 26)
@@ -63,3 +65,35 @@ def test_no_face_no_calibration():
         calibrate_on_films(
             Animator.from_pretrained(), [("grey", np.full((256, 256, 3), 128, np.uint8))], provider="dlib"
         )
+
+
+def films(flow: np.ndarray, seen: np.ndarray) -> Check:
+    """A check of AU9 on people of whom flow and landmarks see such shares (people,) at intensity 1."""
+    levels = np.array(LEVELS)
+    readings = tuple(
+        Reading(f"{i}", 9, tuple(0.8 * s * levels), 0.8, tuple(f * levels), 0.01, 0.02, 0.01)
+        for i, (f, s) in enumerate(zip(flow, seen, strict=True))
+    )
+    row = Row(9, len(flow), "landmarks", 1.0, 1.0, 0.8, 9, 0.01, 0.02, 0.01, 9, 9, True)
+    return Check(Bar(), (row,), readings, {}, ("dlib",))
+
+
+def test_flow_is_trusted_as_far_as_landmarks_agree_with_it():
+    random = np.random.default_rng(0)
+    people, noise = 0.2 * random.standard_normal((2, 40))
+    flow = 0.9 * np.exp(people)
+    agreeing, strangers = (person_response(films(flow, np.exp(s)), 9) for s in (people + 0.3 * noise, noise))
+    assert agreeing is not None and strangers is not None
+    assert agreeing.typical == pytest.approx(np.median(flow))
+    assert 0.8 < agreeing.trust <= 1
+    assert strangers.trust < 0.1
+    assert person_response(films(flow[:5], np.exp(people[:5])), 9) is None  # too few to say
+
+
+def test_a_scale_is_bent_only_where_it_is_surely_off():
+    random = np.random.default_rng(1)
+    people = np.exp(0.2 * random.standard_normal(30))
+    level = people / people.mean()
+    assert not is_off(films(level, 1.02 * level), 9)
+    assert is_off(films(level, 1.2 * level), 9)
+    assert is_off(films(level[:1], level[:1]), 9)  # one photo's word is all there is

@@ -10,9 +10,9 @@ import skimage.data
 from rich.console import Console
 
 from facsmith import face
+from facsmith.compose.motion import Motion
 from facsmith.errors import InputError, NoFaceError
 from facsmith.evaluate import Bar, Check, Row, check, table
-from facsmith.evaluate.motion import Motion
 from facsmith.face import Face, choose, crop_transform, find
 from facsmith.face.muscles import MuscleWarp
 from facsmith.facs import AUS

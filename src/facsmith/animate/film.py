@@ -158,6 +158,7 @@ class Animation:
             model=self.model,
             settings=asdict(self.options),
             source=named(self.subject.source),
+            personal={f"AU{au}": round(factor, 3) for au, factor in sorted(self._renderer.factors.items())},
             keyframes=records,
             inversion=_inversion(self.subject),
             output={"frames": len(self), "seconds": self.timeline.duration, "width": width, "height": height},

@@ -27,9 +27,10 @@ class AnimateOptions:
     posed or spontaneous, the AUs then a moment apart. neutral_first: the photo's own expression fades before anything
     else happens, and does not come back. loop: the end leads to the beginning. blinks: the face blinks now and then.
     mode: what reaches the photo (DESIGN, Compositing). edit: ``absolute`` shows the asked AUs and nothing else,
-    ``relative`` adds them to what the photo shows. entangled: the plain sum of boundary normals instead of the joint
-    projection, for comparison. face: which face, 0 the largest; None takes the largest and says so. provider: of
-    landmarks. batch: frames per synthesis. inversion: Eq. 1's options, with the seed.
+    ``relative`` adds them to what the photo shows. personal: how strongly this very face answers an AU is measured
+    first, and the AU's step set accordingly; else everyone gets the same step. entangled: the plain sum of boundary
+    normals instead of the joint projection, for comparison. face: which face, 0 the largest; None takes the largest and
+    says so. provider: of landmarks. batch: frames per synthesis. inversion: Eq. 1's options, with the seed.
     """
 
     fps: float = 25.0
@@ -43,6 +44,7 @@ class AnimateOptions:
     mode: Compositing = "transfer"
     edit: EditMode = "absolute"
     entangled: bool = False
+    personal: bool = True
     face: int | None = None
     provider: Provider = "auto"
     batch: int = 8

@@ -50,12 +50,16 @@ class KeyframeRecord:
 
 @dataclass(frozen=True)
 class Receipt:
-    """The account of one film or picture."""
+    """The account of one film or picture.
+
+    personal: by what an AU's step was longer than people's at large, so that it shows as strongly on this face.
+    """
 
     photo: Mapping[str, Any]
     model: Mapping[str, Any]
     settings: Mapping[str, Any]
     source: Mapping[str, float]
+    personal: Mapping[str, float]
     keyframes: tuple[KeyframeRecord, ...]
     inversion: Mapping[str, Any] | None
     output: Mapping[str, Any]

@@ -2,16 +2,20 @@
 
 import itertools
 from collections.abc import Iterator
+from functools import partial
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from facsmith import image
-from facsmith.animate.options import AnimateOptions
+from facsmith.animate.options import AnimateOptions, EditMode
+from facsmith.animate.personal import PersonalBoundaries
 from facsmith.animate.subject import Image, Subject
 from facsmith.boundary import BoundarySet
 from facsmith.compose import Compositor, Lids, join
+from facsmith.face import Face
 from facsmith.face.muscles import basis
 from facsmith.facs import AUS
 from facsmith.generator import Generator
@@ -49,16 +53,37 @@ class Renderer:
             self._compositor = Compositor(
                 subject.photo, subject.transform, subject.face.landmarks, subject.reference, mode=options.mode
             )
+        self._personal: PersonalBoundaries | None = None
+        if options.personal and subject.face is not None:
+            self._personal = PersonalBoundaries(
+                boundaries, draw=partial(self._still, boundaries), landmarks=self._resting
+            )
 
-    def latents(self, intensities: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    def latents(self, intensities: npt.NDArray[np.float64]) -> Codes:
         """intensities: (T, 12). Returns ws (T, num_ws, w_dim)."""
-        return self._boundaries.edit(
-            self._subject.latent,
-            intensities,
-            mode=self._options.edit,
-            entangled=self._options.entangled,
-            source=self._subject.source.vector(),
-        ).ws
+        return (
+            self._boundaries_for(intensities)
+            .edit(
+                self._subject.latent,
+                intensities,
+                mode=self._options.edit,
+                entangled=self._options.entangled,
+                source=self._subject.source.vector(),
+            )
+            .ws
+        )
+
+    @property
+    def factors(self) -> dict[int, float]:
+        """By what the steps of the AUs asked for so far are longer on this face than on people at large."""
+        return {} if self._personal is None else dict(self._personal.factors)
+
+    def _boundaries_for(self, intensities: npt.NDArray[np.float64]) -> BoundarySet:
+        """The boundaries, fitted to the face where one of the AUs asked for (T, 12), or shown by the photo, moves."""
+        if self._personal is None:
+            return self._boundaries
+        moves = intensities.max(axis=0, initial=0.0) + self._subject.source.vector() > 0
+        return self._personal.of(au for au, asked in zip(AUS, moves, strict=True) if asked)
 
     @property
     def has_landmarks(self) -> bool:
@@ -77,7 +102,7 @@ class Renderer:
             rows = intensities[first : first + batch]
             moments = self._moments(rows)
             pictures = self._pictures([shown, *moments])
-            for moment, lips_open in zip(moments, self._lips_open(rows), strict=True):
+            for moment, lips_open in zip(moments, self._lips_open(rows, edit=self._options.edit), strict=True):
                 if not same(moment, shown):
                     at_rest = len(moment) == 1 and same(moment[0], self._subject.latent.ws)
                     drawn = (pictures[key(ws)] for ws in moment)
@@ -113,15 +138,30 @@ class Renderer:
 
     def neutral(self) -> Image:
         """The same person with every AU at 0: what measurements compare with."""
-        ws = self._boundaries.edit(
-            self._subject.latent, np.zeros((1, len(AUS))), mode="absolute", source=self._subject.source.vector()
-        ).ws
-        return self._compose(self._synthesise(ws)[0], lips_open=0.0)
+        nothing = np.zeros(len(AUS))
+        return self._still(self._boundaries_for(nothing[None]), nothing)
 
-    def _lips_open(self, intensities: npt.NDArray[np.float64]) -> list[float]:
+    def _still(self, boundaries: BoundarySet, intensities: npt.NDArray[np.float64]) -> Image:
+        """One frame that shows intensities (12,) and nothing else."""
+        lips_open = self._lips_open(intensities[None], edit="absolute")[0]
+        return self._compose(self._generated(boundaries, intensities), lips_open=lips_open)
+
+    def _generated(self, boundaries: BoundarySet, intensities: npt.NDArray[np.float64]) -> Image:
+        edited = boundaries.edit(self._subject.latent, intensities, source=self._subject.source.vector())
+        return self._synthesise(edited.ws)[0]
+
+    def _resting(self) -> npt.NDArray[np.float64]:
+        """(68, 2) the landmarks of `_still` with every AU at 0, by people's boundaries, in its pixels."""
+        subject = self._subject
+        if self._compositor is None or subject.transform is None:
+            return cast(Face, subject.face).landmarks
+        at = self._compositor.landmarks(self._generated(self._boundaries, np.zeros(len(AUS))))
+        return subject.transform.to_crop(at) if self._options.mode == "crop" else at
+
+    def _lips_open(self, intensities: npt.NDArray[np.float64], *, edit: EditMode) -> list[float]:
         """Per frame, the part of the photo's own opening between the lips that the asked AU25 and AU26 leave."""
         own = float(self._subject.source.vector() @ _PARTING)
-        if self._options.edit == "relative" or own <= 0:
+        if edit == "relative" or own <= 0:
             return [1.0] * len(intensities)
         asked = (intensities if intensities.ndim == 2 else intensities.max(axis=1)) @ _PARTING
         return np.clip(asked / own, 0.0, 1.0).tolist()

@@ -66,6 +66,11 @@ class Calibration:
         inside = np.where(wanted >= self.distances[-1], 1.0, nodes[piece] + high)
         return np.where(wanted <= self.distances[0], 0.0, inside)
 
+    def stretched(self, factor: float) -> "Calibration":
+        """The same map with every distance from intensity 0 times ``factor``, above 0."""
+        rest = self.distances[0]
+        return Calibration(self.intensities, tuple(rest + factor * (d - rest) for d in self.distances))
+
     @cached_property
     def _curve(self) -> Any:
         from scipy.interpolate import PchipInterpolator  # pyright: ignore[reportMissingTypeStubs]

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, cast
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from facsmith._arrays import read_tensors, write_tensors
 from facsmith.boundary.calibration import Calibration
+from facsmith.boundary.response import Response
 from facsmith.errors import ActionUnitError, BoundaryError, LatentError
 from facsmith.facs import AUS, ActionUnits
 from facsmith.latent import MAX_NUM_WS, MAX_W_DIM, Latent
@@ -32,7 +33,8 @@ class Boundary:
     """One AU's hyperplane in W+.
 
     normal: (num_ws, w_dim) float64, unit length when flattened, neutral -> AU. intercept: c in d(z) = <z, normal> - c.
-    report: how it was made (JSON values): counts, held-out accuracy, residual.
+    report: how it was made (JSON values): counts, held-out accuracy, residual. response: how people differ in what a
+    step shows; None where that was not measured, and everyone gets the same step.
     """
 
     au: int
@@ -40,6 +42,7 @@ class Boundary:
     intercept: float
     calibration: Calibration
     report: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    response: Response | None = None
 
     def __post_init__(self) -> None:
         if self.au not in AUS:
@@ -90,6 +93,14 @@ class BoundarySet:
         raise BoundaryError(
             f"AU{au} has no boundary here; available: {_names(self.aus)}. Fit one: facsmith boundaries fit --au {au}"
         )
+
+    def stretched(self, factors: Mapping[int, float]) -> "BoundarySet":
+        """The same boundaries with the calibrated distances from neutral of each AU in ``factors`` times that."""
+        changed = (
+            replace(b, calibration=b.calibration.stretched(factors[b.au])) if b.au in factors else b
+            for b in self.boundaries
+        )
+        return BoundarySet(tuple(changed), self.generator_id)
 
     @cached_property
     def normals(self) -> Array:
@@ -178,7 +189,13 @@ class BoundarySet:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one safetensors file: ``normals`` (K, num_ws, w_dim) float64, all else as JSON metadata."""
         entries = [
-            {"au": b.au, "intercept": float(b.intercept), **asdict(b.calibration), "report": dict(b.report)}
+            {
+                "au": b.au,
+                "intercept": float(b.intercept),
+                **asdict(b.calibration),
+                "report": dict(b.report),
+                **({} if b.response is None else {"response": asdict(b.response)}),
+            }
             for b in self.boundaries
         ]
         metadata = {
@@ -219,12 +236,12 @@ def _vectors(intensities: npt.ArrayLike | ActionUnits) -> Array:
 
 def _boundary(entry: dict[str, Any], normal: Array) -> Boundary:
     known = {"au", "intercept", "intensities", "distances", "report"}
-    if set(entry) != known or not isinstance(entry["report"], dict):
+    if set(entry) - {"response"} != known or not isinstance(entry["report"], dict):
         raise ValueError(f"an entry has the keys {sorted(entry)}, not {sorted(known)}")
     calibration = Calibration(tuple(entry["intensities"]), tuple(entry["distances"]))
-    return Boundary(
-        int(entry["au"]), normal, float(entry["intercept"]), calibration, cast("dict[str, Any]", entry["report"])
-    )
+    report = cast("dict[str, Any]", entry["report"])
+    response = Response(**entry["response"]) if "response" in entry else None
+    return Boundary(int(entry["au"]), normal, float(entry["intercept"]), calibration, report, response)
 
 
 def _names(aus: tuple[int, ...]) -> str:

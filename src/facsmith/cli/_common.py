@@ -109,6 +109,14 @@ RelativeOption = Annotated[
 EntangledOption = Annotated[
     bool, typer.Option("--entangled", help="Plain sum of the AU directions, as in the paper's figure: for comparison.")
 ]
+PersonalOption = Annotated[
+    bool,
+    typer.Option(
+        "--personal/--no-personal",
+        help="Measure first how strongly this face answers each AU, and set its step accordingly; or give everyone the "
+        "same step.",
+    ),
+]
 FaceOption = Annotated[
     int | None, typer.Option("--face", metavar="N", help="Which face, 0 being the largest.", show_default="the largest")
 ]

@@ -91,6 +91,10 @@ class Compositor:
             seal(out, moved, float(np.clip(1 - lips_open * self._gap / max(lip_gap(moved), 1e-6), 0, 1)))
         return out
 
+    def landmarks(self, generated: Pixels) -> npt.NDArray[np.float64]:
+        """Where the photo's landmarks (68, 2) lie, in photo pixels, once the photo moves as ``generated`` does."""
+        return self._moved(self._canvas.vectors_to_photo(self._change(self._checked(generated)).flow))
+
     def _moved(self, flow: Image) -> npt.NDArray[np.float64]:
         """Where the photo's landmarks (68, 2) lie in the new frame. flow: on the canvas, backward, in photo pixels.
 

@@ -46,17 +46,16 @@ def face_mask(points: Points, iod: float, shape: tuple[int, int]) -> Mask:
 
 
 def replacement_prior(points: Points, iod: float, shape: tuple[int, int]) -> Mask:
-    """Where pixels may come from the generator whole: the mouth with the room its opening takes, and the eyes.
+    """Where pixels may come from the generator whole: the mouth, with the room that its opening takes.
+
+    Not the eyes: a lid that moves stretches what the photo shows there, and a small generator's irises are no match.
 
     points: (68, 2); shape: (height, width). Returns (height, width).
     """
     lips, chin, nose = points[48:60], points[8], points[33]
     drop = np.array([0, 0.75 * (chin[1] - lips[:, 1].max())])
     mouth = np.vstack([lips, lips + drop, lips[:7] + 0.4 * (nose - lips[3])])
-    prior = fade(_signed_distance(_filled(mouth, shape)) / np.float32(iod), -0.10, 0.04)
-    for eye in (points[36:42], points[42:48]):
-        prior = np.maximum(prior, fade(_signed_distance(_filled(eye, shape)) / np.float32(iod), -0.10, -0.02))
-    return prior
+    return fade(_signed_distance(_filled(mouth, shape)) / np.float32(iod), -0.10, 0.04)
 
 
 def left_half(points: Points, iod: float, shape: tuple[int, int]) -> Mask:

@@ -1,8 +1,8 @@
 """What changed between two frames of a generator, split into motion, shading and new pixels.
 
 The new frame equals the old one moved along the flow, plus a residual. Where the residual is small it is shading
-(folds, shadows) and is added to the photo's own moved pixels; where it is large, inside mouth and eyes, something came
-into view that the photo does not hold (teeth, tongue, a lid): the generator's pixels take the place of the photo's.
+(folds, shadows) and is added to the photo's own moved pixels; where it is large, inside the mouth, something came into
+view that the photo does not hold (teeth, tongue): the generator's pixels take the place of the photo's.
 
 Conventions: all arrays lie on one `Canvas`, float32; colours in [0, 255].
 """
@@ -33,7 +33,7 @@ _DETAIL = 2.5
 _REGISTRATION_BLUR, _REGISTRATION_REACH = 6.0, 0.12  # the second in IOD: what a long registration tends to
 _SHARPEST = 1.5
 _NOISE = 2.0  # grey levels
-_REPLACE_FROM, _REPLACE_FULLY = 12.0, 30.0  # grey levels of residual
+_REPLACE_FROM, _REPLACE_FULLY = 18.0, 40.0  # grey levels of residual: with less, lips lose their own texture
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,11 @@
 
 What reaches the photo is not what the generator draws: the transfer loses some of a small movement and completes a
 large one. So every AU is filmed on a few portraits at each of `LEVELS` and measured as `check` measures it; its map
-from intensity to distance is bent until an asked 0.6 is measured as 0.6 of what the same face's muscles show.
+from intensity to distance is bent until an asked 0.6 is measured as 0.6 of what the same face's muscles show. A map
+from which the measurements do not differ by more than they are sure of is left alone.
+
+People differ, too. Flow and landmarks see a film each with errors of its own: by as much as they agree on who shows
+more of an AU than others, a single face's flow is believed (`boundary.Response`).
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from facsmith.boundary import BoundarySet
+from facsmith.boundary import BoundarySet, Response
 from facsmith.boundary_fit import recalibrate
 from facsmith.evaluate.check import LEVELS, Check, Reading, animator_render, check
 
@@ -21,9 +25,13 @@ if TYPE_CHECKING:
 
 __all__ = ["calibrate_on_films"]
 
+Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
 
 _REACH = 1.5  # times the old range, at most, in one go
+_SURE = 2.0  # standard errors
+_OWN_WORD = 0.5  # trust in flow where landmarks cannot say whether it is right
+_FEWEST = 8  # photos from which anything can be said about how people differ
 
 
 def calibrate_on_films(
@@ -37,17 +45,19 @@ def calibrate_on_films(
     """The animator's boundaries, recalibrated.
 
     photos: (name, (H, W, 3) uint8 RGB), portraits that neither the boundaries nor their judgement were made from; ten
-    and more, as people differ. Each Boundary's report gains ``films``: on how many photos, by landmarks or by flow, and
-    what each asked level showed before and shows now.
+    and more, as people differ. Everyone gets the same step here, whatever the options say. Each Boundary's report gains
+    ``films``: on how many photos, by landmarks or by flow, and what each asked level showed before and shows now.
 
     Raises:
         InputError: no photo shows a usable face. BoundaryError: an AU moves nothing.
     """
-    from facsmith.animate import Animator
+    from facsmith.animate import AnimateOptions, Animator
+
+    same_step = replace(options or AnimateOptions(), personal=False)
 
     def films(subject: Animator, stage: str) -> Check:
         return check(
-            animator_render(subject, options),
+            animator_render(subject, same_step),
             photos,
             aus=subject.networks.boundaries.aus,
             provider=provider,
@@ -58,7 +68,8 @@ def calibrate_on_films(
     before = films(animator, "calibrate")
     bent = networks.boundaries
     for row in before.rows:
-        bent = recalibrate(bent, row.au, LEVELS, _shown(before, row.au), reach=_REACH)
+        if is_off(before, row.au):
+            bent = recalibrate(bent, row.au, LEVELS, _shown(before, row.au), reach=_REACH)
     after = films(
         Animator(
             networks.generator,
@@ -70,18 +81,59 @@ def calibrate_on_films(
         ),
         "verify",
     )
-    return BoundarySet(
-        tuple(replace(b, report={**b.report, "films": _report(before, after, b.au)}) for b in bent.boundaries),
-        bent.generator_id,
+    known = (
+        replace(b, report={**b.report, "films": _report(before, after, b.au)}, response=person_response(after, b.au))
+        for b in bent.boundaries
     )
+    return BoundarySet(tuple(known), bent.generator_id)
 
 
-def _shown(result: Check, au: int) -> npt.NDArray[np.float64]:
-    """What each of LEVELS showed, over the photos, as a share of the muscles at 1, by the AU's judge."""
-    readings = [r for r in result.readings if r.au == au and _seen(r)]
-    if _judge(result, au) == "flow":
+def _shown(result: Check, au: int) -> Array:
+    """(levels,) what each of LEVELS showed, over the photos, as a share of the muscles at 1, by the AU's judge."""
+    return _average(_readings(result, au), _judge(result, au))
+
+
+def _average(readings: Sequence[Reading], judge: str) -> Array:
+    if judge == "flow":
         return np.median([r.flow for r in readings], axis=0)
     return np.sum([r.along for r in readings], axis=0) / np.sum([r.muscles for r in readings])
+
+
+def is_off(result: Check, au: int) -> bool:
+    """Whether any level differs from what was asked by more than the choice of photos explains (jackknife)."""
+    readings, judge = _readings(result, au), _judge(result, au)
+    count = len(readings)
+    if count < 2:
+        return True
+    without = np.array([_average([*readings[:i], *readings[i + 1 :]], judge) for i in range(count)])
+    error = np.sqrt((count - 1) * without.var(axis=0))
+    return bool((np.abs(_average(readings, judge) - LEVELS) > _SURE * error).any())
+
+
+def person_response(result: Check, au: int) -> Response | None:
+    """How much one person's flow at intensity 1 says of what landmarks see: the slope between the logarithms of their
+    shares, less its standard error."""
+    readings = [r for r in _readings(result, au) if r.flow[-1] > 0]
+    if len(readings) < _FEWEST:
+        return None
+    flow = np.array([r.flow[-1] for r in readings])
+    typical = float(np.median(flow))
+    if _judge(result, au) == "flow":
+        return Response(typical, _OWN_WORD)
+    seen = np.array([r.share for r in readings])
+    both = seen > 0
+    x, y = np.log(flow[both]), np.log(seen[both])
+    x, y = x - x.mean(), y - y.mean()
+    spread = float(x @ x)
+    if both.sum() < _FEWEST or spread == 0:
+        return None
+    slope = float(x @ y) / spread
+    error = float(np.sqrt(np.sum((y - slope * x) ** 2) / (both.sum() - 2) / spread))
+    return Response(typical, float(np.clip(slope - error, 0.0, 1.0)))
+
+
+def _readings(result: Check, au: int) -> list[Reading]:
+    return [r for r in result.readings if r.au == au and _seen(r)]
 
 
 def _judge(result: Check, au: int) -> str:

@@ -5,7 +5,7 @@ by another factor (FACTS.md), so an AU's displacement counts as a share of what 
 muscles (`face.muscles`) at intensity 1 on that same neutral frame: 1.0 is a renderer as strong as they are.
 
 What landmarks hardly see even when the muscles do it (AU6: on three portraits of eleven MediaPipe reports nothing, and
-the muscles' own four levels grow on three) is judged by optical flow instead (`evaluate.motion`). Both shares are
+the muscles' own four levels grow on three) is judged by optical flow instead (`compose.motion`). Both shares are
 always reported.
 """
 
@@ -19,10 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith import face, measure
-from facsmith.compose.flow import FLOW_SIZE
 from facsmith.errors import InputError, NoFaceError
-from facsmith.evaluate.motion import Motion
-from facsmith.face import Face, crop_transform
+from facsmith.evaluate.resting import Render, Resting
+from facsmith.face import Face
 from facsmith.face.muscles import MuscleWarp
 from facsmith.facs import AU_NAMES, AUS
 
@@ -35,9 +34,6 @@ __all__ = ["LEVELS", "Bar", "Check", "Reading", "Render", "Row", "animator_rende
 
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
-
-Render = Callable[[Image, Array], Image]
-"""(photo (H, W, 3) uint8 RGB, (12,) intensities that the face shall show) -> a frame of the same size and framing."""
 
 LEVELS = (0.25, 0.5, 0.75, 1.0)
 """Intensities asked of every AU, besides 0."""
@@ -235,26 +231,14 @@ def table(result: Check) -> "Table":
 
 
 def _read(render: Render, name: str, photo: Image, found: Face, aus: Sequence[int]) -> list[Reading]:
-    neutral = render(photo, np.zeros(len(AUS)))
-    resting = face.follow(neutral, found)
-    # Read again from its own place: every reading below starts there, so that equal pictures give equal points.
-    rest = face.follow(neutral, resting).landmarks
-    muscles = MuscleWarp(resting.landmarks, neutral.shape)
-    close = crop_transform(rest, FLOW_SIZE)
-    motion = Motion(close.crop(neutral), close.to_crop(rest))
-
-    def moved(picture: Image) -> Array:
-        try:
-            return measure.aligned_displacement(face.follow(picture, resting).landmarks, rest)
-        except NoFaceError:
-            return np.full((68, 2), np.nan)
-
+    resting = Resting(render, photo, found)
+    muscles = MuscleWarp(resting.face.landmarks, resting.frame.shape)
     readings: list[Reading] = []
     for au in aus:
         one = np.eye(len(AUS))[AUS.index(au)]
         film = [render(photo, level * one) for level in LEVELS]
-        shown = [moved(frame) for frame in film]
-        wanted = moved(muscles(neutral, one))
+        shown = [resting.moved(frame) for frame in film]
+        wanted = resting.moved(muscles(resting.frame, one))
         leak = measure.leak(shown[-1], au)
         readings.append(
             Reading(
@@ -262,7 +246,7 @@ def _read(render: Render, name: str, photo: Image, found: Face, aus: Sequence[in
                 au=au,
                 along=tuple(measure.along(displacement, au) for displacement in shown),
                 muscles=measure.along(wanted, au),
-                flow=tuple(motion.share(motion.flow(close.crop(frame)), au) for frame in film),
+                flow=tuple(resting.flow_share(frame, au) for frame in film),
                 leak=leak.mean,
                 leak_max=leak.largest,
                 muscles_leak=measure.leak(wanted, au).mean,

@@ -9,12 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from facsmith import face, measure
-from facsmith.compose.flow import FLOW_SIZE
-from facsmith.errors import NoFaceError
-from facsmith.evaluate.check import LEVELS, Render
-from facsmith.evaluate.motion import Motion
-from facsmith.face import Face, crop_transform
+from facsmith import measure
+from facsmith.evaluate.check import LEVELS
+from facsmith.evaluate.resting import Render, Resting
+from facsmith.face import Face
 from facsmith.facs import AUS
 
 __all__ = ["Control", "entanglement", "mixed_expressions", "read_control"]
@@ -72,19 +70,8 @@ def read_control(render: Render, photo: Image, found: Face, asked: Array) -> Con
     Raises:
         NoFaceError: no face in the neutral frame, or in one of its muscles' warps.
     """
-    neutral = render(photo, np.zeros(len(AUS)))
-    resting = face.follow(neutral, found)
-    # Read again from its own place: every reading below starts there, so that equal pictures give equal points.
-    rest = face.follow(neutral, resting).landmarks
-    responses = measure.responses(neutral, resting)
-    close = crop_transform(rest, FLOW_SIZE)
-    motion = Motion(close.crop(neutral), close.to_crop(rest))
-
-    def moved(picture: Image) -> Array:
-        try:
-            return measure.aligned_displacement(face.follow(picture, resting).landmarks, rest)
-        except NoFaceError:
-            return np.full((68, 2), np.nan)
+    resting = Resting(render, photo, found)
+    responses = measure.responses(resting.frame, resting.face)
 
     def shown(displacement: Array) -> Array:
         if np.isnan(displacement).any():
@@ -97,9 +84,9 @@ def read_control(render: Render, photo: Image, found: Face, asked: Array) -> Con
     for k, au in enumerate(AUS):
         for column, level in enumerate(LEVELS):
             frame = render(photo, level * np.eye(len(AUS))[k])
-            displacement = moved(frame)
+            displacement = resting.moved(frame)
             shares[k, column] = measure.along(displacement, au) / visible[k] if visible[k] > 0 else np.nan
-            flow[k, column] = motion.share(motion.flow(close.crop(frame)), au)
+            flow[k, column] = resting.flow_share(frame, au)
             measured[k, column] = shown(displacement)
-    mixed = np.array([shown(moved(render(photo, row))) for row in asked]).reshape(-1, len(AUS))
+    mixed = np.array([shown(resting.moved(render(photo, row))) for row in asked]).reshape(-1, len(AUS))
     return Control(visible, shares, flow, measured, asked, mixed)

@@ -3,7 +3,7 @@
 Training people are encoded in every expression the data set has of them, and SVMs fitted to their codes
 (`boundary_fit`); codes whose AUs are known from elsewhere do as well. Then the codes of people held out are moved along
 the boundaries, drawn by the generator, and looked at: each AU's map from intensity to distance is bent until an asked
-0.6 shows as 0.6 of what the same face's muscles show at full intensity, by optical flow (`evaluate.motion`). An encoder
+0.6 shows as 0.6 of what the same face's muscles show at full intensity, by optical flow (`compose.motion`). An encoder
 tells less of an expression than there is to it, so distances taken from its codes alone would be too short.
 """
 
@@ -21,15 +21,16 @@ from facsmith import image
 from facsmith.boundary import BoundarySet, Calibration
 from facsmith.boundary_fit import FitOptions, fit_boundaries, recalibrate
 from facsmith.boundary_fit.folder import LabelledCodes
+from facsmith.compose.motion import Motion
 from facsmith.descriptor import Descriptor
 from facsmith.encoder import Encoder
 from facsmith.errors import InputError
-from facsmith.evaluate.motion import Motion
 from facsmith.facs import AUS
 from facsmith.generator import Generator
 from facsmith.inversion import InversionOptions, invert
 from facsmith.latent import Latent
 from facsmith.measure import empty_points
+from facsmith.train.dataset import REST, open_dataset
 
 __all__ = [
     "BoundaryTraining",
@@ -51,7 +52,6 @@ Encode = Callable[[Tensor], Tensor]
 Progress = Callable[[str, int, int], None]
 """Told (stage, done, total)."""
 
-_REST = 1  # the variant of a data set that shows each person at rest
 _CHUNK = 32
 # Parts of the probed range: dense near neutral, where full intensity usually lies.
 _PROBED = (1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 3 / 4, 1)
@@ -123,7 +123,7 @@ def train_boundaries(
         InputError: no such data set. BoundaryError: the codes do not show an AU.
     """
     options = options or BoundaryTraining()
-    images, au, landmarks, held_out = _open(Path(dataset), generator.resolution)
+    images, au, landmarks, held_out = open_dataset(dataset, resolution=generator.resolution)
     random = np.random.default_rng(options.seed)
     people = np.sort(random.permutation(np.flatnonzero(~held_out))[: options.people])
     judges = np.sort(random.permutation(np.flatnonzero(held_out))[: options.judges])
@@ -132,7 +132,7 @@ def train_boundaries(
         variants = images.shape[1]
         rows = _parts(people, max(1, _CHUNK // variants), "encode", progress)
         ws = [_encoded(encode, images[part].reshape(-1, *images.shape[2:]), generator) for part in rows]
-        labels = np.clip(au[people].reshape(-1, len(AUS)).astype(np.float64), 0, 1)
+        labels = au[people].reshape(-1, len(AUS))
         codes = LabelledCodes(np.concatenate(ws), labels, np.repeat(people, variants))
     progress("fit", 0, 1)
     fitted = fit_boundaries(
@@ -147,16 +147,16 @@ def held_out_judges(
     dataset: str | Path, generator: Generator, encode: Encode, *, count: int = 24, seed: int = 0
 ) -> list[Judge]:
     """Held-out people of a data set at rest, to `calibrate` on boundaries that were fitted elsewhere."""
-    images, _, landmarks, held_out = _open(Path(dataset), generator.resolution)
+    images, _, landmarks, held_out = open_dataset(dataset, resolution=generator.resolution)
     rows = np.sort(np.random.default_rng(seed).permutation(np.flatnonzero(held_out))[:count])
     return _judges(encode, generator, images, landmarks, rows)
 
 
 def _judges(
-    encode: Encode, generator: Generator, images: Image, landmarks: npt.NDArray[Any], rows: npt.NDArray[np.intp]
+    encode: Encode, generator: Generator, images: Image, landmarks: Array, rows: npt.NDArray[np.intp]
 ) -> list[Judge]:
-    codes = _encoded(encode, images[rows, _REST], generator)
-    return [Judge(code, landmarks[row, _REST].astype(np.float64)) for code, row in zip(codes, rows, strict=True)]
+    codes = _encoded(encode, images[rows, REST], generator)
+    return [Judge(code, landmarks[row, REST]) for code, row in zip(codes, rows, strict=True)]
 
 
 def calibrate(
@@ -270,31 +270,3 @@ def _parts(rows: npt.NDArray[np.intp], size: int, stage: str, progress: Progress
     for first in range(0, len(rows), size):
         yield rows[first : first + size]
         progress(stage, min(first + size, len(rows)), len(rows))
-
-
-def _open(root: Path, resolution: int) -> tuple[Image, npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[np.bool_]]:
-    """images (N, V, R, R, 3) memory-mapped, au (N, V, 12), landmarks (N, V, 68, 2), held_out (N,)."""
-    try:
-        images = np.load(root / "images.npy", mmap_mode="r", allow_pickle=False)
-        au = np.load(root / "au.npy", allow_pickle=False)
-        landmarks = np.load(root / "landmarks.npy", allow_pickle=False)
-        with np.load(root / "attributes.npz", allow_pickle=False) as attributes:
-            held_out = attributes["held_out"].astype(bool)
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(
-            f"{root} is no data set of faces ({error}); make one: facsmith train data PHOTOS -o FOLDER."
-        ) from error
-    n, v = images.shape[:2]
-    if (images.shape[2:], au.shape, landmarks.shape, held_out.shape) != (
-        (resolution, resolution, 3),
-        (n, v, len(AUS)),
-        (n, v, 68, 2),
-        (n,),
-    ) or v <= _REST:
-        raise InputError(
-            f"The data set {root} holds images {images.shape}, AUs {au.shape} and landmarks {landmarks.shape}; this "
-            f"generator needs (N, V, {resolution}, {resolution}, 3), (N, V, 12) and (N, V, 68, 2), V >= 2."
-        )
-    if held_out.sum() < 2 or (~held_out).sum() < 2:
-        raise InputError(f"The data set {root} needs photos to train on and held-out ones, 2 of each at least.")
-    return images, au, landmarks, held_out

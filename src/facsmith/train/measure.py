@@ -24,6 +24,7 @@ from facsmith.measure import Population, aligned_displacement, alone
 from facsmith.measure import responses as face_responses
 from facsmith.measure.appearance import appearance_features
 from facsmith.measure.stranger import combined, symmetric
+from facsmith.train.dataset import REST, Dataset, open_dataset
 
 __all__ = ["MeasureTraining", "fit_population"]
 
@@ -32,7 +33,6 @@ Image = npt.NDArray[np.uint8]
 Progress = Callable[[str, int, int], None]
 """Told (stage, done, total)."""
 
-_REST: Final = 1  # the variant of a data set that shows each person at rest
 _STRENGTHS: Final = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 _NEUTRAL: Final = 0.3  # a photo that shows no more than this is a neutral one
 _FEWEST_NEUTRAL: Final = 100
@@ -69,7 +69,7 @@ def fit_population(
     """
     options = options or MeasureTraining()
     progress = progress or _silent
-    data = _open(Path(dataset))
+    data = open_dataset(dataset)
     random = np.random.default_rng(options.seed)
     people = np.sort(random.permutation(np.flatnonzero(~data.held_out))[: options.people])
     judges = np.sort(random.permutation(np.flatnonzero(data.held_out))[: options.judges])
@@ -104,15 +104,6 @@ def fit_population(
     return _judged(draft, descriptor, data, found, progress)
 
 
-class _Data(NamedTuple):
-    """images: (N, V, R, R, 3), memory-mapped. au: (N, V, 12) in [0, 1]. landmarks: (N, V, 68, 2). held_out: (N,)."""
-
-    images: Image
-    au: Array
-    landmarks: Array
-    held_out: npt.NDArray[np.bool_]
-
-
 class _Judge(NamedTuple):
     """One held-out person at rest. offset: (68, 2) IOD, what the provider reports less the data set's points."""
 
@@ -123,7 +114,11 @@ class _Judge(NamedTuple):
 
 
 def _head(
-    data: _Data, people: npt.NDArray[np.intp], judges: npt.NDArray[np.intp], descriptor: Descriptor, progress: Progress
+    data: Dataset,
+    people: npt.NDArray[np.intp],
+    judges: npt.NDArray[np.intp],
+    descriptor: Descriptor,
+    progress: Progress,
 ) -> tuple[Array, Array, float]:
     """Ridge regression: weight (12, F), bias (12,), and the strength that errs least on the judges."""
     features, wanted = _described(data, people, descriptor, progress)
@@ -144,7 +139,7 @@ def _head(
 
 
 def _described(
-    data: _Data, rows: npt.NDArray[np.intp], descriptor: Descriptor, progress: Progress
+    data: Dataset, rows: npt.NDArray[np.intp], descriptor: Descriptor, progress: Progress
 ) -> tuple[Array, Array]:
     """(M, F) features of every variant of the rows, (M, 12) what they show."""
     parts: list[Array] = []
@@ -155,10 +150,10 @@ def _described(
     return np.concatenate(parts), data.au[rows].reshape(-1, len(AUS))
 
 
-def _shapes(data: _Data, people: npt.NDArray[np.intp]) -> tuple[Array, Array, int]:
+def _shapes(data: Dataset, people: npt.NDArray[np.intp]) -> tuple[Array, Array, int]:
     """The mean neutral face (68, 2) in its own frame, the covariance (136, 136) around it, and of how many faces."""
     neutral = people[data.au[people, 0].max(axis=1) <= _NEUTRAL]
-    shapes = data.landmarks[neutral if len(neutral) >= _FEWEST_NEUTRAL else people, _REST]
+    shapes = data.landmarks[neutral if len(neutral) >= _FEWEST_NEUTRAL else people, REST]
     mean = _own_frame(shapes[0])
     for _ in range(3):  # Procrustes: the mean of what is aligned to the mean
         moved = np.stack([aligned_displacement(points, mean) for points in shapes])
@@ -175,19 +170,19 @@ def _own_frame(points: Array) -> Array:
     return (upright + upright[np.array(MIRROR)] * [-1, 1]) / 2
 
 
-def _judge(data: _Data, row: int, provider: str) -> _Judge | None:
-    picture, scale = _enlarged(data.images[row, _REST])
+def _judge(data: Dataset, row: int, provider: str) -> _Judge | None:
+    picture, scale = _enlarged(data.images[row, REST])
     try:
         found = face_module.choose(face_module.find(picture, provider=provider)).face
         reported = face_responses(picture, found)
     except NoFaceError:
         return None
-    own = (data.landmarks[row, _REST] + 0.5) * scale - 0.5
+    own = (data.landmarks[row, REST] + 0.5) * scale - 0.5
     return _Judge(row, found, reported, aligned_displacement(found.landmarks, own))
 
 
 def _judged(
-    draft: Population, descriptor: Descriptor, data: _Data, judges: list[_Judge], progress: Progress
+    draft: Population, descriptor: Descriptor, data: Dataset, judges: list[_Judge], progress: Progress
 ) -> Population:
     """With each source's error and skill on every variant of the judges."""
     truth: list[Array] = []
@@ -236,25 +231,3 @@ def _counted(items: Any, stage: str, progress: Progress) -> Iterator[Any]:
     for done, item in enumerate(items, 1):
         yield item
         progress(stage, done, len(items))
-
-
-def _open(root: Path) -> _Data:
-    try:
-        images = np.load(root / "images.npy", mmap_mode="r", allow_pickle=False)
-        au = np.load(root / "au.npy", allow_pickle=False)
-        landmarks = np.load(root / "landmarks.npy", allow_pickle=False)
-        with np.load(root / "attributes.npz", allow_pickle=False) as attributes:
-            held_out = attributes["held_out"].astype(bool)
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(
-            f"{root} is no data set of faces ({error}); make one: facsmith train data PHOTOS -o FOLDER."
-        ) from error
-    n, v = images.shape[:2]
-    if (au.shape, landmarks.shape, held_out.shape) != ((n, v, len(AUS)), (n, v, 68, 2), (n,)) or v <= _REST:
-        raise InputError(
-            f"The data set {root} holds images {images.shape}, AUs {au.shape} and landmarks {landmarks.shape}, which "
-            "do not fit together; make it again: facsmith train data."
-        )
-    if held_out.sum() < 2 or (~held_out).sum() < 2:
-        raise InputError(f"The data set {root} needs photos to train on and held-out ones, 2 of each at least.")
-    return _Data(images, np.clip(au.astype(np.float64), 0, 1), landmarks.astype(np.float64), held_out)

@@ -1,0 +1,55 @@
+"""An AU's strength on one face: a step that makes one person smile may leave another unmoved.
+
+A boundary's calibration holds for people at large. Here the AU's full intensity is drawn once on this face, its motion
+is compared with the face's own muscles (`compose.motion`), and where that is known to tell something (`Response`) the
+step becomes longer or shorter.
+"""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from facsmith.animate.subject import Image
+from facsmith.boundary import BoundarySet
+from facsmith.compose.flow import FLOW_SIZE
+from facsmith.compose.motion import Motion
+from facsmith.face import crop_transform
+from facsmith.facs import AUS
+
+__all__ = ["PersonalBoundaries"]
+
+
+class PersonalBoundaries:
+    """The boundaries of people at large, fitted to one face, each AU when it is first asked for."""
+
+    def __init__(
+        self,
+        boundaries: BoundarySet,
+        draw: Callable[[npt.NDArray[np.float64]], Image],
+        landmarks: Callable[[], npt.NDArray[np.float64]],
+    ) -> None:
+        """draw: the face with intensities (12,), by ``boundaries`` as they are. landmarks: (68, 2) of its neutral."""
+        self._boundaries = boundaries
+        self._draw = draw
+        self._landmarks = landmarks
+        self._motion: Motion | None = None
+        self.factors: dict[int, float] = {}
+
+    def of(self, aus: Iterable[int]) -> BoundarySet:
+        """All boundaries, those of ``aus`` fitted to the face: ``factors`` says by how much."""
+        known = {b.au: b.response for b in self._boundaries.boundaries}
+        for au in aus:
+            response = known.get(au)
+            if au not in self.factors and response is not None and response.trust > 0:
+                self.factors[au] = response.factor(self._share(au))
+        return self._boundaries.stretched(self.factors)
+
+    def _share(self, au: int) -> float:
+        """What flow shows of the AU at intensity 1."""
+        if self._motion is None:
+            neutral, at = self._draw(np.zeros(len(AUS))), self._landmarks()
+            self._close = crop_transform(at, FLOW_SIZE)
+            self._motion = Motion(self._close.crop(neutral), self._close.to_crop(at))
+        frame = self._draw(np.eye(len(AUS))[AUS.index(au)])
+        return self._motion.share(self._motion.flow(self._close.crop(frame)), au)

@@ -1,0 +1,90 @@
+"""An AU's strength, fitted to one face: drawn here by muscles that are too weak or too strong."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import skimage.data
+from conftest import tiny_boundaries
+
+from facsmith.animate import AnimateOptions, Animator
+from facsmith.animate.personal import PersonalBoundaries
+from facsmith.boundary import BoundarySet, Response
+from facsmith.face import choose, find
+from facsmith.face.muscles import MuscleWarp
+from facsmith.facs import AUS
+from facsmith.inversion import InversionOptions
+
+OPTIONS = AnimateOptions(provider="dlib", inversion=InversionOptions(iterations=0))
+
+
+@pytest.fixture(scope="module")
+def portrait() -> np.ndarray:
+    """(360, 360, 3): the astronaut's head and shoulders."""
+    photo: Any = skimage.data.astronaut()
+    return np.ascontiguousarray(photo[:360, 50:410])
+
+
+@pytest.fixture(scope="module")
+def landmarks(portrait: np.ndarray) -> np.ndarray:
+    return choose(find(portrait, provider="dlib")).face.landmarks
+
+
+def trusting(boundaries: BoundarySet, trust: dict[int, float]) -> BoundarySet:
+    """The boundaries with responses of a typical share of 1 for the AUs named."""
+    return BoundarySet(
+        tuple(
+            replace(b, response=Response(1.0, trust[b.au]) if b.au in trust else None) for b in boundaries.boundaries
+        ),
+        boundaries.generator_id,
+    )
+
+
+@pytest.fixture
+def drawn(portrait: np.ndarray, landmarks: np.ndarray) -> Callable[..., Any]:
+    def fit(strength: float, trust: dict[int, float]) -> tuple[PersonalBoundaries, list[np.ndarray]]:
+        warp, asked = MuscleWarp(landmarks, portrait.shape), []
+
+        def draw(intensities: np.ndarray) -> np.ndarray:
+            asked.append(intensities)
+            return warp(portrait, strength * intensities)
+
+        return PersonalBoundaries(trusting(tiny_boundaries("tiny"), trust), draw, lambda: landmarks), asked
+
+    return fit
+
+
+@pytest.mark.parametrize("strength", [0.75, 1.0, 1.3])
+def test_a_face_that_shows_less_gets_a_longer_step(drawn: Callable[..., Any], strength: float):
+    personal, _ = drawn(strength, {9: 1.0, 12: 0.5})
+    fitted = personal.of([9, 12])
+    assert personal.factors[9] == pytest.approx(1 / strength, rel=0.1)
+    assert personal.factors[12] == pytest.approx(strength**-0.5, rel=0.1)
+    # Distances are -1 at neutral and 1 at full intensity.
+    assert fitted[9].calibration.distance(1.0) == pytest.approx(-1 + 2 * personal.factors[9])
+
+
+def test_only_what_is_asked_for_and_trusted_is_drawn_and_once(drawn: Callable[..., Any]):
+    personal, asked = drawn(1.2, {4: 1.0, 9: 1.0, 12: 0.0})
+    personal.of([1, 12])
+    assert (asked, personal.factors) == ([], {})
+    personal.of([9, 1])
+    personal.of([9])
+    assert [np.flatnonzero(a).tolist() for a in asked] == [[], [AUS.index(9)]]
+
+
+def test_films_use_the_fitted_step_and_say_so(portrait: np.ndarray):
+    boundaries = trusting(Animator.from_pretrained().networks.boundaries, {15: 1.0})
+    weak = BoundarySet(
+        tuple(replace(b, response=b.response and Response(2.0, 1.0)) for b in boundaries.boundaries),
+        boundaries.generator_id,
+    )  # people show twice as much
+    animator = Animator.from_pretrained(boundaries=weak)
+    fitted = animator.edit(portrait, "AU15=D", options=OPTIONS)
+    same = animator.edit(portrait, "AU15=D", options=replace(OPTIONS, personal=False))
+    assert dict(fitted.receipt.personal) == {"AU15": 1.5}
+    assert dict(same.receipt.personal) == {}
+    moved, less = (np.abs(p.image.astype(int) - portrait).sum() for p in (fitted, same))
+    assert moved > less
