@@ -8,17 +8,19 @@ from facsmith.evaluate.reconstruction import looking_glass
 from facsmith.inversion import InversionOptions, Start
 from facsmith.reproduce.bench import Bench
 from facsmith.reproduce.parts import Cell, Section, Table
-from facsmith.reproduce.searches import Search, batches, eq1, watched
+from facsmith.reproduce.searches import LIKENESS, Search, batches, eq1, watched
 
 __all__ = ["inversion_ablations"]
 
+_Way = tuple[str, Descriptor, InversionOptions]
+
 
 def inversion_ablations(bench: Bench, found: Mapping[Start, Sequence[Search]]) -> Section:
-    """Descriptor logits, convolutional features, pixels, and the model's own mixture; then the starts, from ``found``."""
+    """Descriptor logits, convolutional features, pixels, the model's own mixture; then the starts, from ``found``."""
     networks, plan = bench.networks, bench.plan
     start: Start = "mean" if networks.encoder is None else "encoder"
     mixture = InversionOptions(start, plan.settle, patience=plan.settle + 1, min_improvement=0.0)
-    ways: list[tuple[str, Descriptor, InversionOptions]] = [
+    ways: list[_Way] = [
         *_looks("descriptor", networks.descriptor, start, plan.settle),
         ("pixels", networks.descriptor, eq1(start, plan.settle, descriptor=0.0, pixel=1.0)),
         ("the default: descriptor, 3 pixels, prior", networks.descriptor, mixture),
@@ -34,21 +36,21 @@ def inversion_ablations(bench: Bench, found: Mapping[Start, Sequence[Search]]) -
             for s in watched(bench, "ablation", batch, options, (0, plan.settle), descriptor=descriptor)
         ]
         if not rows and start == "encoder":
-            rows.append(("the encoder's answer alone", start, 0, *_likeness(searched, 0)))
-        rows.append((name, options.start, plan.settle, *_likeness(searched, -1)))
+            rows.append(("the encoder's answer alone", start, 0, *_likeness(searched, 0), None))
+        rows.append((name, options.start, plan.settle, *_likeness(searched, -1), fmean(s.seconds for s in searched)))
         bench.progress("ablations of Eq. 1", done, len(ways))
     for other, searches in found.items():
-        rows.append((f"descriptor, {other} start", other, plan.iterations, *_likeness(searches, -1)))
+        rows.append((f"descriptor, {other} start", other, plan.iterations, *_likeness(searches, -1), None))
     heads = ("looks at", "start", "iterations", "L1 of pixels", "perceptual distance", "identity cosine")
-    heads += ("identity distance", "s a face")
+    heads += ("identity distance", "CPU s a face")
     return Section(
         "inversion",
         "What the search looks at, and where it starts",
         "The paper compares neither; it uses VGG-16's last layer and the encoder's start.",
         text=(
             f"VGG-16's weights were {'' if 'vgg16' in glass.name else 'not '}at hand. 'descriptor' is "
-            f"{networks.descriptor.name}: its last layer of 1000 numbers (as the paper's VGG logits), or the features of "
-            "its convolutions.",
+            f"{networks.descriptor.name}: its last layer of 1000 numbers (as the paper's VGG logits), or the features "
+            "of its convolutions.",
             "Each term does well on what it looks at itself: L1 favours pixels, the perceptual distance "
             f"({glass.name}) favours features. Identity (dlib) is nobody's own.",
         ),
@@ -58,9 +60,7 @@ def inversion_ablations(bench: Bench, found: Mapping[Start, Sequence[Search]]) -
     )
 
 
-def _looks(
-    name: str, descriptor: Descriptor, start: Start, steps: int
-) -> list[tuple[str, Descriptor, InversionOptions]]:
+def _looks(name: str, descriptor: Descriptor, start: Start, steps: int) -> list[_Way]:
     return [
         (f"{name}: last layer (Eq. 1)", descriptor, eq1(start, steps)),
         (f"{name}: convolutional features", descriptor, eq1(start, steps, descriptor=0.0, perceptual=1.0)),
@@ -68,8 +68,4 @@ def _looks(
 
 
 def _likeness(searches: Sequence[Search], column: int) -> tuple[float, ...]:
-    means = [
-        fmean(float(getattr(s, key)[column]) for s in searches)
-        for key in ("l1", "lpips", "identity", "identity_distance")
-    ]
-    return *means, fmean(s.seconds for s in searches) if column else 0.0
+    return tuple(fmean(float(getattr(search, key)[column]) for search in searches) for key in LIKENESS)

@@ -12,12 +12,12 @@ Array = npt.NDArray[np.float64]
 
 class Agreement(NamedTuple):
     """mae: mean absolute error. icc: ICC(3,1), the consistency of single ratings (Shrout & Fleiss 1979). pearson: NaN
-    where either never changes. count: pairs."""
+    where either never changes. pairs: how many were seen."""
 
     mae: float
     icc: float
     pearson: float
-    count: int
+    pairs: int
 
 
 def agree(asked: npt.ArrayLike, measured: npt.ArrayLike) -> Agreement:

@@ -115,5 +115,5 @@ def fingerprint_of(boundaries: BoundarySet) -> str:
     """What a piece says of its boundaries."""
     digest = hashlib.sha256(np.ascontiguousarray(boundaries.normals).tobytes())
     for boundary in boundaries.boundaries:
-        digest.update(f"{boundary.au} {boundary.intercept!r} {boundary.calibration!r}".encode())
+        digest.update(f"{boundary.au} {boundary.intercept!r} {boundary.calibration!r} {boundary.response!r}".encode())
     return digest.hexdigest()[:16]

@@ -22,8 +22,8 @@ __all__ = ["comparison"]
 Array = npt.NDArray[np.float64]
 
 _UNIT = (
-    "Unit: what the same landmarks report for the same face's muscles (face.muscles) at intensity 1; AUs whose movement "
-    "landmarks hardly see are read by optical flow in the same unit."
+    "Unit: what the same landmarks report for the same face's muscles (face.muscles) at intensity 1; AUs whose "
+    "movement landmarks hardly see are read by optical flow in the same unit."
 )
 _BESIDE = ("as in the paper", "plain sum", "crop")
 
@@ -59,8 +59,8 @@ def _control(bench: Bench, read: Sequence[Judged], judgement: Judgement) -> Sect
         "Asked against measured, per AU",
         "Not measured in the paper.",
         text=(
-            f"Alone: {len(read)} faces x {len(LEVELS)} levels. Mixed: {count} random expressions, each AU with a chance "
-            "of one in four; all twelve are read by landmarks there, so AUs that landmarks see badly do worse.",
+            f"Alone: {len(read)} faces x {len(LEVELS)} levels. Mixed: {count} random expressions, each AU with a "
+            "chance of one in four; all twelve are read by landmarks there, so AUs that landmarks see badly do worse.",
         ),
         figures=[scatter_chart("control", LEVELS, shown, judges, caption=caption)],
         tables=[Table("control", heads, tuple(rows), _UNIT)],
@@ -116,7 +116,7 @@ def _methods(
             )
         )
     heads = ("method", "what differs", "faces", "AU error", "ICC(3,1)", "Pearson", "others move", "AUs entangled")
-    heads += ("identity distance", "perceptual distance", "flicker", "s a frame")
+    heads += ("identity distance", "perceptual distance", "flicker", "CPU s a frame")
     glass = looking_glass(bench.networks).name
     missing = [
         f"{method.key} knows no {', '.join(f'AU{au}' for au in method.missing)}: asked for, nothing moves."
@@ -133,8 +133,8 @@ def _methods(
             *(f"{method.key}: {method.what}." for method in methods),
             *missing,
             "AU error, others move and AUs entangled are au_mae, au_leakage and inter_au_correlation of `facsmith "
-            f"evaluate model` (of what was asked, the last is {chance:.2f} by chance). Distances: the photo against its "
-            "frames with one AU at 1, mean over the AUs; whoever does nothing is at 0, so read them beside the error. "
+            f"evaluate model` (of what was asked, the last is {chance:.2f} by chance). Distances: the photo against "
+            "its frames with one AU at 1, mean over the AUs; whoever does nothing is at 0: read them beside the error. "
             f"Perceptual distance: {glass} features of unit length (LPIPS without its learned weights). Flicker: mean "
             "second difference over time, grey levels, on a ramp to happiness. The muscles' warp is the ruler that all "
             "are read by, so its error is the ruler's own; what it cannot do is show what a photo does not hold.",

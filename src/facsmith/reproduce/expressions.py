@@ -14,6 +14,7 @@ from facsmith.reproduce.bench import Bench, described
 from facsmith.reproduce.boards import board, photographic
 from facsmith.reproduce.methods import DEFAULT, Method, filming
 from facsmith.reproduce.parts import Section, Table
+from facsmith.reproduce.store import Pieces
 
 __all__ = ["expressions"]
 
@@ -46,7 +47,7 @@ class _Strip:
 def _strip(bench: Bench, method: Method, face: JudgedFace, asked: Array) -> _Strip:
     """asked: (T, 2, 12), of the person's left and right side."""
 
-    def draw() -> dict[str, npt.ArrayLike]:
+    def draw() -> Pieces:
         films = filming(bench, method, face)
         window = crop_transform(films.found.landmarks, _SIDE)
         frames = [window.crop(films.render(films.photo, row)) for row in asked]
@@ -75,7 +76,7 @@ def _figure9(bench: Bench, film: Method) -> Section:
             row += [strip.frames[0], *(strip.frames[1 + k + len(AUS) * n] for n in range(len(_LEVELS) - 1))]
         rows.append(row)
     names = [f"AU{au}\n" + AU_NAMES[au].replace(" ", "\n") for au in AUS]
-    above = [f"{level:g}" for level in _LEVELS] * len(strips)
+    above = [f"{face.name}: 0" if level == 0 else f"{level:g}" for face in faces for level in _LEVELS]
     shown = board(rows, names=names, above=above, cell=_SIDE, margin=96)
     caption = (
         f"Fig. 9: every AU alone at intensities {', '.join(f'{e:g}' for e in _LEVELS)} (above), on "
@@ -106,8 +107,8 @@ def _figure1(bench: Bench, film: Method, crop: Method) -> Section:
             names.append(f"{face.name}\n{name}")
     above = ["photo", *(f"{share:.2g}" for share in np.linspace(0, 1, _STEPS))]
     caption = (
-        f"Fig. 1: from neutral (0) to happiness (1, AU6+12+25), {len(faces)} faces. First row of each: {_how(bench, film)} "
-        "Second row: the generator's own picture, as in the paper."
+        f"Fig. 1: from neutral (0) to happiness (1, AU6+12+25), {len(faces)} faces. First row of each: "
+        f"{_how(bench, film)} Second row: the generator's own picture, as in the paper."
     )
     return Section(
         "fig1",

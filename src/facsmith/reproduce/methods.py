@@ -10,8 +10,8 @@ from facsmith.animate import AnimateOptions, Animator, Subject
 from facsmith.animate.render import Renderer
 from facsmith.boundary import BoundarySet
 from facsmith.errors import NoFaceError
-from facsmith.evaluate.check import Render
 from facsmith.evaluate.faces import JudgedFace
+from facsmith.evaluate.resting import Render
 from facsmith.face import CropTransform, Face
 from facsmith.face.muscles import MuscleWarp
 from facsmith.facs import AUS
@@ -19,6 +19,7 @@ from facsmith.inversion import InversionOptions
 from facsmith.latent import Latent
 from facsmith.reproduce import sources
 from facsmith.reproduce.bench import Bench, described, fingerprint_of
+from facsmith.reproduce.store import Pieces
 
 __all__ = ["DEFAULT", "Filming", "Method", "filming", "methods"]
 
@@ -38,12 +39,18 @@ class Method:
     boundaries: BoundarySet | None
     mode: Literal["transfer", "paste", "crop"] = "transfer"
     entangled: bool = False
+    personal: bool = True
 
     @property
     def settings(self) -> dict[str, Any]:
         """What its films follow from, besides the face."""
         boundaries = None if self.boundaries is None else fingerprint_of(self.boundaries)
-        return {"boundaries": boundaries, "mode": self.mode, "entangled": self.entangled}
+        return {
+            "boundaries": boundaries,
+            "mode": self.mode,
+            "entangled": self.entangled,
+            "personal": self.personal,
+        }
 
     @property
     def missing(self) -> tuple[int, ...]:
@@ -68,39 +75,39 @@ class Filming:
 
 def methods(bench: Bench) -> list[Method]:
     """The default first. Ablations change one thing of it each; what cannot be fitted here is left out."""
-    own = bench.networks.boundaries
+    own, plan = bench.networks.boundaries, bench.plan
     length = sources.step_length(own)
-    moved, measured = sources.moved_samples(bench), sources.measured_samples(bench)
-    raw, as_found = sources.moved_samples(bench, raw=True), sources.measured_samples(bench, raw=True)
     known = [
         Method(DEFAULT, "facsmith", "the model's own boundaries, joint edit, calibrated, transfer into the photo", own),
         Method("paste", "compositing", "the generated face feathered into the photo", own, "paste"),
         Method("crop", "compositing", "the generator's own picture, as in the paper", own, "crop"),
-        Method("plain sum", "decorrelation off", "the sum of the normals, Eq. 3, instead of the joint edit", own),
+        Method("plain sum", "decorrelation off", "the normals' sum, Eq. 3, not the joint edit", own, entangled=True),
+        Method("same for all", "personal step off", "nobody's own strength is measured first", own, personal=False),
     ]
-    known[-1] = replace(known[-1], entangled=True)
+    moved, measured = sources.moved_samples(bench), sources.measured_samples(bench)
     if moved is not None:
-        what = f"boundaries of {bench.plan.people} samples moved by muscles instead of the model's"
-        known.append(Method("moved samples", "boundary source", what, moved))
-    if raw is not None:
-        what = "the same samples, boundaries as in the paper: the SVMs' own normals, strangers against strangers"
-        known.append(Method("moved, raw SVM", "boundary source", what, raw, entangled=True))
+        what = f"boundaries of {plan.people} samples moved by muscles instead of the model's"
+        known.append(Method("moved samples", "boundary source", what, moved, personal=False))
     if measured is not None:
-        what = f"boundaries of up to {bench.plan.scored} samples as they are, their AUs measured"
-        known.append(Method("measured samples", "boundary source", what, measured))
-    known.append(
-        Method("warp", "baseline", "the photo moved by linear muscles, no latent space (the paper's 2.1)", None)
-    )
-    what = "the default without calibration: one step length for all AUs"
-    known.append(Method("uncalibrated", "baseline", what, sources.uncalibrated(own, length)))
+        what = f"boundaries of samples as they are ({plan.scored} looked at), their AUs measured"
+        known.append(Method("measured samples", "boundary source", what, measured, personal=False))
+    raw = sources.moved_samples(bench, raw=True)
+    if raw is not None:
+        what = "moved samples, but the SVMs' own normals, strangers against strangers, as in the paper; plain sum"
+        known.append(Method("raw SVMs", "boundary source", what, raw, entangled=True, personal=False))
+    what = "the photo moved by linear muscles, no latent space (the paper's 2.1)"
+    known.append(Method("warp", "baseline", what, None))
+    what, even = "one step length for all AUs and everybody", sources.uncalibrated(own, length)
+    known.append(Method("uncalibrated", "baseline", what, even, personal=False))
+    as_found = sources.measured_samples(bench, raw=True)
     if as_found is not None and len(as_found.aus) > 1:
         what = "measured samples, raw SVMs, each normal conditioned on all others, one step length"
         found = sources.uncalibrated(sources.conditioned(as_found), length)
-        known.append(Method("InterFaceGAN-style", "baseline", what, found, entangled=True))
+        known.append(Method("InterFaceGAN-style", "baseline", what, found, entangled=True, personal=False))
     if raw is not None:
-        what = "raw SVMs of moved samples (for DISFA), plain sum, one step length, the generator's own picture"
+        what = "raw SVMs (of moved samples, for DISFA), plain sum, one step length, the generator's own picture"
         found = sources.uncalibrated(raw, length)
-        known.append(Method("as in the paper", "baseline", what, found, "crop", entangled=True))
+        known.append(Method("as in the paper", "baseline", what, found, "crop", entangled=True, personal=False))
     return known
 
 
@@ -111,7 +118,7 @@ def filming(bench: Bench, method: Method, face: JudgedFace) -> Filming:
         raise NoFaceError(f"No face was found in {face.name}.")
     if method.boundaries is None:
         muscles = MuscleWarp(subject.face.landmarks, face.photo.shape)
-        return Filming(lambda photo, e: muscles(photo, e), face.photo, subject.face, subject.transform)
+        return Filming(muscles, face.photo, subject.face, subject.transform)
     generator = bench.networks.generator
     renderer = Renderer(generator, method.boundaries, subject, _options(bench, method))
     able = np.array([au not in method.missing for au in AUS], dtype=np.float64)
@@ -130,30 +137,33 @@ def _subject(bench: Bench, method: Method, face: JudgedFace) -> Subject:
     own = bench.animator
     options = _options(bench, method)
 
-    def invert() -> dict[str, npt.ArrayLike]:
+    def invert() -> Pieces:
         subject = own.prepare(face.photo, options=options)
-        return {"ws": subject.latent.ws, "seconds": subject.timings.get("inversion", 0.0)}
+        return {"ws": subject.latent.ws}
 
     settings = {"face": described(face), "options": repr(options.inversion)}
     ws = bench.piece("latent", settings, invert)["ws"]
     latent = Latent(ws, bench.networks.generator.generator_id)
+    if method.boundaries is None:
+        return own.prepare(face.photo, options=options, latent=latent)
     networks = bench.networks
-    using = (
-        own
-        if method.boundaries is None
-        else Animator(
-            networks.generator,
-            descriptor=networks.descriptor,
-            encoder=networks.encoder,
-            boundaries=method.boundaries,
-            name=networks.name,
-            faces=networks.faces,
-        )
+    other = Animator(
+        networks.generator,
+        descriptor=networks.descriptor,
+        encoder=networks.encoder,
+        boundaries=method.boundaries,
+        name=networks.name,
+        faces=networks.faces,
     )
-    return using.prepare(face.photo, options=options, latent=latent)
+    return other.prepare(face.photo, options=options, latent=latent)
 
 
 def _options(bench: Bench, method: Method) -> AnimateOptions:
     plan = bench.plan
-    search = InversionOptions(iterations=plan.settle, seed=plan.seed)
-    return AnimateOptions(mode=method.mode, entangled=method.entangled, provider=plan.provider, inversion=search)
+    return AnimateOptions(
+        mode=method.mode,
+        entangled=method.entangled,
+        personal=method.personal,
+        provider=plan.provider,
+        inversion=InversionOptions(iterations=plan.settle, seed=plan.seed),
+    )

@@ -9,7 +9,8 @@ from facsmith.reproduce.parts import Cell, Figure, Section, Table, plain
 __all__ = ["page"]
 
 _STYLE = """
-:root { color-scheme: light dark; --ink: #222; --faint: #666; --line: #ddd; --paper: #fff; --good: #1d6b32; --bad: #a3361b; }
+:root { color-scheme: light dark; --ink: #222; --faint: #666; --line: #ddd; --paper: #fff;
+  --good: #1d6b32; --bad: #a3361b; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e6e6; --faint: #aaa; --line: #444; --paper: #1b1b1b;
   --good: #7fcf94; --bad: #f0917a; } }
 * { box-sizing: border-box }
@@ -32,7 +33,7 @@ def page(*, title: str, facts: Mapping[str, str], notes: Sequence[str], sections
     """facts: what the report was made of and how, name -> text. notes: what a reader must know first."""
     contents = "\n".join(f'<a href="#{s.key}">{escape(s.title)}</a>' for s in sections)
     listed = "\n".join(
-        f"<tr><td>{escape(name)}</td><td class='text'>{_code(name, text)}</td></tr>" for name, text in facts.items()
+        f'<tr><td>{escape(name)}</td><td class="text">{_code(name, text)}</td></tr>' for name, text in facts.items()
     )
     body = "\n".join(_section(section, facts) for section in sections)
     return f"""<!doctype html>

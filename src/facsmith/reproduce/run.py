@@ -72,7 +72,7 @@ EXPERIMENTS: Final[Mapping[str, Callable[[_Run], list[Section]]]] = {
     "comparison": _Run.comparison,
     "inversion": _Run.inversion,
 }
-"""Fig. 6-8 with the claims; Fig. 9, 1 and 10; asked against measured with ablations and baselines; ablations of Eq. 1."""
+"""Fig. 6 to 8 with the claims; Fig. 9, 1 and 10; asked against measured by every method; ablations of Eq. 1."""
 
 
 def reproduce(bench: Bench, folder: Path, *, only: Sequence[str] = ()) -> Report:
@@ -137,14 +137,14 @@ def _facts(bench: Bench) -> dict[str, str]:
 
 def _notes(bench: Bench) -> list[str]:
     notes = [
-        "Every experiment of the paper, on this model, with what the paper did not measure. The verdicts are this model's.",
-        "Not reproduced: the paper's own boundaries (DISFA's licence keeps it out of here) and, unless the model above is "
-        "StyleGAN1 with VGG-16, its generator and descriptor.",
+        "Every experiment of the paper on this model, with what the paper did not measure. Verdicts are this model's.",
+        "Not reproduced: the paper's own boundaries (DISFA's licence keeps it out of here) and, unless the model above "
+        "is StyleGAN1 with VGG-16, its generator and descriptor.",
     ]
     if any(face.name.startswith("sample ") for face in bench.faces):
         notes.append(
-            "Faces called samples were drawn by the model itself, so it can reach every one of them; a photograph, as the "
-            "astronaut's, is harder. Give --faces with photographs for numbers on those."
+            "Faces called samples were drawn by the model itself, so it can reach every one of them; a photograph, as "
+            "the astronaut's, is harder. Give --faces with photographs for numbers on those."
         )
     return notes
 

@@ -18,11 +18,13 @@ from facsmith.inversion import InversionOptions, Start, invert
 from facsmith.reproduce.bench import Bench, described
 from facsmith.reproduce.store import Pieces
 
-__all__ = ["STARTS", "Search", "batches", "eq1", "searches", "watched"]
+__all__ = ["LIKENESS", "STARTS", "Search", "batches", "eq1", "searches", "watched"]
 
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
 
+LIKENESS: Final = ("l1", "lpips", "identity", "identity_distance")
+"""What is read of a picture beside its photo: fields of `Search` and of `evaluate.reconstruction.Reconstruction`."""
 STARTS: Final[tuple[Start, ...]] = ("encoder", "mean", "random")
 _BATCH: Final = 4
 _RANDOM: Final = 1_000_000  # seeds of random starts begin here: no face that is searched for was drawn from one
@@ -32,7 +34,8 @@ _SHOWN: Final = 256  # pixels: larger pictures are kept smaller
 @dataclass(frozen=True, eq=False)
 class Search:
     """One face's. losses: (T + 1,), the start first. at: (K,) iterations looked at. pictures: (K, side, side, 3) there.
-    l1, lpips, identity, identity_distance: (K,), as in `evaluate.reconstruction`. seconds: of the whole search."""
+    l1, lpips, identity, identity_distance: (K,), as in `evaluate.reconstruction`. seconds: of processor time, in all.
+    """
 
     losses: Array
     at: npt.NDArray[np.int64]
@@ -54,14 +57,14 @@ class Search:
 
 
 def eq1(start: Start, iterations: int, *, seed: int = 0, **weights: float) -> InversionOptions:
-    """The paper's Eq. 1 to the end: the descriptor's L1 alone, no prior, no early stop. weights: other terms' instead."""
+    """The paper's Eq. 1 to the end: the descriptor's L1 alone, no prior, no early stop. weights: of other terms."""
     terms = {"descriptor": 1.0, "pixel": 0.0, "perceptual": 0.0, "prior": 0.0} | weights
     return InversionOptions(start, iterations, patience=iterations + 1, min_improvement=0.0, seed=seed, **terms)
 
 
 def searches(bench: Bench) -> dict[Start, list[Search]]:
     """Of all faces, by start; without an encoder, from the other two. A random code serves the faces of one batch."""
-    starts = [start for start in STARTS if start != "encoder" or bench.networks.encoder is not None]
+    starts: list[Start] = [start for start in STARTS if start != "encoder" or bench.networks.encoder is not None]
     found: dict[Start, list[Search]] = {start: [] for start in starts}
     together = list(batches(bench.faces))
     done, total = 0, len(together) * len(starts)
@@ -118,7 +121,7 @@ def _watch(
         watch=watch,
     )
     seconds = (time.process_time() - began) / len(faces)
-    rows: Mapping[str, list[Any]] = {"l1": [], "lpips": [], "identity": [], "identity_distance": []}
+    rows: Mapping[str, list[list[float]]] = {key: [] for key in LIKENESS}
     for number, face in enumerate(faces):
         alike = [likeness("", [face], pictures[number : number + 1], glass) for pictures in seen.values()]
         for key, values in rows.items():

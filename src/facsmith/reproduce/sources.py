@@ -84,11 +84,11 @@ def step_length(boundaries: BoundarySet) -> float:
 
 
 def uncalibrated(boundaries: BoundarySet, length: float) -> BoundarySet:
-    """Every AU moves the same length from 0 to 1, in a straight line."""
+    """Every AU moves the same length from 0 to 1, in a straight line, on everybody."""
 
     def straight(boundary: Boundary) -> Boundary:
         rest = float(boundary.calibration.distance(0.0))
-        return replace(boundary, calibration=Calibration((0.0, 1.0), (rest, rest + length)))
+        return replace(boundary, calibration=Calibration((0.0, 1.0), (rest, rest + length)), response=None)
 
     return BoundarySet(tuple(straight(b) for b in boundaries.boundaries), boundaries.generator_id)
 
