@@ -250,7 +250,7 @@ def test_boundaries_are_fitted_to_samples_anew(animator: Animator, tmp_path: Pat
     known = {method.key: method for method in methods(bench)}
     assert set(known) == {
         *("default", "paste", "crop", "plain sum", "same for all", "moved samples", "raw SVMs", "warp", "uncalibrated"),
-        "as in the paper",
+        *("InterFaceGAN-style", "as in the paper"),
     }
     moved, raw = known["moved samples"].boundaries, known["raw SVMs"].boundaries
     assert moved is not None

@@ -99,12 +99,10 @@ def methods(bench: Bench) -> list[Method]:
     known.append(Method("warp", "baseline", what, None))
     what, even = "one step length for all AUs and everybody", sources.uncalibrated(own, length)
     known.append(Method("uncalibrated", "baseline", what, even, personal=False))
-    as_found = sources.measured_samples(bench, raw=True)
-    if as_found is not None and len(as_found.aus) > 1:
-        what = "measured samples, raw SVMs, each normal conditioned on all others, one step length"
-        found = sources.uncalibrated(sources.conditioned(as_found), length)
-        known.append(Method("InterFaceGAN-style", "baseline", what, found, entangled=True, personal=False))
     if raw is not None:
+        what = "raw SVMs, each normal conditioned on all the others, one step length"
+        found = sources.uncalibrated(sources.conditioned(raw), length)
+        known.append(Method("InterFaceGAN-style", "baseline", what, found, entangled=True, personal=False))
         what = "raw SVMs (of moved samples, for DISFA), plain sum, one step length, the generator's own picture"
         found = sources.uncalibrated(raw, length)
         known.append(Method("as in the paper", "baseline", what, found, "crop", entangled=True, personal=False))

@@ -57,10 +57,11 @@ def moved_samples(bench: Bench, *, raw: bool = False) -> BoundarySet | None:
             progress=_told(bench, "moved"),
         )
 
-    return _fitted(bench, folder, codes, _options(FitOptions(seed=plan.seed), raw))
+    options = FitOptions(seed=plan.seed)
+    return _fitted(bench, folder, codes, replace(options, baseline="none", unmix=False) if raw else options)
 
 
-def measured_samples(bench: Bench, *, raw: bool = False) -> BoundarySet | None:
+def measured_samples(bench: Bench) -> BoundarySet | None:
     """Samples as they are, scored by `facsmith measure`, as InterFaceGAN scores attributes."""
     plan, networks = bench.plan, bench.networks
     if plan.scored == 0:
@@ -74,7 +75,7 @@ def measured_samples(bench: Bench, *, raw: bool = False) -> BoundarySet | None:
         return collect(source, folder, networks.generator, None, name=name, progress=_told(bench, "scored"))
 
     # Measured on strangers, intensities are drawn towards 0, and each face is a person of its own.
-    return _fitted(bench, folder, codes, _options(FitOptions(threshold=0.4, seed=plan.seed), raw))
+    return _fitted(bench, folder, codes, FitOptions(threshold=0.4, seed=plan.seed))
 
 
 def step_length(boundaries: BoundarySet) -> float:
@@ -101,10 +102,6 @@ def conditioned(boundaries: BoundarySet) -> BoundarySet:
         for b in boundaries.boundaries
     ]
     return BoundarySet(tuple(found), boundaries.generator_id)
-
-
-def _options(options: FitOptions, raw: bool) -> FitOptions:
-    return replace(options, baseline="none", unmix=False) if raw else options
 
 
 def _fitted(bench: Bench, folder: Path, codes: Callable[[], LabelledCodes], options: FitOptions) -> BoundarySet | None:
