@@ -3,9 +3,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import skimage.data
 from conftest import face_at, tiny_boundaries
 
-from facsmith.animate import AnimateOptions
+from facsmith.animate import AnimateOptions, Animator
 from facsmith.animate.receipt import receipt_path
 from facsmith.animate.timing import MOST_KEYFRAMES, keyframe_seconds, plan
 from facsmith.errors import ActionUnitError, BoundaryError, InputError, LatentError, NoFaceError, PhotoError
@@ -13,6 +14,7 @@ from facsmith.facs import AUS, ActionUnits
 from facsmith.inversion import InversionOptions
 from facsmith.latent import Latent
 from facsmith.timeline import Keyframe, Timeline
+from facsmith.tuning import TunedLatent, TuningOptions
 
 QUICK = AnimateOptions(fps=10, onset=0.3, apex=0.3, offset=0.3, inversion=InversionOptions(iterations=2))
 
@@ -324,3 +326,25 @@ def test_a_second_expression_of_the_same_face_needs_no_new_compositor(make_anima
     animator.edit(photo, "AU12=E", options=replace(QUICK, mode="paste"))
     animator.edit(photo[:, ::-1].copy(), "AU12=E", options=QUICK)
     assert len(made) == 3
+
+
+def test_high_fidelity_draws_this_very_face_and_can_be_kept(tmp_path):
+    portrait = np.ascontiguousarray(skimage.data.astronaut()[:360, 50:410])
+    animator = Animator.from_pretrained()
+    plain = AnimateOptions(provider="dlib", mode="crop", inversion=InversionOptions(iterations=5))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("facsmith.animate.encode.TuningOptions", lambda: TuningOptions(steps=12))
+        subject = animator.prepare(portrait, options=replace(plain, fidelity="high"))
+    known = animator.prepare(portrait, options=plain)
+    assert subject.tuned is not None and known.tuned is None
+    assert np.array_equal(subject.latent.ws, known.latent.ws)
+    crop = subject.transform.crop(portrait).astype(float)
+    assert np.abs(subject.reference - crop).mean() < 0.95 * np.abs(known.reference - crop).mean()
+
+    subject.tuned.save(tmp_path / "her.safetensors")
+    again = animator.edit(portrait, "AU12=D", options=plain, latent=TunedLatent.load(tmp_path / "her.safetensors"))
+    directly = animator.edit(subject, "AU12=D", options=plain)
+    assert np.abs(again.image.astype(int) - directly.image).max() <= 2  # weights are kept in half precision
+    assert again.receipt.tuning["likeness"]["l1"][1] < again.receipt.tuning["likeness"]["l1"][0]
+    other = animator.edit(portrait, "AU12=D", options=plain)
+    assert np.abs(other.image.astype(int) - directly.image).max() > 10

@@ -26,6 +26,7 @@ from facsmith.generator import Generator
 from facsmith.inversion import Inversion
 from facsmith.latent import Latent
 from facsmith.timeline import Timeline
+from facsmith.tuning import TunedLatent
 
 __all__ = ["Animator", "Photo"]
 
@@ -86,13 +87,13 @@ class Animator:
         expression: Expressions,
         *,
         options: AnimateOptions | None = None,
-        latent: Latent | None = None,
+        latent: Latent | TunedLatent | None = None,
         progress: Progress | None = None,
     ) -> Animation:
         """A film of the photo's face: to the expression and back, through several, or along a Timeline.
 
         expression: ``"happiness"``, ``"AU6=C,AU12=0.6"``, ActionUnits, a sequence of these, or a Timeline.
-        latent: the photo's code of an earlier inversion; without it the photo is inverted now.
+        latent: the photo's code of an earlier inversion, or tuning; without it the photo is inverted now.
         """
         options = options or AnimateOptions()
         plan(expression, ActionUnits(), options)  # a misspelt expression is named before seconds go into the photo
@@ -106,7 +107,7 @@ class Animator:
         expression: Expression,
         *,
         options: AnimateOptions | None = None,
-        latent: Latent | None = None,
+        latent: Latent | TunedLatent | None = None,
         progress: Progress | None = None,
     ) -> Picture:
         """One picture of the photo's face with the expression."""
@@ -118,8 +119,9 @@ class Animator:
     def invert(
         self, photo: Photo, *, options: AnimateOptions | None = None, progress: Progress | None = None
     ) -> Inversion:
-        """The photo's face in W+ (Eq. 1), a batch of one."""
-        found = self.prepare(photo, options=options, progress=progress).inversion
+        """The photo's face in W+ (Eq. 1), a batch of one, at the generator's full resolution."""
+        whole = replace(options or AnimateOptions(), mode="crop")
+        found = self.prepare(photo, options=whole, progress=progress).inversion
         if found is None:
             raise PhotoError("This face has its latent already: it is the generator's own, or was given one.")
         return found
@@ -129,7 +131,7 @@ class Animator:
         photo: Photo,
         *,
         options: AnimateOptions | None = None,
-        latent: Latent | None = None,
+        latent: Latent | TunedLatent | None = None,
         progress: Progress | None = None,
     ) -> Subject:
         """Find, crop and encode one face; the same photo and options again cost nothing."""
@@ -137,8 +139,8 @@ class Animator:
             return photo
         options = options or AnimateOptions()
         pixels, name = read_photo(photo)
-        settings = (options.face, options.provider, options.inversion)
-        key = f"{fingerprint(pixels)} {settings} {None if latent is None else fingerprint(latent.ws)}"
+        settings = (options.face, options.provider, options.inversion, options.fidelity, options.mode == "transfer")
+        key = f"{fingerprint(pixels)} {settings} {_fingerprint(latent)}"
         if key not in self._subjects:
             self._subjects[key] = encode(
                 pixels, self.networks, name=name, options=options, latent=latent, progress=progress
@@ -165,7 +167,10 @@ class Animator:
         """The last one again, where nothing but the expression is new: its constants take longer than a frame."""
         if self._last is not None:
             known, settings, renderer = self._last
-            if known.latent is subject.latent and known.face is subject.face and settings == options:
+            same = (
+                known.latent is subject.latent and known.face is subject.face and known.generator is subject.generator
+            )
+            if same and settings == options:
                 return renderer
         renderer = Renderer(self.networks.generator, self.networks.boundaries, subject, options)
         self._last = (subject, options, renderer)
@@ -181,3 +186,11 @@ class Animator:
         }
         witness = Witness(networks.faces, subject, renderer, cropped=options.mode == "crop")
         return Animation(subject, timeline, renderer, witness, options=options, model=model, notes=tuple(notes))
+
+
+def _fingerprint(latent: Latent | TunedLatent | None) -> str:
+    if latent is None:
+        return "inverted"
+    if isinstance(latent, Latent):
+        return fingerprint(latent.ws)
+    return " ".join([fingerprint(latent.latent.ws), *(fingerprint(p.numpy()) for p in latent.delta.values())])

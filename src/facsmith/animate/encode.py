@@ -11,18 +11,20 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from facsmith import face, image
+from facsmith import face, image, measure
 from facsmith.animate.options import AnimateOptions, Progress
 from facsmith.animate.subject import Image, Subject
 from facsmith.animate.witness import FaceReader
 from facsmith.boundary import BoundarySet
+from facsmith.compose.flow import FLOW_SIZE
 from facsmith.descriptor import Descriptor
 from facsmith.encoder import Encoder
 from facsmith.errors import LatentError, PhotoError
 from facsmith.facs import AUS, ActionUnits
-from facsmith.generator import Generator
+from facsmith.generator import Generator, lowered
 from facsmith.inversion import Inversion, invert
 from facsmith.latent import Latent
+from facsmith.tuning import TunedLatent, TuningOptions, tune
 
 __all__ = ["Networks", "encode", "read_photo", "sample"]
 
@@ -42,11 +44,6 @@ class Networks:
     boundaries: BoundarySet
     faces: FaceReader
     name: str
-
-    def picture(self, ws: torch.Tensor) -> Image:
-        """ws: (1, num_ws, w_dim). Returns (R, R, 3) uint8."""
-        with torch.inference_mode():
-            return image.to_uint8(self.generator.synthesis(ws))[0]
 
     def source(self, latent: Latent, landmarks: npt.NDArray[Any] | None = None) -> ActionUnits:
         """The AUs that a latent (num_ws, w_dim) shows, as the boundaries read them.
@@ -80,20 +77,26 @@ def encode(
     *,
     name: str,
     options: AnimateOptions,
-    latent: Latent | None = None,
+    latent: Latent | TunedLatent | None = None,
     progress: Progress | None = None,
 ) -> Subject:
     """pixels: (H, W, 3) uint8 RGB. latent: the face's code where it is known; else the crop is inverted.
 
     Raises:
         NoFaceError: no face, no such face, or one in profile. LatentError: a latent of another generator.
+        InputError: high fidelity with a generator that cannot be tuned.
     """
+    tuned = latent if isinstance(latent, TunedLatent) else None
+    if isinstance(latent, TunedLatent):
+        latent = latent.latent
     if latent is not None:
         latent = _single(latent)
         latent.check(networks.generator.generator_id)
+    # Motion is sought on so many pixels: more of the generator's would not be looked at.
+    seen = lowered(networks.generator, FLOW_SIZE) if _needs_motion_only(options, tuned) else networks.generator
     began = time.perf_counter()
     chosen, index, count = face.choose(networks.faces.find(pixels, provider=options.provider), options.face)
-    transform = face.crop_transform(chosen.landmarks, networks.generator.resolution)
+    transform = face.crop_transform(chosen.landmarks, seen.resolution)
     timings = {"face": round(time.perf_counter() - began, 3)}
 
     device = networks.generator.w_avg.device
@@ -102,7 +105,7 @@ def encode(
         began = time.perf_counter()
         inversion = invert(
             image.to_tensor(transform.crop(pixels)).to(device),
-            networks.generator,
+            seen,
             descriptor=networks.descriptor,
             encoder=networks.encoder,
             options=options.inversion,
@@ -110,20 +113,80 @@ def encode(
         )
         latent = _single(inversion.latent)
         timings["inversion"] = round(time.perf_counter() - began, 3)
+    source = networks.source(latent, chosen.landmarks)
+    if options.fidelity == "high" and tuned is None:
+        began = time.perf_counter()
+        at = transform.to_crop(chosen.landmarks)
+        tuned = _tuned(transform.crop(pixels), at, latent, source, networks, progress)
+        timings["tuning"] = round(time.perf_counter() - began, 3)
+    generator = seen if tuned is None else tuned.generator(networks.generator)
     return Subject(
         name=name,
         photo=pixels,
         latent=latent,
-        reference=networks.picture(torch.as_tensor(latent.ws[None], device=device)),
-        source=networks.source(latent, chosen.landmarks),
+        reference=_picture(generator, latent),
+        source=source,
         face=chosen,
         faces=count,
         face_index=index,
         transform=transform,
         inversion=inversion,
+        tuned=tuned,
+        generator=generator,
         timings=timings,
         notes=tuple(_notes(chosen, index, count, options)),
     )
+
+
+def _needs_motion_only(options: AnimateOptions, tuned: TunedLatent | None) -> bool:
+    return options.mode == "transfer" and options.fidelity == "standard" and tuned is None
+
+
+def _tuned(
+    crop: Image,
+    landmarks: npt.NDArray[np.float64],
+    latent: Latent,
+    source: ActionUnits,
+    networks: Networks,
+    progress: Progress | None,
+) -> TunedLatent:
+    """The generator tuned to the crop; what its AUs do is held. The report says how much more alike the pictures are.
+
+    landmarks: (68, 2) crop pixels.
+    """
+    options = TuningOptions()
+    boundaries = networks.boundaries
+    single = np.eye(len(AUS))[[AUS.index(au) for au in boundaries.aus]]
+    edits = boundaries.edit(latent, np.vstack([np.zeros(len(AUS)), single]), source=source.vector()).ws
+
+    def on_step(step: int) -> None:
+        if progress is not None:
+            progress("tuning", step, options.steps)
+
+    tuned = tune(
+        image.to_tensor(crop).to(networks.generator.w_avg.device),
+        latent,
+        networks.generator,
+        descriptor=networks.descriptor,
+        edits=torch.as_tensor(edits),
+        options=options,
+        on_step=on_step,
+    )
+    before, after = (_picture(g, latent) for g in (networks.generator, tuned.generator(networks.generator)))
+    likeness = {
+        "l1": [round(float(np.abs(crop / 127.5 - p / 127.5).mean()), 4) for p in (before, after)],
+        "identity": [
+            round(measure.identity(crop, p, landmarks=(landmarks, landmarks)).cosine, 3) for p in (before, after)
+        ],
+    }
+    return replace(tuned, report={**tuned.report, "likeness": likeness})
+
+
+def _picture(generator: Generator, latent: Latent) -> Image:
+    """(R, R, 3) of one face's latent."""
+    with torch.inference_mode():
+        ws = torch.as_tensor(latent.ws[None], device=generator.w_avg.device)
+        return image.to_uint8(generator.synthesis(ws))[0]
 
 
 def sample(networks: Networks, *, seed: int, psi: float) -> Subject:
@@ -133,7 +196,7 @@ def sample(networks: Networks, *, seed: int, psi: float) -> Subject:
     with torch.inference_mode():
         ws = generator.mapping(z.to(generator.w_avg), psi=psi)
     latent = Latent(ws[0].float().cpu().numpy(), generator.generator_id)
-    picture = networks.picture(ws)
+    picture = _picture(generator, latent)
     faces = _find_in_small(networks.faces, picture)
     return Subject(
         name=f"sample-{seed}",

@@ -161,6 +161,7 @@ class Animation:
             personal={f"AU{au}": round(factor, 3) for au, factor in sorted(self._renderer.factors.items())},
             keyframes=records,
             inversion=_inversion(self.subject),
+            tuning=None if self.subject.tuned is None else self.subject.tuned.report,
             output={"frames": len(self), "seconds": self.timeline.duration, "width": width, "height": height},
             timings={
                 **self.subject.timings,

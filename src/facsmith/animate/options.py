@@ -9,14 +9,15 @@ from facsmith.errors import InputError, TimelineError
 from facsmith.inversion import InversionOptions
 from facsmith.timeline import MAX_FPS, VARIANTS, Variant
 
-__all__ = ["AnimateOptions", "Compositing", "EditMode", "Progress", "Provider"]
+__all__ = ["AnimateOptions", "Compositing", "EditMode", "Fidelity", "Progress", "Provider"]
 
 Compositing = Literal["transfer", "paste", "crop"]
 EditMode = Literal["absolute", "relative"]
+Fidelity = Literal["standard", "high"]
 Provider = Literal["auto", "mediapipe", "dlib"]
 
 Progress = Callable[[str, int, int], None]
-"""Told (stage, done, total); the stages are ``inversion`` and ``frames``."""
+"""Told (stage, done, total); the stages are ``inversion``, ``tuning`` and ``frames``."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class AnimateOptions:
     ``relative`` adds them to what the photo shows. personal: how strongly this very face answers an AU is measured
     first, and the AU's step set accordingly; else everyone gets the same step. entangled: the plain sum of boundary
     normals instead of the joint projection, for comparison. face: which face, 0 the largest; None takes the largest and
-    says so. provider: of landmarks. batch: frames per synthesis. inversion: Eq. 1's options, with the seed.
+    says so. provider: of landmarks. batch: frames per synthesis. fidelity: ``high`` tunes the generator to the photo
+    first (`facsmith.tuning`), some fifteen seconds. inversion: Eq. 1's options, with the seed.
     """
 
     fps: float = 25.0
@@ -48,10 +50,11 @@ class AnimateOptions:
     face: int | None = None
     provider: Provider = "auto"
     batch: int = 8
+    fidelity: Fidelity = "standard"
     inversion: InversionOptions = field(default_factory=InversionOptions)
 
     def __post_init__(self) -> None:
-        for name, kind in (("mode", Compositing), ("edit", EditMode), ("provider", Provider)):
+        for name, kind in (("mode", Compositing), ("edit", EditMode), ("provider", Provider), ("fidelity", Fidelity)):
             value, allowed = getattr(self, name), get_args(kind)
             if value not in allowed:
                 raise InputError(f"{name} is {value!r}; choose {', '.join(allowed[:-1])} or {allowed[-1]}.")

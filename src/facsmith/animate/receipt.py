@@ -53,6 +53,7 @@ class Receipt:
     """The account of one film or picture.
 
     personal: by what an AU's step was longer than people's at large, so that it shows as strongly on this face.
+    tuning: how the generator was tuned to the face, and how much more alike its picture is; None where it was not.
     """
 
     photo: Mapping[str, Any]
@@ -62,6 +63,7 @@ class Receipt:
     personal: Mapping[str, float]
     keyframes: tuple[KeyframeRecord, ...]
     inversion: Mapping[str, Any] | None
+    tuning: Mapping[str, Any] | None
     output: Mapping[str, Any]
     timings: Mapping[str, float]
     notes: tuple[str, ...] = ()

@@ -38,7 +38,7 @@ class Renderer:
     def __init__(
         self, generator: Generator, boundaries: BoundarySet, subject: Subject, options: AnimateOptions
     ) -> None:
-        self._generator = generator
+        self._generator = subject.generator or generator
         self._boundaries = boundaries
         self._subject = subject
         self._options = options

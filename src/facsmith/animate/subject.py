@@ -8,8 +8,10 @@ import numpy.typing as npt
 
 from facsmith.face import CropTransform, Face
 from facsmith.facs import ActionUnits
+from facsmith.generator import Generator
 from facsmith.inversion import Inversion
 from facsmith.latent import Latent
+from facsmith.tuning import TunedLatent
 
 __all__ = ["Image", "Subject", "fingerprint"]
 
@@ -22,7 +24,9 @@ class Subject:
 
     photo: (H, W, 3) uint8 RGB. latent: z_x, ws (num_ws, w_dim). reference: (R, R, 3) uint8, g(z_x). source: the AUs
     read on the photo. face: None where none was found on a face of the generator's own. transform: photo -> crop; None
-    where the photo is the generator's own picture. inversion: None where the latent was given. timings: seconds per
+    where the photo is the generator's own picture. inversion: None where the latent was given. tuned: the latent with
+    the change of the generator's weights for this face, where there is one. generator: what draws the face, the model's
+    own or one made of it; None the model's own. timings: seconds per
     stage. notes: what the user should know, one sentence each.
     """
 
@@ -36,6 +40,8 @@ class Subject:
     face_index: int
     transform: CropTransform | None
     inversion: Inversion | None
+    tuned: TunedLatent | None = None
+    generator: Generator | None = None
     timings: dict[str, float] = field(default_factory=dict[str, float])
     notes: tuple[str, ...] = ()
 

@@ -21,11 +21,14 @@ __all__ = [
     "BoundariesOption",
     "EntangledOption",
     "FaceOption",
+    "Fidelity",
+    "FidelityOption",
     "IterationsOption",
     "LatentOption",
     "Mode",
     "ModeOption",
     "ModelOption",
+    "PersonalOption",
     "PhotoArgument",
     "Provider",
     "ProviderOption",
@@ -61,6 +64,13 @@ class Variant(StrEnum):
 
     posed = "posed"
     spontaneous = "spontaneous"
+
+
+class Fidelity(StrEnum):
+    """How much effort goes into the generator's picture of the face."""
+
+    standard = "standard"
+    high = "high"
 
 
 class Provider(StrEnum):
@@ -116,6 +126,10 @@ PersonalOption = Annotated[
         help="Measure first how strongly this face answers each AU, and set its step accordingly; or give everyone the "
         "same step.",
     ),
+]
+FidelityOption = Annotated[
+    Fidelity,
+    typer.Option("--fidelity", help="high: the generator is tuned to this photo first, in some fifteen seconds."),
 ]
 FaceOption = Annotated[
     int | None, typer.Option("--face", metavar="N", help="Which face, 0 being the largest.", show_default="the largest")

@@ -11,6 +11,8 @@ from facsmith.cli._common import (
     BoundariesOption,
     EntangledOption,
     FaceOption,
+    Fidelity,
+    FidelityOption,
     IterationsOption,
     LatentOption,
     Mode,
@@ -50,6 +52,7 @@ from facsmith.cli._performance import (
 if TYPE_CHECKING:
     from facsmith.animate import AnimateOptions, Animator
     from facsmith.latent import Latent
+    from facsmith.tuning import TunedLatent
 
 __all__ = ["register"]
 
@@ -122,6 +125,7 @@ def animate(
     personal: PersonalOption = True,
     face: FaceOption = None,
     provider: ProviderOption = Provider.auto,
+    fidelity: FidelityOption = Fidelity.standard,
     latent: LatentOption = None,
     start: StartOption = Start.encoder,
     iterations: IterationsOption = ITERATIONS,
@@ -164,6 +168,7 @@ def animate(
         personal=personal,
         face=face,
         provider=provider.value,
+        fidelity=fidelity.value,
         start=start.value,
         iterations=iterations,
         seed=seed,
@@ -196,6 +201,7 @@ def edit(
     personal: PersonalOption = True,
     face: FaceOption = None,
     provider: ProviderOption = Provider.auto,
+    fidelity: FidelityOption = Fidelity.standard,
     latent: LatentOption = None,
     start: StartOption = Start.encoder,
     iterations: IterationsOption = ITERATIONS,
@@ -219,6 +225,7 @@ def edit(
         personal=personal,
         face=face,
         provider=provider.value,
+        fidelity=fidelity.value,
         start=start.value,
         iterations=iterations,
         seed=seed,
@@ -240,6 +247,7 @@ def invert(
     ] = None,
     face: FaceOption = None,
     provider: ProviderOption = Provider.auto,
+    fidelity: FidelityOption = Fidelity.standard,
     start: StartOption = Start.encoder,
     iterations: IterationsOption = ITERATIONS,
     seed: SeedOption = 0,
@@ -248,20 +256,31 @@ def invert(
 ) -> None:
     """Find a photo's latent: the code from which the generator draws this face.
 
+    With --fidelity high the file also holds what the generator's weights change by to draw it well.
+
     [bold]Examples[/bold]
 
       facsmith invert her.jpg -o her.safetensors --reconstruction her-as-drawn.png
       facsmith animate her.jpg --latent her.safetensors -e anger -o angry.mp4
+      facsmith invert her.jpg --fidelity high -o her.safetensors
     """
     from facsmith import image
     from facsmith.animate.receipt import label
 
     check_place(output)
     check_picture(reconstruction)
-    options = _options(face=face, provider=provider.value, start=start.value, iterations=iterations, seed=seed)
+    options = _options(
+        mode="crop",  # the generator's full resolution
+        face=face,
+        provider=provider.value,
+        fidelity=fidelity.value,
+        start=start.value,
+        iterations=iterations,
+        seed=seed,
+    )
     with progress_bar() as progress:
         subject = _animator(model, None).prepare(photo, options=options, progress=progress)
-    subject.latent.save(output)
+    (subject.tuned or subject.latent).save(output)
     if reconstruction is not None:
         image.write(reconstruction, subject.reference)
     for sentence in subject.notes:
@@ -343,7 +362,7 @@ def _options(**chosen: Any) -> "AnimateOptions":
     return AnimateOptions(inversion=InversionOptions(**inversion), **chosen)
 
 
-def _latent(path: Path | None) -> "Latent | None":
-    from facsmith.latent import Latent
+def _latent(path: Path | None) -> "Latent | TunedLatent | None":
+    from facsmith.tuning import read_latent
 
-    return None if path is None else Latent.load(path)
+    return None if path is None else read_latent(path)

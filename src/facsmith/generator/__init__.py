@@ -4,14 +4,17 @@ Importing this package tunes glibc's allocator for synthesis (see ``facsmith._al
 """
 
 from facsmith import _alloc
+from facsmith.generator.lower import LowerGenerator, lowered
 from facsmith.generator.protocol import Generator, GeneratorConfig, NoiseMode, generator_id
 from facsmith.generator.stylegan1 import StyleGAN1, StyleGAN1Config
 from facsmith.generator.stylegan2 import StyleGAN2, StyleGAN2Config
 from facsmith.generator.tiny import TinyConfig, TinyGenerator
+from facsmith.generator.tuned import TunedGenerator, tunable
 
 __all__ = [
     "Generator",
     "GeneratorConfig",
+    "LowerGenerator",
     "NoiseMode",
     "StyleGAN1",
     "StyleGAN1Config",
@@ -19,7 +22,10 @@ __all__ = [
     "StyleGAN2Config",
     "TinyConfig",
     "TinyGenerator",
+    "TunedGenerator",
     "generator_id",
+    "lowered",
+    "tunable",
 ]
 
 _alloc.tune()  # after torch is imported: measured equal to before, and no thread of torch's has allocated yet

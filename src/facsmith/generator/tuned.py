@@ -1,0 +1,95 @@
+"""A generator some of whose weights were changed for one face, under the name that latents and boundaries know."""
+
+import copy
+from collections.abc import Mapping
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from facsmith.errors import CheckpointError, InputError
+from facsmith.generator.layers import GeneratorModule
+from facsmith.generator.protocol import Generator
+
+__all__ = ["TunedGenerator", "tunable"]
+
+
+def tunable(generator: Generator) -> dict[str, nn.Parameter]:
+    """The synthesis network's parameters that may be changed for a face: all but the strength of noise.
+
+    Raises:
+        InputError: a generator that is none of ours, or tuned already.
+    """
+    if not isinstance(generator, GeneratorModule):
+        raise InputError(
+            f"A {type(generator).__name__} cannot be tuned to a face; take a StyleGAN as it was trained, not one that "
+            "is tuned already."
+        )
+    return _parameters(cast(nn.Module, generator.synthesis))
+
+
+class TunedGenerator:
+    """Satisfies the ``Generator`` protocol. ``generator_id`` is that of the base: W+ means what it meant there."""
+
+    def __init__(self, base: Generator, delta: Mapping[str, Tensor]) -> None:
+        """delta: changes of some of `tunable`'s parameters, by their names.
+
+        Raises:
+            InputError: a base that cannot be tuned. CheckpointError: changes of another generator, or not finite.
+        """
+        known = tunable(base)
+        for name, change in delta.items():
+            if name not in known or change.shape != known[name].shape or not bool(torch.isfinite(change).all()):
+                raise CheckpointError(
+                    f"The change of {name}, {tuple(change.shape)}, does not belong to {base.generator_id}; tune the "
+                    "face again with this generator."
+                )
+        self._base = base
+        self.synthesis: nn.Module = copy.deepcopy(cast(nn.Module, base.synthesis)).requires_grad_(False)
+        with torch.no_grad():
+            for name, parameter in self.tunable.items():
+                if name in delta:
+                    parameter += delta[name].to(parameter)
+
+    @property
+    def tunable(self) -> dict[str, nn.Parameter]:
+        """Its own parameters that may be changed."""
+        return _parameters(self.synthesis)
+
+    @property
+    def num_ws(self) -> int:
+        """Rows of a W+ latent."""
+        return self._base.num_ws
+
+    @property
+    def z_dim(self) -> int:
+        """Width of Z."""
+        return self._base.z_dim
+
+    @property
+    def w_dim(self) -> int:
+        """Width of W."""
+        return self._base.w_dim
+
+    @property
+    def resolution(self) -> int:
+        """R: images are R x R pixels."""
+        return self._base.resolution
+
+    @property
+    def w_avg(self) -> Tensor:
+        """(w_dim,) the mean of W."""
+        return self._base.w_avg
+
+    @property
+    def generator_id(self) -> str:
+        """The base's."""
+        return self._base.generator_id
+
+    def mapping(self, z: Tensor, c: Tensor | None = None, *, psi: float = 1.0, cutoff: int | None = None) -> Tensor:
+        """The base's: z (N, z_dim) -> ws (N, num_ws, w_dim)."""
+        return self._base.mapping(z, c, psi=psi, cutoff=cutoff)
+
+
+def _parameters(synthesis: nn.Module) -> dict[str, nn.Parameter]:
+    return {name: p for name, p in synthesis.named_parameters() if not name.endswith("noise_strength")}
