@@ -32,7 +32,7 @@ def inversion_ablations(bench: Bench, found: Mapping[Start, Sequence[Search]]) -
     for done, (name, descriptor, options) in enumerate(ways, 1):
         searched = [
             s
-            for batch in batches(bench.faces)
+            for batch in batches(bench)
             for s in watched(bench, "ablation", batch, options, (0, plan.settle), descriptor=descriptor)
         ]
         if not rows and start == "encoder":

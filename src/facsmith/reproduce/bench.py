@@ -18,6 +18,7 @@ from facsmith.boundary import BoundarySet
 from facsmith.errors import InputError
 from facsmith.evaluate.faces import JudgedFace, photographed
 from facsmith.evaluate.frechet import random_faces
+from facsmith.face import why_not_mediapipe
 from facsmith.reproduce.plan import Plan
 from facsmith.reproduce.store import Pieces, Store
 
@@ -77,7 +78,7 @@ def set_up(
         "facsmith": __version__,
         "generator": networks.generator.generator_id,
         "descriptor": networks.descriptor.name,
-        "provider": plan.provider,
+        "provider": "dlib" if landmarks_by(plan) == "dlib" else plan.provider,
     }
     faces = faces[: plan.faces]
     store = Store(folder / "pieces", common)
@@ -104,6 +105,13 @@ def sample_photo(networks: Networks, *, seed: int, psi: float) -> Image:
     picture = image.to_uint8(random_faces(networks.generator, 1, psi=psi, seed=seed))[0]
     factor = -(-SMALLEST_SIDE // picture.shape[0])
     return image.resize(picture, (factor * picture.shape[1], factor * picture.shape[0]))
+
+
+def landmarks_by(plan: Plan) -> str:
+    """Who finds the faces: ``MediaPipe`` or ``dlib``."""
+    if plan.provider == "auto":
+        return "dlib" if why_not_mediapipe() else "MediaPipe"
+    return {"mediapipe": "MediaPipe"}.get(plan.provider, plan.provider)
 
 
 def described(face: JudgedFace) -> str:

@@ -50,12 +50,12 @@ class Plan:
             strips=4,
             iterations=64,
             settle=30,
-            judged=2,
-            expressions=4,
+            judged=1,
+            expressions=3,
             portraits=2,
             people=40,
             variants=6,
-            scored=250,
+            scored=120,
         )
 
     def on(self, faces: int) -> "Plan":

@@ -15,7 +15,7 @@ from facsmith.errors import InputError
 from facsmith.evaluate.reconstruction import looking_glass
 from facsmith.inversion import Start
 from facsmith.reproduce.ablation import inversion_ablations
-from facsmith.reproduce.bench import ASTRONAUT, Bench
+from facsmith.reproduce.bench import ASTRONAUT, Bench, landmarks_by
 from facsmith.reproduce.comparison import comparison
 from facsmith.reproduce.convergence import Claim, claims, convergence
 from facsmith.reproduce.expressions import expressions
@@ -129,7 +129,7 @@ def _facts(bench: Bench) -> dict[str, str]:
         "counts": f"{plan.iterations} iterations of Eq. 1; {plan.settle} for films; {plan.judged} faces filmed by each "
         f"method; {plan.people} samples moved and {plan.scored} scored for boundaries",
         "distances by": f"{looking_glass(networks).name} (perceptual), dlib (identity)",
-        "landmarks by": plan.provider,
+        "landmarks by": landmarks_by(plan),
         "machine": f"{platform.machine()}, {torch.get_num_threads()} thread{'s'[: torch.get_num_threads() > 1]}",
         "versions": ", ".join(f"{name} {version}" for name, version in versions().items()),
     }

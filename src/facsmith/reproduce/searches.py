@@ -27,6 +27,7 @@ LIKENESS: Final = ("l1", "lpips", "identity", "identity_distance")
 """What is read of a picture beside its photo: fields of `Search` and of `evaluate.reconstruction.Reconstruction`."""
 STARTS: Final[tuple[Start, ...]] = ("encoder", "mean", "random")
 _BATCH: Final = 4
+_LARGE: Final = 256  # pixels: larger faces are searched for one by one, for want of memory
 _RANDOM: Final = 1_000_000  # seeds of random starts begin here: no face that is searched for was drawn from one
 _SHOWN: Final = 256  # pixels: larger pictures are kept smaller
 
@@ -66,7 +67,7 @@ def searches(bench: Bench) -> dict[Start, list[Search]]:
     """Of all faces, by start; without an encoder, from the other two. A random code serves the faces of one batch."""
     starts: list[Start] = [start for start in STARTS if start != "encoder" or bench.networks.encoder is not None]
     found: dict[Start, list[Search]] = {start: [] for start in starts}
-    together = list(batches(bench.faces))
+    together = list(batches(bench))
     done, total = 0, len(together) * len(starts)
     for number, batch in enumerate(together):
         for start in starts:
@@ -95,10 +96,11 @@ def watched(
     return [_search(piece, row) for row in range(len(faces))]
 
 
-def batches(faces: Sequence[JudgedFace]) -> Iterator[Sequence[JudgedFace]]:
+def batches(bench: Bench) -> Iterator[Sequence[JudgedFace]]:
     """The faces that are searched for together."""
-    for first in range(0, len(faces), _BATCH):
-        yield faces[first : first + _BATCH]
+    size = _BATCH if bench.networks.generator.resolution <= _LARGE else 1
+    for first in range(0, len(bench.faces), size):
+        yield bench.faces[first : first + size]
 
 
 def _watch(
