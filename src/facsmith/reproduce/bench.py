@@ -22,7 +22,17 @@ from facsmith.face import why_not_mediapipe
 from facsmith.reproduce.plan import Plan
 from facsmith.reproduce.store import Pieces, Store
 
-__all__ = ["ASTRONAUT", "Bench", "Progress", "chosen_faces", "described", "fingerprint_of", "sample_photo", "set_up"]
+__all__ = [
+    "ASTRONAUT",
+    "Bench",
+    "Progress",
+    "chosen_faces",
+    "described",
+    "fingerprint_of",
+    "landmarks_by",
+    "sample_photo",
+    "set_up",
+]
 
 Image = npt.NDArray[np.uint8]
 Progress = Callable[[str, int, int], None]

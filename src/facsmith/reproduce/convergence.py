@@ -107,7 +107,7 @@ def _figure6(bench: Bench, found: Searches) -> Section:
     loss = f"L1 of {bench.networks.descriptor.name.split('-')[0]} descriptors (Eq. 1)"
     caption = (
         f"Fig. 6: Eq. 1 over {bench.plan.iterations} iterations of Adam, median and quartiles of {len(limits)} faces. "
-        f"Dashed: the median threshold, {THRESHOLD:g} of the mean face's loss. Faces searched for together share a random code."
+        f"Dashed: the median threshold, {THRESHOLD:g} of the mean face's loss. Up to four faces share a random code."
     )
     chart = convergence_chart("fig6", bands, threshold=float(np.median(limits)), loss=loss, caption=caption)
     curve: list[tuple[Cell, ...]] = [
