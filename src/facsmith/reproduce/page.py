@@ -24,7 +24,7 @@ code { font-size: 14px; overflow-wrap: anywhere } nav a { margin-right: 14px; wh
 .scroll { overflow-x: auto } table { border-collapse: collapse; font-size: 14px; margin: 12px 0 }
 caption { caption-side: bottom; padding-top: 6px; max-width: 100ch }
 th, td { padding: 4px 10px; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top }
-th:first-child, td:first-child, td.text { text-align: left } td:first-child { white-space: nowrap }
+th:first-child, td:first-child, .text { text-align: left } td:first-child { white-space: nowrap }
 .holds { color: var(--good); font-weight: 600 } .fails { color: var(--bad); font-weight: 600 }
 """
 
@@ -86,7 +86,11 @@ def _table(table: Table) -> str:
     link = f'<a href="data/{table.name}.csv">data/{table.name}.csv</a>'
     if not table.shown:
         return f'<p class="faint">{escape(table.caption)} {link}</p>'
-    head = "".join(f'<th scope="col">{escape(column)}</th>' for column in table.columns)
+    words = [bool(table.rows) and isinstance(table.rows[0][k], str) for k in range(len(table.columns))]
+    head = "".join(
+        f'<th scope="col"{" class=text" if word else ""}>{escape(column)}</th>'
+        for column, word in zip(table.columns, words, strict=True)
+    )
     rows = "\n".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in table.rows)
     return (
         f'<div class="scroll"><table><caption>{escape(table.caption)} {link}</caption>'
