@@ -15,7 +15,7 @@ from facsmith.errors import InputError
 from facsmith.evaluate.reconstruction import looking_glass
 from facsmith.inversion import Start
 from facsmith.reproduce.ablation import inversion_ablations
-from facsmith.reproduce.bench import ASTRONAUT, Bench, landmarks_by
+from facsmith.reproduce.bench import ASTRONAUT, Bench, fingerprint_of, landmarks_by
 from facsmith.reproduce.comparison import comparison
 from facsmith.reproduce.convergence import Claim, claims, convergence
 from facsmith.reproduce.expressions import expressions
@@ -121,7 +121,8 @@ def _facts(bench: Bench) -> dict[str, str]:
     seeds = f"{plan.seed} and following for samples (truncation {plan.psi:g}), {plan.seed} for expressions"
     return {
         "paper": PAPER,
-        "model": f"{networks.name}: {networks.generator.generator_id}, descriptor {networks.descriptor.name}",
+        "model": f"{networks.name}: {networks.generator.generator_id}, descriptor {networks.descriptor.name}, "
+        f"boundaries {fingerprint_of(networks.boundaries)}",
         "command": bench.command,
         "faces": f"{len(names)}: {', '.join(names)}",
         "left out": "; ".join(f"{name}: {reason}" for name, reason in bench.skipped.items()) or "none",
