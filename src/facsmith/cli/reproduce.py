@@ -47,6 +47,9 @@ def reproduce(
         ),
     ] = None,
     count: Annotated[int | None, typer.Option("--count", min=1, help="Faces.", show_default="20; quick 4")] = None,
+    judged: Annotated[
+        int | None, typer.Option("--judged", min=1, help="Of them, filmed by every method.", show_default="4; quick 1")
+    ] = None,
     iterations: Annotated[
         int | None, typer.Option("--iterations", min=1, help="Of Eq. 1.", show_default="512; quick 64")
     ] = None,
@@ -80,7 +83,12 @@ def reproduce(
     photos = None if faces is None else [(path.name, image.read(path)) for path in find_photos(faces)]
     plan = Plan.quick() if quick else Plan()
     plan = replace(plan, provider=provider.value, seed=seed)
-    plan = replace(plan, faces=count or plan.faces, iterations=iterations or plan.iterations)
+    plan = replace(
+        plan,
+        faces=count or plan.faces,
+        judged=judged or plan.judged,
+        iterations=iterations or plan.iterations,
+    )
     with progress_bar() as progress:
         bench = set_up(
             Animator.from_pretrained(model, boundaries=boundaries),
