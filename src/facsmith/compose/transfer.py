@@ -2,7 +2,8 @@
 
 The new frame equals the old one moved along the flow, plus a residual. Where the residual is small it is shading
 (folds, shadows) and is added to the photo's own moved pixels; where it is large, inside the mouth, something came into
-view that the photo does not hold (teeth, tongue): the generator's pixels take the place of the photo's.
+view that the photo does not hold (tongue, depth): the generator's pixels take the place of the photo's, with teeth of
+our own (`compose.teeth`).
 
 Conventions: all arrays lie on one `Canvas`, float32; colours in [0, 255].
 """
@@ -17,6 +18,7 @@ from facsmith.compose.anatomy import Guess, MuscleMotion
 from facsmith.compose.canvas import Canvas
 from facsmith.compose.flow import FLOW_SIZE, backward_flow, blur, warp
 from facsmith.compose.masks import border, face_mask, fade, left_half, replacement_prior
+from facsmith.compose.teeth import Teeth
 
 __all__ = ["Change", "Transfer", "matching_gain"]
 
@@ -74,6 +76,7 @@ class Transfer:
         self._sharpening = np.float32(np.clip(ratio - 1, 0, _SHARPEST))
         across = cv2.Sobel(self._reference, cv2.CV_32F, 1, 0, scale=1 / 8)
         along = cv2.Sobel(self._reference, cv2.CV_32F, 0, 1, scale=1 / 8)
+        self._teeth = Teeth(points, canvas.iod, photo, self.mask)
         self._edges = np.asarray(np.max(across * across + along * along, axis=-1), np.float32)
 
     def enlarge(self, crop: Pixels) -> Image:
@@ -96,10 +99,11 @@ class Transfer:
         level = np.sqrt(blur(power, _RESIDUAL_REACH * self._unit))
         replaced = np.maximum(fade(level, _REPLACE_FROM, _REPLACE_FULLY) * self._prior, parted * self._generated)
         opacity = blur(replaced * (1 - teeth), 1.5 * self._unit)
+        fresh = np.clip(self._sharpened(frame) * self.gain, 0, 255)
         return Change(
             flow=flow * self.mask[..., None],
             shading=np.asarray(shading * self._generated[..., None], np.float32),
-            fresh=np.clip(self._sharpened(frame) * self.gain, 0, 255),
+            fresh=self._teeth.between(fresh, parted),
             opacity=opacity,
         )
 

@@ -31,6 +31,8 @@ Image = npt.NDArray[np.uint8]
 _REACH = 1.5  # times the old range, at most, in one go
 _SURE = 2.0  # standard errors
 _OWN_WORD = 0.5  # trust in flow where landmarks cannot say whether it is right
+_DISAGREEMENT = 1 / 3  # spread of people's shares, of their median (AU6: .48; the others .23 and less)
+_QUARTILES = 1.349  # between a normal distribution's quartiles, in deviations
 _FEWEST = 8  # photos from which anything can be said about how people differ
 
 
@@ -69,7 +71,7 @@ def calibrate_on_films(
     bent = networks.boundaries
     for row in before.rows:
         if is_off(before, row.au):
-            bent = recalibrate(bent, row.au, LEVELS, _shown(before, row.au), reach=_REACH)
+            bent = recalibrate(bent, row.au, LEVELS, _shown(before, row.au, _judge(before, row.au)), reach=_REACH)
     after = films(
         Animator(
             networks.generator,
@@ -88,9 +90,9 @@ def calibrate_on_films(
     return BoundarySet(tuple(known), bent.generator_id)
 
 
-def _shown(result: Check, au: int) -> Array:
-    """(levels,) what each of LEVELS showed, over the photos, as a share of the muscles at 1, by the AU's judge."""
-    return _average(_readings(result, au), _judge(result, au))
+def _shown(result: Check, au: int, judge: str) -> Array:
+    """(levels,) what each of LEVELS showed, over the photos, as a share of the muscles at 1."""
+    return _average(_readings(result, au), judge)
 
 
 def _average(readings: Sequence[Reading], judge: str) -> Array:
@@ -112,7 +114,7 @@ def is_off(result: Check, au: int) -> bool:
 
 def person_response(result: Check, au: int) -> Response | None:
     """How much one person's flow at intensity 1 says of what landmarks see: the slope between the logarithms of their
-    shares, less its standard error."""
+    shares, shrunk by what it might owe to chance (James and Stein 1961)."""
     readings = [r for r in _readings(result, au) if r.flow[-1] > 0]
     if len(readings) < _FEWEST:
         return None
@@ -128,8 +130,8 @@ def person_response(result: Check, au: int) -> Response | None:
     if both.sum() < _FEWEST or spread == 0:
         return None
     slope = float(x @ y) / spread
-    error = float(np.sqrt(np.sum((y - slope * x) ** 2) / (both.sum() - 2) / spread))
-    return Response(typical, float(np.clip(slope - error, 0.0, 1.0)))
+    error = float(np.sum((y - slope * x) ** 2)) / (both.sum() - 2) / spread  # its variance
+    return Response(typical, float(np.clip(slope - error / slope, 0.0, 1.0)) if slope > 0 else 0.0)
 
 
 def _readings(result: Check, au: int) -> list[Reading]:
@@ -137,7 +139,11 @@ def _readings(result: Check, au: int) -> list[Reading]:
 
 
 def _judge(result: Check, au: int) -> str:
-    return next(row.judged_by for row in result.rows if row.au == au)
+    """Flow, too, where landmarks see the muscles but do not agree on how much people show of them."""
+    judged_by = next(row.judged_by for row in result.rows if row.au == au)
+    shares = np.array([r.share for r in _readings(result, au)])
+    low, middle, high = np.percentile(shares, [25, 50, 75])
+    return "flow" if (high - low) / _QUARTILES > _DISAGREEMENT * middle else judged_by
 
 
 def _seen(reading: Reading) -> bool:
@@ -146,11 +152,12 @@ def _seen(reading: Reading) -> bool:
 
 def _report(before: Check, after: Check, au: int) -> dict[str, Any]:
     row = next(row for row in after.rows if row.au == au)
+    judge = _judge(before, au)
     return {
         "photos": row.photos,
-        "judged_by": row.judged_by,
+        "judged_by": judge,
         "asked": list(LEVELS),
-        "showed": [round(float(x), 3) for x in _shown(before, au)],
-        "shows": [round(float(x), 3) for x in _shown(after, au)],
+        "showed": [round(float(x), 3) for x in _shown(before, au, judge)],
+        "shows": [round(float(x), 3) for x in _shown(after, au, judge)],
         "leak": round(row.leak, 4),
     }
