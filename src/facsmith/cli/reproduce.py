@@ -102,7 +102,7 @@ def reproduce(
     for name, reason in bench.skipped.items():
         note(f"{name} was left out: {reason}")
     for claim in report.claims:
-        typer.echo(f"{claim.verdict}: {claim.claim} ({claim.holds} of {claim.of} faces)")
+        typer.echo(f"{claim.verdict} ({claim.holds} of {claim.of} faces): {claim.claim}: {claim.checked}")
     typer.echo(f"{report.page}  {len(report.sections)} experiments, {len(report.data)} tables")
 
 

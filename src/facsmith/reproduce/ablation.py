@@ -32,7 +32,7 @@ def inversion_ablations(bench: Bench, found: Mapping[Start, Sequence[Search]]) -
     for done, (name, descriptor, options) in enumerate(ways, 1):
         searched = [
             s
-            for batch in batches(bench)
+            for batch in batches(bench, bench.plan.strips)
             for s in watched(bench, "ablation", batch, options, (0, plan.settle), descriptor=descriptor)
         ]
         if not rows and start == "encoder":
@@ -40,7 +40,8 @@ def inversion_ablations(bench: Bench, found: Mapping[Start, Sequence[Search]]) -
         rows.append((name, options.start, plan.settle, *_likeness(searched, -1), fmean(s.seconds for s in searched)))
         bench.progress("ablations of Eq. 1", done, len(ways))
     for other, searches in found.items():
-        rows.append((f"descriptor, {other} start", other, plan.iterations, *_likeness(searches, -1), None))
+        same = searches[: plan.strips]
+        rows.append((f"descriptor, {other} start", other, plan.iterations, *_likeness(same, -1), None))
     heads = ("looks at", "start", "iterations", "L1 of pixels", "perceptual distance", "identity cosine")
     heads += ("identity distance", "CPU s a face")
     return Section(
@@ -54,9 +55,7 @@ def inversion_ablations(bench: Bench, found: Mapping[Start, Sequence[Search]]) -
             "Each term does well on what it looks at itself: L1 favours pixels, the perceptual distance "
             f"({glass.name}) favours features. Identity (dlib) is nobody's own.",
         ),
-        tables=[
-            Table("inversion", heads, tuple(rows), f"Means of {len(bench.faces)} faces, after the last iteration.")
-        ],
+        tables=[Table("inversion", heads, tuple(rows), f"Means of {plan.strips} faces, after the last iteration.")],
     )
 
 

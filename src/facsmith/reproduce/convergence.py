@@ -1,8 +1,7 @@
 """How the search for a photo's latent goes: the paper's Fig. 6, 7 and 8, and what it claims of them."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, Literal
+from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -12,96 +11,20 @@ from facsmith.inversion import Start
 from facsmith.reproduce.bench import Bench
 from facsmith.reproduce.boards import board, photographic
 from facsmith.reproduce.charts import Band, convergence_chart
+from facsmith.reproduce.claims import SAME_PERSON, THRESHOLD, THRESHOLDS, Searches, thresholds
 from facsmith.reproduce.parts import Cell, Section, Table
 from facsmith.reproduce.searches import LIKENESS, Search
 
-__all__ = ["THRESHOLD", "THRESHOLDS", "Claim", "claims", "convergence", "thresholds"]
+__all__ = ["convergence"]
 
 Array = npt.NDArray[np.float64]
-Searches = Mapping[Start, Sequence[Search]]
-
-THRESHOLDS: Final = (0.1, 0.05, 0.025, 0.01)
-"""A face counts as found when its loss is at most this part of what the mean face's is: the paper names no number."""
-THRESHOLD: Final = 0.025
-"""The one that figures show."""
-SAME_PERSON: Final = 0.6
-"""dlib's distance of embeddings below which two faces are the same person."""
-EARLY: Final = 16
 _SHOWN_FACES: Final = 3
 _STRIP: Final = (0, 1, 4, 16, 64, 256, 512)
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One claim of the paper, checked. holds, of: on how many faces. verdict: by ``share``, see `_verdict`."""
-
-    claim: str
-    checked: str
-    holds: int
-    of: int
-    verdict: Literal["holds", "holds for most", "does not hold"]
 
 
 def convergence(bench: Bench, found: Searches) -> list[Section]:
     """Fig. 6, 7 and 8."""
     return [_figure6(bench, found), _figure7(bench, found), _figure8(bench, found)]
-
-
-def thresholds(found: Searches, part: float = THRESHOLD) -> list[float]:
-    """Of each face."""
-    return [part * float(search.losses[0]) for search in found["mean"]]
-
-
-def claims(bench: Bench, found: Searches) -> list[Claim]:
-    """Those of the paper that can be checked on a search; without an encoder, only that of the random start."""
-    last = bench.plan.iterations
-    stated: list[Claim] = []
-    for part in THRESHOLDS if "encoder" in found else ():
-        text = f"from the encoder's start the loss falls to {part:g} of the mean face's within {last} iterations"
-        stated.append(
-            _claim("No more than 512 iterations to the threshold in most cases", text, _reach(found, "encoder", part))
-        )
-    if "encoder" in found:
-        close = [
-            bool(s.identity_distance[s.column(EARLY)] < SAME_PERSON) for s in found["encoder"] if s.at[-1] >= EARLY
-        ]
-        text = f"after {EARLY} iterations picture and photo are the same person to dlib (distance below {SAME_PERSON})"
-        stated.append(_claim("Very similar after 16 iterations", text, close))
-        half = [
-            bool(s.losses[: EARLY + 1].min() <= (s.losses[0] + s.losses.min()) / 2)
-            for s in found["encoder"]
-            if len(s.losses) > EARLY
-        ]
-        text = f"half of what a search of {last} iterations gains is gained after {EARLY}"
-        stated.append(_claim("Very similar after 16 iterations", text, half))
-    for part in THRESHOLDS:
-        text = f"from a random start the loss stays above {part:g} of the mean face's for {last} iterations"
-        stays = [not reached for reached in _reach(found, "random", part)]
-        stated.append(_claim("A random start does not converge by 512", text, stays))
-    strangers = [bool(s.identity_distance[-1] >= SAME_PERSON) for s in found["random"]]
-    text = f"after {last} iterations from a random start picture and photo are different persons to dlib"
-    stated.append(_claim("A random start does not converge by 512", text, strangers))
-    if "encoder" in found:
-        pairs = zip(found["encoder"], found["random"], strict=True)
-        lower = [bool(a.losses.min() < b.losses.min()) for a, b in pairs]
-        text = f"the lowest loss in {last} iterations is lower from the encoder's start than from a random one"
-        stated.append(_claim("The encoder's start ends lower (Fig. 6)", text, lower))
-    return [claim for claim in stated if claim.of]
-
-
-def _reach(found: Searches, start: Start, part: float) -> list[bool]:
-    limits = thresholds(found, part)
-    return [s.reached(limit) is not None for s, limit in zip(found[start], limits, strict=True)]
-
-
-def _claim(claim: str, checked: str, holds: Sequence[bool]) -> Claim:
-    return Claim(claim, checked, sum(holds), len(holds), _verdict(sum(holds), len(holds)))
-
-
-def _verdict(holds: int, of: int) -> Literal["holds", "holds for most", "does not hold"]:
-    if of and holds >= 0.9 * of:
-        return "holds"
-    return "holds for most" if holds > of / 2 else "does not hold"
 
 
 def _figure6(bench: Bench, found: Searches) -> Section:

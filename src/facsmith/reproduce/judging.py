@@ -24,6 +24,7 @@ Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
 
 _CONTROL: Final = ("visible", "shares", "flow", "measured", "asked", "mixed")
+_TOGETHER: Final = 4
 _RAMP: Final = 13  # frames from neutral to happiness, half a second
 
 
@@ -45,11 +46,10 @@ def judged(bench: Bench, methods: Sequence[Method]) -> dict[str, list[Judged]]:
     """By method, of every judged face on which its films could be read."""
     plan = bench.plan
     faces = bench.faces[: plan.judged]
-    asked = mixed_expressions(np.random.default_rng(plan.seed), plan.expressions * len(faces))
     found: dict[str, list[Judged]] = {method.key: [] for method in methods}
     done, total = 0, len(faces) * len(methods)
     for number, face in enumerate(faces):
-        mixed = asked[plan.expressions * number : plan.expressions * (number + 1)]
+        mixed = _mixed(bench, number)
         for method in methods:
             one = _judged(bench, method, face, mixed)
             if one is not None:
@@ -57,6 +57,14 @@ def judged(bench: Bench, methods: Sequence[Method]) -> dict[str, list[Judged]]:
             done += 1
             bench.progress("films judged", done, total)
     return found
+
+
+def _mixed(bench: Bench, number: int) -> Array:
+    """(expressions, 12) of that face: those of four faces are drawn together, the more the less they are correlated."""
+    plan = bench.plan
+    group, place = divmod(number, _TOGETHER)
+    drawn = mixed_expressions(np.random.default_rng(plan.seed + group), plan.expressions * _TOGETHER)
+    return drawn[plan.expressions * place : plan.expressions * (place + 1)]
 
 
 def _judged(bench: Bench, method: Method, face: JudgedFace, mixed: Array) -> Judged | None:

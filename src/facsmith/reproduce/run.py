@@ -16,8 +16,9 @@ from facsmith.evaluate.reconstruction import looking_glass
 from facsmith.inversion import Start
 from facsmith.reproduce.ablation import inversion_ablations
 from facsmith.reproduce.bench import ASTRONAUT, Bench, fingerprint_of, landmarks_by
+from facsmith.reproduce.claims import Claim, claims
 from facsmith.reproduce.comparison import comparison
-from facsmith.reproduce.convergence import Claim, claims, convergence
+from facsmith.reproduce.convergence import convergence
 from facsmith.reproduce.expressions import expressions
 from facsmith.reproduce.judging import judged
 from facsmith.reproduce.methods import methods
@@ -53,7 +54,7 @@ class _Run:
         return searches(self.bench)
 
     def convergence(self) -> list[Section]:
-        return [_verdicts(claims(self.bench, self.searched)), *convergence(self.bench, self.searched)]
+        return [_verdicts(claims(self.searched)), *convergence(self.bench, self.searched)]
 
     def expressions(self) -> list[Section]:
         return expressions(self.bench)
@@ -93,7 +94,7 @@ def reproduce(bench: Bench, folder: Path, *, only: Sequence[str] = ()) -> Report
         written.append(path)
     html = page(title=TITLE, facts=_facts(bench), notes=_notes(bench), sections=sections)
     _write(folder / "report.html", html)
-    stated = claims(bench, run.searched) if "searched" in run.__dict__ else []
+    stated = claims(run.searched) if "searched" in run.__dict__ else []
     return Report(
         page=folder / "report.html",
         data=tuple(written),

@@ -96,11 +96,12 @@ def watched(
     return [_search(piece, row) for row in range(len(faces))]
 
 
-def batches(bench: Bench) -> Iterator[Sequence[JudgedFace]]:
-    """The faces that are searched for together."""
+def batches(bench: Bench, count: int | None = None) -> Iterator[Sequence[JudgedFace]]:
+    """The faces that are searched for together. count: only so many faces, the first."""
     size = _BATCH if bench.networks.generator.resolution <= _LARGE else 1
-    for first in range(0, len(bench.faces), size):
-        yield bench.faces[first : first + size]
+    faces = bench.faces[:count]
+    for first in range(0, len(faces), size):
+        yield faces[first : first + size]
 
 
 def _watch(
