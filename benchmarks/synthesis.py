@@ -1,8 +1,12 @@
-"""How fast StyleGAN2 synthesis is here, and how much faster than its readable reference.
+"""How fast StyleGAN2 synthesis is here: beside the usual formulation, and beside what its convolutions alone take.
 
     python benchmarks/synthesis.py                          # the bundled model's shape, batches 1, 8, 16
     python benchmarks/synthesis.py --config 256 --batch 1   # NVIDIA's 256 px shape
     python benchmarks/synthesis.py --threads 1 --json synthesis.json
+
+grouped: the usual one, every sample's weights modulated, one grouped convolution over all samples, in contiguous NCHW.
+convolutions: the layers' 3 x 3 convolutions on ready inputs and nothing else, in channels_last: the machine's limit;
+``share_of_limit`` is its time over the whole forward pass's. gflops counts multiplications and additions of those only.
 
 Random weights: time does not depend on them. Prints JSON; seconds are the best of a few runs on the wall clock (the
 least disturbed by other programs), with the median and the processor's own time (all threads) beside it.
@@ -10,6 +14,7 @@ least disturbed by other programs), with the median and the processor's own time
 
 import argparse
 import json
+import math
 import os
 import platform
 import resource
@@ -21,8 +26,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 
 from facsmith.generator import StyleGAN2, StyleGAN2Config, reference
+from facsmith.generator.stylegan2 import SynthesisLayer
 
 CONFIGS = {
     "bundled": StyleGAN2Config(
@@ -47,8 +54,78 @@ def measure(step: Callable[[], Any], seconds: float) -> dict[str, float]:
     return {"best": min(wall), "median": statistics.median(wall), "cpu": min(cpu), "runs": len(wall)}
 
 
-def benchmark(config: StyleGAN2Config, batches: list[int], seconds: float) -> list[dict[str, Any]]:
-    """Forward at every batch size, fast and reference; forward and backward to ws, and to ws and weights."""
+def grouped(model: StyleGAN2, ws: torch.Tensor) -> torch.Tensor:
+    """The synthesis network (skip architecture) as StyleGAN2-ADA formulates it where no kernel is fused."""
+    rows = [row.contiguous() for row in ws.unbind(dim=1)]
+    count = len(ws)
+    binomial = torch.outer(*2 * [torch.tensor([0.25, 0.75, 0.75, 0.25])])
+
+    def smooth(x: torch.Tensor, before: int, after: int) -> torch.Tensor:
+        kernel = binomial.expand(x.shape[1], 1, -1, -1)
+        return F.conv2d(F.pad(x, (before, after, before, after)), kernel, groups=x.shape[1])
+
+    def layer(module: Any, x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+        styles = module.affine(w)
+        filters = module.weight * styles[:, None, :, None, None]
+        filters = filters * torch.rsqrt(filters.square().sum(dim=(2, 3, 4), keepdim=True) + 1e-8)
+        outputs, inputs, side = filters.shape[1], filters.shape[2], x.shape[2]
+        x = x.reshape(1, count * inputs, side, side)
+        if module.up:
+            filters = filters.transpose(1, 2).reshape(count * inputs, outputs, 3, 3)
+            x = F.conv_transpose2d(x, filters, stride=2, groups=count)
+            x = smooth(x.reshape(count, outputs, *x.shape[2:]), 1, 1)
+        else:
+            x = F.conv2d(x, filters.reshape(count * outputs, inputs, 3, 3), padding=1, groups=count)
+            x = x.reshape(count, outputs, side, side)
+        x = x + module.noise_const * module.noise_strength
+        return F.leaky_relu(x + module.bias[:, None, None], 0.2) * math.sqrt(2)
+
+    def rgb(module: Any, x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+        filters = module.weight * (module.affine(w) / math.sqrt(x.shape[1]))[:, None, :, None, None]
+        y = F.conv2d(x.reshape(1, -1, *x.shape[2:]), filters.reshape(-1, x.shape[1], 1, 1), groups=count)
+        return y.reshape(count, -1, *x.shape[2:]) + module.bias[:, None, None]
+
+    block: Any = model.synthesis.get_submodule("b4")
+    x = layer(block.conv1, block.const.expand(count, -1, -1, -1), rows[0])
+    image = rgb(block.torgb, x, rows[1])
+    for index, resolution in enumerate(model.config.block_resolutions[1:], start=1):
+        block = model.synthesis.get_submodule(f"b{resolution}")
+        x = layer(block.conv0, x, rows[2 * index - 1])
+        x = layer(block.conv1, x, rows[2 * index])
+        doubled = image.new_zeros(count, 3, resolution // 2, 2, resolution // 2, 2)
+        doubled[:, :, :, 0, :, 0] = image
+        image = smooth(doubled.reshape(count, 3, resolution, resolution), 2, 1) + rgb(
+            block.torgb, x, rows[2 * index + 1]
+        )
+    return image
+
+
+def convolutions(model: StyleGAN2, batch: int) -> tuple[Callable[[], None], float]:
+    """Runs the layers' 3 x 3 convolutions on ready inputs; and the operations of one run, in 10^9."""
+    work: list[tuple[bool, torch.Tensor, torch.Tensor]] = []
+    operations = 0.0
+    for module in model.synthesis.modules():
+        if isinstance(module, SynthesisLayer):
+            outputs, inputs = module.weight.shape[:2]
+            side = module.resolution // 2 if module.up else module.resolution
+            x = torch.randn(batch, inputs, side, side).contiguous(memory_format=torch.channels_last)
+            weight = module.weight.detach().clone(memory_format=torch.channels_last)
+            work.append((module.up, x, weight.transpose(0, 1) if module.up else weight))
+            operations += 2 * 9 * batch * outputs * inputs * side**2
+
+    def run() -> None:
+        with torch.inference_mode():
+            for up, x, weight in work:
+                if up:
+                    F.conv_transpose2d(x, weight, stride=2)
+                else:
+                    F.conv2d(x, weight, padding=1)
+
+    return run, operations / 1e9
+
+
+def benchmark(config: StyleGAN2Config, batches: list[int], seconds: float, *, skip: list[str]) -> list[dict[str, Any]]:
+    """Forward at every batch size, ours and others'; forward and backward to ws, and to ws and weights."""
     torch.manual_seed(0)
     model = StyleGAN2(config).eval()
     rows: list[dict[str, Any]] = []
@@ -65,21 +142,48 @@ def benchmark(config: StyleGAN2Config, batches: list[int], seconds: float) -> li
             with torch.inference_mode():
                 reference.stylegan2_synthesis(model, ws)
 
+        def usual(ws: torch.Tensor = ws) -> None:
+            with torch.inference_mode():
+                grouped(model, ws)
+
         def fast(ws: torch.Tensor = ws) -> None:
             with torch.inference_mode():
                 model.synthesis(ws)
 
+        def early(ws: torch.Tensor = ws) -> None:
+            with torch.inference_mode():
+                model.synthesis(ws, until=min(256, config.resolution))
+
+        with torch.inference_mode():
+            apart = float((grouped(model, ws) - model.synthesis(ws)).abs().max())
+        alone, operations = convolutions(model, batch)
         cases: dict[str, Callable[[], None]] = {
             "forward": fast,
+            "grouped": usual,
+            "convolutions": alone,
+            "until 256": early,
             "reference forward": slow,
             "forward + backward to ws": lambda: gradient(False),
             "forward + backward to ws and weights": lambda: gradient(True),
         }
+        best: dict[str, float] = {}
         for name, step in cases.items():
+            if name in skip:
+                continue
             times = measure(step, seconds)
+            best[name] = times["best"]
             rows.append({"case": name, "batch": batch, **times, "images_per_second": batch / times["best"]})
-        forward, ref = rows[-4], rows[-3]
-        forward["times_faster_than_reference"] = ref["best"] / forward["best"]
+        rows.append(
+            {
+                "case": "ratios",
+                "batch": batch,
+                "largest_difference_to_grouped": apart,
+                "share_of_limit": best["convolutions"] / best["forward"],
+                "gflops": operations / best["forward"],
+                "gflops_of_limit": operations / best["convolutions"],
+                **{f"times_faster_than_{name}": best[name] / best["forward"] for name in best if name != "forward"},
+            }
+        )
     return rows
 
 
@@ -90,6 +194,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 8, 16])
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--seconds", type=float, default=2.0, help="for each case; default 2")
+    parser.add_argument("--skip", nargs="+", default=[], metavar="CASE", help="cases to leave out, as printed")
     parser.add_argument("--json", type=Path, help="also write the result here")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -100,7 +205,7 @@ def main() -> None:
         "load_before": os.getloadavg()[0],
         "processor": platform.processor() or platform.machine(),
         "torch": torch.__version__,
-        "results": benchmark(CONFIGS[args.config], args.batch, args.seconds),
+        "results": benchmark(CONFIGS[args.config], args.batch, args.seconds, skip=args.skip),
         "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
     text = json.dumps(result, indent=1)

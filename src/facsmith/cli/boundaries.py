@@ -151,15 +151,21 @@ def check(
 def calibrate_(
     photos: Annotated[list[Path], typer.Argument(metavar="PHOTO...", help="Portraits, ten or more.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The boundaries file.")],
+    au: Annotated[
+        list[int] | None, typer.Option("--au", help="Calibrate this AU; may be repeated.", show_default="all")
+    ] = None,
     provider: ProviderOption = Provider.auto,
     model: ModelOption = MODEL,
     file: BoundariesOption = None,
 ) -> None:
     """Calibrate on finished films: bend each AU's scale until what is asked is what is measured on the photos.
 
-    [bold]Example[/bold]
+    Where photos are eight or more, it is also learnt how much a single face's own motion says of an AU's strength.
 
-      facsmith boundaries calibrate portraits/*.jpg -o calibrated.boundaries.safetensors
+    [bold]Examples[/bold]
+
+      facsmith boundaries calibrate portraits/*.jpg -o calibrated.safetensors
+      facsmith boundaries calibrate portraits/*.jpg --au 6 --boundaries mine.safetensors -o six.safetensors
     """
     from facsmith import image
     from facsmith.animate import AnimateOptions, Animator
@@ -170,7 +176,9 @@ def calibrate_(
     pictures = [(photo.name, image.read(photo)) for photo in photos]
     options = AnimateOptions(provider=provider.value)
     with progress_bar() as progress:
-        calibrated = calibrate_on_films(animator, pictures, options=options, provider=provider.value, progress=progress)
+        calibrated = calibrate_on_films(
+            animator, pictures, aus=au, options=options, provider=provider.value, progress=progress
+        )
     calibrated.save(output)
     typer.echo(str(output))
 
