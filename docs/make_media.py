@@ -30,7 +30,7 @@ def film(animator: Animator, portrait: Pixels) -> None:
 
     def close() -> Iterator[Pixels]:
         for frame in moods.frames():
-            head = Image.fromarray(frame[30:350, 60:380])
+            head = Image.fromarray(frame[10:270, 95:355])
             yield np.asarray(head.resize((300, 300), Image.Resampling.LANCZOS))
 
     video.write(MEDIA / "astronaut.webp", close(), fps=12.5, metadata={"comment": "Synthetic: made by facsmith"})

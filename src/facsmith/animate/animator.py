@@ -167,10 +167,8 @@ class Animator:
         """The last one again, where nothing but the expression is new: its constants take longer than a frame."""
         if self._last is not None:
             known, settings, renderer = self._last
-            same = (
-                known.latent is subject.latent and known.face is subject.face and known.generator is subject.generator
-            )
-            if same and settings == options:
+            same = known.latent is subject.latent and known.face is subject.face and known.source == subject.source
+            if same and known.generator is subject.generator and settings == options:
                 return renderer
         renderer = Renderer(self.networks.generator, self.networks.boundaries, subject, options)
         self._last = (subject, options, renderer)

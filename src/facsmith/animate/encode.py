@@ -13,6 +13,7 @@ import torch
 
 from facsmith import face, image, measure
 from facsmith.animate.options import AnimateOptions, Progress
+from facsmith.animate.rest import settled
 from facsmith.animate.subject import Image, Subject
 from facsmith.animate.witness import FaceReader
 from facsmith.boundary import BoundarySet
@@ -120,7 +121,7 @@ def encode(
         tuned = _tuned(transform.crop(pixels), at, latent, source, networks, progress)
         timings["tuning"] = round(time.perf_counter() - began, 3)
     generator = seen if tuned is None else tuned.generator(networks.generator)
-    return Subject(
+    subject = Subject(
         name=name,
         photo=pixels,
         latent=latent,
@@ -136,6 +137,7 @@ def encode(
         timings=timings,
         notes=tuple(_notes(chosen, index, count, options)),
     )
+    return settled(subject, generator, networks.boundaries, options, networks.faces)
 
 
 def _needs_motion_only(options: AnimateOptions, tuned: TunedLatent | None) -> bool:
