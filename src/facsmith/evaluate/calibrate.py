@@ -31,9 +31,6 @@ Image = npt.NDArray[np.uint8]
 _REACH = 1.5  # times the old range, at most, in one go
 _SURE = 2.0  # standard errors
 _OWN_WORD = 0.5  # trust in flow where landmarks cannot say whether it is right
-# Of the muscles' displacement: landmarks that report less, though enough for `check`, do not agree on who shows how
-# much (AU6 on 40 held-out faces: .27 reported, shares spread by .48 of their median; the other eleven .23 and less).
-_VISIBLE = 0.3
 _FEWEST = 8  # photos from which anything can be said about how people differ
 
 
@@ -145,8 +142,7 @@ def _readings(result: Check, au: int) -> list[Reading]:
 
 
 def _judge(result: Check, au: int) -> str:
-    visible = np.mean([r.muscles for r in _readings(result, au)])
-    return "landmarks" if visible >= _VISIBLE else "flow"
+    return next(row.judged_by for row in result.rows if row.au == au)
 
 
 def _seen(reading: Reading) -> bool:

@@ -45,13 +45,15 @@ class Bar:
 
     share: displacement along the AU at intensity 1, of the muscles'. leak: IOD, mean movement of the points that the
     table leaves empty. quota: part of the photos on which each of share, leak and growth must hold. visible: where the
-    landmarks report less than this of the muscles' displacement (mean over the photos, 1 the table's), flow judges.
+    landmarks report less than this of the muscles' displacement (mean over the photos, 1 the table's), flow judges: on
+    40 held-out faces MediaPipe reports .27 of AU6, and people's shares spread by .48 of their median; of the other
+    eleven AUs .38 and more, and .23 and less.
     """
 
     share: float = 0.7
     leak: float = 0.03
     quota: float = 0.9
-    visible: float = 0.25
+    visible: float = 0.3
 
 
 @dataclass(frozen=True)
