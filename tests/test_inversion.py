@@ -205,3 +205,21 @@ def test_what_does_not_fit_is_refused_with_what_would() -> None:
     for mask in (torch.ones(16, 16), torch.zeros(1, 1, 16, 16), -torch.ones(3, 1, 16, 16)):
         with pytest.raises(InputError, match="mask"):
             invert(photos(), GENERATOR, descriptor=DESCRIPTOR, options=InversionOptions("mean"), mask=mask)
+
+
+def test_whoever_watches_sees_every_point_visited_and_no_photo_that_is_done() -> None:
+    images = photos()
+    images[1] = GENERATOR.synthesis(GENERATOR.w_avg.expand(1, 4, 8))[0]  # found before the first step
+    seen: list[tuple[int, list[int], torch.Tensor]] = []
+    found = invert(
+        images,
+        GENERATOR,
+        descriptor=DESCRIPTOR,
+        options=InversionOptions("mean", 3, pixel=1.0, threshold=1e-6),
+        watch=lambda step, which, pictures: seen.append((step, which.tolist(), pictures)),
+    )
+    assert [step for step, _, _ in seen] == [0, 1, 2, 3]
+    assert [which for _, which, _ in seen] == [[0, 1, 2], [0, 2], [0, 2], [0, 2]]
+    assert found.iterations == (3, 0, 3)
+    best = int(np.argmin(found.trace[2]))
+    assert torch.equal(seen[best][2][-1], found.reconstruction[2])

@@ -113,12 +113,14 @@ def invert(
     options: InversionOptions | None = None,
     mask: Tensor | None = None,
     on_step: Callable[[int, int], None] | None = None,
+    watch: Callable[[int, Tensor, Tensor], None] | None = None,
 ) -> Inversion:
     """Find the latents of photos; each photo is searched on its own, whatever stands beside it in the batch.
 
     images: (N, 3, R, R) in [-1, 1], R the generator's resolution. encoder: needed by the start ``encoder``, and the
     centre of the prior where given (else the mean face is). mask: (N or 1, 1, R, R), where the pixel term looks, >= 0.
-    on_step: called with (steps taken, photos still searching).
+    on_step: called with (steps taken, photos still searching). watch: called at every point visited, the start first,
+    with (steps taken, which photos (M,), their pictures (M, 3, R, R)).
 
     Raises:
         InputError: images, mask, options and encoder that do not fit one another. LatentError: an encoder of another
@@ -157,6 +159,8 @@ def invert(
             search.ws.requires_grad_(not last)
             pictures = generator.synthesis(search.ws)
             losses = wanted.loss(search.ws, pictures, descriptor, scale)
+        if watch is not None:
+            watch(step, active, pictures.detach())
         values = losses.detach().cpu()
         going = torch.ones(len(active), dtype=torch.bool)
         for row in range(len(active)):

@@ -21,6 +21,7 @@ from facsmith.cli import (
     measure,
     models,
     receipt,
+    reproduce,
     studio,
     timeline,
     train,
@@ -94,6 +95,7 @@ evaluate.app.command("measure")(measure.check_measure)
 app.command()(measure.measure)
 app.command()(receipt.receipt)
 app.command()(info.info)
+app.command()(reproduce.reproduce)
 
 
 def main(arguments: Sequence[str]) -> int:
