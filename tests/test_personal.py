@@ -88,3 +88,14 @@ def test_films_use_the_fitted_step_and_say_so(portrait: np.ndarray):
     assert dict(same.receipt.personal) == {}
     moved, less = (np.abs(p.image.astype(int) - portrait).sum() for p in (fitted, same))
     assert moved > less
+
+
+def test_all_can_be_fitted_before_they_are_asked_for(drawn: Callable[..., Any]):
+    personal, asked = drawn(1.2, {4: 1.0, 9: 1.0})
+    told: list[tuple[str, int, int]] = []
+    personal.all(lambda *step: told.append(step))
+    assert set(personal.factors) == {4, 9}
+    assert told == [("strengths", done, 12) for done in range(1, 13)]
+    count = len(asked)
+    personal.of([4, 9])
+    assert len(asked) == count

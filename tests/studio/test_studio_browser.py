@@ -278,6 +278,7 @@ def test_a_long_job_can_be_cancelled(page: Any) -> None:
 def test_what_waits_for_another_s_film_can_be_cancelled_and_sliders_work_meanwhile(page: Any, browser: Any) -> None:
     context = browser.new_context()
     other = watched(context.new_page(), page.url)
+    take_sample(other, "nobody-10")
     take_sample(page)
     tab(page, "Film")
     row = page.locator("#timing tbody tr").first
@@ -286,7 +287,6 @@ def test_what_waits_for_another_s_film_can_be_cancelled_and_sliders_work_meanwhi
     page.wait_for_function("document.querySelector('#plot svg').ariaLabel.includes('31')")
     page.get_by_role("button", name="Play").click()
     page.wait_for_function(f"/: [1-9][0-9]* of [0-9]+/.test({SAID})")
-    take_sample(other, "nobody-10")  # loads while the other's film is made
     tab(other, "Expression")
     slide(other, 12, 0.8)
     shows(other, "AU12=0.80")

@@ -72,9 +72,11 @@ def test_the_latent_is_the_api_s(opened, photo, make_animator):
 def test_the_encoders_answer_is_there_before_the_search_ends(session, photo):
     session.load_photo(png(photo), name="her.png")
     seen = []
-    session.open_face(0, lambda stage, done, total: seen.append((done, total, session.scene is not None)))
-    assert seen[0] == (0, 2, False)
-    assert all(shown for *_, shown in seen[1:]) and seen[-1][:2] == (2, 2)
+    session.open_face(0, lambda *step: seen.append((*step, session.scene is not None)))
+    assert seen[0] == ("inversion", 0, 2, False)
+    assert all(shown for *_, shown in seen[1:])
+    assert [step[:3] for step in seen if step[0] == "inversion"][-1] == ("inversion", 2, 2)
+    assert seen[-1][:3] == ("strengths", 12, 12)  # sliders are quick from the first move on
 
 
 def test_a_cancelled_search_leaves_the_encoders_answer(session, photo):

@@ -17,7 +17,7 @@ Fidelity = Literal["standard", "high"]
 Provider = Literal["auto", "mediapipe", "dlib"]
 
 Progress = Callable[[str, int, int], None]
-"""Told (stage, done, total); the stages are ``inversion``, ``tuning``, ``frames`` and ``measuring``."""
+"""Told (stage, done, total); the stages are ``inversion``, ``tuning``, ``strengths``, ``frames``, ``measuring``."""
 
 
 @dataclass(frozen=True)

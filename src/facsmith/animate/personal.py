@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import numpy.typing as npt
 
+from facsmith.animate.options import Progress
 from facsmith.animate.subject import Image
 from facsmith.boundary import BoundarySet
 from facsmith.compose.flow import FLOW_SIZE
@@ -44,6 +45,13 @@ class PersonalBoundaries:
             if au not in self.factors and response is not None and response.trust > 0:
                 self.factors[au] = response.factor(self._share(au))
         return self._boundaries.stretched(self.factors)
+
+    def all(self, progress: Progress) -> None:
+        """Fit every AU now, so that none has to be waited for later; told the stage ``strengths``."""
+        aus = self._boundaries.aus
+        for done, au in enumerate(aus, 1):
+            self.of([au])
+            progress("strengths", done, len(aus))
 
     def _share(self, au: int) -> float:
         """What flow shows of the AU at intensity 1."""

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 
 from facsmith import image
-from facsmith.animate.options import AnimateOptions, EditMode
+from facsmith.animate.options import AnimateOptions, EditMode, Progress
 from facsmith.animate.personal import PersonalBoundaries
 from facsmith.animate.subject import Image, Subject
 from facsmith.boundary import BoundarySet
@@ -77,6 +77,11 @@ class Renderer:
     def factors(self) -> dict[int, float]:
         """By what the steps of the AUs asked for so far are longer on this face than on people at large."""
         return {} if self._personal is None else dict(self._personal.factors)
+
+    def fit(self, progress: Progress) -> None:
+        """Measure how strongly the face answers every AU now, not when each is first asked for."""
+        if self._personal is not None:
+            self._personal.all(progress)
 
     def _boundaries_for(self, intensities: npt.NDArray[np.float64]) -> BoundarySet:
         """The boundaries, fitted to the face where one of the AUs asked for (T, 12), or shown by the photo, moves."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from facsmith.animate import AnimateOptions, Subject
+from facsmith.animate import AnimateOptions, Progress, Subject
 from facsmith.animate.closeup import close_up
 from facsmith.animate.encode import Networks
 from facsmith.animate.render import Renderer
@@ -23,6 +23,10 @@ class Preview:
     def before(self) -> Image:
         """The close-up as the photo has it."""
         return self.subject.photo
+
+    def fit(self, progress: Progress) -> None:
+        """Measure how strongly the face answers each AU, so that the first move of a slider is as quick as the next."""
+        self._renderer.fit(progress)
 
     def show(self, action_units: ActionUnits) -> Image:
         """The close-up with an expression, each side its own, (H, W, 3) uint8."""

@@ -123,6 +123,7 @@ class StudioSession:
             progress("inversion", 0, steps)
             self._enter(encode(photo, networks, name=name, options=quick))
         self._enter(encode(photo, networks, name=name, options=options, latent=latent, progress=progress))
+        self.scene_or_raise().preview.fit(progress)
 
     def load_latent(self, data: bytes, progress: Progress) -> None:
         """Take a latent of `facsmith invert` for the face that is shown, in place of the search's."""

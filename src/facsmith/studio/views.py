@@ -31,6 +31,7 @@ __all__ = [
 _SEEN = 0.05  # measured of an AU that was not asked: shown from here on
 _STAGES = {
     "inversion": "Encoding the face",
+    "strengths": "Seeing how strongly the face answers",
     "frames": "Rendering frames",
     "measuring": "Measuring frames",
     "": "Looking for the face",
