@@ -21,7 +21,15 @@ from facsmith._weights import load_weights, read_metadata, save_weights
 from facsmith.checkpoint import pull, read_state_dict
 from facsmith.errors import CheckpointError, InputError
 
-__all__ = ["FEATURES", "VGG16", "BundledDescriptor", "Descriptor", "DescriptorConfig", "load_descriptor"]
+__all__ = [
+    "FEATURES",
+    "VGG16",
+    "BundledDescriptor",
+    "Descriptor",
+    "DescriptorConfig",
+    "load_descriptor",
+    "unit_length",
+]
 
 FEATURES: Final = 1000
 """Length of Feature(.): the classes of ImageNet."""
@@ -253,6 +261,11 @@ def load_descriptor(source: str | os.PathLike[str]) -> Descriptor:
     if path.suffix == ".safetensors" and "facsmith" in read_metadata(path):
         return BundledDescriptor.load(path)
     return VGG16.from_state_dict(read_state_dict(path))
+
+
+def unit_length(features: Tensor) -> Tensor:
+    """(N, C, h, w) scaled to unit length over the channels: what LPIPS compares (Zhang et al. 2018)."""
+    return features / (features.square().sum(1, keepdim=True) + 1e-8).sqrt()
 
 
 def _resized(images: Tensor, resolution: int) -> Tensor:

@@ -14,7 +14,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from facsmith.descriptor import Descriptor
+from facsmith.descriptor import Descriptor, unit_length
 from facsmith.encoder import Encoder
 from facsmith.errors import InputError, LatentError
 from facsmith.generator import Generator
@@ -213,7 +213,7 @@ class _Wanted:
             images=images,
             mask=None if mask is None else mask.expand(len(images), -1, -1, -1),
             features=features,
-            layers=[_unit(layer) for layer in layers],
+            layers=[unit_length(layer) for layer in layers],
             anchor=images.new_zeros(len(images)),
             prior=prior if prior.any() else None,
         )
@@ -233,7 +233,9 @@ class _Wanted:
                 weighted = (difference * self.mask).sum((1, 2, 3)) / self.mask.sum((1, 2, 3))
                 total = total + options.pixel * weighted
         if layers:  # LPIPS without its learned weights (Zhang et al. 2018, "baseline")
-            apart = [(_unit(a) - b).square().sum(1).mean((1, 2)) for a, b in zip(layers, self.layers, strict=True)]
+            apart = [
+                (unit_length(a) - b).square().sum(1).mean((1, 2)) for a, b in zip(layers, self.layers, strict=True)
+            ]
             total = total + options.perceptual * torch.stack(apart).mean(0)
         if self.prior is not None:
             total = total + (self.prior * ((ws - self.anchor) / scale).square().mean(2)).mean(1)
@@ -305,11 +307,6 @@ def _look(images: Tensor, descriptor: Descriptor, options: InversionOptions) -> 
     if options.perceptual:
         return None, descriptor.layers(images)
     return (descriptor(images), []) if options.descriptor else (None, [])
-
-
-def _unit(features: Tensor) -> Tensor:
-    """(N, C, h, w) scaled to unit length over the channels."""
-    return features / (features.square().sum(1, keepdim=True) + 1e-8).sqrt()
 
 
 def _sample(generator: Generator, like: Tensor, seed: int, count: int = 256) -> tuple[Tensor, float]:

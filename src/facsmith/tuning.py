@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from facsmith._weights import load_weights, read_metadata, save_weights
-from facsmith.descriptor import Descriptor
+from facsmith.descriptor import Descriptor, unit_length
 from facsmith.errors import CheckpointError, InputError
 from facsmith.generator import Generator, TunedGenerator, tunable
 from facsmith.latent import Latent
@@ -175,7 +175,7 @@ class _Goal:
         self._edits = ws[:0] if edits is None or options.motion == 0 else edits.to(ws)
         with torch.no_grad():
             features, layers = descriptor.describe(photo)
-            self._features, self._layers = features.clone(), [_unit(layer) for layer in layers]
+            self._features, self._layers = features.clone(), [unit_length(layer) for layer in layers]
             own = generator.synthesis(ws)
             # One at a time: a batch of all would need M times the memory.
             self._moves: list[Tensor] = [generator.synthesis(edit[None]) - own for edit in self._edits]
@@ -192,7 +192,7 @@ class _Goal:
         total = options.pixel * (own - self._photo).abs().mean()
         if options.perceptual or options.descriptor:
             features, layers = self._descriptor.describe(own)
-            apart = [(_unit(a) - b).square().sum(1).mean() for a, b in zip(layers, self._layers, strict=True)]
+            apart = [(unit_length(a) - b).square().sum(1).mean() for a, b in zip(layers, self._layers, strict=True)]
             total = total + options.perceptual * torch.stack(apart).mean()
             total = total + options.descriptor * (features - self._features).abs().mean()
         if len(edit):
@@ -237,8 +237,3 @@ def _descend(
 
 def _length(tensor: Tensor) -> float:
     return float(tensor.square().sum().sqrt())
-
-
-def _unit(features: Tensor) -> Tensor:
-    """(N, C, h, w) scaled to unit length over the channels."""
-    return features / (features.square().sum(1, keepdim=True) + 1e-8).sqrt()

@@ -18,16 +18,23 @@ if TYPE_CHECKING:
 __all__ = [
     "ITERATIONS",
     "MODEL",
+    "ApexOption",
+    "BlinksOption",
     "BoundariesOption",
     "EntangledOption",
     "FaceOption",
     "Fidelity",
     "FidelityOption",
+    "FpsOption",
     "IterationsOption",
     "LatentOption",
+    "LoopOption",
     "Mode",
     "ModeOption",
     "ModelOption",
+    "NeutralFirstOption",
+    "OffsetOption",
+    "OnsetOption",
     "PersonalOption",
     "PhotoArgument",
     "Provider",
@@ -37,6 +44,7 @@ __all__ = [
     "Start",
     "StartOption",
     "Variant",
+    "VariantOption",
     "check_film",
     "check_picture",
     "check_place",
@@ -128,6 +136,22 @@ PersonalOption = Annotated[
         "same step.",
     ),
 ]
+FpsOption = Annotated[float, typer.Option("--fps", help="Frames a second, up to 240.")]
+OnsetOption = Annotated[
+    float | None, typer.Option("--onset", help="Seconds of rise.", show_default="the emotion's own")
+]
+ApexOption = Annotated[float | None, typer.Option("--apex", help="Seconds of hold.", show_default="the emotion's own")]
+OffsetOption = Annotated[
+    float | None, typer.Option("--offset", help="Seconds of fall; 0: end on it.", show_default="the emotion's own")
+]
+VariantOption = Annotated[
+    Variant | None, typer.Option("--variant", help="Quicker and in step, or slower with AUs a moment apart.")
+]
+NeutralFirstOption = Annotated[
+    bool, typer.Option("--neutral-first", help="Let the photo's own expression go before anything else.")
+]
+LoopOption = Annotated[bool, typer.Option("--loop", help="End where it begins, for films that play again.")]
+BlinksOption = Annotated[bool, typer.Option("--blinks", help="Blink now and then.")]
 FidelityOption = Annotated[
     Fidelity,
     typer.Option("--fidelity", help="high: the generator is tuned to this photo first, in some fifteen seconds."),

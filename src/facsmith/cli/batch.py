@@ -7,15 +7,22 @@ import typer
 from facsmith.cli._common import (
     ITERATIONS,
     MODEL,
+    ApexOption,
+    BlinksOption,
     BoundariesOption,
     EntangledOption,
     FaceOption,
     Fidelity,
     FidelityOption,
+    FpsOption,
     IterationsOption,
+    LoopOption,
     Mode,
     ModelOption,
     ModeOption,
+    NeutralFirstOption,
+    OffsetOption,
+    OnsetOption,
     PersonalOption,
     Provider,
     ProviderOption,
@@ -23,7 +30,7 @@ from facsmith.cli._common import (
     SeedOption,
     Start,
     StartOption,
-    Variant,
+    VariantOption,
 )
 from facsmith.cli._engine import (
     ChunkOption,
@@ -59,24 +66,14 @@ def batch(
     chunk: ChunkOption = 4,
     retries: RetriesOption = 2,
     retry: RetryOption = False,
-    fps: Annotated[float, typer.Option("--fps", help="Frames a second, up to 240.")] = 25.0,
-    onset: Annotated[
-        float | None, typer.Option("--onset", help="Seconds of rise.", show_default="the emotion's own")
-    ] = None,
-    apex: Annotated[
-        float | None, typer.Option("--apex", help="Seconds of hold.", show_default="the emotion's own")
-    ] = None,
-    offset: Annotated[
-        float | None, typer.Option("--offset", help="Seconds of fall; 0: end on it.", show_default="the emotion's own")
-    ] = None,
-    variant: Annotated[
-        Variant | None, typer.Option("--variant", help="Quicker and in step, or slower with AUs a moment apart.")
-    ] = None,
-    neutral_first: Annotated[
-        bool, typer.Option("--neutral-first", help="Let the photo's own expression go before anything else.")
-    ] = False,
-    loop: Annotated[bool, typer.Option("--loop", help="End where it begins, for films that play again.")] = False,
-    blinks: Annotated[bool, typer.Option("--blinks", help="Blink now and then.")] = False,
+    fps: FpsOption = 25.0,
+    onset: OnsetOption = None,
+    apex: ApexOption = None,
+    offset: OffsetOption = None,
+    variant: VariantOption = None,
+    neutral_first: NeutralFirstOption = False,
+    loop: LoopOption = False,
+    blinks: BlinksOption = False,
     mode: ModeOption = Mode.transfer,
     relative: RelativeOption = False,
     entangled: EntangledOption = False,

@@ -8,16 +8,23 @@ import typer
 from facsmith.cli._common import (
     ITERATIONS,
     MODEL,
+    ApexOption,
+    BlinksOption,
     BoundariesOption,
     EntangledOption,
     FaceOption,
     Fidelity,
     FidelityOption,
+    FpsOption,
     IterationsOption,
     LatentOption,
+    LoopOption,
     Mode,
     ModelOption,
     ModeOption,
+    NeutralFirstOption,
+    OffsetOption,
+    OnsetOption,
     PersonalOption,
     PhotoArgument,
     Provider,
@@ -26,7 +33,7 @@ from facsmith.cli._common import (
     SeedOption,
     Start,
     StartOption,
-    Variant,
+    VariantOption,
     check_film,
     check_picture,
     check_place,
@@ -94,24 +101,14 @@ def animate(
     page: Annotated[
         Path | None, typer.Option("--receipt", metavar="FILE", help="Also the receipt as one page, .png or .pdf.")
     ] = None,
-    fps: Annotated[float, typer.Option("--fps", help="Frames a second, up to 240.")] = 25.0,
-    onset: Annotated[
-        float | None, typer.Option("--onset", help="Seconds of rise.", show_default="the emotion's own")
-    ] = None,
-    apex: Annotated[
-        float | None, typer.Option("--apex", help="Seconds of hold.", show_default="the emotion's own")
-    ] = None,
-    offset: Annotated[
-        float | None, typer.Option("--offset", help="Seconds of fall; 0: end on it.", show_default="the emotion's own")
-    ] = None,
-    variant: Annotated[
-        Variant | None, typer.Option("--variant", help="Quicker and in step, or slower with AUs a moment apart.")
-    ] = None,
-    neutral_first: Annotated[
-        bool, typer.Option("--neutral-first", help="Let the photo's own expression go before anything else.")
-    ] = False,
-    loop: Annotated[bool, typer.Option("--loop", help="End where it begins, for films that play again.")] = False,
-    blinks: Annotated[bool, typer.Option("--blinks", help="Blink now and then.")] = False,
+    fps: FpsOption = 25.0,
+    onset: OnsetOption = None,
+    apex: ApexOption = None,
+    offset: OffsetOption = None,
+    variant: VariantOption = None,
+    neutral_first: NeutralFirstOption = False,
+    loop: LoopOption = False,
+    blinks: BlinksOption = False,
     gain: GainOption = 1.0,
     track_fps: TrackFpsOption = None,
     track_start: TrackStartOption = 0.0,

@@ -18,7 +18,7 @@ from facsmith import image
 from facsmith.animate import AnimateOptions
 from facsmith.animate.encode import Networks
 from facsmith.checkpoint import cached_path
-from facsmith.descriptor import Descriptor, load_descriptor
+from facsmith.descriptor import Descriptor, load_descriptor, unit_length
 from facsmith.errors import InputError
 from facsmith.evaluate.faces import JudgedFace
 from facsmith.face.dlib_provider import embed
@@ -115,7 +115,7 @@ def perceptual_distance(seen_by: Descriptor, a: Tensor, b: Tensor) -> Tensor:
     """a, b: (N, 3, R, R) in [-1, 1]. Returns (N,): 0 for the same picture."""
     with torch.inference_mode():
         pairs = zip(seen_by.layers(a), seen_by.layers(b), strict=True)
-        return torch.stack([(_unit(x) - _unit(y)).square().sum(1).mean((1, 2)) for x, y in pairs]).mean(0)
+        return torch.stack([(unit_length(x) - unit_length(y)).square().sum(1).mean((1, 2)) for x, y in pairs]).mean(0)
 
 
 def looking_glass(networks: Networks) -> Descriptor:
@@ -135,10 +135,6 @@ def _inverted(networks: Networks, options: InversionOptions) -> Callable[[Image]
         return image.to_uint8(found.reconstruction)
 
     return rebuild
-
-
-def _unit(features: Tensor) -> Tensor:
-    return features / (features.square().sum(1, keepdim=True) + 1e-8).sqrt()
 
 
 def _floats(crops: Image) -> npt.NDArray[np.float32]:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from facsmith.errors import CheckpointError, InputError
+from facsmith.generator.derived import DerivedGenerator
 from facsmith.generator.layers import GeneratorModule
 from facsmith.generator.protocol import Generator
 
@@ -28,7 +29,7 @@ def tunable(generator: Generator) -> dict[str, nn.Parameter]:
     return _parameters(cast(nn.Module, generator.synthesis))
 
 
-class TunedGenerator:
+class TunedGenerator(DerivedGenerator):
     """Satisfies the ``Generator`` protocol. ``generator_id`` is that of the base: W+ means what it meant there."""
 
     def __init__(self, base: Generator, delta: Mapping[str, Tensor]) -> None:
@@ -44,7 +45,7 @@ class TunedGenerator:
                     f"The change of {name}, {tuple(change.shape)}, does not belong to {base.generator_id}; tune the "
                     "face again with this generator."
                 )
-        self._base = base
+        super().__init__(base)
         self.synthesis: nn.Module = copy.deepcopy(cast(nn.Module, base.synthesis)).requires_grad_(False)
         with torch.no_grad():
             for name, parameter in self.tunable.items():
@@ -55,40 +56,6 @@ class TunedGenerator:
     def tunable(self) -> dict[str, nn.Parameter]:
         """Its own parameters that may be changed."""
         return _parameters(self.synthesis)
-
-    @property
-    def num_ws(self) -> int:
-        """Rows of a W+ latent."""
-        return self._base.num_ws
-
-    @property
-    def z_dim(self) -> int:
-        """Width of Z."""
-        return self._base.z_dim
-
-    @property
-    def w_dim(self) -> int:
-        """Width of W."""
-        return self._base.w_dim
-
-    @property
-    def resolution(self) -> int:
-        """R: images are R x R pixels."""
-        return self._base.resolution
-
-    @property
-    def w_avg(self) -> Tensor:
-        """(w_dim,) the mean of W."""
-        return self._base.w_avg
-
-    @property
-    def generator_id(self) -> str:
-        """The base's."""
-        return self._base.generator_id
-
-    def mapping(self, z: Tensor, c: Tensor | None = None, *, psi: float = 1.0, cutoff: int | None = None) -> Tensor:
-        """The base's: z (N, z_dim) -> ws (N, num_ws, w_dim)."""
-        return self._base.mapping(z, c, psi=psi, cutoff=cutoff)
 
 
 def _parameters(synthesis: nn.Module) -> dict[str, nn.Parameter]:
