@@ -1,5 +1,6 @@
 """The page: Gradio's layout and wires, and nothing else. What happens is in `session`, what is shown in `views`."""
 
+import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -28,10 +29,13 @@ FACES = {"concurrency_id": "faces", "concurrency_limit": 1}
 FILMS = {"concurrency_id": "films", "concurrency_limit": 1}
 """Three queues, so that nobody's film keeps others from loading a face, and nothing keeps a slider waiting."""
 WAITING = "() => ({ text: 'Waiting for its turn…', busy: true })"
+CANCELLING = "() => ({ text: 'Cancelling…', busy: true })"
+"""Said by the page itself, at once: the server's own words come later, and so are the last."""
 Update = dict[Any, Any]
 Queue = dict[str, Any]
 _gradio: Any = gr  # typed in part
 UNCHANGED: Any = _gradio.skip()
+WRONG = "Something went wrong here; the studio's log tells what."
 
 
 class _Page:
@@ -88,7 +92,9 @@ class _Page:
         self._later(on(self.photo, "face"), self._new_face, everything, FACES)
         self._later(on(self.faces, "choose"), self._choose, everything, FACES)
         self._later(on(self.latent, "file"), self._load_latent, everything, FACES)
-        self._on(on(self.status, "cancel"), self._cancel, [self.status], **QUICK)
+        cancel = on(self.status, "cancel")
+        self._say(cancel, CANCELLING)
+        self._on(cancel, self._cancel, [self.status], **QUICK)
 
         moved = [self.stage, self.status]
         posed = [self.stage, self.expression, self.timing, self.plot, self.status]
@@ -111,18 +117,33 @@ class _Page:
         self._later(self.play.click, self._play, [self.stage, self.film, self.status], FILMS)
         self._later(on(self.exports, "make"), self._make, [self.exports, self.status], FILMS)
 
+    def _say(self, event: Any, words: str) -> None:
+        """Wire an event to what the page says of itself."""
+        event(None, None, [self.status], js=words, show_progress="hidden", api_visibility="private")
+
     def _on(
-        self, event: Any, act: Callable[..., Iterator[Update]], outputs: list[Board], inputs: Any = None, **how: Any
+        self, event: Any, act: Callable[..., Update], outputs: list[Board], inputs: Any = None, **how: Any
     ) -> None:
-        """Wire an event. act: yields updates; what it raises on purpose is said in the status."""
+        """Wire an event that is answered at once. act: returns the update, and does not yield it.
 
-        def with_value(value: Any, request: gr.Request, data: gr.EventData) -> Iterator[Update]:
-            session = self._session(request)
-            yield from self._told(session, act(session, value))
+        Gradio sends what was yielded last a second time when the work has ended, over what others said meanwhile.
+        """
 
-        def with_event(request: gr.Request, data: gr.EventData) -> Iterator[Update]:
+        def answer(request: gr.Request, ask: Callable[[StudioSession], Update]) -> Update:
             session = self._session(request)
-            yield from self._told(session, act(session, sent(data)))
+            try:
+                return ask(session)
+            except FacsmithError as error:
+                return {self.status: views.said(str(error), error=True)}
+            except Exception:
+                logging.getLogger(__name__).exception("in the studio")
+                return {self.status: views.said(WRONG, error=True)}
+
+        def with_value(value: Any, request: gr.Request, data: gr.EventData) -> Update:
+            return answer(request, lambda session: act(session, value))
+
+        def with_event(request: gr.Request, data: gr.EventData) -> Update:
+            return answer(request, lambda session: act(session, sent(data)))
 
         handler = with_event if inputs is None else with_value
         event(handler, inputs, outputs, show_progress="hidden", api_visibility="private", **how)
@@ -137,11 +158,11 @@ class _Page:
             else:
                 yield from self._told(session, act(session, sent(data), asked))
 
-        # Said by the page itself, at once.
-        event(None, None, [self.status], js=WAITING, show_progress="hidden", api_visibility="private")
+        self._say(event, WAITING)
         event(waited, None, outputs, show_progress="hidden", api_visibility="private", **queue)
 
     def _told(self, session: StudioSession, updates: Iterator[Update]) -> Iterator[Update]:
+        """The updates; what they raise is said in the status."""
         try:
             yield from updates
         except JobCancelledError:
@@ -150,7 +171,7 @@ class _Page:
         except FacsmithError as error:
             yield {self.status: views.said(str(error), error=True)}
         except Exception:
-            yield {self.status: views.said("Something went wrong here; the studio's log tells what.", error=True)}
+            yield {self.status: views.said(WRONG, error=True)}
             raise
 
     def _session(self, request: gr.Request) -> StudioSession:
@@ -217,40 +238,42 @@ class _Page:
             self.film: views.film(session),
         }
 
-    def _cancel(self, session: StudioSession, value: Any) -> Iterator[Update]:
-        if session.busy:  # said first: the work's own last word comes after it
-            yield {self.status: views.said("Cancelling…")}
-            session.cancel()
-        else:
-            session.cancel()
-            yield {self.status: views.said("Cancelled.")}
+    def _cancel(self, session: StudioSession, value: Any) -> Update:
+        going = session.busy
+        session.cancel()
+        # The work that is going on says itself that it has ended.
+        return {self.status: UNCHANGED if going else views.said("Cancelled.")}
 
     # --- sliders ----------------------------------------------------------------------------------------------------
 
-    def _move(self, session: StudioSession, value: Any) -> Iterator[Update]:
+    def _move(self, session: StudioSession, value: Any) -> Update:
         pose = Pose.from_json(value)
         session.scene_or_raise()
         if session.is_newest(turn(value)):
             session.move(pose)
-            yield {self.stage: views.stage(session)}
+            picture = views.stage(session)
+            if session.turn == turn(value):  # else what overtook it meanwhile has its own picture
+                return {self.stage: picture}
+        return {self.stage: UNCHANGED}
 
-    def _settle(self, session: StudioSession, value: Any) -> Iterator[Update]:
+    def _settle(self, session: StudioSession, value: Any) -> Update:
         pose = Pose.from_json(value)
         session.scene_or_raise()
         if session.is_newest(turn(value)):
             session.settle(pose)
-            yield {
+            return {
                 self.stage: views.stage(session),
                 self.timing: views.timing(session),
                 self.plot: views.timing_plot(session),
             }
+        return {self.stage: UNCHANGED}
 
-    def _pose(self, act: Callable[[StudioSession], None]) -> Callable[..., Iterator[Update]]:
-        def posing(session: StudioSession, value: Any) -> Iterator[Update]:
+    def _pose(self, act: Callable[[StudioSession], None]) -> Callable[..., Update]:
+        def posing(session: StudioSession, value: Any) -> Update:
             session.scene_or_raise()
             session.is_newest(session.turn + 1)  # sliders still on their way come too late
             act(session)
-            yield {
+            return {
                 self.stage: views.stage(session),
                 self.expression: views.expression(session),
                 self.timing: views.timing(session),
@@ -262,18 +285,18 @@ class _Page:
 
     # --- film -------------------------------------------------------------------------------------------------------
 
-    def _timed(self, session: StudioSession, value: Any) -> Iterator[Update]:
+    def _timed(self, session: StudioSession, value: Any) -> Update:
         session.score = Score.from_json(field(value, "rows"))
-        yield {self.plot: views.timing_plot(session)}
+        return {self.plot: views.timing_plot(session)}
 
-    def _chosen(self, session: StudioSession, value: Any) -> Iterator[Update]:
+    def _chosen(self, session: StudioSession, value: Any) -> Update:
         session.choose(**{name: bool(field(value, name)) for name in ("blinks", "loop", "neutral_first")})
-        yield {self.plot: views.timing_plot(session)}
+        return {self.plot: views.timing_plot(session)}
 
-    def _load_track(self, session: StudioSession, value: Any) -> Iterator[Update]:
+    def _load_track(self, session: StudioSession, value: Any) -> Update:
         data, name = file(value)
         session.load_track(data, name=name)
-        yield {
+        return {
             self.timing: views.timing(session),
             self.plot: views.timing_plot(session),
             self.status: views.said(session.remark),
