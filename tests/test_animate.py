@@ -347,6 +347,13 @@ def test_high_fidelity_draws_this_very_face_and_can_be_kept(tmp_path):
     again = animator.edit(portrait, "AU12=D", options=plain, latent=TunedLatent.load(tmp_path / "her.safetensors"))
     directly = animator.edit(subject, "AU12=D", options=plain)
     assert np.abs(again.image.astype(int) - directly.image).max() <= 2  # weights are kept in half precision
-    assert again.receipt.tuning["likeness"]["l1"][1] < again.receipt.tuning["likeness"]["l1"][0]
+    kept, made = again.receipt.tuning, directly.receipt.tuning
+    assert kept["likeness"]["l1"][1] < kept["likeness"]["l1"][0]
+    assert "seconds" not in kept  # it was not tuned now
+    assert made["likeness"] == kept["likeness"]
+    for name, sign in (("perceptual", -1), ("identity", 1)):
+        before, after = made["likeness"][name]
+        gained = made["gained_per_second"][name] * made["seconds"]
+        assert gained == pytest.approx(sign * (after - before), abs=1e-5 * made["seconds"])
     other = animator.edit(portrait, "AU12=D", options=plain)
     assert np.abs(other.image.astype(int) - directly.image).max() > 10

@@ -27,7 +27,9 @@ __all__ = [
     "BundledDescriptor",
     "Descriptor",
     "DescriptorConfig",
+    "apart",
     "load_descriptor",
+    "perceptual_distance",
     "unit_length",
 ]
 
@@ -266,6 +268,18 @@ def load_descriptor(source: str | os.PathLike[str]) -> Descriptor:
 def unit_length(features: Tensor) -> Tensor:
     """(N, C, h, w) scaled to unit length over the channels: what LPIPS compares (Zhang et al. 2018)."""
     return features / (features.square().sum(1, keepdim=True) + 1e-8).sqrt()
+
+
+def apart(layers: Iterable[Tensor], others: Iterable[Tensor]) -> Tensor:
+    """(N,): LPIPS without its learned weights (Zhang et al. 2018, "baseline"). others: of `unit_length` already."""
+    pairs = zip(layers, others, strict=True)
+    return torch.stack([(unit_length(a) - b).square().sum(1).mean((1, 2)) for a, b in pairs]).mean(0)
+
+
+def perceptual_distance(seen_by: Descriptor, a: Tensor, b: Tensor) -> Tensor:
+    """a, b: (N, 3, R, R) in [-1, 1]. Returns (N,): 0 for the same picture."""
+    with torch.inference_mode():
+        return apart(seen_by.layers(a), map(unit_length, seen_by.layers(b)))
 
 
 def _resized(images: Tensor, resolution: int) -> Tensor:

@@ -14,7 +14,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from facsmith.descriptor import Descriptor, unit_length
+from facsmith.descriptor import Descriptor, apart, unit_length
 from facsmith.encoder import Encoder
 from facsmith.errors import InputError, LatentError
 from facsmith.generator import Generator
@@ -232,11 +232,8 @@ class _Wanted:
             else:
                 weighted = (difference * self.mask).sum((1, 2, 3)) / self.mask.sum((1, 2, 3))
                 total = total + options.pixel * weighted
-        if layers:  # LPIPS without its learned weights (Zhang et al. 2018, "baseline")
-            apart = [
-                (unit_length(a) - b).square().sum(1).mean((1, 2)) for a, b in zip(layers, self.layers, strict=True)
-            ]
-            total = total + options.perceptual * torch.stack(apart).mean(0)
+        if layers:
+            total = total + options.perceptual * apart(layers, self.layers)
         if self.prior is not None:
             total = total + (self.prior * ((ws - self.anchor) / scale).square().mean(2)).mean(1)
         return total

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from facsmith._weights import load_weights, read_metadata, save_weights
-from facsmith.descriptor import Descriptor, unit_length
+from facsmith.descriptor import Descriptor, apart, unit_length
 from facsmith.errors import CheckpointError, InputError
 from facsmith.generator import Generator, TunedGenerator, tunable
 from facsmith.latent import Latent
@@ -192,8 +192,7 @@ class _Goal:
         total = options.pixel * (own - self._photo).abs().mean()
         if options.perceptual or options.descriptor:
             features, layers = self._descriptor.describe(own)
-            apart = [(unit_length(a) - b).square().sum(1).mean() for a, b in zip(layers, self._layers, strict=True)]
-            total = total + options.perceptual * torch.stack(apart).mean()
+            total = total + options.perceptual * apart(layers, self._layers)[0]
             total = total + options.descriptor * (features - self._features).abs().mean()
         if len(edit):
             total = total + options.motion * (pictures[1:] - own - self._moves[chosen]).abs().mean()

@@ -11,7 +11,7 @@ from facsmith.animate.subject import Subject
 from facsmith.animate.watch import Watch
 from facsmith.facs import AUS, ActionUnits
 
-__all__ = ["ASKED", "curves", "inversion", "leakage", "measured_frames", "photo", "summary", "unmeasured"]
+__all__ = ["ASKED", "curves", "inversion", "leakage", "measured_frames", "photo", "summary", "tuning", "unmeasured"]
 
 ASKED: Final = 0.05
 """An AU counts as asked from this intensity on."""
@@ -63,6 +63,21 @@ def inversion(subject: Subject) -> dict[str, Any] | None:
         "loss_at_start": found.trace[0][0],
         "loss": found.loss[0],
     }
+
+
+def tuning(subject: Subject) -> dict[str, Any] | None:
+    """How the generator was tuned to the face; where that was done now, also its seconds and what each of them gained:
+    by how much the perceptual distance fell and the cosine of identity rose. None where it was not tuned.
+    """
+    if subject.tuned is None:
+        return None
+    report, seconds = dict(subject.tuned.report), subject.timings.get("tuning", 0.0)
+    if seconds <= 0 or "likeness" not in report:
+        return report
+    alike = report["likeness"]
+    gained = {"perceptual": alike["perceptual"][0] - alike["perceptual"][1]}
+    gained["identity"] = alike["identity"][1] - alike["identity"][0]
+    return {**report, "seconds": seconds, "gained_per_second": {k: round(g / seconds, 5) for k, g in gained.items()}}
 
 
 def curves(sides: Array, watch: Watch, *, fps: float) -> Curves:

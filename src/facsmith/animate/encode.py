@@ -18,7 +18,7 @@ from facsmith.animate.subject import Image, Subject
 from facsmith.animate.witness import FaceReader
 from facsmith.boundary import BoundarySet
 from facsmith.compose.flow import FLOW_SIZE
-from facsmith.descriptor import Descriptor
+from facsmith.descriptor import Descriptor, perceptual_distance
 from facsmith.encoder import Encoder
 from facsmith.errors import LatentError, PhotoError
 from facsmith.facs import AUS, ActionUnits
@@ -174,12 +174,12 @@ def _tuned(
         options=options,
         on_step=on_step,
     )
-    before, after = (_picture(g, latent) for g in (networks.generator, tuned.generator(networks.generator)))
+    pictures = [_picture(g, latent) for g in (networks.generator, tuned.generator(networks.generator))]
+    seen, *drawn = (image.to_tensor(p).to(networks.generator.w_avg.device) for p in (crop, *pictures))
     likeness = {
-        "l1": [round(float(np.abs(crop / 127.5 - p / 127.5).mean()), 4) for p in (before, after)],
-        "identity": [
-            round(measure.identity(crop, p, landmarks=(landmarks, landmarks)).cosine, 3) for p in (before, after)
-        ],
+        "l1": [round(float((seen - p).abs().mean()), 4) for p in drawn],
+        "perceptual": [round(float(perceptual_distance(networks.descriptor, seen, p)), 4) for p in drawn],
+        "identity": [round(measure.identity(crop, p, landmarks=(landmarks, landmarks)).cosine, 4) for p in pictures],
     }
     return replace(tuned, report={**tuned.report, "likeness": likeness})
 

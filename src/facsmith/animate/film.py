@@ -194,7 +194,7 @@ class Animation:
             personal={f"AU{au}": round(factor, 3) for au, factor in sorted(self._renderer.factors.items())},
             keyframes=tuple(records[index] for index in keyframes),
             inversion=account.inversion(self.subject),
-            tuning=None if self.subject.tuned is None else self.subject.tuned.report,
+            tuning=account.tuning(self.subject),
             output={
                 "frames": len(self),
                 "seconds": self.timeline.duration,

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -53,6 +53,7 @@ __all__ = [
     "print_json",
     "print_table",
     "progress_bar",
+    "tell_tuning",
 ]
 
 
@@ -246,3 +247,15 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
     for row in cells:
         typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def tell_tuning(tuning: Mapping[str, Any] | None) -> None:
+    """To stdout: what high fidelity brought, where the generator was tuned just now. tuning: a receipt's."""
+    if tuning is None or "seconds" not in tuning:
+        return
+    alike, gained = tuning["likeness"], tuning["gained_per_second"]
+    typer.echo(
+        f"tuned in {tuning['seconds']:.1f} s: perceptual distance {alike['perceptual'][0]:.3f} -> "
+        f"{alike['perceptual'][1]:.3f} ({-gained['perceptual']:+.4f} a second), identity {alike['identity'][0]:.3f} -> "
+        f"{alike['identity'][1]:.3f} ({gained['identity']:+.4f} a second)"
+    )

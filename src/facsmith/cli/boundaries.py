@@ -9,6 +9,8 @@ from facsmith.cli._common import (
     ITERATIONS,
     MODEL,
     BoundariesOption,
+    Fidelity,
+    FidelityOption,
     IterationsOption,
     ModelOption,
     Provider,
@@ -102,6 +104,7 @@ def check(
     ] = None,
     as_json: JsonOption = False,
     provider: ProviderOption = Provider.auto,
+    fidelity: FidelityOption = Fidelity.standard,
     iterations: IterationsOption = ITERATIONS,
     model: ModelOption = MODEL,
     file: BoundariesOption = None,
@@ -117,6 +120,7 @@ def check(
 
       facsmith boundaries check
       facsmith boundaries check portraits/*.jpg --json > check.json
+      facsmith boundaries check --fidelity high       # do AUs still hold on a generator tuned to the photo?
     """
     from facsmith import image
     from facsmith.animate import AnimateOptions, Animator
@@ -125,7 +129,8 @@ def check(
     from facsmith.inversion import InversionOptions
 
     animator = Animator.from_pretrained(model, boundaries=file)
-    options = AnimateOptions(provider=provider.value, inversion=InversionOptions(iterations=iterations))
+    inversion = InversionOptions(iterations=iterations)
+    options = AnimateOptions(provider=provider.value, fidelity=fidelity.value, inversion=inversion)
     pictures = [(photo.name, image.read(photo)) for photo in photos or []] or [("astronaut", _astronaut())]
     with progress_bar() as progress:
         result = run(

@@ -40,6 +40,7 @@ from facsmith.cli._common import (
     check_receipt,
     note,
     progress_bar,
+    tell_tuning,
 )
 from facsmith.cli._performance import (
     DriveNeutralOption,
@@ -194,6 +195,7 @@ def animate(
         note(sentence)
     size = f"{receipt.output['width']} x {receipt.output['height']}"
     typer.echo(f"{output}  {receipt.output['frames']} frames, {receipt.output['seconds']:.1f} s, {size}")
+    tell_tuning(receipt.tuning)
     for also in (contact_sheet, page, openface, livelink):
         if also is not None:
             typer.echo(str(also))
@@ -242,9 +244,11 @@ def edit(
         picture = _animator(model, boundaries).edit(
             photo, expression, options=options, latent=_latent(latent), progress=progress
         )
-    for sentence in picture.save(output).notes:
+    receipt = picture.save(output)
+    for sentence in receipt.notes:
         note(sentence)
     typer.echo(str(output))
+    tell_tuning(receipt.tuning)
 
 
 def sample(

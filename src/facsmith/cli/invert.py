@@ -23,6 +23,7 @@ from facsmith.cli._common import (
     note,
     print_json,
     progress_bar,
+    tell_tuning,
 )
 from facsmith.cli._engine import (
     ChunkOption,
@@ -91,7 +92,7 @@ def invert(
       facsmith invert portraits/ -o latents/ --threads 1 --workers 16
     """
     from facsmith import image
-    from facsmith.animate import AnimateOptions, Animator
+    from facsmith.animate import AnimateOptions, Animator, account
     from facsmith.animate.receipt import label
     from facsmith.inversion import InversionOptions
 
@@ -139,6 +140,7 @@ def invert(
                 "stopped": found.stopped[0],
                 "trace": found.trace[0],
                 "source": {f"AU{au}": round(e, 3) for au, e in subject.source.items()},
+                "tuning": account.tuning(subject),
             }
         )
         return None
@@ -146,6 +148,7 @@ def invert(
         f"{output}  loss {found.trace[0][0]:.3f} -> {found.loss[0]:.3f} in {found.iterations[0]} steps "
         f"({found.stopped[0]}); shows {label(subject.source)}"
     )
+    tell_tuning(account.tuning(subject))
 
 
 def _invert_many(photos: str, output: str, options: "AnimateOptions", settings: Settings, model: str) -> None:

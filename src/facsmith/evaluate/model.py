@@ -22,12 +22,13 @@ import numpy.typing as npt
 import torch
 
 from facsmith.animate import AnimateOptions, Animator
+from facsmith.animate.options import Fidelity
 from facsmith.errors import InputError, NoFaceError
 from facsmith.evaluate.check import LEVELS, Bar, animator_render
 from facsmith.evaluate.control import Control, entanglement, mixed_expressions, read_control
 from facsmith.evaluate.faces import JudgedFace, age_band, skin_band
 from facsmith.evaluate.frechet import described, frechet_distance, random_faces
-from facsmith.evaluate.reconstruction import Principal, Reconstruction, looking_glass, reconstructions
+from facsmith.evaluate.reconstruction import Principal, Reconstruction, likeness, looking_glass, reconstructions
 from facsmith.facs import AUS
 from facsmith.inversion import InversionOptions
 
@@ -39,11 +40,13 @@ Image = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """mode: what is judged, the finished film (``transfer``) or the generator's own picture (``crop``). iterations: of
-    every inversion. expressions: random ones per face. components: of the PCA. samples: random faces for the Fréchet
-    distance, 0: none. provider: of landmarks."""
+    """mode: what is judged, the finished film (``transfer``) or the generator's own picture (``crop``). fidelity: as
+    in `AnimateOptions`; ``high`` also leads the reconstructions. iterations: of every inversion. expressions: random
+    ones per face. components: of the PCA. samples: random faces for the Fréchet distance, 0: none. provider: of
+    landmarks."""
 
     mode: Literal["transfer", "paste", "crop"] = "transfer"
+    fidelity: Fidelity = "standard"
     iterations: int = 100
     expressions: int = 16
     components: int = 512
@@ -165,8 +168,12 @@ def evaluate_model(
         raise InputError("There is no face to judge the model on; give portraits, or a data set with held-out people.")
     networks = animator.networks
     settings = AnimateOptions(
-        provider=options.provider, mode=options.mode, inversion=InversionOptions(iterations=options.iterations)
+        provider=options.provider,
+        mode=options.mode,
+        fidelity=options.fidelity,
+        inversion=InversionOptions(iterations=options.iterations),
     )
+    tuned: list[tuple[JudgedFace, Image]] = []
     read: list[tuple[JudgedFace, Control]] = []
     skipped: dict[str, str] = {}
     providers: set[str] = set()
@@ -178,8 +185,13 @@ def evaluate_model(
             if subject.face is None:
                 raise NoFaceError("No face was found.")
             found = subject.face
-            if options.mode == "crop" and subject.transform is not None:  # its frames are crops
-                found = replace(found, landmarks=subject.transform.to_crop(found.landmarks))
+            if subject.transform is not None:
+                at = subject.transform.to_crop(found.landmarks)
+                if subject.tuned is not None:
+                    cut = replace(judged, crop=subject.transform.crop(judged.photo), landmarks=at)
+                    tuned.append((cut, subject.reference))
+                if options.mode == "crop":  # its frames are crops
+                    found = replace(found, landmarks=at)
             mixed = asked[count * (done - 1) : count * done]
             read.append((judged, read_control(animator_render(animator, settings), judged.photo, found, mixed)))
             providers.add(found.provider)
@@ -194,6 +206,9 @@ def evaluate_model(
     rebuilt = reconstructions(
         measured, networks, options=settings, seen_by=glass, principal=principal, progress=progress
     )
+    if tuned:
+        pictures = np.stack([picture for _, picture in tuned])
+        rebuilt = (likeness("high", [cut for cut, _ in tuned], pictures, glass), *rebuilt)
     others = training if training is not None else np.stack([judged.crop for judged in measured])
     frechet = _frechet(animator, others, options) if options.samples > 1 and len(others) > 1 else None
     control = summarise([one for _, one in read])

@@ -12,19 +12,18 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from facsmith import image
 from facsmith.animate import AnimateOptions
 from facsmith.animate.encode import Networks
 from facsmith.checkpoint import cached_path
-from facsmith.descriptor import Descriptor, load_descriptor, unit_length
+from facsmith.descriptor import Descriptor, load_descriptor, perceptual_distance
 from facsmith.errors import InputError
 from facsmith.evaluate.faces import JudgedFace
 from facsmith.face.dlib_provider import embed
 from facsmith.inversion import InversionOptions, invert
 
-__all__ = ["Principal", "Reconstruction", "likeness", "looking_glass", "perceptual_distance", "reconstructions"]
+__all__ = ["Principal", "Reconstruction", "likeness", "looking_glass", "reconstructions"]
 
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
@@ -109,13 +108,6 @@ def likeness(way: str, faces: list[JudgedFace], pictures: Image, seen_by: Descri
         )
     means = {key: float(np.mean([row[key] for row in read])) for key in read[0]}
     return Reconstruction(way, **means)
-
-
-def perceptual_distance(seen_by: Descriptor, a: Tensor, b: Tensor) -> Tensor:
-    """a, b: (N, 3, R, R) in [-1, 1]. Returns (N,): 0 for the same picture."""
-    with torch.inference_mode():
-        pairs = zip(seen_by.layers(a), seen_by.layers(b), strict=True)
-        return torch.stack([(unit_length(x) - unit_length(y)).square().sum(1).mean((1, 2)) for x, y in pairs]).mean(0)
 
 
 def looking_glass(networks: Networks) -> Descriptor:

@@ -121,9 +121,7 @@ class _Page:
         """Wire an event to what the page says of itself."""
         event(None, None, [self.status], js=words, show_progress="hidden", api_visibility="private")
 
-    def _on(
-        self, event: Any, act: Callable[..., Update], outputs: list[Board], inputs: Any = None, **how: Any
-    ) -> None:
+    def _on(self, event: Any, act: Callable[..., Update], outputs: list[Board], inputs: Any = None, **how: Any) -> None:
         """Wire an event that is answered at once. act: returns the update, and does not yield it.
 
         Gradio sends what was yielded last a second time when the work has ended, over what others said meanwhile.
