@@ -1,6 +1,6 @@
 """How much memory a film takes: a long one beside a short one, and large photos.
 
-    python benchmarks/memory.py                         # 2 s and 2 min of 256 px, photos of 1024, 4096 and 8000 px
+    python benchmarks/memory.py                         # 2 s and 2 min of 384 px, photos of 1024, 4096 and 8000 px
     python benchmarks/memory.py --frames 50 15000 --sides --json memory.json
 
 Every film is `facsmith animate` as a process of its own; its peak is what the kernel counts (ru_maxrss), in MB. The
@@ -45,13 +45,13 @@ def film(folder: Path, side: int, frames: int) -> dict[str, float]:
 def main() -> None:
     """Parse the arguments, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--frames", type=int, nargs="*", default=[50, 3000], help="of the films at 256 px")
+    parser.add_argument("--frames", type=int, nargs="*", default=[50, 3000], help="of the films at 384 px")
     parser.add_argument("--sides", type=int, nargs="*", default=[1024, 4096, 8000], help="of photos; 50 frames each")
     parser.add_argument("--json", type=Path, help="also write the result here")
     args = parser.parse_args()
     result: dict[str, Any] = {"cores": os.cpu_count(), "load_before": os.getloadavg()[0]}
     with tempfile.TemporaryDirectory() as folder:
-        result["length"] = [film(Path(folder), 256, frames) for frames in args.frames]
+        result["length"] = [film(Path(folder), 384, frames) for frames in args.frames]
         result["size"] = [film(Path(folder), side, 50) for side in args.sides]
     text = json.dumps({**result, "load_after": os.getloadavg()[0]}, indent=1)
     sys.stdout.write(text + "\n")
