@@ -84,13 +84,14 @@ def test_a_photo_that_kills_its_worker_is_named_and_the_rest_finishes(tmp_path):
 
 def test_workers_killed_from_outside(tmp_path):
     units = write_inputs(tmp_path / "in", ["nap 0.2"] * 12)
-    log = tmp_path / "log"
+    log, killed = tmp_path / "log", []
 
     def kill():
         deadline = time.monotonic() + PATIENCE
         while sum(worked(log).values()) < 3 and time.monotonic() < deadline:
             time.sleep(0.01)
         for process in workers(log):
+            killed.append(process)
             os.kill(process, signal.SIGKILL)
 
     killer = threading.Thread(target=kill)
@@ -101,7 +102,7 @@ def test_workers_killed_from_outside(tmp_path):
     counts = worked(log)
     assert set(counts) == {f"{number:02d}.txt" for number in range(12)}
     assert sum(counts.values()) <= 14, "only what the two were at is done again"
-    assert len(workers(log)) == 4
+    assert killed and len(workers(log)) == 2 + len(killed)  # one of the two where the other was slow to start
 
 
 def test_what_waits_at_the_workers_is_bounded(tmp_path):
