@@ -9,17 +9,16 @@ does not count what others do with the machine; ``scan``: a row's way into the i
 Ray workers over one, in turn, on work that keeps a core busy. The machine's load says how far to trust it.
 """
 
-import argparse
 import contextlib
-import json
 import os
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from _script import parser, report
 
 from facsmith.batch import Here, OnRay, Place, RayOptions, Runner, Standing, Task, Unit, run_batch
 from facsmith.batch.index import Index
@@ -113,14 +112,13 @@ def scaling(root: Path, rounds: int, seconds: float) -> dict[str, object]:
 
 def main() -> None:
     """Parse the arguments, measure, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--items", type=int, default=1000)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument(
+    arguments = parser(__doc__)
+    arguments.add_argument("--items", type=int, default=1000)
+    arguments.add_argument("--rounds", type=int, default=3)
+    arguments.add_argument(
         "--busy", type=float, default=0.25, help="CPU seconds of an item where two workers are compared"
     )
-    parser.add_argument("--json", type=Path, help="also write the result here")
-    args = parser.parse_args()
+    args = arguments.parse_args()
     ray = _started()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -133,10 +131,7 @@ def main() -> None:
             "scaling": scaling(root, args.rounds, args.busy) if ray else None,
             "load_after": os.getloadavg()[0],
         }
-    text = json.dumps(result, indent=1)
-    sys.stdout.write(text + "\n")
-    if args.json:
-        args.json.write_text(text + "\n")
+    report(result, args.json)
 
 
 def _started() -> bool:

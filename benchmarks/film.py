@@ -7,18 +7,15 @@ Prints JSON. ``film``: `facsmith animate` as a process of its own, wall seconds 
 ``preview``: in one process, from pixels to the first edited picture with the encoder's start and no search.
 """
 
-import argparse
 import json
 import os
 import platform
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
-import skimage.data
+from _script import astronaut, parser, report, watched
 
 from facsmith import AnimateOptions, Animator, image
 from facsmith.inversion import InversionOptions
@@ -33,13 +30,9 @@ def film(photo: Path, frames: int, runs: int) -> dict[str, float]:
     wall: list[float] = []
     peak = 0.0
     for _ in range(runs):
-        began = time.perf_counter()
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-        wall.append(time.perf_counter() - began)
-        peak = max(peak, usage.ru_maxrss / 1024)
-        if status:
-            raise SystemExit(f"{' '.join(command)} failed")
+        seconds_taken, megabytes = watched(command)
+        wall.append(seconds_taken)
+        peak = max(peak, megabytes)
     made = json.loads(output.with_name("film.mp4.json").read_text())["output"]["frames"]
     return {"frames": made, "best": min(wall), "worst": max(wall), "peak_rss_mb": peak, "runs": runs}
 
@@ -61,16 +54,14 @@ def preview(photo: Path, runs: int) -> dict[str, float]:
 
 def main() -> None:
     """Parse the arguments, measure, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--side", type=int, default=512, help="of the square photo in pixels; default 512")
-    parser.add_argument("--frames", type=int, default=60)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--json", type=Path, help="also write the result here")
-    args = parser.parse_args()
-    data: Any = skimage.data
+    arguments = parser(__doc__)
+    arguments.add_argument("--side", type=int, default=512, help="of the square photo in pixels; default 512")
+    arguments.add_argument("--frames", type=int, default=60)
+    arguments.add_argument("--runs", type=int, default=3)
+    args = arguments.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         photo = Path(folder) / "photo.png"
-        image.write(photo, image.resize(data.astronaut(), (args.side, args.side)))
+        astronaut(photo, args.side)
         result = {
             "side": args.side,
             "cores": os.cpu_count(),
@@ -79,10 +70,7 @@ def main() -> None:
             "film": film(photo, args.frames, args.runs),
             "preview": preview(photo, args.runs),
         }
-    text = json.dumps(result, indent=1)
-    sys.stdout.write(text + "\n")
-    if args.json:
-        args.json.write_text(text + "\n")
+    report(result, args.json)
 
 
 if __name__ == "__main__":

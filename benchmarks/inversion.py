@@ -10,8 +10,6 @@ docs/reproduction.md. ``default``: the search as `facsmith` runs it: losses at i
 ended. Prints JSON.
 """
 
-import argparse
-import json
 import os
 import statistics
 import sys
@@ -24,6 +22,7 @@ from typing import Any
 
 import skimage.data
 import torch
+from _script import parser, report
 from torch import Tensor
 
 from facsmith import image
@@ -106,13 +105,12 @@ def default(bundle: Bundle, images: Tensor) -> dict[str, Any]:
 
 def main() -> None:
     """Parse the arguments, measure, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("photos", type=Path, nargs="*", help="portraits; default: the astronaut and seven samples")
-    parser.add_argument("--batch", type=int, nargs="+", default=[1, 4, 8])
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, help="of the networks; default: one a core")
-    parser.add_argument("--json", type=Path, help="also write the result here")
-    args = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("photos", type=Path, nargs="*", help="portraits; default: the astronaut and seven samples")
+    arguments.add_argument("--batch", type=int, nargs="+", default=[1, 4, 8])
+    arguments.add_argument("--rounds", type=int, default=3)
+    arguments.add_argument("--threads", type=int, help="of the networks; default: one a core")
+    args = arguments.parse_args()
     if args.threads:
         torch.set_num_threads(args.threads)
     bundle = load_bundle()
@@ -128,10 +126,7 @@ def main() -> None:
         "threshold": threshold(bundle, images),
         "load_after": os.getloadavg()[0],
     }
-    text = json.dumps(result, indent=1)
-    sys.stdout.write(text + "\n")
-    if args.json:
-        args.json.write_text(text + "\n")
+    report(result, args.json)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from _script import astronaut, parser, report
+
 
 class Clock:
     """Seconds per stage, own time only, in every thread."""
@@ -99,33 +101,24 @@ def _age() -> float:
 
 def main() -> None:
     """Parse the arguments, measure, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sides", type=int, nargs="+", default=[1024, 4000], help="of the square photos in pixels")
-    parser.add_argument("--threads", type=int, help="of the networks; default: one a core")
-    parser.add_argument("--json", type=Path, help="also write the result here")
-    parser.add_argument("--photo", type=Path, help=argparse.SUPPRESS)
-    args = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("--sides", type=int, nargs="+", default=[1024, 4000], help="of the square photos in pixels")
+    arguments.add_argument("--threads", type=int, help="of the networks; default: one a core")
+    arguments.add_argument("--photo", type=Path, help=argparse.SUPPRESS)
+    args = arguments.parse_args()
     if args.photo is not None:
         sys.stdout.write(json.dumps(profile(args.photo)))
         return
-    import skimage.data
-
-    from facsmith import image
-
     result: dict[str, Any] = {"cores": os.cpu_count(), "load_before": os.getloadavg()[0]}
     environment = {**os.environ, **({"OMP_NUM_THREADS": str(args.threads)} if args.threads else {})}
     with tempfile.TemporaryDirectory() as folder:
         photo = Path(folder) / "photo.png"
         for side in args.sides:
-            data: Any = skimage.data
-            image.write(photo, image.resize(data.astronaut(), (side, side)))
+            astronaut(photo, side)
             command = [sys.executable, __file__, "--photo", str(photo)]
             made = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
             result[str(side)] = json.loads(made.stdout)
-    text = json.dumps({**result, "load_after": os.getloadavg()[0]}, indent=1)
-    sys.stdout.write(text + "\n")
-    if args.json:
-        args.json.write_text(text + "\n")
+    report({**result, "load_after": os.getloadavg()[0]}, args.json)
 
 
 if __name__ == "__main__":

@@ -12,21 +12,18 @@ Random weights: time does not depend on them. Prints JSON; seconds are the best 
 least disturbed by other programs), with the median and the processor's own time (all threads) beside it.
 """
 
-import argparse
-import json
 import math
 import os
 import platform
 import resource
 import statistics
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
+from _script import parser, report
 
 from facsmith.generator import StyleGAN2, StyleGAN2Config, reference
 from facsmith.generator.stylegan2 import SynthesisLayer
@@ -189,14 +186,13 @@ def benchmark(config: StyleGAN2Config, batches: list[int], seconds: float, *, sk
 
 def main() -> None:
     """Parse the arguments, measure, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", choices=CONFIGS, default="bundled")
-    parser.add_argument("--batch", type=int, nargs="+", default=[1, 8, 16])
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--seconds", type=float, default=2.0, help="for each case; default 2")
-    parser.add_argument("--skip", nargs="+", default=[], metavar="CASE", help="cases to leave out, as printed")
-    parser.add_argument("--json", type=Path, help="also write the result here")
-    args = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("--config", choices=CONFIGS, default="bundled")
+    arguments.add_argument("--batch", type=int, nargs="+", default=[1, 8, 16])
+    arguments.add_argument("--threads", type=int, default=torch.get_num_threads())
+    arguments.add_argument("--seconds", type=float, default=2.0, help="for each case; default 2")
+    arguments.add_argument("--skip", nargs="+", default=[], metavar="CASE", help="cases to leave out, as printed")
+    args = arguments.parse_args()
     torch.set_num_threads(args.threads)
     result = {
         "config": args.config,
@@ -208,10 +204,7 @@ def main() -> None:
         "results": benchmark(CONFIGS[args.config], args.batch, args.seconds, skip=args.skip),
         "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
-    text = json.dumps(result, indent=1)
-    sys.stdout.write(text + "\n")
-    if args.json:
-        args.json.write_text(text + "\n")
+    report(result, args.json)
 
 
 if __name__ == "__main__":

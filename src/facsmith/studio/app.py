@@ -35,7 +35,6 @@ Update = dict[Any, Any]
 Queue = dict[str, Any]
 _gradio: Any = gr  # typed in part
 UNCHANGED: Any = _gradio.skip()
-WRONG = "Something went wrong here; the studio's log tells what."
 
 
 class _Page:
@@ -132,10 +131,10 @@ class _Page:
             try:
                 return ask(session)
             except FacsmithError as error:
-                return {self.status: views.said(str(error), error=True)}
-            except Exception:
+                return self._failed(error)
+            except Exception as error:
                 logging.getLogger(__name__).exception("in the studio")
-                return {self.status: views.said(WRONG, error=True)}
+                return self._failed(error)
 
         def with_value(value: Any, request: gr.Request, data: gr.EventData) -> Update:
             return answer(request, lambda session: act(session, value))
@@ -167,10 +166,16 @@ class _Page:
             if not session.busy:  # else something newer took its place, and speaks
                 yield {self.status: views.said("Cancelled.")}
         except FacsmithError as error:
-            yield {self.status: views.said(str(error), error=True)}
-        except Exception:
-            yield {self.status: views.said(WRONG, error=True)}
+            yield self._failed(error)
+        except Exception as error:
+            yield self._failed(error)
             raise
+
+    def _failed(self, error: Exception) -> Update:
+        """What the status says of an error: its own words, where it was raised on purpose."""
+        known = isinstance(error, FacsmithError)
+        words = str(error) if known else "Something went wrong here; the studio's log tells what."
+        return {self.status: views.said(words, error=True)}
 
     def _session(self, request: gr.Request) -> StudioSession:
         return self.sessions.get(visitor(request))
