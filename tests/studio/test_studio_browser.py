@@ -276,6 +276,38 @@ def test_a_long_job_can_be_cancelled(page: Any) -> None:
     assert page.locator("#stage video[src]").count() == 0
 
 
+def test_sliders_and_timing_work_while_the_search_goes_on(browser: Any, tmp_path: Path) -> None:
+    studio = Studio(tmp_path, "--iterations", "5000")
+    try:
+        page = watched(browser.new_context().new_page(), studio.url)
+        page.click("[data-sample=astronaut]")
+        page.wait_for_selector("#stage img.after >> visible=true")
+        says(page, " of 5000")
+        first = page.evaluate(SAID)
+        page.wait_for_function("(first) => " + SAID + " !== first", arg=first)  # a status that shows no face
+        tab(page, "Expression")
+        slide(page, 12, 0.1)
+        slide(page, 4, 0.9)
+        shows(page, "AU4=0.90")
+        tab(page, "Film")
+        row = page.locator('#timing tr[data-au="4"]')
+        row.locator("input").nth(2).fill("30")
+        row.locator("input").nth(2).press("Tab")
+        page.wait_for_function("document.querySelector('#plot svg').ariaLabel.includes('31')")
+        says(page, " of 5000")
+        page.get_by_role("button", name="Cancel").click()
+        says(page, "Cancelled:")
+        shows(page, "AU4=0.90")
+        assert page.complaints == []
+        tab(page, "Photo")
+        page.click("[data-sample=astronaut]")
+        says(page, " of 5000")
+    finally:
+        studio.stop()  # while the page is open, and work goes on
+    assert studio.files() == []
+    assert "Traceback" not in studio.log.read_text()
+
+
 def test_sides_are_linked_until_they_are_not(page: Any) -> None:
     take_sample(page, "nobody-10")
     tab(page, "Expression")

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any
 
 import gradio as gr
@@ -42,6 +43,7 @@ class _Page:
 
     def __init__(self, sessions: Sessions) -> None:
         self.sessions = sessions
+        self._entered = count(1)
         with gr.Row(elem_id="work"):
             with gr.Column(scale=5, min_width=320, elem_id="left"):
                 self.stage = boards.stage_board()
@@ -91,6 +93,7 @@ class _Page:
         self._later(on(self.photo, "face"), self._new_face, everything, FACES)
         self._later(on(self.faces, "choose"), self._choose, everything, FACES)
         self._later(on(self.latent, "file"), self._load_latent, everything, FACES)
+        self._on(on(self.status, "face"), self._show_face, self.face, **QUICK)
         cancel = on(self.status, "cancel")
         self._say(cancel, CANCELLING)
         self._on(cancel, self._cancel, [self.status], **QUICK)
@@ -211,15 +214,17 @@ class _Page:
         yield self._all(session) | {self.status: views.said("The latent was taken.")}
 
     def _open(self, session: StudioSession, index: int, asked: float) -> Iterator[Update]:
-        """Encode a face, telling how far it is; the face is shown as soon as there is one."""
+        """Encode a face, telling how far it is; the page asks for the face as soon as there is one.
+
+        A value that Gradio has yielded is emptied in the page, even while sliders hold it, once a later yield of the
+        same work leaves its component out; so what is told between is the status alone.
+        """
         job = session.start(lambda progress: session.open_face(index, progress), asked=asked)
-        scene = session.scene
+        scene, face = session.scene, 0
         for step in job.steps():
-            update: Update = {self.status: views.working(step)}
             if session.scene is not scene:
-                scene = session.scene
-                update |= self._all(session, index)
-            yield update
+                scene, face = session.scene, next(self._entered)
+            yield {self.status: views.working(step) | {"face": face}}
         try:
             job.result()
         except JobCancelledError:
@@ -228,6 +233,9 @@ class _Page:
             }
         else:
             yield self._all(session, index) | {self.status: views.said(views.face_notes(session))}
+
+    def _show_face(self, session: StudioSession, value: Any) -> Update:
+        return self._all(session, session.scene_or_raise().subject.face_index)
 
     def _all(self, session: StudioSession, index: int | None = None) -> Update:
         """Everything that depends on the face."""

@@ -82,6 +82,12 @@ def make_server(animator: Animator, options: StudioOptions, *, ready: Callable[[
                 port = self.servers[0].sockets[0].getsockname()[1]
                 ready(f"http://{f'[{options.host}]' if ':' in options.host else options.host}:{port}/")
 
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            # An open page listens for ever: waiting for it, Ctrl-C would end nothing until the last visitor has left.
+            for connection in self.server_state.connections:
+                connection.transport.close()
+            await super().shutdown(sockets)
+
     app = application(animator, options)
     return Announcing(uvicorn.Config(app, host=options.host, port=options.port, log_level="warning", ws="none"))
 

@@ -1,5 +1,7 @@
-// What is going on. value: {text, done, total, busy, error}. Sends 'cancel'.
+// What is going on. value: {text, done, total, busy, error, face}. Sends 'cancel', and 'face' when there is another
+// one to show, told by its number.
 const bar = element.querySelector("progress"), button = element.querySelector("button");
+let face = 0;
 
 function show() {
   const value = props.value || {};
@@ -8,6 +10,7 @@ function show() {
   bar.hidden = !value.busy;
   button.hidden = !value.busy;
   if (value.total) { bar.max = value.total; bar.value = value.done || 0; } else bar.removeAttribute("value");
+  if (value.face && value.face !== face) { face = value.face; trigger("face"); }
 }
 
 button.addEventListener("click", () => trigger("cancel"));
