@@ -91,7 +91,7 @@ def cosine_table(aus: Sequence[int], cosines: npt.NDArray[np.float64]) -> str:
     for row, au in enumerate(aus):
         middle = head + cell * row + cell / 2
         parts.append(_text(head - 6, middle + 4, f"AU{au}", anchor="end"))
-        parts.append(_text(middle, head - 8, f"AU{au}", anchor="middle"))
+        parts.append(_text(middle, head - 8, str(au), anchor="middle"))
         for column in range(len(aus)):
             value = float(cosines[row, column])
             fill = f"rgba({'15,98,168' if value >= 0 else '194,65,12'},{min(1.0, abs(value)):.2f})"
