@@ -238,7 +238,7 @@ def test_outputs_are_normalised():
 
 
 def test_ray_makes_the_same_bytes(tmp_path, monkeypatch, ray):
-    """The bundled model, real landmarks, two processes."""
+    """The bundled model, real landmarks, processes of their own: one, and two."""
     monkeypatch.chdir(tmp_path)
     face = skimage.data.astronaut()[:384, 64:448]
     image.write("astronaut.png", np.ascontiguousarray(face))
@@ -248,8 +248,10 @@ def test_ray_makes_the_same_bytes(tmp_path, monkeypatch, ray):
     )
     quick = [*QUICK, "--provider", "dlib", "--threads", "1"]
     assert main(["batch", "m.csv", "-o", "here", *HERE, *quick]) == 0
-    assert main(["batch", "m.csv", "-o", "ray", "--engine", "ray", "--workers", "2", "--chunk", "1", *quick]) == 0
-    assert Path("ray/a.mp4").read_bytes() == Path("here/a.mp4").read_bytes()
-    assert Path("ray/b.png").read_bytes() == Path("here/b.png").read_bytes()
-    assert main(["batch", "m.csv", "-o", "ray", *HERE, *quick]) == 0
-    assert {row["status"] for row in status("ray")} == {"kept"}, "whoever did it"
+    for workers in ("1", "2"):
+        on_ray = ["--engine", "ray", "--workers", workers, "--chunk", "1"]
+        assert main(["batch", "m.csv", "-o", f"ray{workers}", *on_ray, *quick]) == 0
+        assert Path(f"ray{workers}/a.mp4").read_bytes() == Path("here/a.mp4").read_bytes()
+        assert Path(f"ray{workers}/b.png").read_bytes() == Path("here/b.png").read_bytes()
+    assert main(["batch", "m.csv", "-o", "ray2", *HERE, *quick]) == 0
+    assert {row["status"] for row in status("ray2")} == {"kept"}, "whoever did it"

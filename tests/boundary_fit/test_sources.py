@@ -103,12 +103,25 @@ def test_disfas_threshold_is_a_choice(disfa):
     assert sum(item.au[ROW[4]] == pytest.approx(0.6) for item in items) == 2 * 5
 
 
-@pytest.mark.parametrize("start", [1, 7, 25])
-def test_disfa_goes_on_where_it_stopped(disfa, start):
+@pytest.mark.parametrize(("start", "stop"), [(1, 7), (7, None), (25, 30), (11, 11)])
+def test_any_frames_of_disfa_can_be_had(disfa, start, stop):
     source = DISFA(disfa, DISFAOptions(active=4, neutral=6))
-    whole, rest = list(source.items()), list(source.items(start))
-    assert [item.index for item in rest] == [item.index for item in whole[start:]]
-    assert (rest[0].image == whole[start].image).all()
+    whole, some = list(source.items())[start:stop], list(source.items(start, stop))
+    assert [item.index for item in some] == [item.index for item in whole]
+    assert all((one.image == other.image).all() for one, other in zip(some, whole, strict=True))
+
+
+def test_portions_cover_all_places_and_name_their_files(disfa, pictures):
+    films = list((source := DISFA(disfa)).portions())
+    assert [part.files[0].name for part in films] == [
+        f"{side}VideoSN{subject:03d}_comp.avi" for subject in (1, 2) for side in ("Right", "Left")
+    ]
+    assert all(len(part.files) == 13 for part in films)  # and its label files
+    table = TableSource(write_csv(pictures / "t.csv", [{"input": f"p{k}.png", "AU12_r": k} for k in range(5)]))
+    rows = list(table.portions())
+    assert [path.name for path in rows[0].files] == ["t.csv", "p0.png", "p1.png", "p2.png", "p3.png"]  # p4 is not there
+    for which, parts in ((source, films), (table, rows)):
+        assert [place for part in parts for place in range(part.start, part.stop)] == list(range(len(which)))
 
 
 @pytest.mark.parametrize(
@@ -195,8 +208,9 @@ def test_frames_may_be_a_folder_of_pictures(pictures):
     for k in range(3):
         image.write(folder / f"{k:03d}.png", np.full((40, 40, 3), 80 * k, np.uint8))
     rows = [{"frame": k, "AU12_r": 5} for k in (1, 3, 9)]
-    items = list(TableSource(write_csv(pictures / "frames.csv", rows)).items())
+    *items, beyond = TableSource(write_csv(pictures / "frames.csv", rows)).items()
     assert [int(item.image.mean()) for item in items] == [0, 160]
+    assert (beyond.image, beyond.name) == (None, "frame 9")
 
 
 def test_tables_that_tell_nothing_are_refused(pictures):
@@ -222,10 +236,17 @@ def scored(picture):
     return au
 
 
+def selected(source, items):
+    """What is fitted of them."""
+    wanted = source.selection()
+    return [item for item in items if wanted(item.au)]
+
+
 def test_samples_carry_their_latents_and_what_was_measured():
     generator = TinyGenerator(num_ws=4, w_dim=8, resolution=16)
-    items = list(Samples(generator, 60, scored, SampleOptions(quota=5)).items())
-    assert items
+    source = Samples(generator, 60, scored, SampleOptions(quota=5))
+    items = selected(source, source.items())
+    assert 0 < len(items) < len(list(source.items()))
     for item in items:
         with torch.inference_mode():
             picture = image.to_uint8(generator.synthesis(torch.tensor(item.latent[None])))[0]
@@ -240,10 +261,10 @@ def test_samples_carry_their_latents_and_what_was_measured():
 def test_samples_are_the_same_again_from_any_place():
     source = Samples(TinyGenerator(num_ws=4, w_dim=8, resolution=16), 60, scored, SampleOptions(quota=6))
     whole = list(source.items())
-    kept = [item for item in whole if item.index < 17]
-    rest = list(source.items(17, kept=np.array([item.au for item in kept])))
-    assert [item.index for item in kept + rest] == [item.index for item in whole]
-    for item, again in zip(whole[len(kept) :], rest, strict=True):
+    first, rest = list(source.items(0, 17)), list(source.items(17))
+    assert [item.index for item in first + rest] == [item.index for item in whole]
+    assert max(item.index for item in first) < 17
+    for item, again in zip(whole, first + rest, strict=True):
         np.testing.assert_array_equal(item.latent, again.latent)
 
 
@@ -256,15 +277,14 @@ def by_dlib(picture: np.ndarray) -> np.ndarray | None:
 
 def test_the_bundled_generator_s_samples_make_a_boundary_of_the_only_au_they_show():
     generator = load_generator(bundle_folder(DEFAULT_BUNDLE) / FILES[0])
-    items = list(Samples(generator, 32, by_dlib, SampleOptions(threshold=0.25)).items())
+    source = Samples(generator, 32, by_dlib, SampleOptions(threshold=0.25))
+    items = selected(source, source.items())
     shown = np.stack([item.au for item in items])
     with torch.inference_mode():
         again = image.to_uint8(generator.synthesis(torch.as_tensor(items[-1].latent[None])))[0]
     read = np.nan_to_num(by_dlib(again))  # the label is what this very picture shows
     np.testing.assert_allclose(shown[-1], np.where(read < 0.15, 0, read), atol=0.05)
-    assert [item.index for item in Samples(generator, 8, by_dlib, SampleOptions(threshold=0.25)).items()] == [
-        item.index for item in items if item.index < 8
-    ]
+    assert [item.index for item in selected(source, source.items(0, 8))] == [i.index for i in items if i.index < 8]
     assert ROW[12] in (shown >= 0.25).sum(axis=0).argsort()[-2:]  # smiles are what its faces at rest differ in
     assert shown[:, ROW[4]].max() < 0.25
     codes, people = np.stack([item.latent for item in items]), np.arange(len(items))
@@ -289,21 +309,21 @@ def test_company_is_bounded():
     kept_alone = sum(keeper.offer(alone) for _ in range(100))
     assert kept_alone > 30
     assert keeper.shown[ROW[6], ROW[12]] <= 0.5 * keeper.shown[ROW[6], ROW[6]] + 1
-    assert not keeper.satisfied
 
 
 def test_photos_are_moved_by_their_muscles(tmp_path):
     image.write(tmp_path / "her.png", np.ascontiguousarray(astronaut()[0:256, 100:356]))
     image.write(tmp_path / "wall.png", np.full((200, 200, 3), 90, np.uint8))
     source = MuscleSource(tmp_path, MuscleOptions(variants=4, provider="dlib"))
-    items = list(source.items())
+    *items, wall = source.items()
+    assert (wall.index, wall.image, wall.name) == (4, None, "wall.png")  # there is no face to move
     assert len(items) == 4
     assert items[0].au.max() == 0
     assert all(1 <= np.count_nonzero(item.au) <= 3 for item in items[1:])
     assert {item.person for item in items} == {"her.png"}
     assert all(item.aligned for item in items)
     assert len({item.image.tobytes() for item in items}) == 4
-    rest = list(source.items(2))
+    rest = list(source.items(2, 4))
     assert [item.index for item in rest] == [2, 3]
     assert (rest[0].image == items[2].image).all()
 

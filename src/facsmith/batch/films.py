@@ -17,7 +17,7 @@ from facsmith.timeline import Timeline
 if TYPE_CHECKING:
     from facsmith.animate import Animator
 
-__all__ = ["FilmJob", "ModelOptions", "limit_threads"]
+__all__ = ["FilmJob", "ModelOptions", "limit_threads", "sha256_of"]
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ class ModelOptions:
     def identity(self) -> dict[str, Any]:
         """Version, hashes and whatever else decides results; the files' places do not."""
         folder = bundle_folder(self.model)
-        hashes = {name: _sha256(folder / name) for name in FILES}
+        hashes = {name: sha256_of(folder / name) for name in FILES}
         if self.boundaries is not None:
-            hashes[FILES[3]] = _sha256(Path(self.boundaries))
+            hashes[FILES[3]] = sha256_of(Path(self.boundaries))
         return {"facsmith": __version__, "models": hashes, "threads": self.threads, "device": self.device}
 
     def load(self) -> "Animator":
@@ -101,7 +101,12 @@ def limit_threads(threads: int | None) -> None:
         threadpool_limits(threads)
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Of a model's file.
+
+    Raises:
+        CheckpointError: it cannot be read.
+    """
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -2,10 +2,8 @@
 
 import json
 import sqlite3
-import tempfile
 import unicodedata
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from facsmith.batch.units import Entry, Plain, Refusal, Status, Unit, digest
@@ -30,8 +28,7 @@ class Index:
     """Rows and the ledger's entries. Use as a context manager: the file goes at the end."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="facsmith-index-", ignore_cleanup_errors=True)
-        self._db = sqlite3.connect(Path(self._folder.name) / "index.sqlite", isolation_level=None)
+        self._db = sqlite3.connect("", isolation_level=None)  # a file without a name, gone however the process ends
         self._db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-32000;" + _SCHEMA)
 
     def __enter__(self) -> "Index":
@@ -40,7 +37,6 @@ class Index:
 
     def __exit__(self, *_: object) -> None:
         self._db.close()
-        self._folder.cleanup()
 
     def remember(self, entry: Entry) -> None:
         """An entry of the ledger; a later one of the same output replaces it."""

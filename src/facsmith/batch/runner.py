@@ -66,8 +66,11 @@ class Here:
                 yield crashed(unit, unit.deaths)
                 ledger.end(unit.address)
                 continue
-            yield worker.run(unit, partial(ledger.begin, unit.address, unit.deaths + 1))
-            ledger.end(unit.address)
+            try:
+                outcome = worker.run(unit, partial(ledger.begin, unit.address, unit.deaths + 1))
+            finally:  # an interruption is not the unit's fault
+                ledger.end(unit.address)
+            yield outcome
 
 
 def crashed(unit: Unit, times: int) -> Outcome:

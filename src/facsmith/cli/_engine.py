@@ -1,5 +1,7 @@
 """What the commands that take many inputs share: the engine's options, its progress, and its summary."""
 
+import functools
+import inspect
 import os
 import sys
 import time
@@ -16,23 +18,7 @@ if TYPE_CHECKING:
     from facsmith.batch import Job, Place, Refusal, Runner, Standing, Summary, Unit
     from facsmith.batch.films import ModelOptions
 
-__all__ = [
-    "PARTIAL",
-    "STOPPED",
-    "ChunkOption",
-    "DryRunOption",
-    "Engine",
-    "EngineOption",
-    "GpusOption",
-    "RayOption",
-    "RetriesOption",
-    "RetryOption",
-    "Settings",
-    "ThreadsOption",
-    "WorkersOption",
-    "many",
-    "run_many",
-]
+__all__ = ["PARTIAL", "STOPPED", "Settings", "many", "run_many", "run_rows", "with_engine"]
 
 PARTIAL, STOPPED = 3, 4
 """Exit codes: all was tried and some rows have no result; the run ended before all was tried."""
@@ -48,16 +34,16 @@ class Engine(StrEnum):
     here = "here"
 
 
-EngineOption = Annotated[
+_EngineOption = Annotated[
     Engine, typer.Option("--engine", help="Ray's workers, or this very process; auto: Ray where it is installed.")
 ]
-RayOption = Annotated[
+_RayOption = Annotated[
     str | None, typer.Option("--ray", metavar="ADDRESS", help="A Ray cluster, as in 10.0.0.1:6379 or auto.")
 ]
-WorkersOption = Annotated[
+_WorkersOption = Annotated[
     int | None, typer.Option("--workers", help="Models at work side by side.", show_default="cores / threads, or GPUs")
 ]
-ThreadsOption = Annotated[
+_ThreadsOption = Annotated[
     int | None,
     typer.Option(
         "--threads",
@@ -65,21 +51,64 @@ ThreadsOption = Annotated[
         show_default="as a single run",
     ),
 ]
-GpusOption = Annotated[float, typer.Option("--gpus", help="Share of a GPU for each worker, as in 0.25; 0: CPUs only.")]
-ChunkOption = Annotated[
+_GpusOption = Annotated[float, typer.Option("--gpus", help="Share of a GPU for each worker, as in 0.25; 0: CPUs only.")]
+_ChunkOption = Annotated[
     int,
     typer.Option("--chunk", help="Rows handed to a worker at a time; neighbours of one photo share its search."),
 ]
-RetriesOption = Annotated[
+_RetriesOption = Annotated[
     int, typer.Option("--retries", help="How often a row is tried again that failed, or whose worker died.")
 ]
-RetryOption = Annotated[
+_RetryOption = Annotated[
     bool, typer.Option("--retry", help="Try again what an earlier run refused, or found to kill its worker.")
 ]
-DryRunOption = Annotated[
+_DryRunOption = Annotated[
     bool,
     typer.Option("--dry-run", help="Check every row; say what is to be done, how long, how large. Write nothing."),
 ]
+
+
+_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "dry_run": (_DryRunOption, False),
+    "engine": (_EngineOption, Engine.auto),
+    "ray": (_RayOption, None),
+    "workers": (_WorkersOption, None),
+    "threads": (_ThreadsOption, None),
+    "gpus": (_GpusOption, 0.0),
+    "chunk": (_ChunkOption, 1),
+    "retries": (_RetriesOption, 2),
+    "retry": (_RetryOption, False),
+}
+
+
+def with_engine(*, chunk: int, gpus: bool = True) -> "Callable[[Callable[..., None]], Callable[..., None]]":
+    """Give a command the engine's options in place of its keyword parameter ``settings``, a `Settings`.
+
+    chunk: its default. gpus: whether the work can use them.
+    """
+    defaults = {"chunk": chunk}
+    options = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=defaults.get(name, default))
+        for name, (kind, default) in _OPTIONS.items()
+        if gpus or name != "gpus"
+    ]
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def run(**given: Any) -> None:
+            engine = {option.name: given.pop(option.name) for option in options}
+            command(**given, settings=Settings(**engine))
+
+        signature = inspect.signature(command)
+        parameters: list[inspect.Parameter] = []
+        for name, parameter in signature.parameters.items():
+            parameters += options if name == "settings" else [parameter]
+        known: Any = run
+        known.__signature__ = signature.replace(parameters=parameters)
+        known.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return run
+
+    return decorate
 
 
 class Settings:
@@ -92,17 +121,22 @@ class Settings:
         ray: str | None,
         workers: int | None,
         threads: int | None,
-        gpus: float,
         chunk: int,
         retries: int,
         retry: bool,
         dry_run: bool,
+        gpus: float = 0.0,
     ) -> None:
         self.retries, self.retry, self.dry_run = retries, retry, dry_run
-        self.threads = threads or _own_threads()
+        self._threads = threads
         self.device = "cuda" if gpus > 0 else "cpu"
         self._engine, self._address, self._gpus, self._chunk = engine, ray, gpus, chunk
         self._workers = workers
+
+    @functools.cached_property
+    def threads(self) -> int:
+        """Of each worker."""
+        return self._threads or _own_threads()
 
     def model(self, model: str, boundaries: Any = None) -> "ModelOptions":
         """The model as every worker loads it."""
@@ -145,6 +179,14 @@ def run_many(job: "Job", rows: "Iterable[Unit | Refusal]", place: "Place", setti
 
     what: rows are called, in the plural.
     """
+    if not run_rows(job, rows, place, settings, what=what).complete:
+        raise typer.Exit(PARTIAL)
+
+
+def run_rows(
+    job: "Job", rows: "Iterable[Unit | Refusal]", place: "Place", settings: Settings, *, what: str
+) -> "Summary":
+    """The same for who goes on with what there is: exits only after a dry run, or where the run had to stop."""
     from facsmith.batch import Task, run_batch
     from facsmith.batch.estimate import estimate
 
@@ -160,8 +202,7 @@ def run_many(job: "Job", rows: "Iterable[Unit | Refusal]", place: "Place", setti
     _tell(summary, place, what)
     if summary.stopped:
         raise typer.Exit(STOPPED)
-    if not summary.complete:
-        raise typer.Exit(PARTIAL)
+    return summary
 
 
 def _tell(summary: "Summary", place: "Place", what: str) -> None:

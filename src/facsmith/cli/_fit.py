@@ -14,13 +14,13 @@ from facsmith.cli._common import (
     SeedOption,
     check_place,
     note,
-    progress_bar,
 )
+from facsmith.cli._engine import PARTIAL, Settings, run_rows, with_engine
 
 if TYPE_CHECKING:
+    from facsmith.batch.codes import CodesJob
     from facsmith.boundary_fit.folder import LabelledCodes
     from facsmith.generator import Generator
-    from facsmith.train.boundaries import Encode
 
 __all__ = ["GeneratorOption", "fit", "own_generator"]
 
@@ -43,11 +43,13 @@ class Baseline(StrEnum):
     none = "none"
 
 
+@with_engine(chunk=1)
 def fit(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The boundaries file.")],
     codes: Annotated[
         Path | None, typer.Argument(metavar="[CODES]", help="A folder with ws.npy and au.npy, instead of --source.")
     ] = None,
+    *,
     source: Annotated[
         str | None,
         typer.Option("--source", metavar="KIND:WHERE", help="disfa:DIR, csv:FILE, samples:COUNT or muscles:DIR."),
@@ -92,28 +94,38 @@ def fit(
     encoder: Annotated[Path | None, typer.Option("--encoder", metavar="FILE", show_default="the model's")] = None,
     provider: ProviderOption = Provider.auto,
     seed: SeedOption = 0,
+    parts: Annotated[
+        str | None,
+        typer.Option("--parts", metavar="FOLDER|URL", help="Where encoded faces are kept.", show_default="FILE.parts"),
+    ] = None,
+    settings: Settings,
 ) -> None:
     """Fit boundaries to faces whose AUs are known: a linear SVM per AU, calibrated on people held out.
 
     Sources: DISFA as its holders have it; a CSV of OpenFace 2 or py-feat with its
     pictures; faces of the generator itself, scored by `facsmith measure`; photos
-    moved by their muscles. Pictures are encoded into FILE.parts/, so that the
-    same command goes on where it was stopped. AUs that the source does not show
-    are left out, and named. With --calibrate, held-out faces of a data set are
-    moved, drawn and looked at: an asked 0.6 shows as 0.6 of what the same face's
-    muscles show.
+    moved by their muscles. Faces are encoded into FILE.parts/, a part of them a
+    row of `facsmith batch`: by many workers, and the same command goes on where it
+    was stopped; FILE.parts/status.csv names pictures of no use. AUs that the source
+    does not show are left out, and named. With --calibrate, held-out faces of a
+    data set are moved, drawn and looked at: an asked 0.6 shows as 0.6 of what the
+    same face's muscles show.
 
     [bold]Examples[/bold]
 
       facsmith boundaries fit --source disfa:DISFA/ --model face128 -o disfa.boundaries
       facsmith boundaries fit --source samples:50000 --model my-model/ -o mine.boundaries
       facsmith boundaries fit --source csv:openface.csv --au 12 -o smile.boundaries
+      facsmith boundaries fit --source disfa:DISFA/ --threads 1 --workers 16 -o disfa.boundaries
       facsmith boundaries fit runs/pairs --people 900 --calibrate runs/data -o face.boundaries
+
+    Exit code 3: some parts could not be encoded, and the boundaries are fitted to the rest; 4: the run stopped early.
     """
     import numpy as np
 
     from facsmith.boundary_fit import FitOptions, fit_boundaries
     from facsmith.boundary_fit.fit import enough
+    from facsmith.boundary_fit.folder import read_codes
     from facsmith.boundary_fit.separate import SCALINGS
     from facsmith.errors import InputError
     from facsmith.facs import AUS
@@ -121,11 +133,12 @@ def fit(
     check_place(output)
     if (codes is None) == (source is None):
         raise InputError("Give either a folder of latents or --source KIND:WHERE, and not both.")
+    job = _job(source or "", model, generator, descriptor, encoder, iterations, provider.value, seed, settings)
     network = own_generator(generator, model)
-    encode = None
-    if faces is not None or (source is not None and not source.startswith("samples:")):
-        encode = _encode(network, model, descriptor, encoder, iterations)
-    labelled = _labelled(codes, source, network, encode, output, provider.value, seed)
+    if codes is not None:
+        labelled, complete = read_codes(codes), True
+    else:
+        labelled, complete = _labelled(job, network, parts or f"{output}.parts", settings)
     kept = slice(None) if people is None else np.isin(labelled.people, np.unique(labelled.people)[:people])
     shown = labelled.au[kept].clip(0, 1)
     least = threshold or (SAMPLES_SHOW if source is not None and source.startswith("samples:") else SHOWN)
@@ -149,52 +162,64 @@ def fit(
             seed=seed,
         ),
     )
-    if faces is not None and encode is not None:
+    if faces is not None:
         from facsmith.train.boundaries import calibrate, held_out_judges
 
-        fitted = calibrate(fitted, network, held_out_judges(faces, network, encode, seed=seed))
+        fitted = calibrate(fitted, network, held_out_judges(faces, network, job.encode(network), seed=seed))
     fitted.save(output)
     typer.echo(str(output))
+    if not complete:
+        raise typer.Exit(PARTIAL)
 
 
-def _labelled(
-    codes: Path | None,
-    source: str | None,
-    network: "Generator",
-    encode: "Encode | None",
-    output: Path,
+def _job(
+    source: str,
+    model: str,
+    generator: str | None,
+    descriptor: str | None,
+    encoder: Path | None,
+    iterations: int,
     provider: str,
     seed: int,
-) -> "LabelledCodes":
-    from facsmith.boundary_fit.collect import collect, source_name
-    from facsmith.boundary_fit.folder import read_codes
-    from facsmith.boundary_fit.sources import open_source
-
-    if codes is not None:
-        return read_codes(codes)
-    assert source is not None
-    opened = open_source(source, network, seed=seed)
-    for sentence in opened.notes:
-        note(sentence)
-    parts = output.with_name(f"{output.name}.parts")
-    with progress_bar() as progress:
-        return collect(opened, parts, network, encode, name=source_name(source), provider=provider, progress=progress)
-
-
-def _encode(
-    network: "Generator", model: str, descriptor: str | None, encoder: Path | None, iterations: int
-) -> "Encode":
+    settings: Settings,
+) -> "CodesJob":
+    from facsmith.batch.codes import CodesJob
     from facsmith.bundle import FILES, bundle_folder
-    from facsmith.descriptor import load_descriptor
-    from facsmith.encoder import Encoder
-    from facsmith.train.boundaries import encoding
 
-    return encoding(
-        network,
-        load_descriptor(descriptor or str(bundle_folder(model) / FILES[1])),
-        Encoder.load(encoder or bundle_folder(model) / FILES[2]),
+    files = [bundle_folder(model).absolute() / name for name in FILES[:3]]
+    kind, colon, where = source.partition(":")
+    return CodesJob(
+        source if kind == "samples" else f"{kind}{colon}{Path(where).absolute()}",
+        _placed(generator) if generator else str(files[0]),
+        _placed(descriptor) if descriptor else str(files[1]),
+        str((encoder or files[2]).absolute()),
         iterations=iterations,
+        provider=provider,
+        seed=seed,
+        threads=settings.threads,
+        device=settings.device,
     )
+
+
+def _placed(file_or_name: str) -> str:
+    path = Path(file_or_name)
+    return str(path.absolute()) if path.is_file() else file_or_name
+
+
+def _labelled(job: "CodesJob", network: "Generator", parts: str, settings: Settings) -> "tuple[LabelledCodes, bool]":
+    """What could be encoded, and whether that is all."""
+    from facsmith.batch import Place
+    from facsmith.batch.codes import claim, codes, units
+    from facsmith.boundary_fit.portions import source_name
+
+    source = job.open_source(network)
+    for sentence in source.notes:
+        note(sentence)
+    place = Place(parts)
+    if not settings.dry_run:
+        claim(place, f"{source_name(job.source)} for {network.generator_id}")
+    summary = run_rows(job, units(source), place, settings, what="parts")
+    return codes(place, source, network.num_ws), summary.complete
 
 
 def own_generator(source: str | None, model: str = MODEL) -> "Generator":

@@ -32,24 +32,12 @@ from facsmith.cli._common import (
     StartOption,
     VariantOption,
 )
-from facsmith.cli._engine import (
-    ChunkOption,
-    DryRunOption,
-    Engine,
-    EngineOption,
-    GpusOption,
-    RayOption,
-    RetriesOption,
-    RetryOption,
-    Settings,
-    ThreadsOption,
-    WorkersOption,
-    run_many,
-)
+from facsmith.cli._engine import Settings, run_many, with_engine
 
 __all__ = ["batch"]
 
 
+@with_engine(chunk=4)
 def batch(
     manifest: Annotated[
         str, typer.Argument(metavar="MANIFEST", help="A CSV: photo, output, and expression, timeline or AU columns.")
@@ -57,15 +45,8 @@ def batch(
     output: Annotated[
         str, typer.Option("-o", "--output", metavar="FOLDER", help="A folder, or a URL: s3://bucket/films.")
     ],
-    dry_run: DryRunOption = False,
-    engine: EngineOption = Engine.auto,
-    ray: RayOption = None,
-    workers: WorkersOption = None,
-    threads: ThreadsOption = None,
-    gpus: GpusOption = 0.0,
-    chunk: ChunkOption = 4,
-    retries: RetriesOption = 2,
-    retry: RetryOption = False,
+    *,
+    settings: Settings,
     fps: FpsOption = 25.0,
     onset: OnsetOption = None,
     apex: ApexOption = None,
@@ -113,17 +94,6 @@ def batch(
     from facsmith.batch.manifest import read_manifest
     from facsmith.inversion import InversionOptions
 
-    settings = Settings(
-        engine=engine,
-        ray=ray,
-        workers=workers,
-        threads=threads,
-        gpus=gpus,
-        chunk=chunk,
-        retries=retries,
-        retry=retry,
-        dry_run=dry_run,
-    )
     options = AnimateOptions(
         fps=fps,
         onset=onset,

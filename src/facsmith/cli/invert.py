@@ -25,21 +25,7 @@ from facsmith.cli._common import (
     progress_bar,
     tell_tuning,
 )
-from facsmith.cli._engine import (
-    ChunkOption,
-    DryRunOption,
-    Engine,
-    EngineOption,
-    GpusOption,
-    RayOption,
-    RetriesOption,
-    RetryOption,
-    Settings,
-    ThreadsOption,
-    WorkersOption,
-    many,
-    run_many,
-)
+from facsmith.cli._engine import Settings, many, run_many, with_engine
 from facsmith.errors import InputError
 
 if TYPE_CHECKING:
@@ -48,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["invert"]
 
 
+@with_engine(chunk=16)
 def invert(
     photo: Annotated[
         str, typer.Argument(metavar="PHOTO|FOLDER|CSV", help="A photo; or many: a folder, a URL of one, or a manifest.")
@@ -55,6 +42,7 @@ def invert(
     output: Annotated[
         str, typer.Option("-o", "--output", metavar="FILE", help="The latent, .safetensors; of many photos, a folder.")
     ],
+    *,
     reconstruction: Annotated[
         Path | None, typer.Option("--reconstruction", metavar="FILE", help="Also the generator's picture of the face.")
     ] = None,
@@ -66,15 +54,7 @@ def invert(
     seed: SeedOption = 0,
     model: ModelOption = MODEL,
     as_json: Annotated[bool, typer.Option("--json", help="Print the account as JSON, loss trace included.")] = False,
-    dry_run: DryRunOption = False,
-    engine: EngineOption = Engine.auto,
-    ray: RayOption = None,
-    workers: WorkersOption = None,
-    threads: ThreadsOption = None,
-    gpus: GpusOption = 0.0,
-    chunk: ChunkOption = 16,
-    retries: RetriesOption = 2,
-    retry: RetryOption = False,
+    settings: Settings,
 ) -> None:
     """Find a photo's latent: the code from which the generator draws this face. Or those of many photos.
 
@@ -106,17 +86,6 @@ def invert(
     if many(photo):
         if reconstruction is not None or as_json:
             raise InputError("--reconstruction and --json are for one photo; of many, status.csv tells.")
-        settings = Settings(
-            engine=engine,
-            ray=ray,
-            workers=workers,
-            threads=threads,
-            gpus=gpus,
-            chunk=chunk,
-            retries=retries,
-            retry=retry,
-            dry_run=dry_run,
-        )
         return _invert_many(photo, output, options, settings, model)
     check_place(Path(output))
     check_picture(reconstruction)

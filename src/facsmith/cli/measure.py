@@ -15,20 +15,7 @@ from facsmith.cli._common import (
     print_table,
     progress_bar,
 )
-from facsmith.cli._engine import (
-    ChunkOption,
-    DryRunOption,
-    Engine,
-    EngineOption,
-    RayOption,
-    RetriesOption,
-    RetryOption,
-    Settings,
-    ThreadsOption,
-    WorkersOption,
-    many,
-    run_many,
-)
+from facsmith.cli._engine import Settings, many, run_many, with_engine
 
 __all__ = ["check_measure", "measure"]
 
@@ -41,10 +28,12 @@ NeutralOption = Annotated[
 ]
 
 
+@with_engine(chunk=1, gpus=False)
 def measure(
     picture: Annotated[
         str, typer.Argument(metavar="PHOTO|FILM|FOLDER", help="A photo, a film (.mp4, .mov, ...), or a folder of them.")
     ],
+    *,
     neutral: NeutralOption = None,
     neutral_at: Annotated[
         float | None, typer.Option("--neutral-at", metavar="SECONDS", help="Where the film shows the person at rest.")
@@ -56,14 +45,7 @@ def measure(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: every source's own reading, too.")] = False,
     face: FaceOption = None,
     provider: ProviderOption = Provider.auto,
-    dry_run: DryRunOption = False,
-    engine: EngineOption = Engine.auto,
-    ray: RayOption = None,
-    workers: WorkersOption = None,
-    threads: ThreadsOption = None,
-    chunk: ChunkOption = 1,
-    retries: RetriesOption = 2,
-    retry: RetryOption = False,
+    settings: Settings,
 ) -> None:
     """Measure the Action Units of a photo, or of every frame of a film; or of all of a folder.
 
@@ -79,17 +61,6 @@ def measure(
       facsmith measure interviews/ --csv tables/ --threads 1 --workers 16
     """
     if many(picture):
-        settings = Settings(
-            engine=engine,
-            ray=ray,
-            workers=workers,
-            threads=threads,
-            gpus=0.0,
-            chunk=chunk,
-            retries=retries,
-            retry=retry,
-            dry_run=dry_run,
-        )
         return _many(picture, neutral, neutral_at, output, face, provider.value, settings)
     source, table = Path(picture), None if output is None else Path(output)
     check_place(table)

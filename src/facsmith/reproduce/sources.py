@@ -12,9 +12,9 @@ from typing import Final
 import numpy as np
 
 from facsmith import image
+from facsmith.batch.codes import collect
 from facsmith.boundary import Boundary, BoundarySet, Calibration, conditional
 from facsmith.boundary_fit import FitOptions, fit_boundaries
-from facsmith.boundary_fit.collect import collect
 from facsmith.boundary_fit.fit import enough
 from facsmith.boundary_fit.folder import LabelledCodes
 from facsmith.boundary_fit.sources import SampleOptions, Samples

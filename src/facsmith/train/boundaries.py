@@ -21,6 +21,7 @@ from facsmith import image
 from facsmith.boundary import BoundarySet, Calibration
 from facsmith.boundary_fit import FitOptions, fit_boundaries, recalibrate
 from facsmith.boundary_fit.folder import LabelledCodes
+from facsmith.boundary_fit.portions import Encode
 from facsmith.compose.motion import Motion
 from facsmith.descriptor import Descriptor
 from facsmith.encoder import Encoder
@@ -34,7 +35,6 @@ from facsmith.train.dataset import REST, open_dataset
 
 __all__ = [
     "BoundaryTraining",
-    "Encode",
     "Judge",
     "calibrate",
     "direction_cosines",
@@ -45,9 +45,6 @@ __all__ = [
 
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
-
-Encode = Callable[[Tensor], Tensor]
-"""images (N, 3, R, R) in [-1, 1] -> ws (N, num_ws, w_dim)."""
 
 Progress = Callable[[str, int, int], None]
 """Told (stage, done, total)."""

@@ -4,13 +4,14 @@
 >>> for item in source.items(): item.person, item.au, item.image.shape  # doctest: +SKIP
 """
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from facsmith.boundary_fit.sources.disfa import DISFA, DISFAOptions
 from facsmith.boundary_fit.sources.muscles import MuscleOptions, MuscleSource
-from facsmith.boundary_fit.sources.samples import SampleOptions, Samples
+from facsmith.boundary_fit.sources.samples import SampleOptions, Samples, measured
 from facsmith.boundary_fit.sources.table import TableOptions, TableSource
-from facsmith.boundary_fit.sources.types import Item, Source
+from facsmith.boundary_fit.sources.types import Item, Portion, Source, everything, portions
 from facsmith.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,19 +24,24 @@ __all__ = [
     "Item",
     "MuscleOptions",
     "MuscleSource",
+    "Portion",
     "SampleOptions",
     "Samples",
     "Source",
     "TableOptions",
     "TableSource",
+    "everything",
     "open_source",
+    "portions",
 ]
 
 KINDS: Final = ("disfa:DIR", "csv:FILE", "samples:COUNT", "muscles:DIR")
 
 
-def open_source(text: str, generator: "Generator | None" = None, *, seed: int = 0) -> Source:
+def open_source(text: str, generator: "Generator | None" = None, *, seed: int = 0, provider: str = "auto") -> Source:
     """``disfa:DIR``, ``csv:FILE``, ``samples:COUNT`` (of the generator) or ``muscles:DIR``.
+
+    provider: of landmarks, where the source itself needs them.
 
     Raises:
         InputError: another kind, or one whose files are not there.
@@ -49,10 +55,10 @@ def open_source(text: str, generator: "Generator | None" = None, *, seed: int = 
         case "csv":
             return TableSource(rest)
         case "muscles":
-            return MuscleSource(rest, MuscleOptions(seed=seed))
+            return MuscleSource(rest, MuscleOptions(provider=provider, seed=seed))
         case "samples":
             if generator is None or not rest.isdigit():
                 raise InputError(f"The source {text!r} needs a generator and a number, as in samples:50000.")
-            return Samples(generator, int(rest), options=SampleOptions(seed=seed))
+            return Samples(generator, int(rest), partial(measured, provider=provider), SampleOptions(seed=seed))
         case _:
             raise InputError(f"The source {text!r} is none of {', '.join(KINDS)}.")

@@ -7,7 +7,7 @@ they are decoded; nothing is extracted to disk.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith import video
-from facsmith.boundary_fit.sources.types import Item
+from facsmith.boundary_fit.sources.types import Item, Portion, everything
 from facsmith.errors import InputError
 from facsmith.facs import AUS
 
@@ -56,9 +56,11 @@ class DISFAOptions:
 
 
 class _Video(NamedTuple):
-    """frames: (n,) indices from 0, ascending, that are taken. labels: (n, 12) their intensities in [0, 1]."""
+    """frames: (n,) indices from 0, ascending, that are taken. labels: (n, 12) their intensities in [0, 1]. folder: of
+    the label files."""
 
     path: Path
+    folder: Path
     subject: str
     frames: npt.NDArray[np.intp]
     labels: Array
@@ -82,28 +84,42 @@ class DISFA:
         """SN001 and so on."""
         return tuple(sorted({one.subject for one in self._videos}))
 
-    def items(self, start: int = 0, *, kept: Array | None = None) -> Iterator[Item]:
-        """See `Source.items`."""
+    def portions(self) -> Iterator[Portion]:
+        """See `Source.portions`: a video each."""
         first = 0
         for one in self._videos:
-            skip = max(0, start - first)
-            if skip < len(one.frames):
-                places = {int(frame): place for place, frame in enumerate(one.frames) if place >= skip}
-                last = max(places)
-                for frame in video.stream(one.path, wanted=places.__contains__):
-                    place = places[frame.index]
-                    yield Item(first + place, one.labels[place], one.subject, image=frame.pixels)
-                    if frame.index >= last:
-                        break
+            yield Portion(first, first + len(one.frames), (one.path, *_label_files(one.folder, one.subject)))
             first += len(one.frames)
+
+    def items(self, start: int = 0, stop: int | None = None) -> Iterator[Item]:
+        """See `Source.items`."""
+        first, end = 0, len(self) if stop is None else stop
+        for one in self._videos:
+            places = {
+                int(frame): place for place, frame in enumerate(one.frames, first) if start <= place < end
+            }  # frame -> place
+            last = max(places, default=-1)
+            for frame in video.stream(one.path, wanted=places.__contains__) if places else ():
+                place = places[frame.index]
+                name = f"{one.path.name} frame {frame.index + 1}"
+                yield Item(place, one.labels[place - first], one.subject, image=frame.pixels, name=name)
+                if frame.index >= last:
+                    break
+            first += len(one.frames)
+
+    def selection(self) -> Callable[[Array], bool]:
+        """See `Source.selection`."""
+        return everything
 
     def _planned(self, root: Path) -> list[_Video]:
         films = _films(root, self._options.camera)
         planned: list[_Video] = []
         for subject in sorted(films):
-            labels = _labels(root / _LABELS / subject, subject)
+            folder = root / _LABELS / subject
+            labels = _labels(folder, subject)
             frames = _balanced(labels, self._options)
-            planned += [_Video(path, subject, frames, labels[frames] / _FULL) for path in films[subject] if len(frames)]
+            shown = labels[frames] / _FULL
+            planned += [_Video(path, folder, subject, frames, shown) for path in films[subject] if len(frames)]
         if not planned:
             raise InputError(
                 f"None of the subjects in {root} shows a frame that is neutral or of intensity 4; check it."
@@ -126,9 +142,13 @@ def _films(root: Path, camera: str) -> dict[str, list[Path]]:
     return films
 
 
+def _label_files(folder: Path, subject: str) -> tuple[Path, ...]:
+    return tuple(folder / f"{subject}_au{au}.txt" for au in AUS)
+
+
 def _labels(folder: Path, subject: str) -> Array:
     """(frames, 12) intensities 0 to 5."""
-    columns = [_column(folder / f"{subject}_au{au}.txt") for au in AUS]
+    columns = [_column(path) for path in _label_files(folder, subject)]
     frames = min(len(column) for column in columns)  # 4,844 or 4,845
     return np.stack([column[:frames] for column in columns], axis=1)
 

@@ -1,6 +1,6 @@
 """Any photos, moved by linear muscles (`face.muscles`): AU-labelled faces at any intensity, several of each person."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith import face, image
-from facsmith.boundary_fit.sources.types import Item
+from facsmith.boundary_fit.sources.types import MANY, SOME, Item, Portion, everything, portions
 from facsmith.errors import InputError, PhotoError
 from facsmith.face.muscles import MuscleWarp
 from facsmith.facs import AUS
@@ -43,7 +43,7 @@ class MuscleSource:
 
     def __init__(self, folder: str | Path, options: MuscleOptions | None = None) -> None:
         self._options = options or MuscleOptions()
-        root = Path(folder)
+        self._root = root = Path(folder)
         self._dataset: tuple[Image, Array] | None = None
         self._photos: list[Path] = []
         if (root / "images.npy").is_file():
@@ -58,21 +58,40 @@ class MuscleSource:
             return self._dataset[0].shape[0] * self._dataset[0].shape[1]
         return len(self._photos) * self._options.variants
 
-    def items(self, start: int = 0, *, kept: Array | None = None) -> Iterator[Item]:
+    def portions(self) -> Iterator[Portion]:
+        """See `Source.portions`."""
+        if self._dataset is not None:
+            yield from portions(len(self), MANY, (self._root / "images.npy", self._root / "au.npy"))
+            return
+        variants = self._options.variants
+        for photos in portions(len(self._photos), max(1, SOME // variants)):
+            files = tuple(self._photos[photos.start : photos.stop])
+            yield Portion(photos.start * variants, photos.stop * variants, files)
+
+    def items(self, start: int = 0, stop: int | None = None) -> Iterator[Item]:
         """See `Source.items`."""
+        end = len(self) if stop is None else stop
         if self._dataset is not None:
             images, au = self._dataset
-            for index in range(start, len(self)):
+            for index in range(start, end):
                 person, variant = divmod(index, images.shape[1])
                 picture = np.ascontiguousarray(images[person, variant])
-                yield Item(index, au[person, variant], f"{person:06d}", image=picture, aligned=True)
+                name = f"face {person} variant {variant}"
+                yield Item(index, au[person, variant], f"{person:06d}", image=picture, aligned=True, name=name)
             return
-        first, skip = divmod(start, self._options.variants)
-        for number in range(first, len(self._photos)):
-            for variant, (au, picture) in enumerate(self._moved(number)):
-                if number > first or variant >= skip:
-                    index = number * self._options.variants + variant
-                    yield Item(index, au, self._photos[number].name, image=picture, aligned=True)
+        variants = self._options.variants
+        for number in range(start // variants, -(-end // variants)):
+            photo, first = self._photos[number].name, number * variants
+            made = first
+            for made, (au, picture) in enumerate(self._moved(number), first + 1):
+                if start < made <= end:
+                    yield Item(made - 1, au, photo, image=picture, aligned=True, name=photo)
+            if made == first and start <= first:
+                yield Item(first, np.zeros(len(AUS)), photo, name=photo)
+
+    def selection(self) -> Callable[[Array], bool]:
+        """See `Source.selection`."""
+        return everything
 
     def _moved(self, number: int) -> Iterator[tuple[Array, Image]]:
         try:

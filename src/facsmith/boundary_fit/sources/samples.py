@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
-from facsmith.boundary_fit.sources.types import Item
+from facsmith.boundary_fit.sources.types import SOME, Item, Portion, portions
 from facsmith.errors import InputError
 from facsmith.facs import AUS
 
@@ -65,14 +65,9 @@ class Keeper:
         self._neutral = 0
         self.shown = np.zeros((len(AUS), len(AUS)), dtype=np.int64)
 
-    @property
-    def satisfied(self) -> bool:
-        """Whether every AU has its quota, and neutral too."""
-        return self._neutral >= self._options.quota and bool((np.diagonal(self.shown) >= self._options.quota).all())
-
     def offer(self, au: Array) -> bool:
         """Whether a face of these intensities (12,) is wanted; if so, it counts from now on."""
-        active = np.nan_to_num(au) >= self._options.threshold
+        active = au >= self._options.threshold
         wanted = False
         for k in np.flatnonzero(active):
             count = self.shown[k, k]
@@ -106,30 +101,33 @@ class Samples:
     def __len__(self) -> int:
         return self._count
 
-    def items(self, start: int = 0, *, kept: Array | None = None) -> Iterator[Item]:
-        """See `Source.items`. Ends early when every AU has its quota."""
+    def portions(self) -> Iterator[Portion]:
+        """See `Source.portions`."""
+        return portions(len(self), SOME)
+
+    def items(self, start: int = 0, stop: int | None = None) -> Iterator[Item]:
+        """See `Source.items`; a face on which nothing can be measured is left out."""
         import torch
 
         from facsmith import image
 
-        keeper, generator = Keeper(self._options), self._generator
-        if kept is not None:
-            for au in kept:
-                keeper.offer(au)
-        for first in range(start, self._count, _BATCH):
-            numbers = range(first, min(first + _BATCH, self._count))
+        generator, end = self._generator, len(self) if stop is None else stop
+        for first in range(start - start % _BATCH, end, _BATCH):
+            numbers = range(first, min(first + _BATCH, len(self)))
             z = torch.stack([self._z(number) for number in numbers]).to(generator.w_avg)
             with torch.inference_mode():
                 ws = generator.mapping(z, psi=self._options.psi)
                 pictures = image.to_uint8(generator.synthesis(ws))
             for number, code, picture in zip(numbers, ws.float().cpu().numpy(), pictures, strict=True):
-                au = self._score(picture)
-                if au is not None and keeper.offer(au):
+                au = self._score(picture) if start <= number < end else None
+                if au is not None:
                     known = np.nan_to_num(au)
                     labels = np.where(known < self._options.neutral, 0.0, np.clip(known, 0.0, 1.0))
-                    yield Item(number, labels, f"sample-{number}", latent=code)
-            if keeper.satisfied:
-                return
+                    yield Item(number, labels, f"sample-{number}", latent=code, name=f"sample {number}")
+
+    def selection(self) -> Callable[[Array], bool]:
+        """See `Source.selection`: what an AU still needs."""
+        return Keeper(self._options).offer
 
     def _z(self, number: int) -> "torch.Tensor":
         import torch
@@ -138,7 +136,7 @@ class Samples:
         return torch.randn(self._generator.z_dim, generator=random)
 
 
-def measured(picture: Image) -> Array | None:
+def measured(picture: Image, *, provider: str = "auto") -> Array | None:
     """A generated face as `facsmith.measure` reads it; None where it shows no usable face."""
     from facsmith import face, image, measure
     from facsmith.errors import NoFaceError
@@ -146,6 +144,6 @@ def measured(picture: Image) -> Array | None:
     factor = -(-_LARGE // min(picture.shape[:2]))
     large = image.resize(picture, (factor * picture.shape[0], factor * picture.shape[1])) if factor > 1 else picture
     try:
-        return measure.alone(large, face.choose(face.find(large)).face).intensities
+        return measure.alone(large, face.choose(face.find(large, provider=provider)).face).intensities
     except NoFaceError:
         return None

@@ -8,7 +8,7 @@ film or the sorted pictures of the folder that stands beside the table under its
 
 import csv
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith import image, video
-from facsmith.boundary_fit.sources.types import Item
+from facsmith.boundary_fit.sources.types import MANY, SOME, Item, Portion, everything, portions
 from facsmith.errors import InputError, PhotoError
 from facsmith.facs import AUS
 
@@ -61,6 +61,8 @@ class TableSource:
         self._options = options or TableOptions()
         self._rows, self._skipped, self._probabilities = self._read()
         self._film = None if all(row.picture for row in self._rows) else self._frames()
+        folder = self._film if self._film is not None and self._film.is_dir() else None
+        self._pictures = [] if folder is None else _pictures(folder)
         if not self._rows:
             raise InputError(f"{path} has no usable row: {self._skipped} failed, or were unsure, by their own account.")
 
@@ -80,32 +82,54 @@ class TableSource:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def items(self, start: int = 0, *, kept: Array | None = None) -> Iterator[Item]:
-        """See `Source.items`."""
+    def portions(self) -> Iterator[Portion]:
+        """See `Source.portions`."""
         if self._film is not None and self._film.is_file():
-            yield from self._film_items(self._film, start)
+            yield from portions(len(self), MANY, (self._path, self._film))
             return
-        pictures = [] if self._film is None else _pictures(self._film)
-        for index in range(start, len(self._rows)):
-            row = self._rows[index]
-            path = row.picture
-            if path is None and row.frame is not None and 1 <= row.frame <= len(pictures):
-                path = pictures[row.frame - 1]
+        for run in portions(len(self), SOME):
+            found = (self._picture(row) for row in self._rows[run.start : run.stop])
+            files = dict.fromkeys(path for path in found if path is not None and path.is_file())
+            yield run._replace(files=(self._path, *files))
+
+    def items(self, start: int = 0, stop: int | None = None) -> Iterator[Item]:
+        """See `Source.items`."""
+        end = len(self) if stop is None else stop
+        if self._film is not None and self._film.is_file():
+            yield from self._film_items(self._film, start, end)
+            return
+        for index in range(start, end):
+            row, path = self._rows[index], self._picture(self._rows[index])
             try:
                 pixels = None if path is None else image.read(path)
             except PhotoError:
-                continue  # a picture that is gone or damaged
-            if pixels is not None:
-                yield Item(index, row.au, row.person, image=pixels)
+                pixels = None  # gone, or damaged
+            name = f"frame {row.frame}" if path is None else path.name
+            yield Item(index, row.au, row.person, image=pixels, name=name)
 
-    def _film_items(self, film: Path, start: int) -> Iterator[Item]:
+    def selection(self) -> Callable[[Array], bool]:
+        """See `Source.selection`."""
+        return everything
+
+    def _picture(self, row: _Row) -> Path | None:
+        """Of a row that no film shows."""
+        if row.picture is None and row.frame is not None and 1 <= row.frame <= len(self._pictures):
+            return self._pictures[row.frame - 1]
+        return row.picture
+
+    def _film_items(self, film: Path, start: int, end: int) -> Iterator[Item]:
         at: dict[int, list[int]] = {}
-        for index, row in enumerate(self._rows):
-            if index >= start and row.frame is not None:
-                at.setdefault(row.frame - 1, []).append(index)
-        for frame in video.stream(film, wanted=at.__contains__):
-            for index in at[frame.index]:
-                yield Item(index, self._rows[index].au, self._rows[index].person, image=frame.pixels)
+        for index in range(start, end):
+            frame = self._rows[index].frame
+            if frame is not None:
+                at.setdefault(frame - 1, []).append(index)
+        last = max(at, default=-1)
+        for shown in video.stream(film, wanted=at.__contains__) if at else ():
+            for index in at[shown.index]:
+                row, name = self._rows[index], f"frame {shown.index + 1}"
+                yield Item(index, row.au, row.person, image=shown.pixels, name=name)
+            if shown.index >= last:
+                break
 
     def _read(self) -> tuple[list[_Row], int, bool]:
         rows: list[_Row] = []

@@ -1,16 +1,22 @@
 """What every source of AU-labelled faces yields."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Item", "Source"]
+__all__ = ["MANY", "SOME", "Item", "Portion", "Source", "everything", "portions"]
 
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
+
+SOME: Final = 256
+"""Places of a portion whose files are its own."""
+MANY: Final = 2048
+"""Places of a portion that has to read a large file which others read, too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +25,8 @@ class Item:
 
     index: its place in the source. au: (12,) intensities in [0, 1]; exactly 0 counts as neutral. person: who it is.
     image: (H, W, 3) uint8 RGB, or None where the latent is known. aligned: the image is an upright crop already
-    (`face.align`). latent: (num_ws, w_dim), or None.
+    (`face.align`). latent: (num_ws, w_dim), or None; with neither there is no picture of it. name: as its owner would
+    call it.
     """
 
     index: int
@@ -28,10 +35,19 @@ class Item:
     image: Image | None = None
     aligned: bool = False
     latent: npt.NDArray[np.float32] | None = None
+    name: str = ""
+
+
+class Portion(NamedTuple):
+    """A run of places, from ``start`` to before ``stop``. files: whose bytes decide what it yields."""
+
+    start: int
+    stop: int
+    files: tuple[Path, ...] = ()
 
 
 class Source(Protocol):
-    """AU-labelled faces, always in the same order, so that a run that was cut short can go on."""
+    """AU-labelled faces, always in the same order, so that they can be encoded by portions, wherever and whenever."""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -42,7 +58,25 @@ class Source(Protocol):
         """How many places there are; not every one yields a face."""
         ...
 
-    def items(self, start: int = 0, *, kept: Array | None = None) -> Iterator[Item]:
-        """The faces from that place on, in order. kept: (N, 12), what those before it, taken in an earlier run,
-        show."""
+    def portions(self) -> Iterator[Portion]:
+        """All places, in order, in runs of a size worth a worker's while."""
         ...
+
+    def items(self, start: int = 0, stop: int | None = None) -> Iterator[Item]:
+        """The faces of these places, in order; each is the same whatever the range."""
+        ...
+
+    def selection(self) -> Callable[[Array], bool]:
+        """A new judge of what is fitted: told the intensities (12,) of each face in order, it says which to take."""
+        ...
+
+
+def everything(au: Array) -> bool:
+    """A selection that takes every face."""
+    return True
+
+
+def portions(total: int, size: int, files: tuple[Path, ...] = ()) -> Iterator[Portion]:
+    """So many places in runs of a size, all of the same files."""
+    for start in range(0, total, size):
+        yield Portion(start, min(start + size, total), files)
