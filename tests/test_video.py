@@ -1,4 +1,6 @@
 import io
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -27,6 +29,32 @@ def target(request, tmp_path) -> Path:
 
 def worst(frames: list[np.ndarray], read: list[np.ndarray]) -> float:
     return max(float(np.abs(a.astype(int) - b).mean()) for a, b in zip(frames, read, strict=True))
+
+
+def test_large_frames_are_still_good(tmp_path):
+    """Beyond full HD the encoder looks at each frame for less long; what it writes is as good to the eye."""
+    large = np.array(Image.fromarray(astronaut()).resize((1600, 1400), Image.Resampling.BICUBIC))
+    frames = [np.ascontiguousarray(np.roll(large, 3 * k, axis=1)) for k in range(8)]
+    video.write(tmp_path / "a.mp4", frames, fps=25)
+    for a, b in zip(frames, video.read(tmp_path / "a.mp4"), strict=True):
+        assert 10 * np.log10(255**2 / np.mean((a.astype(np.float32) - b) ** 2)) > 38
+
+
+def test_few_large_frames_are_held(tmp_path):
+    """Of 40 frames of 12 MB each; by its defaults x264 keeps them all, with half as much again for each."""
+    code = """
+import resource, sys
+import numpy as np
+from facsmith import video
+frame = np.random.default_rng(0).integers(0, 255, (128, 128, 3), np.uint8).repeat(16, 0).repeat(16, 1)
+video.write(sys.argv[1], [frame[:512, :512]] * 2, fps=25)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+video.write(sys.argv[2], (np.roll(frame, k, axis=0) for k in range(40)), fps=25)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+"""
+    places = [str(tmp_path / name) for name in ("small.mp4", "large.mp4")]
+    grown = subprocess.run([sys.executable, "-c", code, *places], capture_output=True, text=True, check=True).stdout
+    assert float(grown) < 350
 
 
 class TestEveryFormat:
