@@ -40,6 +40,11 @@ def backward_flow(old: npt.NDArray[np.uint8], new: npt.NDArray[np.uint8], guess:
 
     old, new: (FLOW_SIZE, FLOW_SIZE) uint8 grey; guess: (FLOW_SIZE, FLOW_SIZE, 2). Returns (FLOW_SIZE, FLOW_SIZE, 2).
     """
+    return composed(remaining_flow(old, new, guess), guess)
+
+
+def remaining_flow(old: npt.NDArray[np.uint8], new: npt.NDArray[np.uint8], guess: Image) -> Image:
+    """The part of `backward_flow` that ``guess`` left: from the new frame to the old one moved along the guess."""
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     guessed = np.asarray(np.rint(warp(old.astype(np.float32), guess)), np.uint8)
     from_new, to_old = (np.asarray(cv2.GaussianBlur(f, (0, 0), _SEARCH_BLUR), np.uint8) for f in (new, guessed))
@@ -50,9 +55,12 @@ def backward_flow(old: npt.NDArray[np.uint8], new: npt.NDArray[np.uint8], guess:
     near, near_trust = blur(found * trust, _SMOOTHING), blur(trust, _SMOOTHING)[..., None]
     wide, wide_trust = _wide_blur(found * trust, _FILLING), _wide_blur(trust, _FILLING)[..., None]
     certain = np.minimum(near_trust, 1)
-    flow = certain * (near / near_trust) + (1 - certain) * (wide / wide_trust)
+    return np.asarray(certain * (near / near_trust) + (1 - certain) * (wide / wide_trust), np.float32)
 
-    flow = _after(np.asarray(flow, np.float32), guess)
+
+def composed(remaining: Image, guess: Image) -> Image:
+    """Of both, the flow from the new frame to the old one; what is no more than the search's noise is stilled."""
+    flow = _after(remaining, guess)
     length = np.einsum("ijk,ijk->ij", flow, flow)[..., None]
     return np.asarray(flow * (length / (length + _STILL**2)), np.float32)
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from facsmith.compose.anatomy import Guess, MuscleMotion
 from facsmith.compose.canvas import Canvas
-from facsmith.compose.flow import FLOW_SIZE, backward_flow, blur, warp
+from facsmith.compose.flow import FLOW_SIZE, blur, composed, remaining_flow, warp
 from facsmith.compose.masks import border, face_mask, fade, left_half, replacement_prior
 from facsmith.compose.teeth import Teeth
 
@@ -35,6 +35,7 @@ _DETAIL = 2.5
 _REGISTRATION_BLUR, _REGISTRATION_REACH = 6.0, 0.12  # the second in IOD: what a long registration tends to
 _SHARPEST = 1.5
 _NOISE = 2.0  # grey levels
+_DEPTH = 40.0, 80.0  # grey levels of the mouth's depth: with more, teeth that lie there are seen
 _REPLACE_FROM, _REPLACE_FULLY = 18.0, 40.0  # grey levels of residual: with less, lips lose their own texture
 
 
@@ -98,11 +99,12 @@ class Transfer:
 
         level = np.sqrt(blur(power, _RESIDUAL_REACH * self._unit))
         replaced = np.maximum(fade(level, _REPLACE_FROM, _REPLACE_FULLY) * self._prior, parted * self._generated)
-        opacity = blur(replaced * (1 - teeth), 1.5 * self._unit)
         fresh = np.clip(self._sharpened(frame) * self.gain, 0, 255)
+        teeth = teeth * fade(fresh.mean(axis=2), *_DEPTH)  # where the generator draws the mouth's depth they are gone
+        opacity = blur(replaced * (1 - teeth), 1.5 * self._unit)
         return Change(
             flow=flow * self.mask[..., None],
-            shading=np.asarray(shading * self._generated[..., None], np.float32),
+            shading=np.asarray(shading * (self._generated * (1 - teeth))[..., None], np.float32),
             fresh=self._teeth.between(fresh, parted),
             opacity=opacity,
         )
@@ -153,7 +155,8 @@ class Transfer:
     def _flow(self, old: Pixels, new: Pixels) -> Guess:
         """The motion between two pictures of (FLOW_SIZE, FLOW_SIZE) uint8, and the mouth's inside, on the canvas."""
         guess = self._muscles.guess(old, new)
-        parts = (backward_flow(old, new, guess.flow), guess.parted, guess.teeth)
+        remaining = remaining_flow(old, new, guess.flow)
+        parts = (composed(remaining, guess.flow), warp(guess.parted, remaining), warp(guess.teeth, remaining))
         side = self._canvas.side
         if side != FLOW_SIZE:
             flow, *masks = (cv2.resize(part, (side, side), interpolation=cv2.INTER_CUBIC) for part in parts)
