@@ -138,6 +138,16 @@ class TestTransfer:
         assert scene.photo[mouth[1], mouth[0]].mean() > 120
         assert frame[mouth[1], mouth[0]].mean() < 60
 
+    def test_teeth_that_stay_in_sight_keep_their_light(self, scene):
+        """A generator that has lost sight of them draws a dusk, no depth: the photo's own teeth are not dimmed by it."""
+        truth, mouth = scene.truth("AU26=1"), scene.landmarks[[62, 66]].mean(0).astype(int)
+        generated = scene.transform.crop(truth)
+        x, y = scene.transform.to_crop(mouth).astype(int)
+        cv2.ellipse(generated, (int(x), int(y) + 2), (14, 8), 0, 0, 360, (140, 90, 85), -1, cv2.LINE_AA)
+        frame = scene.compositor().frame(cv2.GaussianBlur(generated, (0, 0), 1.0))
+        teeth = np.s_[mouth[1] - 2 : mouth[1] + 1, mouth[0] - 3 : mouth[0] + 4]
+        assert frame[teeth].mean() > 0.85 * scene.photo[teeth].mean()
+
     def test_a_reconstruction_that_lies_off_the_photo_is_registered(self, scene):
         """Two pixels of inversion error cost little."""
         truth, face = scene.truth("AU6=1,AU12=1"), scene.around(FACE, 0.1)
