@@ -60,7 +60,7 @@ def reproduce(
 
     Fig. 6 to 8 with what the paper claims of them, Fig. 9, 1 and 10; asked
     against measured AUs, leakage, identity, flicker and seconds; ablations and
-    baselines on the same faces. An hour on one core for the bundled model; what
+    baselines on the same faces. Half an hour to an hour on one core for the bundled model; what
     was measured stays in FOLDER/pieces, so the same command goes on where it was
     stopped.
 

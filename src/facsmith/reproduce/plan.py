@@ -23,7 +23,7 @@ class Plan:
     strips: int = 8
     iterations: int = 512
     settle: int = 100
-    judged: int = 4
+    judged: int = 8
     expressions: int = 12
     portraits: int = 4
     people: int = 120
