@@ -3,6 +3,7 @@
     python benchmarks/synthesis.py                          # the bundled model's shape, batches 1, 8, 16
     python benchmarks/synthesis.py --config 256 --batch 1   # NVIDIA's 256 px shape
     python benchmarks/synthesis.py --threads 1 --json synthesis.json
+    pip install openvino; python benchmarks/synthesis.py --openvino
 
 grouped: the usual one, every sample's weights modulated, one grouped convolution over all samples, in contiguous NCHW.
 convolutions: the layers' 3 x 3 convolutions on ready inputs and nothing else, in channels_last: the machine's limit;
@@ -121,7 +122,30 @@ def convolutions(model: StyleGAN2, batch: int) -> tuple[Callable[[], None], floa
     return run, operations / 1e9
 
 
-def benchmark(config: StyleGAN2Config, batches: list[int], seconds: float, *, skip: list[str]) -> list[dict[str, Any]]:
+def openvino(model: StyleGAN2, ws: torch.Tensor) -> Callable[[], Any]:
+    """Our synthesis, traced and compiled by OpenVINO for this batch; its pictures must be ours."""
+    import openvino  # pyright: ignore[reportMissingImports]
+
+    class Synthesis(torch.nn.Module):
+        def forward(self, ws: torch.Tensor) -> torch.Tensor:
+            return model.synthesis(ws)
+
+    model.requires_grad_(False)
+    with torch.no_grad():
+        ours = model.synthesis(ws).numpy()
+        traced = torch.jit.trace(Synthesis(), ws, check_trace=False)
+    hints = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+    compiled: Any = openvino.Core().compile_model(openvino.convert_model(traced, example_input=ws), "CPU", hints)
+    request, inputs = compiled.create_infer_request(), [ws.numpy()]
+    apart = abs(request.infer(inputs)[0] - ours).max()
+    if apart > 1e-3:
+        raise SystemExit(f"OpenVINO's pictures differ by {apart:g}")
+    return lambda: request.infer(inputs)
+
+
+def benchmark(
+    config: StyleGAN2Config, batches: list[int], seconds: float, *, skip: list[str], with_openvino: bool = False
+) -> list[dict[str, Any]]:
     """Forward at every batch size, ours and others'; forward and backward to ws, and to ws and weights."""
     torch.manual_seed(0)
     model = StyleGAN2(config).eval()
@@ -163,6 +187,8 @@ def benchmark(config: StyleGAN2Config, batches: list[int], seconds: float, *, sk
             "forward + backward to ws": lambda: gradient(False),
             "forward + backward to ws and weights": lambda: gradient(True),
         }
+        if with_openvino:
+            cases["openvino"] = openvino(model, ws)
         best: dict[str, float] = {}
         for name, step in cases.items():
             if name in skip:
@@ -192,6 +218,7 @@ def main() -> None:
     arguments.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments.add_argument("--seconds", type=float, default=2.0, help="for each case; default 2")
     arguments.add_argument("--skip", nargs="+", default=[], metavar="CASE", help="cases to leave out, as printed")
+    arguments.add_argument("--openvino", action="store_true", help="OpenVINO, too")
     args = arguments.parse_args()
     torch.set_num_threads(args.threads)
     result = {
@@ -201,7 +228,9 @@ def main() -> None:
         "load_before": os.getloadavg()[0],
         "processor": platform.processor() or platform.machine(),
         "torch": torch.__version__,
-        "results": benchmark(CONFIGS[args.config], args.batch, args.seconds, skip=args.skip),
+        "results": benchmark(
+            CONFIGS[args.config], args.batch, args.seconds, skip=args.skip, with_openvino=args.openvino
+        ),
         "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
     report(result, args.json)

@@ -48,7 +48,7 @@ def reproduce(
     ] = None,
     count: Annotated[int | None, typer.Option("--count", min=1, help="Faces.", show_default="20; quick 4")] = None,
     judged: Annotated[
-        int | None, typer.Option("--judged", min=1, help="Of them, filmed by every method.", show_default="4; quick 1")
+        int | None, typer.Option("--judged", min=1, help="Of them, filmed by every method.", show_default="8; quick 1")
     ] = None,
     iterations: Annotated[
         int | None, typer.Option("--iterations", min=1, help="Of Eq. 1.", show_default="512; quick 64")
@@ -60,9 +60,9 @@ def reproduce(
 
     Fig. 6 to 8 with what the paper claims of them, Fig. 9, 1 and 10; asked
     against measured AUs, leakage, identity, flicker and seconds; ablations and
-    baselines on the same faces. Half an hour to an hour on one core for the bundled model; what
-    was measured stays in FOLDER/pieces, so the same command goes on where it was
-    stopped.
+    baselines on the same faces. Half an hour to an hour on one core for the
+    bundled model; what was measured stays in FOLDER/pieces, so the same command
+    goes on where it was stopped.
 
     [bold]Examples[/bold]
 
