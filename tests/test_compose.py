@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from skimage.data import astronaut
 
 from facsmith.compose import Compositor, anatomy, canvas, flow, masks
+from facsmith.compose.transfer import Transfer
 from facsmith.errors import InputError
 from facsmith.face.align import CropTransform, crop_transform
 from facsmith.face.muscles import MuscleWarp, displacement
@@ -138,8 +139,22 @@ class TestTransfer:
         assert scene.photo[mouth[1], mouth[0]].mean() > 120
         assert frame[mouth[1], mouth[0]].mean() < 60
 
+    @pytest.mark.parametrize("place", [48, 57])
+    def test_where_lips_do_not_part_nothing_comes_into_view(self, scene, place):
+        """A small generator darkens the skin at the corner of a mouth, or below a lip: a shadow, and no more."""
+        spot = scene.landmarks[place] + [0, 0.12 * np.ptp(scene.landmarks[[36, 45], 0])]
+        x, y = np.rint(scene.transform.to_crop(spot)).astype(int)
+        generated = scene.reference.copy()
+        cv2.ellipse(generated, (int(x), int(y)), (5, 3), 0, 0, 360, (90, 60, 50), -1, cv2.LINE_AA)
+        on = canvas.canvas(scene.transform)
+        transfer = Transfer(on, on.points(scene.landmarks), scene.reference, on.sample(scene.photo))
+        change = transfer.change(cv2.GaussianBlur(generated, (0, 0), 1.0))
+        left, top = np.rint(on.points(spot[None])[0]).astype(int)
+        assert change.shading[top, left].mean() < -50
+        assert change.opacity[top - 2 : top + 3, left - 2 : left + 3].max() < 0.2
+
     def test_teeth_that_stay_in_sight_keep_their_light(self, scene):
-        """A generator that has lost sight of them draws a dusk, no depth: the photo's own teeth are not dimmed by it."""
+        """A generator that has lost sight of them draws a dusk, no depth: the photo's own are not dimmed by it."""
         truth, mouth = scene.truth("AU26=1"), scene.landmarks[[62, 66]].mean(0).astype(int)
         generated = scene.transform.crop(truth)
         x, y = scene.transform.to_crop(mouth).astype(int)

@@ -1,7 +1,7 @@
 """What changed between two frames of a generator, split into motion, shading and new pixels.
 
 The new frame equals the old one moved along the flow, plus a residual. Where the residual is small it is shading
-(folds, shadows) and is added to the photo's own moved pixels; where it is large, inside the mouth, something came into
+(folds, shadows) and is added to the photo's own moved pixels; where it is large, and lips part, something came into
 view that the photo does not hold (tongue, depth): the generator's pixels take the place of the photo's, with teeth of
 our own (`compose.teeth`).
 
@@ -35,6 +35,7 @@ _DETAIL = 2.5
 _REGISTRATION_BLUR, _REGISTRATION_REACH = 6.0, 0.12  # the second in IOD: what a long registration tends to
 _SHARPEST = 1.5
 _NOISE = 2.0  # grey levels
+_OPENING = 0.1  # IOD: how far around lips that part there may be more of the mouth's inside than the motion tells
 _DEPTH = 40.0, 80.0  # grey levels of the mouth's depth: with more, teeth that lie there are seen
 _REPLACE_FROM, _REPLACE_FULLY = 18.0, 40.0  # grey levels of residual: with less, lips lose their own texture
 
@@ -98,7 +99,9 @@ class Transfer:
         shading = blur(residual * weight[..., None], _SHADING_BLUR * self._unit) * self.gain
 
         level = np.sqrt(blur(power, _RESIDUAL_REACH * self._unit))
-        replaced = np.maximum(fade(level, _REPLACE_FROM, _REPLACE_FULLY) * self._prior, parted * self._generated)
+        opened = fade(blur(np.maximum(parted, teeth), _OPENING * self._canvas.iod), 0.01, 0.08)
+        unlike = fade(level, _REPLACE_FROM, _REPLACE_FULLY) * self._prior * opened
+        replaced = np.maximum(unlike, parted * self._generated)
         fresh = np.clip(self._sharpened(frame) * self.gain, 0, 255)
         teeth = teeth * fade(fresh.mean(axis=2), *_DEPTH)  # where the generator draws the mouth's depth they are gone
         opacity = blur(replaced * (1 - teeth), 1.5 * self._unit)
