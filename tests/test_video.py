@@ -101,6 +101,17 @@ class TestEveryFormat:
         limit = 64 << 20 if target.suffix == ".gif" else 0  # what GIF keeps before it goes to the disk
         assert peak < limit + 20 * still.nbytes
 
+    def test_memory_may_be_used_again_for_the_next_frame(self, target):
+        def frames():
+            same = np.empty((64, 64, 3), np.uint8)
+            for level in range(0, 200, 20):
+                same[:] = level
+                yield same
+
+        video.write(target, frames(), fps=10)
+        for level, read in zip(range(0, 200, 20), video.read(target), strict=True):
+            assert abs(float(read.mean()) - level) < 3
+
     def test_a_failure_leaves_nothing(self, target):
         def frames():
             yield from film(2)

@@ -1,7 +1,8 @@
 """Encoding a source by portions: what was done is not done again, by whomever."""
 
 import shutil
-from dataclasses import dataclass, field
+import tracemalloc
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import fsspec
@@ -19,7 +20,7 @@ from facsmith.boundary_fit.sources import Item, TableSource, everything, portion
 from facsmith.bundle import FILES
 from facsmith.cli import main
 from facsmith.encoder import Encoder
-from facsmith.errors import BoundaryError, InputError
+from facsmith.errors import BoundaryError, InputError, ModelUnavailableError
 from facsmith.facs import AUS
 from facsmith.generator import TinyGenerator
 
@@ -65,6 +66,7 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(tmp_path):
     whole = collect(Numbers(), tmp_path / "whole", GENERATOR, encode, name="numbers")
     with pytest.raises(KeyboardInterrupt):
         collect(Numbers(breaks=400), tmp_path / "cut", GENERATOR, encode, name="numbers")
+    assert list((tmp_path / "cut" / ".facsmith" / "working").iterdir()) == []  # it is not the portion's fault
     again = Numbers()
     resumed = collect(again, tmp_path / "cut", GENERATOR, encode, name="numbers")
     assert again.started == [256, 512]
@@ -91,6 +93,27 @@ def test_known_latents_need_no_encoder(tmp_path):
 
     found = collect(Codes(30), tmp_path, GENERATOR, None, name="codes")
     assert (found.ws[:, 0, 0] == np.arange(30)).all()
+
+
+def test_what_was_refused_is_tried_again(tmp_path):
+    with pytest.raises(BoundaryError, match="an encoder is needed"):
+        collect(Numbers(20), tmp_path, GENERATOR, None, name="numbers")
+    assert len(collect(Numbers(20), tmp_path, GENERATOR, encode, name="numbers").au) == 20
+
+
+def test_pictures_are_not_held(tmp_path):
+    """Of a portion of 150 pictures of 1.3 MB, a handful at a time."""
+
+    class Large(Numbers):
+        def items(self, start=0, stop=None):
+            for item in super().items(start, stop):
+                yield replace(item, image=np.zeros((660, 660, 3), np.uint8))
+
+    tracemalloc.start()
+    collect(Large(150), tmp_path, GENERATOR, encode, name="large")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 40 * 660 * 660 * 3
 
 
 def test_pictures_without_faces_leave_nothing_to_fit(tmp_path):
@@ -182,20 +205,41 @@ def test_workers_make_the_same_codes_and_boundaries(tmp_path, arguments, ray, ca
     assert "3 parts: 3 kept" in capsys.readouterr().out
 
 
-def test_what_could_not_be_encoded_is_named_and_the_rest_is_fitted(tmp_path, arguments, capsys, monkeypatch):
+@pytest.mark.parametrize("was_there", [False, True])
+def test_what_could_not_be_encoded_is_named_and_the_rest_is_fitted(
+    tmp_path, model_folder, arguments, capsys, monkeypatch, was_there
+):
     def broken(path, source, portion, *rest, **more):
         if portion.start == 64:
             raise InputError("The film is cut.")
         return encode_portion(path, source, portion, *rest, **more)
 
     output = tmp_path / "m.boundaries"
+    if was_there:  # of an earlier encoder: its codes must not be mixed in
+        parts = ["--encoder", str(model_folder / FILES[2]), "--parts", f"{output}.parts"]
+        assert main([*arguments, "-o", str(tmp_path / "old"), "--engine", "here", *parts]) == 2  # untrained
     with monkeypatch.context() as patch:
         patch.setattr("facsmith.batch.codes.encode_portion", broken)
         assert main([*arguments, "-o", str(output), "--engine", "here"]) == 3
     assert "row 2 (00001.safetensors): The film is cut." in capsys.readouterr().err
+    assert (Path(f"{output}.parts") / "00001.safetensors").is_file() == was_there
     assert BoundarySet.load(output)[12].report["training"]["people"] == 18  # of 24, a quarter held out
     assert main([*arguments, "-o", str(output), "--engine", "here", "--retry"]) == 0
     assert BoundarySet.load(output)[12].report["training"]["people"] == 30  # of 40
+
+
+def test_a_model_that_is_missing_is_named_once(tmp_path, arguments, capsys, monkeypatch):
+    def missing(image, *, provider="auto"):
+        raise ModelUnavailableError("There is no such model here. Fetch it.")
+
+    monkeypatch.setattr("facsmith.batch.codes.find", missing)
+    assert main([*arguments, "-o", str(tmp_path / "m.boundaries"), "--engine", "here"]) == 2
+    assert "There is no such model here. Fetch it." in capsys.readouterr().err
+
+
+def test_a_folder_of_latents_has_no_dry_run(tmp_path, capsys):
+    assert main(["boundaries", "fit", str(tmp_path), "-o", str(tmp_path / "m.boundaries"), "--dry-run"]) == 2
+    assert "--source" in capsys.readouterr().err
 
 
 def test_a_dry_run_foresees_and_writes_nothing(tmp_path, arguments, capsys):
@@ -222,15 +266,16 @@ def test_a_picture_of_no_use_is_named(tmp_path, model_folder):
     image.write(tmp_path / "her.png", np.ascontiguousarray(astronaut()[0:256, 100:356]))
     image.write(tmp_path / "wall.png", np.full((200, 200, 3), 90, np.uint8))
     (tmp_path / "cut.png").write_bytes((tmp_path / "her.png").read_bytes()[:900])
-    names = ["her", "wall", "cut", "gone"]
+    names = ["her", "wall", "cut", "gone", "12::30"]
+    (tmp_path / "12::30.png").write_bytes((tmp_path / "her.png").read_bytes())
     (tmp_path / "t.csv").write_text("input,AU12_r\n" + "".join(f"{name}.png,{k}\n" for k, name in enumerate(names)))
     files = [str(model_folder / name) for name in FILES[:3]]
     job = CodesJob(f"csv:{tmp_path / 't.csv'}", *files, provider="dlib")
     place, source = Place(str(tmp_path / "parts")), TableSource(tmp_path / "t.csv")
     assert run_batch(Task(job, place, job.identity), units(source), Here()).complete
     assert "No usable face in wall.png, cut.png, gone.png." in (tmp_path / "parts" / "status.csv").read_text()
-    found = codes(place, source, 4)
-    assert found.ws.shape == (1, 4, 8) and found.au[0].max() == 0
+    found = codes(place, source, 4, job.identity)
+    assert found.ws.shape == (2, 4, 8) and found.au.max(axis=1) == pytest.approx([0, 0.8])
 
 
 def test_faces_of_disfas_videos_are_cut_out_and_encoded(tmp_path):
@@ -268,10 +313,12 @@ def test_faces_of_disfas_videos_are_cut_out_and_encoded(tmp_path):
         """A code that is the brightness where an open mouth is dark."""
         return images[:, :, 11:13, 6:10].mean(dim=(1, 2, 3))[:, None, None].expand(-1, 4, 8).clone()
 
-    source = DISFA(tmp_path / "DISFA")
+    source, broken = DISFA(tmp_path / "DISFA"), tmp_path / "DISFA" / "LeftVideoSN002_comp.avi"
     with pytest.raises(BoundaryError, match=r"SN002_comp.avi is no film"):
         collect(source, tmp_path / "parts", GENERATOR, mouth, name="d", provider="dlib")
-    found = codes(Place(str(tmp_path / "parts")), source, 4)  # the other subject's
+    broken.unlink()
+    source = DISFA(tmp_path / "DISFA")  # without the other subject
+    found = collect(source, tmp_path / "parts", GENERATOR, mouth, name="d", provider="dlib")
     assert found.au[:, AUS.index(26)].tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
     brightness = found.ws[:, 0, 0]
     assert brightness[4:].max() < brightness[:4].min() - 0.05

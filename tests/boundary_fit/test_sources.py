@@ -1,6 +1,7 @@
 """Sources of AU-labelled faces, on small folders in exactly the layouts that people hold."""
 
 import csv
+import shutil
 from dataclasses import replace
 
 import av
@@ -129,8 +130,6 @@ def test_portions_cover_all_places_and_name_their_files(disfa, pictures):
     [("1,0\n3,0\n", "without a gap"), ("1,0\n2,9\n", "0 to 5"), ("frame one\n", "frame,intensity")],
 )
 def test_disfa_labels_that_are_none_are_refused(disfa, tmp_path, text, says):
-    import shutil
-
     broken = tmp_path / "DISFA"
     shutil.copytree(disfa, broken)
     (broken / "ActionUnit_Labels" / "SN001" / "SN001_au12.txt").write_text(text)
@@ -200,6 +199,19 @@ def test_openfaces_frames_are_those_of_the_film_beside_it(tmp_path):
     assert [round(float(item.image.mean()) / 50) for item in items] == [0, 1, 2, 3]
     assert [item.au[ROW[26]] for item in items] == pytest.approx([0, 0.2, 0.4, 0.6])
     assert {item.person for item in items} == {"walk"}
+
+
+def test_rows_beyond_the_end_of_a_film_are_named(tmp_path, disfa):
+    write_avi(tmp_path / "walk.avi", [10, 60])
+    rows = [{"frame": k + 1, "success": 1, "confidence": 0.9, "AU26_r": k} for k in range(4)]
+    items = list(TableSource(write_csv(tmp_path / "walk.csv", rows)).items())
+    assert [(i.index, i.image is None, i.name) for i in items[2:]] == [(2, True, "frame 3"), (3, True, "frame 4")]
+    short = shutil.copytree(disfa, tmp_path / "DISFA")
+    write_avi(next(short.rglob("LeftVideoSN001*")), [shade(0, k) for k in range(12)])
+    whole, cut = (list(DISFA(root, DISFAOptions(camera="left")).items()) for root in (disfa, short))
+    assert sorted(i.index for i in cut) == sorted(i.index for i in whole)
+    gone = [i.name for i in cut if i.image is None]
+    assert gone and all(int(name.rpartition(" ")[2]) > 12 for name in gone)
 
 
 def test_frames_may_be_a_folder_of_pictures(pictures):

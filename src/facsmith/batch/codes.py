@@ -5,16 +5,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from facsmith import __version__
 from facsmith.batch.engine import Standing, run_batch
 from facsmith.batch.films import limit_threads, sha256_of
+from facsmith.batch.ledger import Ledger
 from facsmith.batch.places import Place, fetch
 from facsmith.batch.runner import Here, Task
-from facsmith.batch.units import Plain, Unit, Work
+from facsmith.batch.units import Entry, Plain, Unit, Work, address_of
+from facsmith.batch.worker import present
 from facsmith.boundary_fit.folder import LabelledCodes
 from facsmith.boundary_fit.portions import Encode, encode_portion, read_portions
 from facsmith.boundary_fit.sources import Portion, Source, open_source
 from facsmith.errors import BoundaryError
+from facsmith.face import find
 
 if TYPE_CHECKING:
     from facsmith.generator import Generator
@@ -45,10 +50,15 @@ class CodesJob:
     @property
     def identity(self) -> Plain:
         """See `units.Job`."""
-        said = asdict(self) | {"source": self.source.partition(":")[0]}
+        kind = self.source.partition(":")[0]
+        said = asdict(self) | {"source": kind}
         for name in ("generator", "descriptor", "encoder"):
             path = Path(said[name])
             said[name] = sha256_of(path) if path.is_file() else said[name]
+        for name in ("descriptor", "encoder", "iterations") if kind == "samples" else ():  # have their latents
+            del said[name]
+        if kind not in ("samples", "muscles"):  # nothing is drawn at random
+            del said["seed"]
         return {"work": "codes", "facsmith": __version__, **said}
 
     def open(self) -> Work:
@@ -56,6 +66,7 @@ class CodesJob:
         from facsmith.checkpoint import load_generator
 
         limit_threads(self.threads)
+        find(np.zeros((384, 384, 3), np.uint8), provider=self.provider)  # a model that is not at hand is named at once
         generator: Any = load_generator(self.generator).to(self.device)
         encode = None if self.source.startswith("samples:") else self.encode(generator)
         return _Portions(self.open_source(generator), generator, encode, self.provider)
@@ -119,17 +130,20 @@ def claim(place: Place, name: str) -> None:
         )
 
 
-def codes(place: Place, source: Source, num_ws: int) -> LabelledCodes:
-    """What lies there of the source's portions: those that could not be encoded are missing.
+def codes(place: Place, source: Source, num_ws: int, identity: Plain) -> LabelledCodes:
+    """What a job of this identity has made there of the source's portions: those it could not encode are missing.
 
     Raises:
-        BoundaryError: nothing does, or a file is damaged.
+        BoundaryError: there is nothing, or a file is damaged.
     """
-    count = sum(1 for _ in source.portions())
+    entries = {entry.output: entry for entry in Ledger(place).replay(keep=False)}  # the last one counts
+    wanted = ((unit.output, address_of(identity, unit)) for unit in units(source))
+    made = [name for name, at in wanted if name in entries and _made(entries[name], at, place)]
     with place.scratch() as folder:
-        made = (_name(number) for number in range(count))
-        there = (fetch(_url(place, name), folder).path for name in made if place.size(name) is not None)
-        return read_portions(there, source, num_ws)
+        try:
+            return read_portions((fetch(_url(place, name), folder).path for name in made), source, num_ws)
+        except BoundaryError as error:
+            raise BoundaryError(str(error).replace(f"{folder}", place.url)) from error
 
 
 def collect(
@@ -158,10 +172,14 @@ def collect(
         progress("encode", round(standing.settled_weight), total)
 
     task = Task(_Held(_Portions(source, generator, encode, provider), identity), place, identity, pause=0.0)
-    summary = run_batch(task, units(source), Here(), progress=told)
+    summary = run_batch(task, units(source), Here(), retry=True, progress=told)
     if not summary.complete:
         raise BoundaryError(summary.stopped or summary.named[0][2])
-    return codes(place, source, generator.num_ws)
+    return codes(place, source, generator.num_ws, identity)
+
+
+def _made(entry: Entry, address: str, place: Place) -> bool:
+    return entry.status == "done" and entry.address == address and present(entry, place)
 
 
 def _name(number: int) -> str:
@@ -169,4 +187,4 @@ def _name(number: int) -> str:
 
 
 def _url(place: Place, name: str) -> str:
-    return place.at(name) if place.is_local else str(place.fs.unstrip_protocol(place.at(name)))
+    return f"{place.url.rstrip('/')}/{name}"

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from facsmith.batch.units import Entry, Plain, Refusal, Status, Unit, digest
+from facsmith.batch.units import Entry, Plain, Refusal, Status, Unit, address_of
 
 __all__ = ["Index", "Tally"]
 
@@ -50,15 +50,14 @@ class Index:
                 (row.row, row.output, row.reason),
             )
             return
-        said = {"inputs": row.inputs, "settings": row.settings}
         self._db.execute(
             "INSERT INTO rows (row, output, folded, unit, address, weight) VALUES (?, ?, ?, ?, ?, ?)",
             (
                 row.row,
                 row.output,
                 _folded(row.output),
-                json.dumps(said),
-                digest(identity, said, row.output),
+                json.dumps({"inputs": row.inputs, "settings": row.settings}),
+                address_of(identity, row),
                 row.weight,
             ),
         )

@@ -297,9 +297,12 @@ def _download(fs: Any, path: str, url: str, folder: Path, before: str) -> Fetche
 def _open(url: str) -> tuple[Any, str]:
     """The file system, which fsspec keeps one of, and the path on it."""
     from fsspec.core import url_to_fs  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
+    from fsspec.implementations.local import LocalFileSystem  # pyright: ignore[reportMissingTypeStubs]
 
-    if not url.strip() or "::" in url or "\x00" in url:
+    if not url.strip() or ("::" in url and "://" in url) or "\x00" in url:
         raise InputError(f"{url[:80]!r} is neither a path nor a URL. Give one, as in out/ or s3://bucket/out.")
+    if "://" not in url:
+        return LocalFileSystem(), absolute(url)
     try:
         fs, path = cast("tuple[Any, str]", cast(Any, url_to_fs)(absolute(url)))
     except ImportError as error:

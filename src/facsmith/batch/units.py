@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast, get_args
 
-__all__ = ["Entry", "Job", "Outcome", "Plain", "Refusal", "Status", "Unit", "Work", "digest"]
+__all__ = ["Entry", "Job", "Outcome", "Plain", "Refusal", "Status", "Unit", "Work", "address_of", "digest"]
 
 Plain = Mapping[str, Any]
 """What JSON holds."""
@@ -132,6 +132,11 @@ class Job(Protocol):
     def open(self) -> Work:
         """Load what is needed, once a process."""
         ...
+
+
+def address_of(identity: Plain, unit: Unit) -> str:
+    """Where a unit of a job is found in the books."""
+    return digest(identity, {"inputs": unit.inputs, "settings": unit.settings}, unit.output)
 
 
 def digest(*parts: Any) -> str:

@@ -55,17 +55,17 @@ def encode_portion(
     Raises:
         InputError: the source's file cannot be read. BoundaryError: it holds pictures and there is no encoder.
     """
-    taken: list[Item] = []
+    taken: list[tuple[Array, str]] = []
     codes: list[Codes] = []
     missing: list[str] = []
-    batch: list[tuple[Item, Image | None]] = []
+    batch: list[tuple[Codes | None, Image | None]] = []
     for item in source.items(portion.start, portion.stop):
         crop = _crop(item, generator.resolution, provider)
         if item.latent is None and crop is None:
             missing.append(item.name or f"place {item.index}")
             continue
-        taken.append(item)
-        batch.append((item, crop))
+        taken.append((item.au, item.person))
+        batch.append((item.latent, crop))
         if len(batch) == _BATCH:
             codes.append(_codes(batch, generator, encode))
             batch = []
@@ -111,12 +111,12 @@ def source_name(text: str) -> str:
     return text
 
 
-def _write(path: Path, items: list[Item], ws: Codes) -> None:
-    people = list(dict.fromkeys(item.person for item in items))
+def _write(path: Path, items: list[tuple[Array, str]], ws: Codes) -> None:
+    people = list(dict.fromkeys(person for _, person in items))
     if (ws == ws[:, :1]).all():
         ws = ws[:, :1]
-    au = np.array([item.au for item in items], np.float32).reshape(-1, len(AUS))
-    who = np.array([people.index(item.person) for item in items], np.int64)
+    au = np.array([au for au, _ in items], np.float32).reshape(-1, len(AUS))
+    who = np.array([people.index(person) for _, person in items], np.int64)
     write_tensors(path, {"ws": ws, "au": au, "people": who}, {"people": json.dumps(people)})
 
 
@@ -140,15 +140,15 @@ def _crop(item: Item, resolution: int, provider: str) -> Image | None:
     return face_module.crop_transform(found.landmarks, resolution).crop(item.image)
 
 
-def _codes(batch: list[tuple[Item, Image | None]], generator: "Generator", encode: Encode | None) -> Codes:
+def _codes(batch: list[tuple[Codes | None, Image | None]], generator: "Generator", encode: Encode | None) -> Codes:
     """(N, num_ws, w_dim)"""
     import torch
 
     codes = np.zeros((len(batch), generator.num_ws, generator.w_dim), np.float32)
-    for place, (item, _) in enumerate(batch):
-        if item.latent is not None:
-            codes[place] = item.latent
-    pictures = [(place, crop) for place, (item, crop) in enumerate(batch) if item.latent is None and crop is not None]
+    for place, (latent, _) in enumerate(batch):
+        if latent is not None:
+            codes[place] = latent
+    pictures = [(place, crop) for place, (latent, crop) in enumerate(batch) if latent is None and crop is not None]
     if pictures:
         if encode is None:
             raise BoundaryError("This source holds pictures without latents; an encoder is needed.")

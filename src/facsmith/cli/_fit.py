@@ -121,6 +121,8 @@ def fit(
 
     Exit code 3: some parts could not be encoded, and the boundaries are fitted to the rest; 4: the run stopped early.
     """
+    from dataclasses import replace
+
     import numpy as np
 
     from facsmith.boundary_fit import FitOptions, fit_boundaries
@@ -133,6 +135,8 @@ def fit(
     check_place(output)
     if (codes is None) == (source is None):
         raise InputError("Give either a folder of latents or --source KIND:WHERE, and not both.")
+    if codes is not None and settings.dry_run:
+        raise InputError("--dry-run foresees the encoding of a --source; a folder of latents is fitted at once.")
     job = _job(source or "", model, generator, descriptor, encoder, iterations, provider.value, seed, settings)
     network = own_generator(generator, model)
     if codes is not None:
@@ -165,7 +169,9 @@ def fit(
     if faces is not None:
         from facsmith.train.boundaries import calibrate, held_out_judges
 
-        fitted = calibrate(fitted, network, held_out_judges(faces, network, job.encode(network), seed=seed))
+        fitted = calibrate(
+            fitted, network, held_out_judges(faces, network, replace(job, device="cpu").encode(network), seed=seed)
+        )
     fitted.save(output)
     typer.echo(str(output))
     if not complete:
@@ -211,6 +217,7 @@ def _labelled(job: "CodesJob", network: "Generator", parts: str, settings: Setti
     from facsmith.batch import Place
     from facsmith.batch.codes import claim, codes, units
     from facsmith.boundary_fit.portions import source_name
+    from facsmith.errors import InputError
 
     source = job.open_source(network)
     for sentence in source.notes:
@@ -219,7 +226,9 @@ def _labelled(job: "CodesJob", network: "Generator", parts: str, settings: Setti
     if not settings.dry_run:
         claim(place, f"{source_name(job.source)} for {network.generator_id}")
     summary = run_rows(job, units(source), place, settings, what="parts")
-    return codes(place, source, network.num_ws), summary.complete
+    if not summary.counts.keys() & {"done", "kept"}:
+        raise InputError(f"None of the parts could be encoded: {summary.named[0][2]}")
+    return codes(place, source, network.num_ws, job.identity), summary.complete
 
 
 def own_generator(source: str | None, model: str = MODEL) -> "Generator":

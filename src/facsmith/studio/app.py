@@ -93,7 +93,7 @@ class _Page:
         self._later(on(self.photo, "face"), self._new_face, everything, FACES)
         self._later(on(self.faces, "choose"), self._choose, everything, FACES)
         self._later(on(self.latent, "file"), self._load_latent, everything, FACES)
-        self._on(on(self.status, "face"), self._show_face, self.face, **QUICK)
+        self._on(on(self.status, "face"), self._show_face, everything, **QUICK)
         cancel = on(self.status, "cancel")
         self._say(cancel, CANCELLING)
         self._on(cancel, self._cancel, [self.status], **QUICK)

@@ -39,7 +39,7 @@ def write(path: Path, frames: Iterator[Pixels], fps: Fraction, metadata: Mapping
         for frame in frames:
             shape = frame.shape
             step = max(1, int(np.sqrt(frame.size / 3 / _SAMPLES)))
-            samples.append(frame[step // 2 :: step, step // 2 :: step].reshape(-1, 3))
+            samples.append(np.array(frame[step // 2 :: step, step // 2 :: step]).reshape(-1, 3))
             store.write(frame.tobytes())
         height, width = shape[:2]
         if max(height, width) >= _LARGEST:

@@ -44,14 +44,11 @@ def write(
         context.color_range = _LIMITED
         track = None if sound is None else SoundTrack(sound, container)
 
-        def encode(frame: Pixels, count: int) -> None:
-            even = _even(frame)
+        def encode(frame: VideoFrame, count: int) -> None:
             if count == 0:
-                stream.height, stream.width = even.shape[:2]
-                stream.options = _effort(even.shape[0] * even.shape[1])
-            picture = VideoFrame.from_ndarray(even, format="rgb24").reformat(
-                format="yuv420p", dst_colorspace=_BT709, dst_color_range=_LIMITED
-            )
+                stream.height, stream.width = frame.height, frame.width
+                stream.options = _effort(frame.height * frame.width)
+            picture = frame.reformat(format="yuv420p", dst_colorspace=_BT709, dst_color_range=_LIMITED)
             picture.pts, picture.time_base = count, 1 / fps
             container.mux(stream.encode(picture))
             if track is not None:
@@ -62,7 +59,8 @@ def write(
             for frame in frames:
                 if under_way is not None:
                     under_way.result()
-                under_way = worker.submit(encode, frame, count)
+                copy = VideoFrame.from_ndarray(_even(frame), format="rgb24")  # who made the frame may reuse its memory
+                under_way = worker.submit(encode, copy, count)
                 count += 1
             if under_way is not None:
                 under_way.result()

@@ -42,7 +42,7 @@ def write(path: Path, frames: Iterator[Pixels], fps: Fraction, metadata: Mapping
                 file.write(_chunk(b"VP8X", flags + _int24(width - 1) + _int24(height - 1)))
                 file.write(_chunk(b"ANIM", bytes([255, 255, 255, 255]) + bytes(2)))  # white; loop for ever
             file.write(_frame(frame, before, milliseconds))
-            before = frame
+            before = frame.copy()  # who made it may reuse its memory
             count += 1
         file.write(_chunk(b"EXIF", exif(metadata)))
         size = file.tell() - 8

@@ -103,8 +103,11 @@ class DISFA:
                 place = places[frame.index]
                 name = f"{one.path.name} frame {frame.index + 1}"
                 yield Item(place, one.labels[place - first], one.subject, image=frame.pixels, name=name)
+                del places[frame.index]
                 if frame.index >= last:
                     break
+            for number, place in places.items():  # the video has ended before
+                yield Item(place, one.labels[place - first], one.subject, name=f"{one.path.name} frame {number + 1}")
             first += len(one.frames)
 
     def selection(self) -> Callable[[Array], bool]:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith import face, image
-from facsmith.boundary_fit.sources.types import MANY, SOME, Item, Portion, everything, portions
+from facsmith.boundary_fit.sources.types import MANY, SOME, Item, Portion, everything, portions, readable
 from facsmith.errors import InputError, PhotoError
 from facsmith.face.muscles import MuscleWarp
 from facsmith.facs import AUS
@@ -65,7 +65,7 @@ class MuscleSource:
             return
         variants = self._options.variants
         for photos in portions(len(self._photos), max(1, SOME // variants)):
-            files = tuple(self._photos[photos.start : photos.stop])
+            files = readable(self._photos[photos.start : photos.stop])
             yield Portion(photos.start * variants, photos.stop * variants, files)
 
     def items(self, start: int = 0, stop: int | None = None) -> Iterator[Item]:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith import image, video
-from facsmith.boundary_fit.sources.types import MANY, SOME, Item, Portion, everything, portions
+from facsmith.boundary_fit.sources.types import MANY, SOME, Item, Portion, everything, portions, readable
 from facsmith.errors import InputError, PhotoError
 from facsmith.facs import AUS
 
@@ -89,7 +89,7 @@ class TableSource:
             return
         for run in portions(len(self), SOME):
             found = (self._picture(row) for row in self._rows[run.start : run.stop])
-            files = dict.fromkeys(path for path in found if path is not None and path.is_file())
+            files = readable(path for path in found if path is not None)
             yield run._replace(files=(self._path, *files))
 
     def items(self, start: int = 0, stop: int | None = None) -> Iterator[Item]:
@@ -119,8 +119,9 @@ class TableSource:
 
     def _film_items(self, film: Path, start: int, end: int) -> Iterator[Item]:
         at: dict[int, list[int]] = {}
-        for index in range(start, end):
-            frame = self._rows[index].frame
+        left = {index: self._rows[index] for index in range(start, end)}
+        for index, row in left.items():
+            frame = row.frame
             if frame is not None:
                 at.setdefault(frame - 1, []).append(index)
         last = max(at, default=-1)
@@ -128,8 +129,11 @@ class TableSource:
             for index in at[shown.index]:
                 row, name = self._rows[index], f"frame {shown.index + 1}"
                 yield Item(index, row.au, row.person, image=shown.pixels, name=name)
+                del left[index]
             if shown.index >= last:
                 break
+        for index, row in left.items():  # the film has ended before
+            yield Item(index, row.au, row.person, name=f"frame {row.frame}")
 
     def _read(self) -> tuple[list[_Row], int, bool]:
         rows: list[_Row] = []

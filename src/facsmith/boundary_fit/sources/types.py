@@ -1,6 +1,7 @@
 """What every source of AU-labelled faces yields."""
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
@@ -8,7 +9,7 @@ from typing import Final, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["MANY", "SOME", "Item", "Portion", "Source", "everything", "portions"]
+__all__ = ["MANY", "SOME", "Item", "Portion", "Source", "everything", "portions", "readable"]
 
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
@@ -69,6 +70,11 @@ class Source(Protocol):
     def selection(self) -> Callable[[Array], bool]:
         """A new judge of what is fitted: told the intensities (12,) of each face in order, it says which to take."""
         ...
+
+
+def readable(paths: Iterable[Path]) -> tuple[Path, ...]:
+    """Of these files, those that are there and may be read, each once."""
+    return tuple(dict.fromkeys(path for path in paths if path.is_file() and os.access(path, os.R_OK)))
 
 
 def everything(au: Array) -> bool:
