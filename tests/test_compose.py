@@ -147,7 +147,9 @@ class TestTransfer:
         generated = scene.reference.copy()
         cv2.ellipse(generated, (int(x), int(y)), (5, 3), 0, 0, 360, (90, 60, 50), -1, cv2.LINE_AA)
         on = canvas.canvas(scene.transform)
-        transfer = Transfer(on, on.points(scene.landmarks), scene.reference, on.sample(scene.photo))
+        closed = scene.landmarks.copy()
+        closed[[67, 66, 65]] = closed[[61, 62, 63]]
+        transfer = Transfer(on, on.points(closed), scene.reference, on.sample(scene.photo))
         change = transfer.change(cv2.GaussianBlur(generated, (0, 0), 1.0))
         left, top = np.rint(on.points(spot[None])[0]).astype(int)
         assert change.shading[top, left].mean() < -50
