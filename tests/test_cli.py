@@ -207,8 +207,10 @@ def test_boundaries_fit_from_a_source_goes_on_and_leaves_out_what_is_not_shown(m
         assert BoundarySet.load(output).aus == (12, 25)
     assert main([*arguments, str(tmp_path)]) == 2
     assert "not both" in capsys.readouterr().err
-    assert main(["boundaries", "fit", "--source", "movie:x", "--model", str(model_folder), "-o", str(output)]) == 2
-    assert "disfa:DIR" in capsys.readouterr().err
+    for unknown in ("movie:x", "disfa", "csv:"):
+        assert main(["boundaries", "fit", "--source", unknown, "--model", str(model_folder), "-o", str(output)]) == 2
+        said = capsys.readouterr().err
+        assert "disfa:DIR" in said and unknown in said
 
 
 def test_boundaries_are_drawn_and_exported(tmp_path, capsys, animator):

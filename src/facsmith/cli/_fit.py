@@ -193,9 +193,9 @@ def _job(
     from facsmith.bundle import FILES, bundle_folder
 
     files = [bundle_folder(model).absolute() / name for name in FILES[:3]]
-    kind, colon, where = source.partition(":")
+    kind, colon, where = source.partition(":")  # one that does not exist is named as it was given
     return CodesJob(
-        source if kind == "samples" else f"{kind}{colon}{Path(where).absolute()}",
+        f"{kind}{colon}{Path(where).absolute()}" if where and kind != "samples" and Path(where).exists() else source,
         _placed(generator) if generator else str(files[0]),
         _placed(descriptor) if descriptor else str(files[1]),
         str((encoder or files[2]).absolute()),

@@ -12,15 +12,16 @@ from facsmith.compose.flow import blur
 from facsmith.compose.masks import fade
 from facsmith.face.mouth import LipLine, paint_mouth
 
-__all__ = ["Teeth"]
+__all__ = ["OWN_TEETH", "Teeth"]
 
 Image = npt.NDArray[np.float32]
 
+OWN_TEETH = 0.02, 0.05
+"""IOD between the photo's own lips: from the first on it may have teeth to show, from the second on it has."""
 _ROOM = 0.3, 0.6  # IOD around the lips: sideways and upwards, downwards
 _WELL_LIT = 160.0  # the skin's brightness, grey levels, that teeth are painted for
 _ENAMEL = 80.0, 130.0  # grey levels of the painting: darker is the gap below the teeth
 _BRIGHT = 0.85, 1.05  # of the lips' own brightness: darker is the mouth's depth
-_OWN_TEETH = 0.02, 0.05  # IOD between the photo's own lips: it has teeth to show
 _PAINTED = np.float32(0.85)
 _SMOOTHING = 0.03  # IOD
 
@@ -41,7 +42,7 @@ class Teeth:
         light = float(np.percentile(brightness[mask > 0.9], 75)) / _WELL_LIT
         self._painted = paint_mouth(np.stack([x, y], axis=-1) / iod, LipLine(points / iod), jaw=0, level=light, seed=0)
         enamel = fade(self._painted.mean(axis=2) / np.float32(max(light, 0.25)), *_ENAMEL)
-        own = fade(np.linalg.norm(points[66] - points[62]) / iod, *_OWN_TEETH)
+        own = fade(np.linalg.norm(points[66] - points[62]) / iod, *OWN_TEETH)
         self._share = np.asarray(_PAINTED * (1 - own) * enamel, np.float32)
 
     def between(self, fresh: Image, parted: Image) -> Image:

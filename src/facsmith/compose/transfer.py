@@ -19,7 +19,7 @@ from facsmith.compose.canvas import Canvas
 from facsmith.compose.flow import FLOW_SIZE, blur, composed, remaining_flow, warp
 from facsmith.compose.lips import lip_gap
 from facsmith.compose.masks import border, face_mask, fade, left_half, replacement_prior
-from facsmith.compose.teeth import Teeth
+from facsmith.compose.teeth import OWN_TEETH, Teeth
 
 __all__ = ["Change", "Transfer", "matching_gain"]
 
@@ -37,7 +37,6 @@ _REGISTRATION_BLUR, _REGISTRATION_REACH = 6.0, 0.12  # the second in IOD: what a
 _SHARPEST = 1.5
 _NOISE = 2.0  # grey levels
 _OPENING = 0.1  # IOD: how far around lips that part there may be more of the mouth's inside than the motion tells
-_OPEN = 0.02, 0.05  # IOD between the photo's own lips: closing, they leave slivers that the generator covers
 _DEPTH = 40.0, 80.0  # grey levels of the mouth's depth: with more, teeth that lie there are seen
 _REPLACE_FROM, _REPLACE_FULLY = 18.0, 40.0  # grey levels of residual: with less, lips lose their own texture
 
@@ -80,7 +79,7 @@ class Transfer:
         self._sharpening = np.float32(np.clip(ratio - 1, 0, _SHARPEST))
         across = cv2.Sobel(self._reference, cv2.CV_32F, 1, 0, scale=1 / 8)
         along = cv2.Sobel(self._reference, cv2.CV_32F, 0, 1, scale=1 / 8)
-        self._open = fade(lip_gap(points), *_OPEN)
+        self._open = fade(lip_gap(points), *OWN_TEETH)  # closing, these lips leave slivers that the generator covers
         self._teeth = Teeth(points, canvas.iod, photo, self.mask)
         self._edges = np.asarray(np.max(across * across + along * along, axis=-1), np.float32)
 

@@ -100,10 +100,9 @@ class DISFA:
             }  # frame -> place
             last = max(places, default=-1)
             for frame in video.stream(one.path, wanted=places.__contains__) if places else ():
-                place = places[frame.index]
+                place = places.pop(frame.index)
                 name = f"{one.path.name} frame {frame.index + 1}"
                 yield Item(place, one.labels[place - first], one.subject, image=frame.pixels, name=name)
-                del places[frame.index]
                 if frame.index >= last:
                     break
             for number, place in places.items():  # the video has ended before

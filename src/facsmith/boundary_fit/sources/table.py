@@ -121,15 +121,13 @@ class TableSource:
         at: dict[int, list[int]] = {}
         left = {index: self._rows[index] for index in range(start, end)}
         for index, row in left.items():
-            frame = row.frame
-            if frame is not None:
-                at.setdefault(frame - 1, []).append(index)
+            if row.frame is not None:
+                at.setdefault(row.frame - 1, []).append(index)
         last = max(at, default=-1)
         for shown in video.stream(film, wanted=at.__contains__) if at else ():
             for index in at[shown.index]:
-                row, name = self._rows[index], f"frame {shown.index + 1}"
-                yield Item(index, row.au, row.person, image=shown.pixels, name=name)
-                del left[index]
+                row = left.pop(index)
+                yield Item(index, row.au, row.person, image=shown.pixels, name=f"frame {row.frame}")
             if shown.index >= last:
                 break
         for index, row in left.items():  # the film has ended before
