@@ -18,7 +18,7 @@ from facsmith.compose import Compositor, Lids, join
 from facsmith.face import Face
 from facsmith.face.muscles import basis
 from facsmith.facs import AUS
-from facsmith.generator import Generator
+from facsmith.generator import Generator, graphed
 
 __all__ = ["Renderer"]
 
@@ -38,7 +38,7 @@ class Renderer:
     def __init__(
         self, generator: Generator, boundaries: BoundarySet, subject: Subject, options: AnimateOptions
     ) -> None:
-        self._generator = subject.generator or generator
+        self._generator = graphed(subject.generator or generator, options.batch)
         self._boundaries = boundaries
         self._subject = subject
         self._options = options

@@ -49,6 +49,7 @@ class ModelOptions:
     def load(self) -> "Animator":
         """The animator, in this process."""
         from facsmith.animate import Animator
+        from facsmith.generator import use_half_precision
 
         limit_threads(self.threads)
         animator = Animator.from_pretrained(self.model, boundaries=self.boundaries)
@@ -56,6 +57,7 @@ class ModelOptions:
             networks = animator.networks
             for part in (networks.generator, networks.descriptor, networks.encoder):
                 cast(Any, part).to(self.device)
+            use_half_precision(networks.generator)
         return animator
 
 

@@ -4,6 +4,7 @@ Importing this package tunes glibc's allocator for synthesis (see ``facsmith._al
 """
 
 from facsmith import _alloc
+from facsmith.generator.gpu import GraphedGenerator, graphed, use_half_precision
 from facsmith.generator.lower import LowerGenerator, lowered
 from facsmith.generator.protocol import Generator, GeneratorConfig, NoiseMode, generator_id
 from facsmith.generator.stylegan1 import StyleGAN1, StyleGAN1Config
@@ -14,6 +15,7 @@ from facsmith.generator.tuned import TunedGenerator, tunable
 __all__ = [
     "Generator",
     "GeneratorConfig",
+    "GraphedGenerator",
     "LowerGenerator",
     "NoiseMode",
     "StyleGAN1",
@@ -24,8 +26,10 @@ __all__ = [
     "TinyGenerator",
     "TunedGenerator",
     "generator_id",
+    "graphed",
     "lowered",
     "tunable",
+    "use_half_precision",
 ]
 
 _alloc.tune()  # after torch is imported: measured equal to before, and no thread of torch's has allocated yet

@@ -118,7 +118,7 @@ def modulated_conv(
     if x.shape[0] == 1 and not torch.is_grad_enabled() and weight.numel() < x.numel() + x.numel() // x.shape[1]:
         # One sample, no gradient, and the weights are smaller than what passes through them: modulate the weights.
         filters = weight * (demod[0, :, None] * styles[0])[:, :, None, None]
-        y = conv3x3(x, filters, bias, up=up)
+        y = conv3x3(x, filters.to(x.dtype), bias.to(x.dtype), up=up)
     else:
         y = conv3x3(x * _planes(styles, x), weight, up=up)
         # Not addcmul: one pass less here, but two more in its backward.

@@ -5,7 +5,7 @@ generator of 16 px has the blocks b4, b8, b16: they load into a larger one with 
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, cast
 
@@ -25,7 +25,10 @@ from facsmith.generator.layers import (
 )
 from facsmith.generator.protocol import NoiseMode, checked_noise
 
-__all__ = ["StyleGAN2", "StyleGAN2Config"]
+__all__ = ["HALF_CLAMP", "StyleGAN2", "StyleGAN2Config"]
+
+HALF_CLAMP = 256.0
+"""Bound of activations in half precision, where the network brings none: StyleGAN2-ADA's."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,7 @@ class SynthesisLayer(nn.Module):
         self.noise_strength = nn.Parameter(torch.zeros([]))
         self.bias = nn.Parameter(torch.zeros(out_channels))
         self.register_buffer("noise_const", torch.randn(resolution, resolution))
-        self._energy: tuple[tuple[int, int], Tensor] | None = None
+        self._kept: dict[Callable[[Tensor], tuple[Tensor, ...]], tuple[tuple[int, int], tuple[Tensor, ...]]] = {}
 
     def noise(self, batch: int, mode: NoiseMode, generator: torch.Generator | None) -> Tensor | None:
         """(1 or N, 1, R, R) noise times its strength, or None."""
@@ -141,22 +144,42 @@ class SynthesisLayer(nn.Module):
         """x: (N, I, H, H), w: (N, w_dim), noise from ``noise`` -> (N, O, R, R)."""
         with torch.autocast(x.device.type, enabled=False):
             styles = self.affine(w)
-            demod = ops.demodulation(styles, self._weight_energy())
-        clamp = None if self.conv_clamp is None else self.conv_clamp * gain
+            weight, limit = self.weight, self.conv_clamp
+            if x.dtype == torch.float16:
+                # Demodulation undoes any scale: these keep every sum within half precision's range.
+                weight, energy = self._of_weight(_halved)
+                styles = styles / styles.abs().amax(dim=1, keepdim=True).clamp_min(1e-8)
+                limit = HALF_CLAMP if limit is None else limit
+            else:
+                (energy,) = self._of_weight(_energy)
+            demod = ops.demodulation(styles, energy)
+        clamp = None if limit is None else limit * gain
         return ops.modulated_conv(
-            x, self.weight, styles, demod=demod, bias=self.bias, noise=noise, up=self.up, gain=gain, clamp=clamp
+            x, weight, styles, demod=demod, bias=self.bias, noise=noise, up=self.up, gain=gain, clamp=clamp
         )
 
-    def _weight_energy(self) -> Tensor:
-        """(O, I) sum of w^2 over the taps; kept between calls in eval mode until the weight changes."""
+    def _of_weight(self, make: Callable[[Tensor], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+        """What ``make`` makes of the weight; kept between calls in eval mode until the weight changes."""
         weight = self.weight
         if self.training or weight.is_inference() or (weight.requires_grad and torch.is_grad_enabled()):
-            return weight.square().sum(dim=(2, 3))
+            return make(weight)
         version = (weight.data_ptr(), weight._version)
-        if self._energy is None or self._energy[0] != version:
-            with torch.inference_mode(False), torch.no_grad():  # a normal tensor: autograd may save it later
-                self._energy = (version, weight.square().sum(dim=(2, 3)))
-        return self._energy[1]
+        if make not in self._kept or self._kept[make][0] != version:
+            with torch.inference_mode(False), torch.no_grad():  # normal tensors: autograd may save them later
+                self._kept[make] = (version, make(weight))
+        return self._kept[make][1]
+
+
+def _energy(weight: Tensor) -> tuple[Tensor]:
+    """(O, I) sum of w^2 over the taps."""
+    return (weight.square().sum(dim=(2, 3)),)
+
+
+def _halved(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """The weight in half precision, each filter scaled to at most 1 / sqrt(9 I); and the scaled one's energy."""
+    largest = weight.abs().amax(dim=(1, 2, 3), keepdim=True).clamp_min(1e-8)
+    scaled = weight / (largest * math.sqrt(weight[0].numel()))
+    return scaled.to(torch.float16, memory_format=torch.channels_last), *_energy(scaled)
 
 
 class ToRGBLayer(nn.Module):
@@ -187,7 +210,7 @@ class SkipConv(nn.Module):
     def forward(self, x: Tensor, *, gain: float) -> Tensor:
         """x: (N, I, H, H) -> (N, O, 2H, 2H)."""
         weight = self.weight * (gain / math.sqrt(self.weight.shape[1]))
-        return ops.upsample2x(torch.nn.functional.conv2d(x, weight))
+        return ops.upsample2x(torch.nn.functional.conv2d(x, weight.to(x.dtype)))
 
 
 class SynthesisBlock(nn.Module):
@@ -234,11 +257,17 @@ class _Noise:
 
 
 class SynthesisNetwork(nn.Module):
-    """W+ -> image."""
+    """W+ -> image.
+
+    half: of how many resolutions, the highest, the features are computed in half precision (float16, bounded as
+    StyleGAN2-ADA bounds them, Karras et al. 2020; images stay float32) where no gradient is wanted. 0 by default: it
+    pays on a GPU only. The 4 px block never is.
+    """
 
     def __init__(self, config: StyleGAN2Config) -> None:
         super().__init__()
         self.config = config
+        self.half = 0
         for resolution in config.block_resolutions:
             self.add_module(f"b{resolution}", SynthesisBlock(config, resolution))
         self.register_load_state_dict_pre_hook(  # pyright: ignore[reportUnknownMemberType]
@@ -268,10 +297,15 @@ class SynthesisNetwork(nn.Module):
             raise InputError(f"until is {until}; this generator has RGB at {', '.join(map(str, allowed))}.")
         source = _Noise(checked_noise(noise), generator)
         rows = iter(ws.unbind(dim=1))
+        # A gradient would need its own scale: each pixel's share of a loss is below what half precision can tell.
+        half = 0 if torch.is_grad_enabled() else self.half
+        halved = cfg.block_resolutions[len(cfg.block_resolutions) - half :]
         x: Tensor | None = None
         image: Tensor | None = None
         for index, resolution in enumerate(r for r in cfg.block_resolutions if r <= stop):
             block = cast(SynthesisBlock, self.get_submodule(f"b{resolution}"))
+            if x is not None and resolution in halved:
+                x = x.half()
             x = block(x, rows, source)
             if block.torgb is not None:
                 # The RGB layer shares its row with the next block's first convolution.
