@@ -21,7 +21,7 @@ def test_half_precision_draws_the_same_pictures(architecture: Any, count: int) -
     ws = torch.randn(count, model.num_ws, model.w_dim)
     with torch.inference_mode():
         full = model.synthesis(ws)
-        model.synthesis.half = 2
+        model.synthesis.half_resolutions = 2
         half = model.synthesis(ws)
     assert half.dtype == torch.float32
     assert 0 < (half - full).abs().max() < 0.01 * full.abs().max()
@@ -34,17 +34,17 @@ def test_the_bundled_faces_keep_their_pixels() -> None:
         full, low = model.synthesis(ws), lowered(model, 64).synthesis(ws)
         assert gpu._halve(model)  # pyright: ignore[reportPrivateUsage]
         try:
-            assert model.synthesis.half == gpu.HALF_RESOLUTIONS
+            assert model.synthesis.half_resolutions == gpu.HALF_RESOLUTIONS
             assert 0 < (model.synthesis(ws) - full).abs().max() < 2 / 127.5
             assert 0 < (lowered(model, 64).synthesis(ws) - low).abs().max() < 2 / 127.5
         finally:
-            model.synthesis.half = 0
+            model.synthesis.half_resolutions = 0
 
 
 def test_half_precision_is_bounded_whatever_the_styles() -> None:
     torch.manual_seed(0)
     model = StyleGAN2(StyleGAN2Config(16, 8, 8, mapping_layers=1, channel_base=1024, channel_max=64)).eval()
-    model.synthesis.half = 2
+    model.synthesis.half_resolutions = 2
     with torch.inference_mode():
         for size in (1e-6, 1e2):
             assert torch.isfinite(model.synthesis(size * torch.randn(2, model.num_ws, model.w_dim))).all()
@@ -55,7 +55,7 @@ def test_gradients_are_taken_in_full_precision() -> None:
     model = StyleGAN2(StyleGAN2Config(16, 8, 8, mapping_layers=1, channel_base=128, channel_max=8)).eval()
     ws = torch.randn(2, model.num_ws, model.w_dim)
     full = model.synthesis(ws)
-    model.synthesis.half = 2
+    model.synthesis.half_resolutions = 2
     assert torch.equal(model.synthesis(ws), full)
 
 
@@ -66,13 +66,13 @@ def test_a_network_that_half_precision_would_change_stays_in_full(caplog: pytest
         for layer in (model.synthesis.get_submodule("b8.conv1"), model.synthesis.get_submodule("b16.conv1")):
             layer.bias.fill_(1e4)  # pyright: ignore
     assert not gpu._halve(model)  # pyright: ignore[reportPrivateUsage]
-    assert model.synthesis.half == 0
+    assert model.synthesis.half_resolutions == 0
     assert "full precision" in caplog.text
 
 
 def test_without_a_gpu_nothing_changes() -> None:
     model = StyleGAN2(StyleGAN2Config(16, 8, 8, mapping_layers=1, channel_base=128, channel_max=8)).eval()
-    assert not use_half_precision(model) and model.synthesis.half == 0
+    assert not use_half_precision(model) and model.synthesis.half_resolutions == 0
     assert graphed(model, 8) is model
 
 

@@ -39,11 +39,11 @@ def _halve(generator: StyleGAN2) -> bool:
     ws = generator.w_avg.expand(1, generator.num_ws, -1)
     with torch.inference_mode():
         full = generator.synthesis(ws)
-        generator.synthesis.half = min(HALF_RESOLUTIONS, len(generator.config.block_resolutions) - 1)
+        generator.synthesis.half_resolutions = min(HALF_RESOLUTIONS, len(generator.config.block_resolutions) - 1)
         apart = float((generator.synthesis(ws) - full).square().mean().sqrt())
     if not apart <= _AGREE:  # NaN, too
         _log.warning("half precision changes this generator's pictures by %.3g: computing in full precision", apart)
-        generator.synthesis.half = 0
+        generator.synthesis.half_resolutions = 0
     return apart <= _AGREE
 
 

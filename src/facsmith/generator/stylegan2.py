@@ -259,15 +259,15 @@ class _Noise:
 class SynthesisNetwork(nn.Module):
     """W+ -> image.
 
-    half: of how many resolutions, the highest, the features are computed in half precision (float16, bounded as
-    StyleGAN2-ADA bounds them, Karras et al. 2020; images stay float32) where no gradient is wanted. 0 by default: it
-    pays on a GPU only. The 4 px block never is.
+    half_resolutions: of how many resolutions, the highest, the features are computed in half precision (float16,
+    bounded as StyleGAN2-ADA bounds them, Karras et al. 2020; images stay float32) where no gradient is wanted. 0 by
+    default: it pays on a GPU only. The 4 px block never is.
     """
 
     def __init__(self, config: StyleGAN2Config) -> None:
         super().__init__()
         self.config = config
-        self.half = 0
+        self.half_resolutions = 0
         for resolution in config.block_resolutions:
             self.add_module(f"b{resolution}", SynthesisBlock(config, resolution))
         self.register_load_state_dict_pre_hook(  # pyright: ignore[reportUnknownMemberType]
@@ -298,7 +298,7 @@ class SynthesisNetwork(nn.Module):
         source = _Noise(checked_noise(noise), generator)
         rows = iter(ws.unbind(dim=1))
         # A gradient would need its own scale: each pixel's share of a loss is below what half precision can tell.
-        half = 0 if torch.is_grad_enabled() else self.half
+        half = 0 if torch.is_grad_enabled() else self.half_resolutions
         halved = cfg.block_resolutions[len(cfg.block_resolutions) - half :]
         x: Tensor | None = None
         image: Tensor | None = None
