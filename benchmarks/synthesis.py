@@ -4,10 +4,14 @@
     python benchmarks/synthesis.py --config 256 --batch 1   # NVIDIA's 256 px shape
     python benchmarks/synthesis.py --threads 1 --json synthesis.json
     pip install openvino; python benchmarks/synthesis.py --openvino
+    python benchmarks/synthesis.py --device cuda --config 1024 --batch 1 8 32
 
 grouped: the usual one, every sample's weights modulated, one grouped convolution over all samples, in contiguous NCHW.
 convolutions: the layers' 3 x 3 convolutions on ready inputs and nothing else, in channels_last: the machine's limit;
 ``share_of_limit`` is its time over the whole forward pass's. gflops counts multiplications and additions of those only.
+
+On a GPU instead: half (the high resolutions in half precision), graph and half + graph (recorded as a CUDA graph), the
+convolutions in both layouts, and ``share_of_peak``, of what the GPU does in a product of large matrices (float32: TF32).
 
 Random weights: time does not depend on them. Prints JSON; seconds are the best of a few runs on the wall clock (the
 least disturbed by other programs), with the median and the processor's own time (all threads) beside it.
@@ -20,13 +24,15 @@ import resource
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from _script import parser, report
 
-from facsmith.generator import StyleGAN2, StyleGAN2Config, reference
+from facsmith.generator import Generator, StyleGAN2, StyleGAN2Config, graphed, reference
+from facsmith.generator.gpu import HALF_RESOLUTIONS
 from facsmith.generator.stylegan2 import SynthesisLayer
 
 CONFIGS = {
@@ -39,14 +45,17 @@ CONFIGS = {
 }
 
 
-def measure(step: Callable[[], Any], seconds: float) -> dict[str, float]:
+def measure(step: Callable[[], Any], seconds: float, device: str = "cpu") -> dict[str, float]:
     """Run ``step`` three times or for about ``seconds``, after one run to warm up; seconds per run."""
+    wait = torch.cuda.synchronize if device == "cuda" else lambda: None
     step()
+    wait()
     wall: list[float] = []
     cpu: list[float] = []
     while len(wall) < 3 or sum(wall) < seconds:
         began, used = time.perf_counter(), time.process_time()
         step()
+        wait()
         wall.append(time.perf_counter() - began)
         cpu.append(time.process_time() - used)
     return {"best": min(wall), "median": statistics.median(wall), "cpu": min(cpu), "runs": len(wall)}
@@ -56,7 +65,7 @@ def grouped(model: StyleGAN2, ws: torch.Tensor) -> torch.Tensor:
     """The synthesis network (skip architecture) as StyleGAN2-ADA formulates it where no kernel is fused."""
     rows = [row.contiguous() for row in ws.unbind(dim=1)]
     count = len(ws)
-    binomial = torch.outer(*2 * [torch.tensor([0.25, 0.75, 0.75, 0.25])])
+    binomial = torch.outer(*2 * [torch.tensor([0.25, 0.75, 0.75, 0.25], device=ws.device)])
 
     def smooth(x: torch.Tensor, before: int, after: int) -> torch.Tensor:
         kernel = binomial.expand(x.shape[1], 1, -1, -1)
@@ -98,7 +107,12 @@ def grouped(model: StyleGAN2, ws: torch.Tensor) -> torch.Tensor:
     return image
 
 
-def convolutions(model: StyleGAN2, batch: int) -> tuple[Callable[[], None], float]:
+def convolutions(
+    model: StyleGAN2,
+    batch: int,
+    dtype: torch.dtype = torch.float32,
+    layout: torch.memory_format = torch.channels_last,
+) -> tuple[Callable[[], None], float]:
     """Runs the layers' 3 x 3 convolutions on ready inputs; and the operations of one run, in 10^9."""
     work: list[tuple[bool, torch.Tensor, torch.Tensor]] = []
     operations = 0.0
@@ -106,8 +120,9 @@ def convolutions(model: StyleGAN2, batch: int) -> tuple[Callable[[], None], floa
         if isinstance(module, SynthesisLayer):
             outputs, inputs = module.weight.shape[:2]
             side = module.resolution // 2 if module.up else module.resolution
-            x = torch.randn(batch, inputs, side, side).contiguous(memory_format=torch.channels_last)
-            weight = module.weight.detach().clone(memory_format=torch.channels_last)
+            x = torch.randn(batch, inputs, side, side, device=module.weight.device, dtype=dtype)
+            x = x.contiguous(memory_format=layout)
+            weight = module.weight.detach().to(dtype, memory_format=layout)
             work.append((module.up, x, weight.transpose(0, 1) if module.up else weight))
             operations += 2 * 9 * batch * outputs * inputs * side**2
 
@@ -141,6 +156,75 @@ def openvino(model: StyleGAN2, ws: torch.Tensor) -> Callable[[], Any]:
     if apart > 1e-3:
         raise SystemExit(f"OpenVINO's pictures differ by {apart:g}")
     return lambda: request.infer(inputs)
+
+
+def peak(device: str, dtype: torch.dtype, side: int, seconds: float) -> float:
+    """Operations a second, in 10^9, of a product of two side x side matrices."""
+    a, b = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
+    return 2 * side**3 / measure(lambda: a @ b, seconds, device)["best"] / 1e9
+
+
+def on_gpu(
+    config: StyleGAN2Config, batches: list[int], seconds: float, *, skip: list[str], device: str = "cuda"
+) -> list[dict[str, Any]]:
+    """Forward passes only, at every batch size, in both precisions, launched one by one and as a graph."""
+    torch.manual_seed(0)
+    model = StyleGAN2(config).eval().to(device)
+    side = 8192 if device == "cuda" else 256  # a CPU only rehearses this
+    torch.backends.cuda.matmul.allow_tf32 = True  # as cuDNN's convolutions do by default
+    peaks = {dtype: peak(device, dtype, side, seconds) for dtype in (torch.float32, torch.float16)}
+    rows: list[dict[str, Any]] = [{"case": "peak", **{str(dtype)[6:]: value for dtype, value in peaks.items()}}]
+    for batch in batches:
+        ws = torch.randn(batch, model.num_ws, model.w_dim, device=device)
+
+        def draw(how: Generator, ws: torch.Tensor = ws) -> torch.Tensor:
+            with torch.inference_mode():
+                return how.synthesis(ws)
+
+        best: dict[str, float] = {}
+        pictures: dict[str, torch.Tensor] = {}
+        alone: dict[torch.dtype, float] = {}
+        operations = 0.0
+        for dtype in peaks:
+            run, operations = convolutions(model, batch, dtype)
+            planes, _ = convolutions(model, batch, dtype, torch.contiguous_format)
+            alone[dtype] = measure(run, seconds, device)["best"]
+            row = {"case": f"convolutions, {str(dtype)[6:]}", "batch": batch, "channels_last": alone[dtype]}
+            rows.append(row | {"nchw": measure(planes, seconds, device)["best"]})
+        for name, dtype in {
+            "forward": torch.float32,
+            "graph": torch.float32,
+            "half": torch.float16,
+            "half + graph": torch.float16,
+            "grouped": torch.float32,
+        }.items():
+            if name in skip:
+                continue
+            halved = dtype == torch.float16
+            model.synthesis.half_resolutions = min(HALF_RESOLUTIONS, model.num_ws // 2 - 1) if halved else 0
+            drawn: Generator = graphed(model, batch) if "graph" in name else model
+            step = partial(draw, drawn)
+            if name == "grouped":
+                step = torch.inference_mode()(partial(grouped, model, ws))
+            pictures[name] = step()
+            times = measure(step, seconds, device)
+            best[name] = times["best"]
+            rows.append(
+                {
+                    "case": name,
+                    "batch": batch,
+                    **times,
+                    "images_per_second": batch / times["best"],
+                    "share_of_limit": alone[dtype] / times["best"],
+                    "share_of_peak": operations / times["best"] / peaks[dtype],
+                    "largest_difference": float((pictures[name] - pictures["forward"]).abs().max()),
+                    "recorded": drawn is not model,
+                }
+            )
+        rows.append(
+            {"case": "ratios", "batch": batch, **{f"times_faster_than_{n}": best[n] / min(best.values()) for n in best}}
+        )
+    return rows
 
 
 def benchmark(
@@ -219,18 +303,24 @@ def main() -> None:
     arguments.add_argument("--seconds", type=float, default=2.0, help="for each case; default 2")
     arguments.add_argument("--skip", nargs="+", default=[], metavar="CASE", help="cases to leave out, as printed")
     arguments.add_argument("--openvino", action="store_true", help="OpenVINO, too")
+    arguments.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    arguments.add_argument("--rehearse", action="store_true", help="what --device cuda measures, on the CPU")
     args = arguments.parse_args()
     torch.set_num_threads(args.threads)
+    config = CONFIGS[args.config]
+    if args.rehearse or args.device != "cpu":
+        rows = on_gpu(config, args.batch, args.seconds, skip=args.skip, device=args.device)
+    else:
+        rows = benchmark(config, args.batch, args.seconds, skip=args.skip, with_openvino=args.openvino)
     result = {
         "config": args.config,
         "threads": args.threads,
         "cores": os.cpu_count(),
         "load_before": os.getloadavg()[0],
         "processor": platform.processor() or platform.machine(),
+        "gpu": torch.cuda.get_device_name() if args.device == "cuda" else None,
         "torch": torch.__version__,
-        "results": benchmark(
-            CONFIGS[args.config], args.batch, args.seconds, skip=args.skip, with_openvino=args.openvino
-        ),
+        "results": rows,
         "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
     report(result, args.json)
