@@ -11,7 +11,7 @@ convolutions: the layers' 3 x 3 convolutions on ready inputs and nothing else, i
 ``share_of_limit`` is its time over the whole forward pass's. gflops counts multiplications and additions of those only.
 
 On a GPU instead: half (the high resolutions in half precision), graph and half + graph (recorded as a CUDA graph), the
-convolutions in both layouts, and ``share_of_peak``, of what the GPU does in a product of large matrices (float32: TF32).
+convolutions in both layouts, and ``share_of_peak``, of what a GPU does in a product of large matrices (TF32 or half).
 
 Random weights: time does not depend on them. Prints JSON; seconds are the best of a few runs on the wall clock (the
 least disturbed by other programs), with the median and the processor's own time (all threads) beside it.
