@@ -5,6 +5,7 @@ import re
 import resource
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -279,6 +280,36 @@ def test_boundaries_check_measures_a_real_portrait(capsys, animator, monkeypatch
     (row,) = measured["rows"]
     assert row["au"] == 12
     assert measured["landmarks"] == ["dlib"]
+
+
+def test_boundaries_check_judges_the_generator_tuned_to_the_photo(capsys, animator, monkeypatch):
+    import torch
+
+    from facsmith import tuning
+    from facsmith.animate import Animator
+    from facsmith.encoder import Encoder, EncoderConfig
+    from facsmith.generator import StyleGAN2, StyleGAN2Config
+
+    torch.manual_seed(0)
+    generator = StyleGAN2(StyleGAN2Config(8, 8, 8, mapping_layers=1, channel_base=64, channel_max=8)).eval()
+    one = tiny_boundaries(generator.generator_id, aus=(12,))
+    descriptor = animator.networks.descriptor
+    encoder = Encoder(EncoderConfig(4, 8, generator_id=generator.generator_id, descriptor=descriptor.name)).eval()
+    made = Animator(generator, descriptor=descriptor, encoder=encoder, boundaries=one)
+    monkeypatch.setattr(Animator, "from_pretrained", classmethod(lambda cls, name, *, boundaries=None: made))
+    tuned = []
+
+    def soon(*photo, options, **how):
+        tuned.append(tuning.tune(*photo, options=replace(options, steps=2), **how))
+        return tuned[-1]
+
+    monkeypatch.setattr("facsmith.animate.encode.tune", soon)
+    code = main(["boundaries", "check", "--json", "--provider", "dlib", "--iterations", "0", "--fidelity", "high"])
+    shown = capsys.readouterr()
+    assert code in (0, 1), shown.err
+    measured = json.loads(shown.out)
+    assert [row["au"] for row in measured["rows"]] == [12]
+    assert len(tuned) == 1  # once a photo, not once a frame
 
 
 def test_info_says_what_is_installed(capsys):
