@@ -55,7 +55,7 @@ class GraphedGenerator(DerivedGenerator):
     def __init__(self, base: Generator, batch: int) -> None:
         """base: on a CUDA device; this records its work, some milliseconds."""
         super().__init__(base)
-        with torch.inference_mode():
+        with torch.no_grad():  # normal tensors: they may be written to in inference mode and outside of it
             self._ws = base.w_avg.expand(batch, base.num_ws, -1).clone()
             aside = torch.cuda.Stream()
             aside.wait_stream(torch.cuda.current_stream())
