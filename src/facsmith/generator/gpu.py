@@ -5,7 +5,6 @@ them is launched at once.
 """
 
 import logging
-from typing import cast
 
 import torch
 from torch import Tensor
@@ -39,7 +38,7 @@ def _halve(generator: StyleGAN2) -> bool:
     ws = generator.w_avg.expand(1, generator.num_ws, -1)
     with torch.inference_mode():
         full = generator.synthesis(ws)
-        generator.synthesis.half_resolutions = min(HALF_RESOLUTIONS, len(generator.config.block_resolutions) - 1)
+        generator.synthesis.half_resolutions = HALF_RESOLUTIONS
         apart = float((generator.synthesis(ws) - full).square().mean().sqrt())
     if not apart <= _AGREE:  # NaN, too
         _log.warning("half precision changes this generator's pictures by %.3g: computing in full precision", apart)
@@ -83,7 +82,7 @@ def graphed(generator: Generator, batch: int) -> Generator:
     if generator.w_avg.device.type != "cuda":
         return generator
     try:
-        return cast(Generator, GraphedGenerator(generator, batch))
+        return GraphedGenerator(generator, batch)
     except RuntimeError as error:
         _log.warning("no CUDA graph: %s", error)
         return generator

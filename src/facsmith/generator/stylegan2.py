@@ -299,7 +299,7 @@ class SynthesisNetwork(nn.Module):
         rows = iter(ws.unbind(dim=1))
         # A gradient would need its own scale: each pixel's share of a loss is below what half precision can tell.
         half = 0 if torch.is_grad_enabled() else self.half_resolutions
-        halved = cfg.block_resolutions[len(cfg.block_resolutions) - half :]
+        halved = cfg.block_resolutions[-half:] if half else ()
         x: Tensor | None = None
         image: Tensor | None = None
         for index, resolution in enumerate(r for r in cfg.block_resolutions if r <= stop):
