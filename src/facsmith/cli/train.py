@@ -1,4 +1,4 @@
-"""``facsmith train data | generator | keep | descriptor | encoder | measure``."""
+"""``facsmith train data | generator | adopt | keep | descriptor | encoder | measure``."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import typer
 
-from facsmith.cli._common import MODEL, Provider, ProviderOption, SeedOption, check_place, progress_bar
+from facsmith.cli._common import MODEL, ModelOption, Provider, ProviderOption, SeedOption, check_place, progress_bar
 from facsmith.errors import InputError, OutputError
 
 if TYPE_CHECKING:
@@ -178,6 +178,51 @@ def generator(
     if start is not None:
         options = replace(options, grow=())
     typer.echo(str(train_generator(data, output, options, start=start, progress=_report)))
+
+
+@app.command("adopt")
+def adopt(
+    data: DataArgument,
+    state: Annotated[
+        Path,
+        typer.Option("--from", metavar="FILE", help="The model's training state, or what `train keep` kept of it."),
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="For --from of `train generator`.")],
+    model: ModelOption = MODEL,
+    seed: SeedOption = 0,
+) -> None:
+    """Let a trained generator go on with other photos: its encoder says which codes they have.
+
+    The data set's codes are turned to the generator's axes (codes.npy in its folder),
+    and what they leave over is written as each photo's own correction, beside the
+    networks. Without this, a generator that goes on with new photos forgets while it
+    learns their codes. A minute or two for 5,000 photos on one core.
+
+    [bold]Example[/bold]
+
+      facsmith train adopt runs/data --from training/face128-state.safetensors -o runs/start.safetensors
+      facsmith train generator runs/data -o runs/more --from runs/start.safetensors --minutes 60
+    """
+    from facsmith.animate import Animator
+    from facsmith.train.adopt import adopt as run
+
+    check_place(output)
+    networks = Animator.from_pretrained(model).networks
+    encoder = networks.encoder
+    if encoder is None:
+        raise InputError(f"The model {model} has no encoder; train one: facsmith train encoder.")
+    with progress_bar() as progress:
+        explained = run(
+            data,
+            state,
+            output,
+            generator=networks.generator,
+            see=lambda images: encoder(networks.descriptor(images)),
+            seed=seed,
+            progress=progress,
+        )
+    _report({"explained": round(explained, 3)})
+    typer.echo(str(output))
 
 
 @app.command("keep")

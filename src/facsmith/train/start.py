@@ -17,10 +17,12 @@ from facsmith._files import atomic_path
 from facsmith._weights import read_metadata
 from facsmith.errors import CheckpointError, InputError
 
-__all__ = ["begin_from", "keep"]
+__all__ = ["DELTA", "begin_from", "keep", "read_networks"]
 
 _NETWORKS = ("generator", "average", "critic", "latents")
-_DELTA = "latents/delta.weight"
+DELTA = "latents/delta.weight"
+"""The photos' own corrections, in a state."""
+
 _BYTES, _SCALE = "latents/delta.bytes", "latents/delta.scale"
 _LEVELS = 127
 
@@ -35,13 +37,13 @@ def begin_from(path: str | Path, modules: dict[str, nn.Module]) -> int:
     Raises:
         CheckpointError: no such file, damaged, or networks of other sizes.
     """
-    tensors = _read(path)
-    corrections = tensors.pop(_DELTA, None)
+    tensors = read_networks(path)
+    corrections = tensors.pop(DELTA, None)
     if _BYTES in tensors and _SCALE in tensors:
         corrections = tensors.pop(_BYTES).float() * tensors.pop(_SCALE).float()
     for name in _NETWORKS:
         wanted = {f"{name}/{key}": value for key, value in modules[name].state_dict().items()}
-        own = wanted.pop(_DELTA, None)
+        own = wanted.pop(DELTA, None)
         missing = [key for key in wanted if key not in tensors or tensors[key].shape != wanted[key].shape]
         if missing:
             found = tuple(tensors[missing[0]].shape) if missing[0] in tensors else "nothing"
@@ -66,10 +68,10 @@ def keep(state: str | Path, out: str | Path, *, corrections: bool = False) -> Pa
     Raises:
         InputError: the file holds no run of the generator.
     """
-    tensors = _read(state)
-    if _DELTA not in tensors:
+    tensors = read_networks(state)
+    if DELTA not in tensors:
         raise InputError(f"{state} is no state of `facsmith train generator`; give RUN/state.safetensors.")
-    delta = tensors.pop(_DELTA)
+    delta = tensors.pop(DELTA)
     kept = {name: _half(value) for name, value in tensors.items() if name.split("/")[0] in _NETWORKS}
     if corrections:
         scale = delta.abs().amax(dim=1, keepdim=True).clamp_min(1e-8) / _LEVELS
@@ -85,7 +87,7 @@ def _half(value: Tensor) -> Tensor:
     return value.half().contiguous() if value.ndim > 1 and value.is_floating_point() else value.contiguous()
 
 
-def _read(path: str | Path) -> dict[str, Tensor]:
+def read_networks(path: str | Path) -> dict[str, Tensor]:
     """The networks' tensors, without optimisers."""
     read_metadata(path)  # says what is wrong with a file that is none
     try:
