@@ -1,9 +1,9 @@
-"""Makes the pictures of README and model card again, from NASA's portrait and the bundled model.
+"""Makes the pictures of README and model card again, from NASA's portrait and faces of the bundled model's own.
 
 python docs/make_media.py
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from facsmith import AnimateOptions, Animator, video
 from facsmith.face import crop_transform
 from facsmith.facs import AU_NAMES, AUS, ActionUnits
 from facsmith.image import contact_sheet
+from facsmith.inversion import InversionOptions
 
 MEDIA = Path(__file__).parent / "media"
 LEVELS = (0.25, 0.5, 0.75, 1.0)
@@ -49,7 +50,52 @@ def sheet(animator: Animator, portrait: Pixels) -> None:
                 tiles.append(cut.crop(animator.edit(subject, ActionUnits({au: level})).image))
                 labels.append(f"AU{au} {AU_NAMES[au]}" if level == LEVELS[0] else f"{level:g}")
     picture = contact_sheet(tiles, labels=labels, columns=2 * len(LEVELS))
-    Image.fromarray(picture).save(MEDIA / "action-units.webp", quality=82)
+    save(picture, "action-units.webp")
+
+
+def strangers(animator: Animator) -> None:
+    """64 random faces."""
+    faces = [animator.sample(seed).photo for seed in range(64)]
+    save(tiled(faces, columns=8, side=96), "random-faces.webp")
+
+
+def people(animator: Animator) -> None:
+    """Ten of them, each Action Unit at five intensities: a block an AU, a column a person, a row an intensity."""
+    options = AnimateOptions(mode="crop", personal=False)
+    subjects = [animator.sample(seed) for seed in range(10)]
+    blocks: list[Pixels] = []
+    for au in AUS:
+        asked = [ActionUnits({au: level}) for level in (0.0, *LEVELS)]
+        faces = [animator.edit(subject, one, options=options).image for one in asked for subject in subjects]
+        blocks.append(tiled(faces, columns=len(subjects), side=64))
+    labels = [f"AU{au} {AU_NAMES[au]}: 0, .25, .5, .75, 1" for au in AUS]
+    save(contact_sheet(blocks, labels=labels, columns=3, cell=640), "ten-people.webp")
+
+
+def reconstructions(animator: Animator, portrait: Pixels) -> None:
+    """The portrait's crop, and what the generator makes of it."""
+    ways = {
+        "encoder alone": AnimateOptions(inversion=InversionOptions(iterations=0)),
+        "inversion (the default)": AnimateOptions(),
+        "--fidelity high": AnimateOptions(fidelity="high"),
+    }
+    found = {name: animator.prepare(portrait, options=options) for name, options in ways.items()}
+    cut = next(iter(found.values())).transform
+    assert cut is not None
+    faces = [cut.crop(portrait), *(subject.reference for subject in found.values())]
+    tiles = [tiled([face], columns=1, side=256) for face in faces]
+    save(contact_sheet(tiles, labels=["photo", *found], columns=4), "reconstruction.webp")
+
+
+def tiled(faces: Sequence[Pixels], *, columns: int, side: int) -> Pixels:
+    """Faces without gaps."""
+    small = [np.asarray(Image.fromarray(face).resize((side, side), Image.Resampling.LANCZOS)) for face in faces]
+    return np.concatenate([np.concatenate(small[i : i + columns], axis=1) for i in range(0, len(small), columns)])
+
+
+def save(picture: Pixels, name: str) -> None:
+    """Into the documents' media."""
+    Image.fromarray(picture).save(MEDIA / name, quality=82)
 
 
 def main() -> None:
@@ -58,6 +104,9 @@ def main() -> None:
     animator = Animator.from_pretrained()
     film(animator, data.astronaut())
     sheet(animator, data.astronaut())
+    strangers(animator)
+    people(animator)
+    reconstructions(animator, data.astronaut())
 
 
 if __name__ == "__main__":
