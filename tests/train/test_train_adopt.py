@@ -10,14 +10,16 @@ from safetensors.torch import load_file, save_file
 from sketches import sketch
 from torch import Tensor
 
+from facsmith._weights import read_metadata
 from facsmith.checkpoint import load_generator
-from facsmith.errors import InputError
+from facsmith.encoder import Encoder, EncoderConfig
+from facsmith.errors import CheckpointError, InputError
 from facsmith.generator.stylegan2 import StyleGAN2, StyleGAN2Config
 from facsmith.train.adopt import adopt
 from facsmith.train.data import DataOptions, build_dataset
 from facsmith.train.generator import AdversaryOptions, GeneratorOptions, train_generator
 from facsmith.train.latents import LabelledLatents
-from facsmith.train.start import DELTA, keep
+from facsmith.train.start import DELTA, keep, kept_model
 
 PEOPLE, CODES, W = 400, 10, 8
 
@@ -99,6 +101,32 @@ def test_a_state_of_another_generator_is_refused(known: dict[str, Any], tmp_path
         )
     assert not (tmp_path / "out.safetensors").exists()
     assert codes != (known["data"] / "codes.npy").read_bytes()
+
+
+def test_what_is_kept_with_its_encoder_can_adopt_by_itself(tmp_path: Path) -> None:
+    options = GeneratorOptions(resolution=16, w_dim=8, channel_base=256, channel_max=16, steps=1, batch=8, samples=0)
+    data = DataOptions(resolution=32, variants=2, held_out=0.2, codes=8, workers=1)
+    faces = build_dataset([sketch(seed) for seed in range(12)], tmp_path / "data", data)
+    train_generator(faces, tmp_path / "run", options)
+    generator = load_generator(tmp_path / "run" / "generator.safetensors")
+    config = EncoderConfig(generator.num_ws, 8, generator.generator_id, "face-128", features=20, width=16, rank=4)
+    encoder = Encoder(config).requires_grad_(False)
+    encoder.save(tmp_path / "encoder.safetensors")
+    state, kept = tmp_path / "run" / "state.safetensors", tmp_path / "kept.safetensors"
+    assert kept_model(keep(state, kept)) is None
+    model = kept_model(keep(state, kept, encoder=tmp_path / "encoder.safetensors"))
+    assert model is not None
+    features, z = torch.randn(3, 20), torch.randn(2, 8)
+    torch.testing.assert_close(model[1](features), encoder(features), atol=5e-3, rtol=5e-3)
+    torch.testing.assert_close(model[0].mapping(z), generator.mapping(z), atol=0.02, rtol=0.02)
+    tensors = load_file(kept)
+    save_file(
+        {name: value for name, value in tensors.items() if "mapping" not in name},
+        tmp_path / "bad.safetensors",
+        metadata=read_metadata(kept),
+    )
+    with pytest.raises(CheckpointError, match="is damaged"):
+        kept_model(tmp_path / "bad.safetensors")
 
 
 def test_training_starts_from_what_was_adopted(tmp_path: Path) -> None:

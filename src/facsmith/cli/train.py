@@ -203,21 +203,25 @@ def adopt(
       facsmith train adopt runs/data --from training/face128-state.safetensors -o runs/start.safetensors
       facsmith train generator runs/data -o runs/more --from runs/start.safetensors --minutes 60
     """
-    from facsmith.animate import Animator
+    from facsmith.bundle import load_bundle
     from facsmith.train.adopt import adopt as run
+    from facsmith.train.start import kept_model
 
     check_place(output)
-    networks = Animator.from_pretrained(model).networks
-    encoder = networks.encoder
-    if encoder is None:
-        raise InputError(f"The model {model} has no encoder; train one: facsmith train encoder.")
+    bundle = load_bundle(model)
+    generator, encoder = kept_model(state) or (bundle.generator, bundle.encoder)
+    descriptor = bundle.descriptor
+    if encoder.config.descriptor != descriptor.name:
+        raise InputError(
+            f"The encoder looks through {encoder.config.descriptor}, not {descriptor.name}; give its --model."
+        )
     with progress_bar() as progress:
         explained = run(
             data,
             state,
             output,
-            generator=networks.generator,
-            see=lambda images: encoder(networks.descriptor(images)),
+            generator=generator,
+            see=lambda images: encoder(descriptor(images)),
             seed=seed,
             progress=progress,
         )
@@ -232,17 +236,22 @@ def keep(
     corrections: Annotated[
         bool, typer.Option("--corrections", help="With the single photos' corrections: of use for the same data only.")
     ] = False,
+    encoder: Annotated[
+        Path | None,
+        typer.Option("--encoder", metavar="FILE", help="With the generator's encoder, for `train adopt`."),
+    ] = None,
 ) -> None:
     """Keep what a later run can begin from (--from): the networks in half precision, without optimiser.
 
-    [bold]Example[/bold]
+    [bold]Examples[/bold]
 
       facsmith train keep runs/generator -o training/my-state.safetensors
+      facsmith train keep runs/generator --encoder runs/encoder/encoder.safetensors -o training/my-state.safetensors
     """
     from facsmith.train.start import keep as write
 
     check_place(output)
-    typer.echo(str(write(run / "state.safetensors", output, corrections=corrections)))
+    typer.echo(str(write(run / "state.safetensors", output, corrections=corrections, encoder=encoder)))
 
 
 @app.command("descriptor")

@@ -5,6 +5,7 @@ narrow door: every network in half precision, without optimiser; on request the 
 """
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from torch import Tensor, nn
 
 from facsmith._files import atomic_path
 from facsmith._weights import read_metadata
+from facsmith.encoder import Encoder, EncoderConfig
 from facsmith.errors import CheckpointError, InputError
+from facsmith.generator.stylegan2 import StyleGAN2, StyleGAN2Config
 
-__all__ = ["DELTA", "begin_from", "keep", "read_networks"]
+__all__ = ["DELTA", "begin_from", "keep", "kept_model", "read_networks"]
 
 _NETWORKS = ("generator", "average", "critic", "latents")
 DELTA = "latents/delta.weight"
@@ -25,6 +28,7 @@ DELTA = "latents/delta.weight"
 
 _BYTES, _SCALE = "latents/delta.bytes", "latents/delta.scale"
 _LEVELS = 127
+_ENCODER = "encoder"  # in tensors' names, and its configuration in the metadata
 
 
 def begin_from(path: str | Path, modules: dict[str, nn.Module]) -> int:
@@ -60,10 +64,11 @@ def begin_from(path: str | Path, modules: dict[str, nn.Module]) -> int:
     return int(counters.get("images", 0))
 
 
-def keep(state: str | Path, out: str | Path, *, corrections: bool = False) -> Path:
+def keep(state: str | Path, out: str | Path, *, corrections: bool = False, encoder: str | Path | None = None) -> Path:
     """Write the essence of a run's ``state.safetensors``; returns ``out``.
 
-    corrections: those of the single photos, too: four times the rest of the file for face128.
+    corrections: those of the single photos, too: four times the rest of the file for face128. encoder: the generator's,
+    which other photos are adopted by (`train.adopt`).
 
     Raises:
         InputError: the file holds no run of the generator.
@@ -77,9 +82,44 @@ def keep(state: str | Path, out: str | Path, *, corrections: bool = False) -> Pa
         scale = delta.abs().amax(dim=1, keepdim=True).clamp_min(1e-8) / _LEVELS
         kept |= {_BYTES: (delta / scale).round().to(torch.int8), _SCALE: scale}
     what = "networks to go on training from; names as in a run's state.safetensors; no optimiser"
+    metadata = {"what": what, "counters": read_metadata(state).get("counters", "{}")}
+    if encoder is not None:
+        network = Encoder.load(encoder)
+        kept |= {f"{_ENCODER}/{name}": _half(value) for name, value in network.state_dict().items()}
+        metadata[_ENCODER] = json.dumps(asdict(network.config))
     with atomic_path(out) as temporary:
-        save_file(kept, temporary, metadata={"what": what, "counters": read_metadata(state).get("counters", "{}")})
+        save_file(kept, temporary, metadata=metadata)
     return Path(out)
+
+
+def kept_model(path: str | Path) -> tuple[StyleGAN2, Encoder] | None:
+    """The averaged generator and its encoder, frozen, of a file that `keep` wrote with one; None: it has none.
+
+    Raises:
+        CheckpointError: no such file, or damaged.
+    """
+    metadata = read_metadata(path)
+    if _ENCODER not in metadata:
+        return None
+    tensors = read_networks(path)
+    try:
+        options = json.loads(metadata["counters"])["options"]
+        config = StyleGAN2Config(
+            options["resolution"],
+            z_dim=options["w_dim"],
+            w_dim=options["w_dim"],
+            mapping_layers=options["mapping_layers"],
+            channel_base=options["channel_base"],
+            channel_max=options["channel_max"],
+        )
+        networks = StyleGAN2(config), Encoder(EncoderConfig(**json.loads(metadata[_ENCODER])))
+        for name, network in zip(("average", _ENCODER), networks, strict=True):
+            own = {key.removeprefix(f"{name}/"): t.float() for key, t in tensors.items() if key.startswith(f"{name}/")}
+            network.load_state_dict(own)
+            network.eval().requires_grad_(False)
+    except (KeyError, TypeError, ValueError, RuntimeError, InputError) as error:
+        raise CheckpointError(f"{path} is damaged ({error}); fetch or make it again.") from error
+    return networks
 
 
 def _half(value: Tensor) -> Tensor:
