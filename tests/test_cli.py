@@ -131,6 +131,14 @@ def test_every_help_has_an_example_to_copy(command, capsys):
     assert f"facsmith {command}" in capsys.readouterr().out
 
 
+def test_the_command_line_searches_as_long_as_the_library():
+    from facsmith.cli._common import ITERATIONS
+    from facsmith.evaluate.model import ModelOptions
+    from facsmith.inversion import InversionOptions
+
+    assert InversionOptions().iterations == ModelOptions().iterations == ITERATIONS
+
+
 def test_version(capsys):
     assert main(["--version"]) == 0
     assert re.fullmatch(r"\d+\.\d+\.\d+\n", capsys.readouterr().out)

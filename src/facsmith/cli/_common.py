@@ -58,7 +58,7 @@ __all__ = [
 
 
 MODEL = "face128"
-ITERATIONS = 100
+ITERATIONS = 60
 
 
 class Mode(StrEnum):

@@ -47,7 +47,7 @@ class ModelOptions:
 
     mode: Literal["transfer", "paste", "crop"] = "transfer"
     fidelity: Fidelity = "standard"
-    iterations: int = 100
+    iterations: int = 60
     expressions: int = 16
     components: int = 512
     samples: int = 1000
