@@ -15,7 +15,7 @@ from facsmith.checkpoint import load_generator
 from facsmith.encoder import Encoder, EncoderConfig
 from facsmith.errors import CheckpointError, InputError
 from facsmith.generator.stylegan2 import StyleGAN2, StyleGAN2Config
-from facsmith.train.adopt import adopt
+from facsmith.train.adopt import OWN_CODES, adopt
 from facsmith.train.data import DataOptions, build_dataset
 from facsmith.train.generator import AdversaryOptions, GeneratorOptions, train_generator
 from facsmith.train.latents import LabelledLatents
@@ -75,6 +75,7 @@ def test_photos_get_the_codes_and_corrections_that_draw_them(known: dict[str, An
     assert explained > 0.9
     codes = np.load(known["data"] / "codes.npy")
     assert codes.dtype == np.float32
+    np.testing.assert_array_equal(np.load(known["data"] / OWN_CODES), before)
     np.testing.assert_allclose(codes @ codes.T, before @ before.T, atol=1e-3)  # a rotation: nothing is lost
     tensors = load_file(out)
     latents = LabelledLatents(360, known["generator"].num_ws, W).requires_grad_(False)

@@ -23,7 +23,10 @@ from facsmith.generator import Generator
 from facsmith.train.latents import LabelledLatents
 from facsmith.train.start import DELTA, read_networks
 
-__all__ = ["adopt"]
+__all__ = ["OWN_CODES", "adopt"]
+
+OWN_CODES = "codes-own.npy"
+"""Where the data set's codes are kept as they were: runs that began before the adoption know no others."""
 
 _VARIANTS = 2  # pictures of a photo that are looked at: as photographed, and at rest
 _CHUNK = 64
@@ -44,7 +47,8 @@ def adopt(
     seed: int = 0,
     progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
 ) -> float:
-    """Turn the codes of ``dataset`` (in its folder), and write into ``out`` what `train_generator` can start from.
+    """Turn the codes of ``dataset`` (in its folder; the old ones stay in `OWN_CODES`), and write into ``out`` what
+    `train_generator` can start from.
 
     state: of the run that ``generator`` came from, or its essence (`train.start.keep`). see: (N, 3, R, R) in [-1, 1] ->
     where the generator's encoder sees them, (N, num_ws, w_dim). Training photos decide; returns the part of the
@@ -68,8 +72,8 @@ def adopt(
         raise InputError(f"{root} has {codes.shape[1]} codes a photo; this generator needs {generator.w_dim}.")
     tensors = read_networks(state)
     latents = LabelledLatents(int(training.sum()), generator.num_ws, generator.w_dim).requires_grad_(False)
-    centre, own = tensors.get("average/mapping.w_avg"), generator.w_avg.float().cpu()
-    if centre is None or centre.shape != own.shape or not torch.allclose(centre.float(), own, atol=1e-2):
+    centre, known = tensors.get("average/mapping.w_avg"), generator.w_avg.float().cpu()
+    if centre is None or centre.shape != known.shape or not torch.allclose(centre.float(), known, atol=1e-2):
         raise InputError(f"{state} is of another generator than this model's; give both of one training run.")
     latents.raw.copy_(tensors["latents/raw"])
     latents.spread.weight.copy_(tensors["latents/spread.weight"])
@@ -91,6 +95,10 @@ def adopt(
     metadata = {"counters": read_metadata(state).get("counters", "{}"), "adopted": json.dumps(str(root.name))}
     with atomic_path(out) as temporary:
         save_file(tensors, temporary, metadata=metadata)
+    own = root / OWN_CODES
+    if not own.exists():  # those of an earlier adoption are no one's any more
+        with atomic_path(own) as temporary:
+            np.save(temporary, codes.numpy())
     with atomic_path(root / "codes.npy") as temporary:
         np.save(temporary, turned.numpy().astype(np.float32))
     return explained
