@@ -17,6 +17,9 @@ from facsmith.errors import CheckpointError, InputError
 __all__ = ["Encoder", "EncoderConfig"]
 
 
+_LARGEST = 1 << 16
+
+
 @dataclass(frozen=True)
 class EncoderConfig:
     """Shape of an encoder.
@@ -37,6 +40,8 @@ class EncoderConfig:
     def __post_init__(self) -> None:
         if min(self.num_ws, self.w_dim, self.features, self.width, self.rank) < 1 or self.blocks < 0:
             raise InputError("An encoder's sizes are positive numbers.")
+        if max(self.num_ws, self.w_dim, self.features, self.width, self.rank, self.blocks) > _LARGEST:
+            raise InputError(f"An encoder's sizes are {_LARGEST} at most.")
 
 
 class Encoder(nn.Module):

@@ -1,5 +1,6 @@
 """A generator goes on with other photos: their codes are turned to its axes, and their corrections kept."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,11 @@ from sketches import sketch
 from torch import Tensor
 
 from facsmith._weights import read_metadata
-from facsmith.checkpoint import load_generator
+from facsmith.checkpoint import convert, load_generator
 from facsmith.encoder import Encoder, EncoderConfig
 from facsmith.errors import CheckpointError, InputError
 from facsmith.generator.stylegan2 import StyleGAN2, StyleGAN2Config
-from facsmith.train.adopt import OWN_CODES, adopt
+from facsmith.train.adopt import adopt
 from facsmith.train.data import DataOptions, build_dataset
 from facsmith.train.generator import AdversaryOptions, GeneratorOptions, train_generator
 from facsmith.train.latents import LabelledLatents
@@ -75,7 +76,8 @@ def test_photos_get_the_codes_and_corrections_that_draw_them(known: dict[str, An
     assert explained > 0.9
     codes = np.load(known["data"] / "codes.npy")
     assert codes.dtype == np.float32
-    np.testing.assert_array_equal(np.load(known["data"] / OWN_CODES), before)
+    (kept,) = known["data"].glob("codes-*.npy")
+    np.testing.assert_array_equal(np.load(kept), before)
     np.testing.assert_allclose(codes @ codes.T, before @ before.T, atol=1e-3)  # a rotation: nothing is lost
     tensors = load_file(out)
     latents = LabelledLatents(360, known["generator"].num_ws, W).requires_grad_(False)
@@ -94,6 +96,7 @@ def test_a_state_of_another_generator_is_refused(known: dict[str, Any], tmp_path
         adopt(
             known["data"], known["state"], tmp_path / "out.safetensors", generator=known["generator"], see=known["see"]
         )
+    assert codes == (known["data"] / "codes.npy").read_bytes()
     known["generator"].mapping.w_avg.sub_(1)
     np.save(known["data"] / "codes.npy", np.zeros((PEOPLE, 3), np.float32))
     with pytest.raises(InputError, match="3 codes a photo; this generator needs 8"):
@@ -101,7 +104,11 @@ def test_a_state_of_another_generator_is_refused(known: dict[str, Any], tmp_path
             known["data"], known["state"], tmp_path / "out.safetensors", generator=known["generator"], see=known["see"]
         )
     assert not (tmp_path / "out.safetensors").exists()
-    assert codes != (known["data"] / "codes.npy").read_bytes()
+    np.save(known["data"] / "au.npy", np.zeros((3, 2, 12), np.float32))
+    with pytest.raises(InputError, match="do not fit one another"):
+        adopt(
+            known["data"], known["state"], tmp_path / "out.safetensors", generator=known["generator"], see=known["see"]
+        )
 
 
 def test_what_is_kept_with_its_encoder_can_adopt_by_itself(tmp_path: Path) -> None:
@@ -109,17 +116,23 @@ def test_what_is_kept_with_its_encoder_can_adopt_by_itself(tmp_path: Path) -> No
     data = DataOptions(resolution=32, variants=2, held_out=0.2, codes=8, workers=1)
     faces = build_dataset([sketch(seed) for seed in range(12)], tmp_path / "data", data)
     train_generator(faces, tmp_path / "run", options)
-    generator = load_generator(tmp_path / "run" / "generator.safetensors")
+    other = load_generator(tmp_path / "run" / "generator.safetensors")
+    generator = load_generator(
+        convert(tmp_path / "run" / "generator.safetensors", tmp_path / "g.safetensors", half=True)
+    )
     config = EncoderConfig(generator.num_ws, 8, generator.generator_id, "face-128", features=20, width=16, rank=4)
     encoder = Encoder(config).requires_grad_(False)
     encoder.save(tmp_path / "encoder.safetensors")
     state, kept = tmp_path / "run" / "state.safetensors", tmp_path / "kept.safetensors"
     assert kept_model(keep(state, kept)) is None
+    Encoder(replace(config, generator_id=other.generator_id)).save(tmp_path / "other.safetensors")
+    with pytest.raises(InputError, match="is the encoder of"):
+        keep(state, kept, encoder=tmp_path / "other.safetensors")
     model = kept_model(keep(state, kept, encoder=tmp_path / "encoder.safetensors"))
     assert model is not None
     features, z = torch.randn(3, 20), torch.randn(2, 8)
     torch.testing.assert_close(model[1](features), encoder(features), atol=5e-3, rtol=5e-3)
-    torch.testing.assert_close(model[0].mapping(z), generator.mapping(z), atol=0.02, rtol=0.02)
+    torch.testing.assert_close(model[0].mapping(z), generator.mapping(z))
     tensors = load_file(kept)
     save_file(
         {name: value for name, value in tensors.items() if "mapping" not in name},
@@ -128,9 +141,15 @@ def test_what_is_kept_with_its_encoder_can_adopt_by_itself(tmp_path: Path) -> No
     )
     with pytest.raises(CheckpointError, match="is damaged"):
         kept_model(tmp_path / "bad.safetensors")
+    forged = read_metadata(kept)
+    forged["network"] = forged["network"].replace('"resolution": 16', f'"resolution": {2**70}')
+    save_file(tensors, tmp_path / "forged.safetensors", metadata=forged)
+    with pytest.raises(CheckpointError, match="out of proportion"):
+        kept_model(tmp_path / "forged.safetensors")
 
 
-def test_training_starts_from_what_was_adopted(tmp_path: Path) -> None:
+@pytest.mark.parametrize("corrections", [False, True])
+def test_training_starts_from_what_was_adopted(tmp_path: Path, corrections: bool) -> None:
     def faces(name: str, first: int) -> Path:
         options = DataOptions(resolution=32, variants=2, held_out=0.2, codes=8, workers=1)
         return build_dataset([sketch(seed) for seed in range(first, first + 12)], tmp_path / name, options)
@@ -148,7 +167,7 @@ def test_training_starts_from_what_was_adopted(tmp_path: Path) -> None:
     )
     train_generator(faces("old", 0), tmp_path / "run", options)
     kept, start = (
-        keep(tmp_path / "run" / "state.safetensors", tmp_path / "kept.safetensors"),
+        keep(tmp_path / "run" / "state.safetensors", tmp_path / "kept.safetensors", corrections=corrections),
         tmp_path / "start.safetensors",
     )
     generator = load_generator(tmp_path / "run" / "generator.safetensors")

@@ -134,11 +134,14 @@ def test_a_run_begins_from_another_s_essence(dataset: Path, tmp_path: Path):
         keep(slim, tmp_path / "again.safetensors")
 
 
-def test_the_bundled_model_s_training_state_fits_its_options(dataset: Path, tmp_path: Path):
+def test_the_training_state_in_the_repository_fits_the_options_and_its_own_encoder_and_boundaries(
+    dataset: Path, tmp_path: Path
+):
     state = Path(__file__).parents[2] / "training/face128-state.safetensors"
+    from facsmith.boundary import BoundarySet
     from facsmith.generator import StyleGAN2, StyleGAN2Config
     from facsmith.train.latents import LabelledLatents
-    from facsmith.train.start import begin_from
+    from facsmith.train.start import begin_from, kept_model
 
     defaults = GeneratorOptions()
     config = StyleGAN2Config(
@@ -150,7 +153,11 @@ def test_the_bundled_model_s_training_state_fits_its_options(dataset: Path, tmp_
         "critic": Discriminator(128),
         "latents": LabelledLatents(3, config.num_ws, 256),
     }
-    assert begin_from(state, modules) == 0  # it does not say
+    assert begin_from(state, modules) > 100_000
+    model = kept_model(state)
+    assert model is not None
+    boundaries = BoundarySet.load(state.with_name("face128-boundaries.safetensors"))
+    assert model[0].generator_id == model[1].config.generator_id == boundaries.generator_id
     assert modules["latents"].directions().abs().max() > 0
     assert not modules["latents"].delta.weight.any()
 

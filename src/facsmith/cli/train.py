@@ -193,9 +193,9 @@ def adopt(
 ) -> None:
     """Let a trained generator go on with other photos: its encoder says which codes they have.
 
-    The data set's codes are turned to the generator's axes (codes.npy in its folder;
-    codes-own.npy keeps what runs already begun on it need), and what they leave over
-    is written as each photo's own correction, beside the networks. Without this, a
+    The data set's codes are turned to the generator's axes (codes.npy changes; what
+    it was stays beside it, for runs begun with it), and what they leave over is
+    written as each photo's own correction, beside the networks. Without this, a
     generator that goes on with new photos forgets while it learns their codes. A
     minute for 5,000 photos on one core.
 

@@ -6,8 +6,8 @@ nothing is lost) until mapping sends them there, and what is left over becomes t
 this, mapping learns new codes from pictures, and the synthesis network forgets meanwhile.
 """
 
-import json
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +19,12 @@ from torch import Tensor
 from facsmith._files import atomic_path
 from facsmith._weights import read_metadata
 from facsmith.errors import InputError
+from facsmith.facs import AUS
 from facsmith.generator import Generator
 from facsmith.train.latents import LabelledLatents
-from facsmith.train.start import DELTA, read_networks
+from facsmith.train.start import DELTA, NETWORKS, read_networks
 
-__all__ = ["OWN_CODES", "adopt"]
-
-OWN_CODES = "codes-own.npy"
-"""Where the data set's codes are kept as they were: runs that began before the adoption know no others."""
+__all__ = ["adopt"]
 
 _VARIANTS = 2  # pictures of a photo that are looked at: as photographed, and at rest
 _CHUNK = 64
@@ -47,36 +45,56 @@ def adopt(
     seed: int = 0,
     progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
 ) -> float:
-    """Turn the codes of ``dataset`` (in its folder; the old ones stay in `OWN_CODES`), and write into ``out`` what
-    `train_generator` can start from.
+    """Turn the codes of ``dataset``, and write into ``out`` what `train_generator` can start from.
 
-    state: of the run that ``generator`` came from, or its essence (`train.start.keep`). see: (N, 3, R, R) in [-1, 1] ->
-    where the generator's encoder sees them, (N, num_ws, w_dim). Training photos decide; returns the part of the
-    held-out people's variance in W that their turned codes explain, at most 1.
+    In the data set's folder codes.npy changes; what it was stays beside it, its hash in the name, for the runs that
+    began with it. state: of the run that ``generator`` came from, or its essence (`train.start.keep`), photos'
+    corrections ignored. see: (N, 3, R, R) in [-1, 1] -> where the generator's encoder sees them, (N, num_ws, w_dim).
+    Training photos decide; returns the part of the held-out people's variance in W (the training people's, where none
+    is held out) that turned codes explain, at most 1.
 
     Raises:
-        InputError: no such data set, one of fewer codes than w_dim, or a state of another generator.
+        InputError: no such data set, one of fewer codes than w_dim, or a state of another generator. CheckpointError: a
+            damaged state. OutputError: a place that cannot be written.
     """
     root = Path(dataset)
     try:
         images = np.load(root / "images.npy", mmap_mode="r", allow_pickle=False)
         au = torch.tensor(np.load(root / "au.npy", allow_pickle=False))
-        codes = torch.tensor(np.load(root / "codes.npy", allow_pickle=False))
+        codes = torch.tensor(np.load(root / "codes.npy", allow_pickle=False)).float()
         with np.load(root / "attributes.npz", allow_pickle=False) as stored:
             training = torch.tensor(~stored["held_out"].astype(bool))
     except (OSError, ValueError, KeyError) as error:
         raise InputError(
             f"{root} is no data set of faces ({error}); make one: facsmith train data PHOTOS -o FOLDER."
         ) from error
+    count = len(images)
+    if (
+        images.ndim != 5
+        or images.shape[1] < _VARIANTS
+        or au.shape != (*images.shape[:2], len(AUS))
+        or codes.ndim != 2
+        or len(codes) != count
+        or training.shape != (count,)
+        or not training.any()
+        or not bool(torch.isfinite(codes).all())
+    ):
+        raise InputError(f"{root} is damaged: its arrays do not fit one another. Build it again.")
     if codes.shape[1] < generator.w_dim:
         raise InputError(f"{root} has {codes.shape[1]} codes a photo; this generator needs {generator.w_dim}.")
-    tensors = read_networks(state)
+    tensors = {name: t for name, t in read_networks(state).items() if name.split("/")[0] in NETWORKS}
     latents = LabelledLatents(int(training.sum()), generator.num_ws, generator.w_dim).requires_grad_(False)
     centre, known = tensors.get("average/mapping.w_avg"), generator.w_avg.float().cpu()
-    if centre is None or centre.shape != known.shape or not torch.allclose(centre.float(), known, atol=1e-2):
-        raise InputError(f"{state} is of another generator than this model's; give both of one training run.")
-    latents.raw.copy_(tensors["latents/raw"])
-    latents.spread.weight.copy_(tensors["latents/spread.weight"])
+    same = centre is not None and centre.shape == known.shape and torch.allclose(centre.float(), known, atol=1e-3)
+    for name, own in (("latents/raw", latents.raw), ("latents/spread.weight", latents.spread.weight)):
+        same = same and name in tensors and tensors[name].shape == own.shape
+        if same:
+            own.copy_(tensors[name])
+    if not same:
+        raise InputError(
+            f"{state} is of another generator than this model's. Give a file that was kept with its encoder "
+            "(facsmith train keep RUN --encoder FILE), or the --model that came of the same run."
+        )
 
     seen = _seen(images, au, latents, see, generator, progress)
     wanted = seen.mean(dim=1)
@@ -91,16 +109,15 @@ def adopt(
     held = ~training if bool((~training).any()) else training
     explained = 1 - float((base[held, 0] - wanted[held]).square().mean() / _variance(wanted[held]))
 
+    tensors = {name: t for name, t in tensors.items() if not name.startswith("latents/delta")}
     tensors[DELTA] = latents.delta.weight.detach().contiguous()
-    metadata = {"counters": read_metadata(state).get("counters", "{}"), "adopted": json.dumps(str(root.name))}
+    before = (root / "codes.npy").read_bytes()
+    with atomic_path(root / f"codes-{sha256(before).hexdigest()[:8]}.npy") as temporary:
+        temporary.write_bytes(before)  # runs begun with these know no others
     with atomic_path(out) as temporary:
-        save_file(tensors, temporary, metadata=metadata)
-    own = root / OWN_CODES
-    if not own.exists():  # those of an earlier adoption are no one's any more
-        with atomic_path(own) as temporary:
-            np.save(temporary, codes.numpy())
+        save_file(tensors, temporary, metadata={"counters": read_metadata(state).get("counters", "{}")})
     with atomic_path(root / "codes.npy") as temporary:
-        np.save(temporary, turned.numpy().astype(np.float32))
+        np.save(temporary, turned.numpy())
     return explained
 
 
@@ -128,7 +145,7 @@ def _seen(
             ws = see(pixels.to(device).float() / 127.5 - 1).float().cpu()
             total[rows] += (ws - torch.einsum("nk,kld->nld", au[rows, variant], directions)) / _VARIANTS
         progress("photos", min(first + _CHUNK, len(images)), len(images))
-    return total.clone()
+    return total
 
 
 def _rotation(

@@ -5,6 +5,7 @@ narrow door: every network in half precision, without optimiser; on request the 
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,19 +17,23 @@ from torch import Tensor, nn
 
 from facsmith._files import atomic_path
 from facsmith._weights import read_metadata
+from facsmith.checkpoint._network import build, checked_state, config_from_json, config_to_json
 from facsmith.encoder import Encoder, EncoderConfig
 from facsmith.errors import CheckpointError, InputError
 from facsmith.generator.stylegan2 import StyleGAN2, StyleGAN2Config
 
-__all__ = ["DELTA", "begin_from", "keep", "kept_model", "read_networks"]
+__all__ = ["DELTA", "NETWORKS", "begin_from", "keep", "kept_model", "read_networks"]
 
-_NETWORKS = ("generator", "average", "critic", "latents")
+NETWORKS = ("generator", "average", "critic", "latents")
+"""What a run begins from."""
+
 DELTA = "latents/delta.weight"
 """The photos' own corrections, in a state."""
 
 _BYTES, _SCALE = "latents/delta.bytes", "latents/delta.scale"
 _LEVELS = 127
 _ENCODER = "encoder"  # in tensors' names, and its configuration in the metadata
+_NETWORK = "network"  # the generator's configuration in the metadata
 
 
 def begin_from(path: str | Path, modules: dict[str, nn.Module]) -> int:
@@ -43,9 +48,9 @@ def begin_from(path: str | Path, modules: dict[str, nn.Module]) -> int:
     """
     tensors = read_networks(path)
     corrections = tensors.pop(DELTA, None)
-    if _BYTES in tensors and _SCALE in tensors:
+    if corrections is None and _BYTES in tensors and _SCALE in tensors:
         corrections = tensors.pop(_BYTES).float() * tensors.pop(_SCALE).float()
-    for name in _NETWORKS:
+    for name in NETWORKS:
         wanted = {f"{name}/{key}": value for key, value in modules[name].state_dict().items()}
         own = wanted.pop(DELTA, None)
         missing = [key for key in wanted if key not in tensors or tensors[key].shape != wanted[key].shape]
@@ -71,13 +76,14 @@ def keep(state: str | Path, out: str | Path, *, corrections: bool = False, encod
     which other photos are adopted by (`train.adopt`).
 
     Raises:
-        InputError: the file holds no run of the generator.
+        InputError: the file holds no run of the generator, or the encoder is another generator's. CheckpointError: a
+            damaged file.
     """
     tensors = read_networks(state)
     if DELTA not in tensors:
         raise InputError(f"{state} is no state of `facsmith train generator`; give RUN/state.safetensors.")
     delta = tensors.pop(DELTA)
-    kept = {name: _half(value) for name, value in tensors.items() if name.split("/")[0] in _NETWORKS}
+    kept = {name: _half(value) for name, value in tensors.items() if name.split("/")[0] in NETWORKS}
     if corrections:
         scale = delta.abs().amax(dim=1, keepdim=True).clamp_min(1e-8) / _LEVELS
         kept |= {_BYTES: (delta / scale).round().to(torch.int8), _SCALE: scale}
@@ -86,7 +92,14 @@ def keep(state: str | Path, out: str | Path, *, corrections: bool = False, encod
     if encoder is not None:
         network = Encoder.load(encoder)
         kept |= {f"{_ENCODER}/{name}": _half(value) for name, value in network.state_dict().items()}
-        metadata[_ENCODER] = json.dumps(asdict(network.config))
+        metadata |= {_ENCODER: json.dumps(asdict(network.config)), _NETWORK: _configuration(metadata["counters"])}
+        average = _average(metadata, kept)
+        if network.config.generator_id != average.generator_id:
+            raise InputError(
+                f"{encoder} is the encoder of {network.config.generator_id}; this run's generator, in half precision, "
+                f"is {average.generator_id}. Train one for it: facsmith models convert RUN/generator.safetensors "
+                "--half -o FILE, then facsmith train encoder FILE."
+            )
     with atomic_path(out) as temporary:
         save_file(kept, temporary, metadata=metadata)
     return Path(out)
@@ -103,23 +116,42 @@ def kept_model(path: str | Path) -> tuple[StyleGAN2, Encoder] | None:
         return None
     tensors = read_networks(path)
     try:
-        options = json.loads(metadata["counters"])["options"]
-        config = StyleGAN2Config(
-            options["resolution"],
-            z_dim=options["w_dim"],
-            w_dim=options["w_dim"],
-            mapping_layers=options["mapping_layers"],
-            channel_base=options["channel_base"],
-            channel_max=options["channel_max"],
-        )
-        networks = StyleGAN2(config), Encoder(EncoderConfig(**json.loads(metadata[_ENCODER])))
-        for name, network in zip(("average", _ENCODER), networks, strict=True):
-            own = {key.removeprefix(f"{name}/"): t.float() for key, t in tensors.items() if key.startswith(f"{name}/")}
-            network.load_state_dict(own)
-            network.eval().requires_grad_(False)
+        generator = _average(metadata, tensors)
+        encoder = Encoder(EncoderConfig(**json.loads(metadata[_ENCODER])))
+        encoder.load_state_dict(_named(tensors, _ENCODER))
     except (KeyError, TypeError, ValueError, RuntimeError, InputError) as error:
         raise CheckpointError(f"{path} is damaged ({error}); fetch or make it again.") from error
-    return networks
+    if encoder.config.generator_id != generator.generator_id:
+        raise CheckpointError(f"The encoder in {path} is not that of its generator; make the file again.")
+    return generator, encoder.eval().requires_grad_(False)
+
+
+def _average(metadata: Mapping[str, str], tensors: Mapping[str, Tensor]) -> StyleGAN2:
+    config = config_from_json(json.loads(metadata[_NETWORK]))
+    generator = build(config, checked_state(config, _named(tensors, "average")))
+    if not isinstance(generator, StyleGAN2):
+        raise ValueError(f"a {type(generator).__name__}")
+    return generator
+
+
+def _named(tensors: Mapping[str, Tensor], network: str) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(f"{network}/"): t.float() for name, t in tensors.items() if name.startswith(f"{network}/")
+    }
+
+
+def _configuration(counters: str) -> str:
+    """Of a run's generator, as JSON."""
+    options = json.loads(counters)["options"]
+    config = StyleGAN2Config(
+        options["resolution"],
+        z_dim=options["w_dim"],
+        w_dim=options["w_dim"],
+        mapping_layers=options["mapping_layers"],
+        channel_base=options["channel_base"],
+        channel_max=options["channel_max"],
+    )
+    return json.dumps(config_to_json(config))
 
 
 def _half(value: Tensor) -> Tensor:
