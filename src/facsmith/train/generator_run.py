@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from facsmith.generator.stylegan2 import StyleGAN2, StyleGAN2Config
+from facsmith.generator.stylegan2 import StyleGAN2
 from facsmith.train.augment import Augmenter
 from facsmith.train.discriminator import Discriminator
 from facsmith.train.faces import FaceBatch, Faces
@@ -51,14 +51,7 @@ class GeneratorRun:
         torch.manual_seed(options.seed)  # pyright: ignore[reportUnknownMemberType]
         self.options, self.out, self.faces, self.team = options, out, faces, team
         device, gan = team.device, options.adversary
-        config = StyleGAN2Config(
-            options.resolution,
-            z_dim=options.w_dim,
-            w_dim=options.w_dim,
-            mapping_layers=options.mapping_layers,
-            channel_base=options.channel_base,
-            channel_max=options.channel_max,
-        )
+        config = options.network
         self.generator = StyleGAN2(config).to(device)
         self.average = StyleGAN2(config).to(device).requires_grad_(False)
         self.average.load_state_dict(self.generator.state_dict())

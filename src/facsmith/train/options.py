@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from facsmith.errors import InputError
+from facsmith.generator.stylegan2 import StyleGAN2Config
 
 __all__ = ["AdversaryOptions", "GeneratorOptions"]
 
@@ -92,6 +93,18 @@ class GeneratorOptions:
             raise InputError(
                 "accumulate and log_every are counts from 1, samples from 0, and the learning rate is above 0."
             )
+
+    @property
+    def network(self) -> StyleGAN2Config:
+        """The generator's sizes."""
+        return StyleGAN2Config(
+            self.resolution,
+            z_dim=self.w_dim,
+            w_dim=self.w_dim,
+            mapping_layers=self.mapping_layers,
+            channel_base=self.channel_base,
+            channel_max=self.channel_max,
+        )
 
     def stage(self, progress: float) -> int:
         """Resolution at this share of the budget."""

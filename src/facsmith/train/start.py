@@ -20,7 +20,8 @@ from facsmith._weights import read_metadata
 from facsmith.checkpoint._network import build, checked_state, config_from_json, config_to_json
 from facsmith.encoder import Encoder, EncoderConfig
 from facsmith.errors import CheckpointError, InputError
-from facsmith.generator.stylegan2 import StyleGAN2, StyleGAN2Config
+from facsmith.generator.stylegan2 import StyleGAN2
+from facsmith.train.options import GeneratorOptions
 
 __all__ = ["DELTA", "NETWORKS", "begin_from", "keep", "kept_model", "read_networks"]
 
@@ -33,6 +34,7 @@ DELTA = "latents/delta.weight"
 _BYTES, _SCALE = "latents/delta.bytes", "latents/delta.scale"
 _LEVELS = 127
 _ENCODER = "encoder"  # in tensors' names, and its configuration in the metadata
+_SIZES = ("resolution", "w_dim", "mapping_layers", "channel_base", "channel_max")
 _NETWORK = "network"  # the generator's configuration in the metadata
 
 
@@ -143,14 +145,7 @@ def _named(tensors: Mapping[str, Tensor], network: str) -> dict[str, Tensor]:
 def _configuration(counters: str) -> str:
     """Of a run's generator, as JSON."""
     options = json.loads(counters)["options"]
-    config = StyleGAN2Config(
-        options["resolution"],
-        z_dim=options["w_dim"],
-        w_dim=options["w_dim"],
-        mapping_layers=options["mapping_layers"],
-        channel_base=options["channel_base"],
-        channel_max=options["channel_max"],
-    )
+    config = GeneratorOptions(**{name: options[name] for name in _SIZES}).network
     return json.dumps(config_to_json(config))
 
 
