@@ -1,19 +1,22 @@
 """Calibration on finished films: what was asked is what is measured afterwards."""
 
+import itertools
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import skimage.data
 
-from facsmith import Animator
+from facsmith import Animator, face
 from facsmith.animate import AnimateOptions
 from facsmith.boundary import BoundarySet, Calibration
-from facsmith.errors import InputError
+from facsmith.errors import InputError, NoFaceError
 from facsmith.evaluate import calibrate_on_films
 from facsmith.evaluate.calibrate import is_off, person_response
 from facsmith.evaluate.check import LEVELS, Bar, Check, Reading, Row
+from facsmith.face import Face
 from facsmith.inversion import InversionOptions
 
 AUS = (2, 26)
@@ -58,6 +61,29 @@ def test_a_scale_that_ends_too_early_is_stretched(portrait: np.ndarray):
         assert after[:2].mean() < 0.6 * before[:2].mean()  # within the old scale; beyond it the curve is a guess
         assert after[2:].mean() < before[2:].mean()
         assert boundary.calibration.distances[-1] > animator.networks.boundaries[boundary.au].calibration.distances[-1]
+
+
+def test_a_face_lost_in_a_frame_is_left_out_and_the_boundaries_can_be_saved(
+    portrait: np.ndarray, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    whole = Animator.from_pretrained().networks.boundaries
+    animator = Animator.from_pretrained(boundaries=BoundarySet((whole[26],), whole.generator_id))
+    calls, follow = itertools.count(), face.follow
+
+    def lose(picture: np.ndarray, known: Face) -> Face:
+        if next(calls) == 19:  # seven a photo: in the second round, the first one's film at intensity 1
+            raise NoFaceError("lost")
+        return follow(picture, known)
+
+    monkeypatch.setattr(face, "follow", lose)
+    mirrored = np.ascontiguousarray(portrait[:, ::-1])
+    calibrated = calibrate_on_films(
+        animator, [("lost", mirrored), ("astronaut", portrait)], options=OPTIONS, provider="dlib"
+    )
+    calibrated.save(tmp_path / "b.safetensors")
+    films = BoundarySet.load(tmp_path / "b.safetensors")[26].report["films"]
+    assert films["photos"] == 1
+    assert 0 < films["leak"] < 0.1
 
 
 def test_no_face_no_calibration():

@@ -1,6 +1,7 @@
 """The bar's check: the muscles themselves pass it, doing nothing fails, and what fails says where."""
 
 import io
+import itertools
 import json
 from typing import Any
 
@@ -108,6 +109,24 @@ def test_a_frame_without_a_face_fails_and_is_null_in_json(portrait: np.ndarray, 
     assert not result.passed
     shown = json.loads(json.dumps(result.to_json(), allow_nan=False))
     assert shown["readings"][0]["along"] == [0, 0, 0, None]
+
+
+def test_one_lost_face_does_not_change_the_judge(portrait: np.ndarray, muscles, monkeypatch: pytest.MonkeyPatch):
+    calls, follow = itertools.count(), face.follow
+
+    def lose(picture: np.ndarray, known: Face) -> Face:
+        if next(calls) == 13:  # of seven a photo, the last: the muscles' own picture
+            raise NoFaceError("lost")
+        return follow(picture, known)
+
+    monkeypatch.setattr(face, "follow", lose)
+    twice = [("her", portrait), ("lost", portrait)]
+    result = check(muscles, twice, aus=(6,), provider=PROVIDER, bar=Bar(visible=9.0))
+    assert np.isnan([reading.muscles for reading in result.readings]).tolist() == [False, True]
+    found = row(result, 6)
+    assert found.photos == 2
+    assert found.judged_by == "flow"  # landmarks hardly see her cheeks rise
+    assert found.reached == 2
 
 
 def test_photos_without_a_face_are_named_and_none_at_all_is_an_error(portrait: np.ndarray, muscles):

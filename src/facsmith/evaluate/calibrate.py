@@ -11,6 +11,7 @@ more of an AU than others, a single face's flow is believed (`boundary.Response`
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -146,17 +147,16 @@ def _judge(result: Check, au: int) -> str:
 
 
 def _seen(reading: Reading) -> bool:
-    return bool(np.isfinite([*reading.along, reading.muscles]).all())
+    return bool(np.isfinite([*reading.along, reading.muscles, reading.leak, *reading.flow]).all())
 
 
 def _report(before: Check, after: Check, au: int) -> dict[str, Any]:
-    row = next(row for row in after.rows if row.au == au)
-    judge = _judge(before, au)
+    readings, judge = _readings(after, au), _judge(before, au)
     return {
-        "photos": row.photos,
+        "photos": len(readings),
         "judged_by": judge,
         "asked": list(LEVELS),
         "showed": [round(float(x), 3) for x in _shown(before, au, judge)],
         "shows": [round(float(x), 3) for x in _shown(after, au, judge)],
-        "leak": round(row.leak, 4),
+        "leak": round(fmean(r.leak for r in readings), 4),
     }

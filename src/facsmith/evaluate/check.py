@@ -259,7 +259,8 @@ def _read(render: Render, name: str, photo: Image, found: Face, aus: Sequence[in
 
 def _row(readings: Sequence[Reading], bar: Bar) -> Row:
     shown, muscles = fmean(r.along[-1] for r in readings), fmean(r.muscles for r in readings)
-    by_landmarks = not muscles < bar.visible
+    visible = [r.muscles for r in readings if isfinite(r.muscles)]  # one face lost changes nobody's judge
+    by_landmarks = not visible or fmean(visible) >= bar.visible
     shares = [r.share if by_landmarks else r.flow[-1] for r in readings]
     growths = [r.along if by_landmarks else r.flow for r in readings]
     reached = sum(share >= bar.share for share in shares)
