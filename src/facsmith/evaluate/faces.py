@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from facsmith import face, image
 from facsmith.errors import InputError, NoFaceError
+from facsmith.train.dataset import reading
 
 __all__ = [
     "AGE_BANDS",
@@ -116,15 +117,11 @@ def skin_band(angle: float) -> str:
 
 def _open(root: Path, resolution: int) -> tuple[Image, npt.NDArray[Any], dict[str, npt.NDArray[Any]]]:
     """images (N, V, R, R, 3) memory-mapped, landmarks (N, V, 68, 2), attributes (N,) each."""
-    try:
+    with reading(root):
         images = np.load(root / "images.npy", mmap_mode="r", allow_pickle=False)
         landmarks = np.load(root / "landmarks.npy", allow_pickle=False)
         with np.load(root / "attributes.npz", allow_pickle=False) as stored:
             attributes = {key: stored[key] for key in ("name", "age", "held_out")}
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(
-            f"{root} is no data set of faces ({error}); make one: facsmith train data PHOTOS -o FOLDER."
-        ) from error
     if images.shape[2:] != (resolution, resolution, 3) or landmarks.shape != (*images.shape[:2], 68, 2):
         raise InputError(
             f"The data set {root} holds images {images.shape} and landmarks {landmarks.shape}; this model needs "

@@ -21,6 +21,7 @@ from facsmith._weights import read_metadata
 from facsmith.errors import InputError
 from facsmith.facs import AUS
 from facsmith.generator import Generator
+from facsmith.train.dataset import reading
 from facsmith.train.latents import LabelledLatents
 from facsmith.train.start import DELTA, NETWORKS, read_networks
 
@@ -58,16 +59,12 @@ def adopt(
             damaged state. OutputError: a place that cannot be written.
     """
     root = Path(dataset)
-    try:
+    with reading(root):
         images = np.load(root / "images.npy", mmap_mode="r", allow_pickle=False)
         au = torch.tensor(np.load(root / "au.npy", allow_pickle=False))
         codes = torch.tensor(np.load(root / "codes.npy", allow_pickle=False)).float()
         with np.load(root / "attributes.npz", allow_pickle=False) as stored:
             training = torch.tensor(~stored["held_out"].astype(bool))
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(
-            f"{root} is no data set of faces ({error}); make one: facsmith train data PHOTOS -o FOLDER."
-        ) from error
     count = len(images)
     if (
         images.ndim != 5

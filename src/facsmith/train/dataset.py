@@ -1,5 +1,7 @@
 """A data set of `facsmith.train.data` opened and checked, for what learns from all its variants."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -9,7 +11,7 @@ import numpy.typing as npt
 from facsmith.errors import InputError
 from facsmith.facs import AUS
 
-__all__ = ["REST", "Dataset", "open_dataset"]
+__all__ = ["REST", "Dataset", "open_dataset", "reading"]
 
 Array = npt.NDArray[np.float64]
 
@@ -27,6 +29,17 @@ class Dataset(NamedTuple):
     held_out: npt.NDArray[np.bool_]
 
 
+@contextmanager
+def reading(folder: str | Path) -> Generator[None]:
+    """Around whatever reads a data set's files: InputError where they are missing, damaged or others."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"{folder} is no data set of faces ({error}); make one: facsmith train data PHOTOS -o FOLDER."
+        ) from error
+
+
 def open_dataset(folder: str | Path, *, resolution: int | None = None) -> Dataset:
     """resolution: what the crops must have; None takes any.
 
@@ -34,16 +47,12 @@ def open_dataset(folder: str | Path, *, resolution: int | None = None) -> Datase
         InputError: no such data set, files that do not fit together, or fewer than two people on either side.
     """
     root = Path(folder)
-    try:
+    with reading(root):
         images = np.load(root / "images.npy", mmap_mode="r", allow_pickle=False)
         au = np.load(root / "au.npy", allow_pickle=False)
         landmarks = np.load(root / "landmarks.npy", allow_pickle=False)
         with np.load(root / "attributes.npz", allow_pickle=False) as attributes:
             held_out = attributes["held_out"].astype(bool)
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(
-            f"{root} is no data set of faces ({error}); make one: facsmith train data PHOTOS -o FOLDER."
-        ) from error
     n, v, *picture = images.shape if images.ndim == 5 else (0, 0)
     side = resolution or (picture or [0])[0]
     if v <= REST or (picture, au.shape, landmarks.shape, held_out.shape) != (

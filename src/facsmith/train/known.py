@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from facsmith.errors import InputError
 from facsmith.train.data import Photo
+from facsmith.train.dataset import reading
 
 __all__ = ["known_in"]
 
@@ -24,14 +24,10 @@ def known_in(
         InputError: no such data set.
     """
     root = Path(dataset)
-    try:
+    with reading(root):
         codes = np.load(root / "codes.npy", allow_pickle=False)
         with np.load(root / "attributes.npz", allow_pickle=False) as attributes:
             names, held_out = attributes["name"], attributes["held_out"].astype(bool)
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(
-            f"{root} is no data set of faces ({error}); make one: facsmith train data PHOTOS -o FOLDER."
-        ) from error
     row = {str(name): index for index, name in enumerate(names)}
     for photo in photos:
         if photo.name in row:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from facsmith.errors import InputError
 from facsmith.face.points import EYE_CORNERS, MIRROR
+from facsmith.train.dataset import reading
 
 __all__ = ["Batch", "FaceData"]
 
@@ -49,17 +50,13 @@ class FaceData:
 
     def __init__(self, folder: str | Path, *, resolution: int) -> None:
         root = Path(folder)
-        try:
+        with reading(folder):
             self._images = np.load(root / "images.npy", mmap_mode="r", allow_pickle=False)
             self._au = np.load(root / "au.npy", allow_pickle=False)
             self._landmarks = np.load(root / "landmarks.npy", allow_pickle=False)
             with np.load(root / "attributes.npz", allow_pickle=False) as attributes:
                 self._age, self._gender = attributes["age"], attributes["gender"]
                 held_out = attributes["held_out"].astype(bool)
-        except (OSError, ValueError, KeyError) as error:
-            raise InputError(
-                f"{folder} is no data set of faces ({error}); make one: facsmith train data PHOTOS -o FOLDER."
-            ) from error
         n, v = self._images.shape[:2]
         shapes = (self._images.shape[2:], self._au.shape, self._landmarks.shape, self._age.shape, held_out.shape)
         if shapes != ((resolution, resolution, 3), (n, v, 12), (n, v, 68, 2), (n,), (n,)) or v < 2:
