@@ -155,6 +155,22 @@ class TestTransfer:
         assert change.shading[top, left].mean() < -50
         assert change.opacity[top - 2 : top + 3, left - 2 : left + 3].max() < 0.2
 
+    def test_a_spot_on_the_jaw_line_stays_away_and_one_on_the_cheek_does_not(self, scene):
+        """Where skin, hair and collar meet, a small generator's picture flickers with any change."""
+
+        def darkened(point: NDArray[np.float64]) -> float:
+            x, y = np.rint(scene.transform.to_crop(point)).astype(int)
+            generated = scene.reference.copy()
+            cv2.circle(generated, (int(x), int(y)), 5, (90, 70, 60), -1, cv2.LINE_AA)
+            frame = scene.compositor().frame(cv2.GaussianBlur(generated, (0, 0), 1.0))
+            left, top = np.rint(point).astype(int)
+            area = np.s_[top - 2 : top + 3, left - 2 : left + 3]
+            return float((scene.photo[area].astype(float) - frame[area]).mean())
+
+        jaw, cheek = scene.landmarks[11], scene.landmarks[[2, 31]].mean(0)
+        assert darkened(cheek) > 20
+        assert abs(darkened(jaw)) < 0.2 * darkened(cheek)
+
     def test_teeth_that_stay_in_sight_keep_their_light(self, scene):
         """A generator that has lost sight of them draws a dusk, no depth: the photo's own are not dimmed by it."""
         truth, mouth = scene.truth("AU26=1"), scene.landmarks[[62, 66]].mean(0).astype(int)

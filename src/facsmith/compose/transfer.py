@@ -18,7 +18,7 @@ from facsmith.compose.anatomy import Guess, MuscleMotion
 from facsmith.compose.canvas import Canvas
 from facsmith.compose.flow import FLOW_SIZE, blur, composed, remaining_flow, warp
 from facsmith.compose.lips import lip_gap
-from facsmith.compose.masks import border, face_mask, fade, left_half, replacement_prior
+from facsmith.compose.masks import border, face_mask, fade, left_half, off_contour, replacement_prior
 from facsmith.compose.teeth import OWN_TEETH, Teeth
 
 __all__ = ["Change", "Transfer", "matching_gain"]
@@ -67,6 +67,7 @@ class Transfer:
         within_crop = canvas.extend(border((canvas.side, canvas.side), 0.12 * canvas.iod))
         self._generated = self.mask * within_crop  # where the generator has anything to say
         self._prior = replacement_prior(points, canvas.iod, canvas.shape) * self._generated
+        self._shaded = self._generated * off_contour(points, canvas.iod, canvas.shape)
         self.left = left_half(points, canvas.iod, canvas.shape)
         scale = FLOW_SIZE / canvas.side
         self._muscles = MuscleMotion((points + 0.5) * scale - 0.5, self._square(self.mask))
@@ -109,7 +110,7 @@ class Transfer:
         opacity = blur(replaced * (1 - teeth), 1.5 * self._unit)
         return Change(
             flow=flow * self.mask[..., None],
-            shading=np.asarray(shading * (self._generated * (1 - teeth))[..., None], np.float32),
+            shading=np.asarray(shading * (self._shaded * (1 - teeth))[..., None], np.float32),
             fresh=self._teeth.between(fresh, parted),
             opacity=opacity,
         )
