@@ -361,6 +361,15 @@ def test_noise_and_saturation_stay_monotone() -> None:
     assert d[50] == pytest.approx(1 + 4 * 0.5, abs=0.4)
 
 
+def test_the_map_ends_where_a_face_shows_no_more() -> None:
+    """A jaw that is open at a third of the range: full intensity lies there, not at the end of it."""
+    asked = np.array([0.1, 0.2, 0.3, 0.5, 0.7, 1.0])
+    achieved = np.array([0.33, 0.63, 0.95, 0.96, 0.97, 1.01])
+    d = recalibrate(one_boundary(), 12, asked, achieved)[12].calibration
+    assert d.distance(0.63) == pytest.approx(1 + 4 * 0.2)
+    assert d.distance(1) == pytest.approx(1 + 4 * (0.3 + 0.1 * 0.05 / 0.32))
+
+
 def test_refused_measurements() -> None:
     boundaries = one_boundary()
     with pytest.raises(BoundaryError, match="did not move"):

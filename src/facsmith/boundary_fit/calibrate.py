@@ -15,6 +15,7 @@ Array = npt.NDArray[np.float64]
 
 _LEVELS = 5  # intensities are pooled at fifths: the FACS letters A-E
 _ROUNDS = 3
+_SATURATED = 0.1
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ def recalibrate(
 
     asked: (K,) intensities in [0, 1] given to ``edit``; achieved: (K,) intensities measured on the results, 0 for the
     person's neutral. What was measured as 0.6 becomes the distance of 0.6. Intensities beyond the strongest measurement
-    go on with its slope, up to ``reach`` times the old range.
+    go on with its slope, up to ``reach`` times the old range. A level that shows hardly more than the one before it
+    (a tenth of what its distance adds elsewhere) is saturation: the map ends below it, and asking for more is no use.
     """
     boundary = boundary_set[au]
     given, measured = np.asarray(asked, dtype=np.float64), np.asarray(achieved, dtype=np.float64)
@@ -70,6 +72,7 @@ def recalibrate(
     m = np.concatenate([[0.0], risen.clip(min=0.0)])
     rises = np.concatenate([[True], np.diff(m) > 1e-6])
     e, m = e[rises], m[rises]
+    e, m = _unsaturated(boundary.calibration.distance(e), e, m)
     if len(m) < 2:
         raise BoundaryError(
             f"AU{au} did not move in any measurement, so it cannot be recalibrated. Fit its boundary again."
@@ -85,6 +88,16 @@ def recalibrate(
     calibration = Calibration((0.0, *m[inside], 1.0), (distances[0], *distances[inside], end))
     changed = replace(boundary, calibration=calibration)
     return BoundarySet(tuple(changed if b.au == au else b for b in boundary_set.boundaries), boundary_set.generator_id)
+
+
+def _unsaturated(distances: Array, e: Array, m: Array) -> tuple[Array, Array]:
+    """e, m without the last levels that show hardly anything for their distance (each (K,), rising)."""
+    while len(m) > 2:
+        shown, spent = np.diff(m), np.diff(distances)
+        if shown[-1] / spent[-1] >= _SATURATED * (m[-2] - m[0]) / (distances[len(m) - 2] - distances[0]):
+            break
+        e, m, distances = e[:-1], m[:-1], distances[:-1]
+    return e, m
 
 
 def _curve(intensities: Array, distances: Array) -> Calibration | None:
