@@ -66,6 +66,25 @@ def test_a_face_that_shows_less_gets_a_longer_step(drawn: Callable[..., Any], st
     assert fitted[9].calibration.distance(1.0) == pytest.approx(-1 + 2 * personal.factors[9])
 
 
+def test_a_face_that_shows_less_of_more_gets_the_step_that_shows_most(
+    portrait: np.ndarray, landmarks: np.ndarray, drawn: Callable[..., Any]
+):
+    """All of what was asked up to a half, then less and less: eyes fade behind their glasses."""
+    warp = MuscleWarp(landmarks, portrait.shape)
+
+    def fading(intensities: np.ndarray) -> np.ndarray:
+        return warp(portrait, np.maximum(0, np.where(intensities <= 0.5, 1, 1.5 - intensities)) * intensities)
+
+    personal = PersonalBoundaries(trusting(tiny_boundaries("tiny"), {9: 1.0}), fading, lambda: landmarks)
+    fitted = personal.of([9])
+    # At .5, .75 and 1 the face shows .5, .56 and .5.
+    assert personal.factors[9] == pytest.approx(0.75)
+    assert fitted[9].calibration.distance(1.0) == pytest.approx(-1 + 2 * 0.75)
+    weak, _ = drawn(0.5, {9: 1.0})
+    weak.of([9])
+    assert weak.factors[9] == pytest.approx(1.5)  # weak all along: a longer step
+
+
 def test_only_what_is_asked_for_and_trusted_is_drawn_and_once(drawn: Callable[..., Any]):
     personal, asked = drawn(1.2, {4: 1.0, 9: 1.0, 12: 0.0})
     personal.of([1, 12])

@@ -2,7 +2,8 @@
 
 A boundary's calibration holds for people at large. Here the AU's full intensity is drawn once on this face, its motion
 is compared with the face's own muscles (`compose.motion`), and where that is known to tell something (`Response`) the
-step becomes longer or shorter.
+step becomes longer or shorter. A face on which it shows hardly anything may also be asked too much: behind glasses,
+eyes that open far fade away. Where less of the step shows more, full intensity lies there.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,13 +13,16 @@ import numpy.typing as npt
 
 from facsmith.animate.options import Progress
 from facsmith.animate.subject import Image
-from facsmith.boundary import BoundarySet
+from facsmith.boundary import BoundarySet, Response
 from facsmith.compose.flow import FLOW_SIZE
 from facsmith.compose.motion import Motion
 from facsmith.face import crop_transform
 from facsmith.facs import AUS
 
 __all__ = ["PersonalBoundaries"]
+
+_FAINT = 0.7  # of what people at large show; below, a shorter step is tried
+_SHORTER = (0.5, 0.75)
 
 
 class PersonalBoundaries:
@@ -43,7 +47,7 @@ class PersonalBoundaries:
         for au in aus:
             response = known.get(au)
             if au not in self.factors and response is not None and response.trust > 0:
-                self.factors[au] = response.factor(self._share(au))
+                self.factors[au] = self._factor(au, response)
         return self._boundaries.stretched(self.factors)
 
     def all(self, progress: Progress) -> None:
@@ -53,11 +57,21 @@ class PersonalBoundaries:
             self.of([au])
             progress("strengths", done, len(aus))
 
-    def _share(self, au: int) -> float:
-        """What flow shows of the AU at intensity 1."""
+    def _factor(self, au: int, response: Response) -> float:
+        full = self._share(au, 1.0)
+        if full < _FAINT * response.typical:
+            shares = {level: self._share(au, level) for level in _SHORTER}
+            best = max(shares, key=shares.__getitem__)
+            if shares[best] > full:
+                rest, at, end = self._boundaries[au].calibration.distance([0.0, best, 1.0])
+                return float((at - rest) / (end - rest))
+        return response.factor(full)
+
+    def _share(self, au: int, intensity: float) -> float:
+        """What flow shows of the AU."""
         if self._motion is None:
             neutral, at = self._draw(np.zeros(len(AUS))), self._landmarks()
             self._close = crop_transform(at, FLOW_SIZE)
             self._motion = Motion(self._close.crop(neutral), self._close.to_crop(at))
-        frame = self._draw(np.eye(len(AUS))[AUS.index(au)])
+        frame = self._draw(intensity * np.eye(len(AUS))[AUS.index(au)])
         return self._motion.share(self._motion.flow(self._close.crop(frame)), au)
