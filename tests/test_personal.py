@@ -47,9 +47,11 @@ def drawn(portrait: np.ndarray, landmarks: np.ndarray) -> Callable[..., Any]:
     def fit(strength: float, trust: dict[int, float]) -> tuple[PersonalBoundaries, list[np.ndarray]]:
         warp, asked = MuscleWarp(landmarks, portrait.shape), []
 
-        def draw(intensities: np.ndarray) -> np.ndarray:
+        def draw(boundaries: BoundarySet, intensities: np.ndarray) -> np.ndarray:
             asked.append(intensities)
-            return warp(portrait, strength * intensities)
+            ends = [boundaries[au].calibration.distance(1.0) for au in AUS]
+            steps = (np.array(ends) + 1) / 2  # distances are -1 at neutral and 1 at full intensity
+            return warp(portrait, np.clip(strength * steps * intensities, 0, 1.5))
 
         return PersonalBoundaries(trusting(tiny_boundaries("tiny"), trust), draw, lambda: landmarks), asked
 
@@ -72,14 +74,13 @@ def test_a_face_that_shows_less_of_more_gets_the_step_that_shows_most(
     """All of what was asked up to a half, then less and less: eyes fade behind their glasses."""
     warp = MuscleWarp(landmarks, portrait.shape)
 
-    def fading(intensities: np.ndarray) -> np.ndarray:
-        return warp(portrait, np.maximum(0, np.where(intensities <= 0.5, 1, 1.5 - intensities)) * intensities)
+    def fading(boundaries: BoundarySet, intensities: np.ndarray) -> np.ndarray:
+        step = (boundaries[9].calibration.distance(1.0) + 1) / 2
+        return warp(portrait, step * max(0, 1.4 - step) * intensities)
 
     personal = PersonalBoundaries(trusting(tiny_boundaries("tiny"), {9: 1.0}), fading, lambda: landmarks)
-    fitted = personal.of([9])
-    # At .5, .75 and 1 the face shows .5, .56 and .5.
-    assert personal.factors[9] == pytest.approx(0.75)
-    assert fitted[9].calibration.distance(1.0) == pytest.approx(-1 + 2 * 0.75)
+    personal.of([9])
+    assert personal.factors[9] == pytest.approx(0.75)  # .45, .49 and .4 at .5, .75 and 1, and little at 1.5
     weak, _ = drawn(0.5, {9: 1.0})
     weak.of([9])
     assert weak.factors[9] == pytest.approx(1.5)  # weak all along: a longer step

@@ -3,7 +3,7 @@
 A boundary's calibration holds for people at large. Here the AU's full intensity is drawn once on this face, its motion
 is compared with the face's own muscles (`compose.motion`), and where that is known to tell something (`Response`) the
 step becomes longer or shorter. A face on which it shows hardly anything may also be asked too much: behind glasses,
-eyes that open far fade away. Where less of the step shows more, full intensity lies there.
+eyes that open far fade away. There several steps are drawn, and the one that shows most is taken.
 """
 
 from collections.abc import Callable, Iterable
@@ -21,8 +21,8 @@ from facsmith.facs import AUS
 
 __all__ = ["PersonalBoundaries"]
 
-_FAINT = 0.7  # of what people at large show; below, a shorter step is tried
-_SHORTER = (0.5, 0.75)
+_FAINT = 0.7  # of what people at large show; below, it is tried which step shows most
+_SHORTER = (0.5, 0.75, 1.0)
 
 
 class PersonalBoundaries:
@@ -31,10 +31,10 @@ class PersonalBoundaries:
     def __init__(
         self,
         boundaries: BoundarySet,
-        draw: Callable[[npt.NDArray[np.float64]], Image],
+        draw: Callable[[BoundarySet, npt.NDArray[np.float64]], Image],
         landmarks: Callable[[], npt.NDArray[np.float64]],
     ) -> None:
-        """draw: the face with intensities (12,), by ``boundaries`` as they are. landmarks: (68, 2) of its neutral."""
+        """draw: the face with intensities (12,) by these boundaries. landmarks: (68, 2) of its neutral."""
         self._boundaries = boundaries
         self._draw = draw
         self._landmarks = landmarks
@@ -59,19 +59,17 @@ class PersonalBoundaries:
 
     def _factor(self, au: int, response: Response) -> float:
         full = self._share(au, 1.0)
-        if full < _FAINT * response.typical:
-            shares = {level: self._share(au, level) for level in _SHORTER}
-            best = max(shares, key=shares.__getitem__)
-            if shares[best] > full:
-                rest, at, end = self._boundaries[au].calibration.distance([0.0, best, 1.0])
-                return float((at - rest) / (end - rest))
-        return response.factor(full)
+        wanted = response.factor(full)
+        if full >= _FAINT * response.typical:
+            return wanted
+        return max((*_SHORTER, wanted), key=lambda step: self._share(au, step))
 
-    def _share(self, au: int, intensity: float) -> float:
-        """What flow shows of the AU."""
+    def _share(self, au: int, step: float) -> float:
+        """What flow shows of the AU's full intensity, at so many times its distance."""
         if self._motion is None:
-            neutral, at = self._draw(np.zeros(len(AUS))), self._landmarks()
+            neutral, at = self._draw(self._boundaries, np.zeros(len(AUS))), self._landmarks()
             self._close = crop_transform(at, FLOW_SIZE)
             self._motion = Motion(self._close.crop(neutral), self._close.to_crop(at))
-        frame = self._draw(intensity * np.eye(len(AUS))[AUS.index(au)])
+        stretched = self._boundaries.stretched({au: step})
+        frame = self._draw(stretched, np.eye(len(AUS))[AUS.index(au)])
         return self._motion.share(self._motion.flow(self._close.crop(frame)), au)

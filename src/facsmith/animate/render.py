@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Iterator
-from functools import partial
 from typing import cast
 
 import numpy as np
@@ -55,9 +54,7 @@ class Renderer:
             )
         self._personal: PersonalBoundaries | None = None
         if options.personal and subject.face is not None:
-            self._personal = PersonalBoundaries(
-                boundaries, draw=partial(self._still, boundaries), landmarks=self._resting
-            )
+            self._personal = PersonalBoundaries(boundaries, draw=self._still, landmarks=self._resting)
 
     def latents(self, intensities: npt.NDArray[np.float64]) -> Codes:
         """intensities: (T, 12). Returns ws (T, num_ws, w_dim)."""
