@@ -134,11 +134,9 @@ def test_a_run_begins_from_another_s_essence(dataset: Path, tmp_path: Path):
         keep(slim, tmp_path / "again.safetensors")
 
 
-def test_the_training_state_in_the_repository_fits_the_options_and_its_own_encoder_and_boundaries(
-    dataset: Path, tmp_path: Path
-):
+def test_the_training_state_in_the_repository_is_that_of_the_bundled_model(dataset: Path, tmp_path: Path):
     state = Path(__file__).parents[2] / "training/face128-state.safetensors"
-    from facsmith.boundary import BoundarySet
+    from facsmith import Animator
     from facsmith.generator import StyleGAN2, StyleGAN2Config
     from facsmith.train.latents import LabelledLatents
     from facsmith.train.start import begin_from, kept_model
@@ -156,8 +154,10 @@ def test_the_training_state_in_the_repository_fits_the_options_and_its_own_encod
     assert begin_from(state, modules) > 100_000
     model = kept_model(state)
     assert model is not None
-    boundaries = BoundarySet.load(state.with_name("face128-boundaries.safetensors"))
-    assert model[0].generator_id == model[1].config.generator_id == boundaries.generator_id
+    bundled = Animator.from_pretrained().networks
+    assert model[0].generator_id == bundled.generator.generator_id
+    for name, value in model[1].state_dict().items():
+        torch.testing.assert_close(value.half(), bundled.encoder.state_dict()[name].half())
     assert modules["latents"].directions().abs().max() > 0
     assert not modules["latents"].delta.weight.any()
 
