@@ -44,13 +44,15 @@ def test_the_more_the_fewer_teeth(scene):
     assert seen == sorted(seen, reverse=True) and seen[0] > seen[-1]
 
 
-def test_nothing_asked_or_nothing_open_changes_nothing(scene):
+def test_nothing_asked_changes_nothing_and_closed_lips_do_not_move(scene):
     frame = scene.photo.copy()
     seal(frame, scene.landmarks, 0.0)
     closed = scene.landmarks.copy()
     closed[[65, 66, 67]] = closed[[63, 62, 61]]
-    seal(frame, closed, 1.0)
     assert np.array_equal(frame, scene.photo)
+    seal(frame, closed, 1.0)
+    assert (frame <= scene.photo).all()  # nothing moves; bright specks go
+    assert np.mean(frame != scene.photo) < 0.005
     assert lip_gap(closed) == 0 < lip_gap(scene.landmarks)
 
 
@@ -68,3 +70,20 @@ def test_the_compositor_closes_what_the_motion_leaves_open(scene):
     assert white(closed, scene.landmarks) < 0.35 * white(as_it_comes, scene.landmarks)
     assert white(closed, scene.landmarks) <= white(half, scene.landmarks) <= white(as_it_comes, scene.landmarks)
     assert np.array_equal(scene.compositor().frame(scene.reference, lips_open=0.0), scene.photo), "at rest, the photo"
+
+
+def test_no_speck_of_teeth_is_left_along_closed_lips(scene: Scene) -> None:
+    """Where motion has folded a lip over the teeth, single bright pixels lie on it."""
+    closed = scene.landmarks.copy()
+    closed[[67, 66, 65]] = closed[[61, 62, 63]]
+    plain = np.full_like(scene.photo, (190, 120, 110))
+    frame = plain.copy()
+    specks = np.rint(closed[61:64]).astype(int)
+    frame[specks[:, 1], specks[:, 0]] = 240
+    seal(frame, closed, 1.0)
+    assert np.abs(frame[specks[:, 1], specks[:, 0]].astype(int) - plain[0, 0]).max() < 8
+    away = np.rint(scene.landmarks[33]).astype(int)  # the nose's tip keeps its light
+    frame = plain.copy()
+    frame[away[1], away[0]] = 240
+    seal(frame, closed, 1.0)
+    assert frame[away[1], away[0]].min() > 235

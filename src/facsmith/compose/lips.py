@@ -21,6 +21,7 @@ Array = npt.NDArray[np.float64]
 
 _PAIRS = ((61, 67), (62, 66), (63, 65))
 _REACH = 0.28  # IOD from the contour on which the skin gives way
+_SPECKS = 0.12, 0.04  # IOD: how far from where the lips meet, and how large at most
 _LINE, _DARK = 0.012, 0.22  # IOD and share: the shadow in which closed lips meet
 
 
@@ -70,9 +71,21 @@ def seal(frame: Pixels, landmarks: npt.ArrayLike, amount: float) -> None:
         borderMode=cv2.BORDER_REFLECT_101,
     ).astype(np.float32)
     met = amount * taper * np.clip(half / (0.02 * iod), 0, 1)
-    shadow = np.exp(-(((above - below) / 2 / (_LINE * iod)) ** 2)) * _DARK * met
-    result = np.where((half > 0)[..., None], moved * (1 - shadow[..., None]), frame[top:bottom, left:right])
+    off = (above - below) / 2  # from the line in which they meet
+    near = np.exp(-((off / (_SPECKS[0] * iod)) ** 2)) * amount * np.clip(3 * taper, 0, 1)
+    moved = _without_specks(moved, near[..., None], round(_SPECKS[1] * iod))
+    shadow = np.exp(-((off / (_LINE * iod)) ** 2)) * _DARK * met
+    result = np.where((taper > 0)[..., None], moved * (1 - shadow[..., None]), frame[top:bottom, left:right])
     frame[top:bottom, left:right] = np.rint(np.clip(result, 0, 255)).astype(np.uint8)
+
+
+def _without_specks(picture: npt.NDArray[np.float32], where: Array, size: int) -> npt.NDArray[np.float32]:
+    """(H, W, 3) without what is brighter than all around it and no larger than ``size`` pixels: of teeth, the rest."""
+    if size < 1:
+        return picture
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * size + 1, 2 * size + 1))
+    plain = cv2.morphologyEx(picture, cv2.MORPH_OPEN, kernel)
+    return np.asarray(picture + where * (plain - picture), np.float32)
 
 
 def _contour(points: Array, width: float, s: Array) -> Array:
