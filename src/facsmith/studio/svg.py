@@ -19,7 +19,7 @@ __all__ = ["COLOURS", "calibration_curve", "cosine_table", "line", "loss_curve",
 COLOURS: Final[Mapping[int, str]] = dict(
     zip(
         AUS,
-        ("#0f62a8", "#3f8fd2", "#12757e", "#2aa198", "#6b4fa0", "#9a6fc4", "#c2410c", "#a16207", "#65730a", "#be185d",
+        ("#0b4a82", "#2f78b7", "#0b5560", "#1b8078", "#6b4fa0", "#8a5cb8", "#c2410c", "#a16207", "#65730a", "#be185d",
          "#dc2626", "#7c2d12"),
         strict=True,
     )
