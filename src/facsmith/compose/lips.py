@@ -83,7 +83,7 @@ def _without_specks(picture: npt.NDArray[np.float32], where: Array, size: int) -
     """(H, W, 3) without what is brighter than all around it and no larger than ``size`` pixels: of teeth, the rest."""
     if size < 1:
         return picture
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * size + 1, 2 * size + 1))
+    kernel = cv2.getStructuringElement(cv2.MORPH_RECT, (2 * size + 1, 2 * size + 1))
     plain = cv2.morphologyEx(picture, cv2.MORPH_OPEN, kernel)
     return np.asarray(picture + where * (plain - picture), np.float32)
 
