@@ -200,6 +200,19 @@ class TestTransfer:
         ratio = frame[spot].mean() / scene.photo[spot].mean()
         assert 0.72 < ratio < 0.88
 
+    def test_a_light_that_comes_on_is_dimmed(self, scene):
+        """No AU makes skin shine; a small generator's forehead does, below the hair."""
+        spot = scene.landmarks[[2, 31]].mean(0)
+        x, y = np.rint(scene.transform.to_crop(spot)).astype(int)
+        generated = scene.reference.copy()
+        cv2.circle(generated, (int(x), int(y)), 5, (255, 250, 245), -1, cv2.LINE_AA)
+        frame = scene.compositor().frame(cv2.GaussianBlur(generated, (0, 0), 1.0))
+        left, top = np.rint(spot).astype(int)
+        area = np.s_[top - 2 : top + 3, left - 2 : left + 3]
+        lit = (generated[y, x].astype(float) - scene.reference[y, x]).mean()
+        assert lit > 60
+        assert 2 < (frame[area].astype(float) - scene.photo[area]).mean() < 0.5 * lit
+
     def test_a_smooth_expression_does_not_flicker(self, scene):
         """Second differences over time stay near those of the photo moved by the true field."""
         amounts = [t**3 * (10 - 15 * t + 6 * t * t) for t in np.linspace(0.2, 0.8, 7)]

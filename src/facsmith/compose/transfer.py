@@ -29,6 +29,7 @@ Image = npt.NDArray[np.float32]
 # All lengths in canvas pixels per 256 of the canvas's side.
 _RESIDUAL_REACH = 2.5
 _SHADING_BLUR = 1.2
+_GLOW = np.float32(15)  # grey levels that skin becomes lighter by, at most
 _MISALIGNMENT = (
     1.2  # what the flow may be off by: at the old frame's edges, a residual of this times the gradient is not real
 )
@@ -100,6 +101,8 @@ class Transfer:
         doubt = _NOISE**2 + (_MISALIGNMENT * self._unit) ** 2 * warp(self._edges, flow)
         weight = near / (near + doubt)
         shading = blur(residual * weight[..., None], _SHADING_BLUR * self._unit) * self.gain
+        # Folds darken skin as deep as they are, but no AU lights it up: that is the generator's flicker.
+        shading = np.minimum(shading, _GLOW * np.tanh(shading / _GLOW))
 
         level = np.sqrt(blur(power, _RESIDUAL_REACH * self._unit))
         opened = np.maximum(self._open, fade(blur(np.maximum(parted, teeth), _OPENING * self._canvas.iod), 0.01, 0.08))
