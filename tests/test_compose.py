@@ -61,6 +61,17 @@ class Scene:
     def reference(self) -> Pixels:
         return self.generated(self.photo)
 
+    def brightened(self, point: NDArray[np.float64], colour: tuple[int, int, int]) -> tuple[float, float]:
+        """A spot that the generator draws on its reference: how much lighter it is there, and the frame's skin."""
+        x, y = np.rint(self.transform.to_crop(point)).astype(int)
+        generated = self.reference.copy()
+        cv2.circle(generated, (int(x), int(y)), 5, colour, -1, cv2.LINE_AA)
+        frame = self.compositor().frame(cv2.GaussianBlur(generated, (0, 0), 1.0))
+        left, top = np.rint(point).astype(int)
+        area = np.s_[top - 2 : top + 3, left - 2 : left + 3]
+        drawn = (generated[y, x].astype(float) - self.reference[y, x]).mean()
+        return float(drawn), float((frame[area].astype(float) - self.photo[area]).mean())
+
     def compositor(self, mode: str = "transfer") -> Compositor:
         return Compositor(self.photo, self.transform, self.landmarks, self.reference, mode=mode)
 
@@ -157,19 +168,10 @@ class TestTransfer:
 
     def test_a_spot_on_the_jaw_line_stays_away_and_one_on_the_cheek_does_not(self, scene):
         """Where skin, hair and collar meet, a small generator's picture flickers with any change."""
-
-        def darkened(point: NDArray[np.float64]) -> float:
-            x, y = np.rint(scene.transform.to_crop(point)).astype(int)
-            generated = scene.reference.copy()
-            cv2.circle(generated, (int(x), int(y)), 5, (90, 70, 60), -1, cv2.LINE_AA)
-            frame = scene.compositor().frame(cv2.GaussianBlur(generated, (0, 0), 1.0))
-            left, top = np.rint(point).astype(int)
-            area = np.s_[top - 2 : top + 3, left - 2 : left + 3]
-            return float((scene.photo[area].astype(float) - frame[area]).mean())
-
         jaw, cheek = scene.landmarks[11], scene.landmarks[[2, 31]].mean(0)
-        assert darkened(cheek) > 20
-        assert abs(darkened(jaw)) < 0.2 * darkened(cheek)
+        (_, at_jaw), (_, at_cheek) = (scene.brightened(point, (90, 70, 60)) for point in (jaw, cheek))
+        assert -at_cheek > 20
+        assert abs(at_jaw) < 0.2 * -at_cheek
 
     def test_teeth_that_stay_in_sight_keep_their_light(self, scene):
         """A generator that has lost sight of them draws a dusk, no depth: the photo's own are not dimmed by it."""
@@ -202,16 +204,9 @@ class TestTransfer:
 
     def test_a_light_that_comes_on_is_dimmed(self, scene):
         """No AU makes skin shine; a small generator's forehead does, below the hair."""
-        spot = scene.landmarks[[2, 31]].mean(0)
-        x, y = np.rint(scene.transform.to_crop(spot)).astype(int)
-        generated = scene.reference.copy()
-        cv2.circle(generated, (int(x), int(y)), 5, (255, 250, 245), -1, cv2.LINE_AA)
-        frame = scene.compositor().frame(cv2.GaussianBlur(generated, (0, 0), 1.0))
-        left, top = np.rint(spot).astype(int)
-        area = np.s_[top - 2 : top + 3, left - 2 : left + 3]
-        lit = (generated[y, x].astype(float) - scene.reference[y, x]).mean()
+        lit, shown = scene.brightened(scene.landmarks[[2, 31]].mean(0), (255, 250, 245))
         assert lit > 60
-        assert 2 < (frame[area].astype(float) - scene.photo[area]).mean() < 0.5 * lit
+        assert 2 < shown < 0.5 * lit
 
     def test_a_smooth_expression_does_not_flicker(self, scene):
         """Second differences over time stay near those of the photo moved by the true field."""

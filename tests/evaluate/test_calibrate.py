@@ -85,6 +85,11 @@ def test_a_face_lost_in_a_frame_is_left_out_and_the_boundaries_can_be_saved(
     assert films["photos"] == 1
     assert 0 < films["leak"] < 0.1
 
+    calls = itertools.count(7)  # of one photo alone: that same frame
+    alone = calibrate_on_films(animator, [("lost", mirrored)], options=OPTIONS, provider="dlib")
+    alone.save(tmp_path / "b.safetensors")
+    assert alone[26].report["films"]["photos"] == 0
+
 
 def test_no_face_no_calibration():
     with pytest.raises(InputError, match="face"):

@@ -22,7 +22,7 @@ from facsmith.facs import AUS
 __all__ = ["PersonalBoundaries"]
 
 _FAINT = 0.7  # of what people at large show; below, it is tried which step shows most
-_SHORTER = (0.5, 0.75, 1.0)
+_OTHERS = (0.5, 0.75)
 
 
 class PersonalBoundaries:
@@ -62,7 +62,8 @@ class PersonalBoundaries:
         wanted = response.factor(full)
         if full >= _FAINT * response.typical:
             return wanted
-        return max((*_SHORTER, wanted), key=lambda step: self._share(au, step))
+        shares = {1.0: full} | {step: self._share(au, step) for step in (*_OTHERS, wanted)}
+        return max(shares, key=shares.__getitem__)
 
     def _share(self, au: int, step: float) -> float:
         """What flow shows of the AU's full intensity, at so many times its distance."""

@@ -152,6 +152,8 @@ def _seen(reading: Reading) -> bool:
 
 def _report(before: Check, after: Check, au: int) -> dict[str, Any]:
     readings, judge = _readings(after, au), _judge(before, au)
+    if not readings:
+        return {"photos": 0, "judged_by": judge}
     return {
         "photos": len(readings),
         "judged_by": judge,
