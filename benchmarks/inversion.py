@@ -31,7 +31,7 @@ from facsmith.evaluate.faces import photographed
 from facsmith.inversion import Inversion, InversionOptions, invert
 
 PARTS = (0.1, 0.05, 0.025, 0.01)
-EQ1 = InversionOptions(iterations=512, pixel=0.0, prior=0.0, patience=513, min_improvement=0.0)
+EQ1 = InversionOptions(iterations=512, learning_rate=0.05, pixel=0.0, prior=0.0, patience=513, min_improvement=0.0)
 
 
 def crops(bundle: Bundle, photos: Sequence[Path]) -> Tensor:

@@ -327,11 +327,12 @@ class TestFlow:
 class TestMuscleMotion:
     """The guess from which the flow starts."""
 
-    def motion(self, scene: Scene, old: Pixels, new: Pixels) -> NDArray[np.float32]:
+    def motion(self, scene: Scene, old: Pixels, new: Pixels, asked: str | None = None) -> NDArray[np.float32]:
         area = canvas.canvas(scene.transform)
         mask = masks.face_mask(area.points(scene.landmarks), area.iod, area.shape)[:256]
         grey = [cv2.resize(cv2.cvtColor(i, cv2.COLOR_RGB2GRAY), (256, 256), interpolation=2) for i in (old, new)]
-        return anatomy.MuscleMotion(area.points(scene.landmarks), mask).guess(*grey).flow
+        change = None if asked is None else ActionUnits.parse(asked).vector()
+        return anatomy.MuscleMotion(area.points(scene.landmarks), mask).guess(*grey, change).flow
 
     @pytest.mark.parametrize(
         ("expression", "point", "least"), [("AU1=1,AU2=1", 19, 7), ("AU12=1", 48, 12), ("AU26=1", 8, 8)]
@@ -347,6 +348,42 @@ class TestMuscleMotion:
         x, y = np.rint(end).astype(int)
         share = -found[y, x] @ (end - start) / ((end - start) @ (end - start))
         assert 0.45 < share < 1.3
+
+    def wide_open(self, scene: Scene) -> tuple[Pixels, NDArray[np.float64]]:
+        """A generator's picture of an open mouth, dark inside; and where the landmarks have gone, photo pixels."""
+        open_mouth = ActionUnits.parse("AU25=.8,AU26=1").vector()
+        moved = scene.landmarks + displacement(scene.landmarks, open_mouth)
+        hole = np.zeros((128, 128), np.uint8)
+        cv2.fillPoly(hole, [np.rint(scene.transform.to_crop(moved)[60:]).astype(np.int32)], 255)
+        depth = cv2.GaussianBlur(hole, (0, 0), 1.5)[..., None] / np.float32(255)
+        frame = scene.generated(scene.truth("AU25=.8,AU26=1"))
+        return (frame + depth * ((40, 15, 15) - frame.astype(np.float32))).astype(np.uint8), moved
+
+    def off(self, scene: Scene, found: NDArray[np.float32], moved: NDArray[np.float64]) -> float:
+        """How far the flow leads from where the landmarks were, mean in canvas pixels."""
+        area = canvas.canvas(scene.transform)
+        start, end = area.points(scene.landmarks), area.points(moved)
+        x, y = np.rint(end).astype(int).clip(0, 255).T
+        return float(np.linalg.norm(found[y, x] + end - start, axis=1).mean())
+
+    def test_told_what_was_asked_it_is_not_led_astray_by_an_open_mouth(self, scene):
+        frame, moved = self.wide_open(scene)
+        blind, told = (
+            self.off(scene, self.motion(scene, scene.reference, frame, asked), moved)
+            for asked in (None, "AU25=.8,AU26=1")
+        )
+        assert told < 0.6 * blind
+
+    @pytest.mark.parametrize("wrong", ["AU12=1", "AU4=1,AU15=1", "AU1=0"])
+    def test_the_pictures_decide_and_not_what_was_asked(self, scene, wrong):
+        frame, moved = self.wide_open(scene)
+        asked, other = (
+            self.off(scene, self.motion(scene, scene.reference, frame, what), moved)
+            for what in ("AU25=.8,AU26=1", wrong)
+        )
+        assert other < 1.5 * asked
+        still = self.motion(scene, scene.reference, scene.reference, wrong)
+        assert self.off(scene, still, scene.landmarks) < 0.2  # of some 4 that the muscles move them by
 
     def test_equal_frames_do_not_move(self, scene):
         assert np.abs(self.motion(scene, scene.reference, scene.reference)).max() < 1e-3

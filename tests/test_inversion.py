@@ -135,6 +135,54 @@ def test_a_prior_per_layer_holds_that_layer_only() -> None:
     assert moved[0] < 0.2 * moved[1:].min()
 
 
+def nudged(ws: torch.Tensor) -> torch.Tensor:
+    """Two edits of every code: one of each half of the layers."""
+    step = torch.zeros(2, 1, 4, 8)
+    step[0, :, :2], step[1, :, 2:] = 0.5, -0.5
+    return ws + step
+
+
+def change(ws: torch.Tensor) -> torch.Tensor:
+    return torch.stack([GENERATOR.synthesis(edited) - GENERATOR.synthesis(ws) for edited in nudged(ws)])
+
+
+def held(images: torch.Tensor, motion: float, **options: object) -> Inversion:
+    values = {"iterations": 30, "pixel": 1.0, "prior": 0.0, "patience": 31, "motion": motion, **options}
+    return invert(
+        images,
+        GENERATOR,
+        descriptor=DESCRIPTOR,
+        encoder=biased_encoder(),
+        options=InversionOptions(**values),  # pyright: ignore[reportArgumentType]
+        edits=nudged,
+    )
+
+
+def test_what_edits_change_is_held_at_what_they_change_at_the_encoders_code() -> None:
+    encoded = torch.tensor(held(photos(), 0.0, iterations=0).latent.ws)
+    free, kept = (torch.tensor(held(photos(), motion).latent.ws) for motion in (0.0, 100.0))
+    off, little = ((change(ws) - change(encoded)).abs().mean() for ws in (free, kept))
+    assert little < 0.5 * off
+    assert (free - encoded).abs().mean() > 0.01  # the free search does go somewhere
+
+
+def test_the_motion_term_steers_and_is_not_in_the_reported_loss() -> None:
+    free, kept = held(photos(), 0.0), held(photos(), 100.0)
+    assert [trace[0] for trace in free.trace] == [trace[0] for trace in kept.trace]
+    assert all(len(a) == len(b) for a, b in zip(free.trace, kept.trace, strict=True))
+    assert not np.array_equal(free.latent.ws, kept.latent.ws)
+
+
+def test_photos_that_leave_take_their_motion_with_them() -> None:
+    images = photos(4)
+    together = held(images, 5.0, threshold=0.3)
+    assert len(set(together.iterations)) > 1
+    for row in range(4):
+        alone = held(images[row : row + 1], 5.0, threshold=0.3)
+        assert alone.iterations[0] == together.iterations[row]
+        assert np.allclose(alone.latent.ws[0], together.latent.ws[row], atol=1e-3)
+
+
 def test_the_mask_says_where_the_pixels_count() -> None:
     images = photos(2)
     mask = torch.zeros(1, 1, 16, 16)
@@ -177,6 +225,7 @@ def test_progress_is_told_and_no_network_collects_gradients() -> None:
         {"learning_rate": 0.0},
         {"learning_rate": float("nan")},
         {"pixel": -1.0},
+        {"motion": float("nan")},
         {"prior": (0.1, float("inf"))},
         {"descriptor": 0.0, "pixel": 0.0},
         {"patience": 0},

@@ -14,7 +14,7 @@ from facsmith.animate import AnimateOptions
 from facsmith.boundary import BoundarySet, Calibration
 from facsmith.errors import InputError, NoFaceError
 from facsmith.evaluate import calibrate_on_films
-from facsmith.evaluate.calibrate import is_off, person_response
+from facsmith.evaluate.calibrate import is_off, others_shown, person_response
 from facsmith.evaluate.check import LEVELS, Bar, Check, Reading, Row
 from facsmith.face import Face
 from facsmith.inversion import InversionOptions
@@ -71,7 +71,7 @@ def test_a_face_lost_in_a_frame_is_left_out_and_the_boundaries_can_be_saved(
     calls, follow = itertools.count(), face.follow
 
     def lose(picture: np.ndarray, known: Face) -> Face:
-        if next(calls) == 19:  # seven a photo: in the second round, the first one's film at intensity 1
+        if next(calls) == 53:  # eighteen a photo: in the second round, the first one's film at intensity 1
             raise NoFaceError("lost")
         return follow(picture, known)
 
@@ -85,7 +85,7 @@ def test_a_face_lost_in_a_frame_is_left_out_and_the_boundaries_can_be_saved(
     assert films["photos"] == 1
     assert 0 < films["leak"] < 0.1
 
-    calls = itertools.count(7)  # of one photo alone: that same frame
+    calls = itertools.count(18)  # of one photo alone: that same frame
     alone = calibrate_on_films(animator, [("lost", mirrored)], options=OPTIONS, provider="dlib")
     alone.save(tmp_path / "b.safetensors")
     assert alone[26].report["films"]["photos"] == 0
@@ -98,12 +98,17 @@ def test_no_face_no_calibration():
         )
 
 
-def films(flow: np.ndarray, seen: np.ndarray) -> Check:
-    """A check of AU9 on people of whom flow and landmarks see such shares (people,) at intensity 1."""
+def films(flow: np.ndarray, seen: np.ndarray, brows: np.ndarray | None = None) -> Check:
+    """A check of AU9 on people of whom flow and landmarks see such shares (people,) at intensity 1.
+
+    brows: (people,) how much of AU4 landmarks see there.
+    """
     levels = np.array(LEVELS)
+    shown = np.zeros((len(flow), 12))
+    shown[:, 2], shown[:, 5] = 0.0 if brows is None else brows, seen
     readings = tuple(
-        Reading(f"{i}", 9, tuple(0.8 * s * levels), 0.8, tuple(f * levels), 0.01, 0.02, 0.01)
-        for i, (f, s) in enumerate(zip(flow, seen, strict=True))
+        Reading(f"{i}", 9, tuple(0.8 * s * levels), 0.8, tuple(f * levels), 0.01, 0.02, 0.01, tuple(all_aus))
+        for i, (f, s, all_aus) in enumerate(zip(flow, seen, shown.tolist(), strict=True))
     )
     row = Row(9, len(flow), "landmarks", 1.0, 1.0, 0.8, 9, 0.01, 0.02, 0.01, 9, 9, True)
     return Check(Bar(), (row,), readings, {}, ("dlib",))
@@ -128,3 +133,15 @@ def test_a_scale_is_bent_only_where_it_is_surely_off():
     assert not is_off(films(level, 1.02 * level), 9)
     assert is_off(films(level, 1.2 * level), 9)
     assert is_off(films(level[:1], level[:1]), 9)  # one photo's word is all there is
+
+
+def test_what_most_peoples_films_show_of_another_au_is_to_be_taken_out():
+    ones, brows = np.ones(9), np.array([0.2, 0.3, 0.4, 0.3, 0.3, 0.0, 0.0, 2.0, 0.0])
+    assert others_shown(films(ones, ones, brows), (4, 9)).tolist() == [[0, 0], [0.3, 0]]
+    brows[0] = 0.0  # now only four of nine
+    assert not others_shown(films(ones, ones, np.where(brows > 0.35, 0.0, brows)), (4, 9)).any()
+
+
+def test_of_few_people_nothing_is_said_about_most():
+    ones = np.ones(7)
+    assert not others_shown(films(ones, ones, 0.3 * ones), (4, 9)).any()

@@ -61,6 +61,12 @@ class Networks:
                 read[au] = seen if au in face.READABLE else e if e >= _STRONG else 0.0
         return ActionUnits(read)
 
+    def edits(self, ws: torch.Tensor) -> torch.Tensor:
+        """Of codes (N, num_ws, w_dim), each face at rest and with every AU alone: (M, N, num_ws, w_dim)."""
+        codes = ws.detach().cpu().numpy()
+        each = [self.boundaries.singles(Latent(code, self.generator.generator_id)).ws for code in codes]
+        return torch.as_tensor(np.stack(each, axis=1), device=ws.device)
+
 
 def read_photo(photo: str | os.PathLike[str] | Image) -> tuple[Image, str]:
     """Pixels (H, W, 3) uint8 RGB and a name for the receipt: the file's, without its folder."""
@@ -110,6 +116,7 @@ def encode(
             descriptor=networks.descriptor,
             encoder=networks.encoder,
             options=options.inversion,
+            edits=networks.edits,
             on_step=_report(progress, options.inversion.iterations),
         )
         latent = _single(inversion.latent)
@@ -157,9 +164,7 @@ def _tuned(
     landmarks: (68, 2) crop pixels.
     """
     options = TuningOptions()
-    boundaries = networks.boundaries
-    single = np.eye(len(AUS))[[AUS.index(au) for au in boundaries.aus]]
-    edits = boundaries.edit(latent, np.vstack([np.zeros(len(AUS)), single]), source=source.vector()).ws
+    edits = networks.boundaries.singles(latent, source=source).ws
 
     def on_step(step: int) -> None:
         if progress is not None:

@@ -104,11 +104,12 @@ class Renderer:
             rows = intensities[first : first + batch]
             moments = self._moments(rows)
             pictures = self._pictures([shown, *moments])
-            for moment, lips_open in zip(moments, self._lips_open(rows, edit=self._options.edit), strict=True):
+            changes, openings = self._changes(rows), self._lips_open(rows, edit=self._options.edit)
+            for moment, change, lips_open in zip(moments, changes, openings, strict=True):
                 if not same(moment, shown):
                     at_rest = len(moment) == 1 and same(moment[0], self._subject.latent.ws)
                     drawn = (pictures[key(ws)] for ws in moment)
-                    frame = rest if at_rest else self._compose(*drawn, lips_open=lips_open)
+                    frame = rest if at_rest else self._compose(*drawn, asked=change, lips_open=lips_open)
                 shown = moment
                 yield frame
 
@@ -146,7 +147,8 @@ class Renderer:
     def _still(self, boundaries: BoundarySet, intensities: npt.NDArray[np.float64]) -> Image:
         """One frame that shows intensities (12,) and nothing else."""
         lips_open = self._lips_open(intensities[None], edit="absolute")[0]
-        return self._compose(self._generated(boundaries, intensities), lips_open=lips_open)
+        change = intensities - self._subject.source.vector()
+        return self._compose(self._generated(boundaries, intensities), asked=change, lips_open=lips_open)
 
     def _generated(self, boundaries: BoundarySet, intensities: npt.NDArray[np.float64]) -> Image:
         edited = boundaries.edit(self._subject.latent, intensities, source=self._subject.source.vector())
@@ -157,7 +159,8 @@ class Renderer:
         subject = self._subject
         if self._compositor is None or subject.transform is None:
             return cast(Face, subject.face).landmarks
-        at = self._compositor.landmarks(self._generated(self._boundaries, np.zeros(len(AUS))))
+        neutral = self._generated(self._boundaries, np.zeros(len(AUS)))
+        at = self._compositor.landmarks(neutral, asked=-subject.source.vector())
         return subject.transform.to_crop(at) if self._options.mode == "crop" else at
 
     def _lips_open(self, intensities: npt.NDArray[np.float64], *, edit: EditMode) -> list[float]:
@@ -168,6 +171,10 @@ class Renderer:
         asked = (intensities if intensities.ndim == 2 else intensities.max(axis=1)) @ _PARTING
         return np.clip(asked / own, 0.0, 1.0).tolist()
 
+    def _changes(self, intensities: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """By how much AUs change from the photo to each frame. intensities: as for `frames`; returns the same shape."""
+        return intensities if self._options.edit == "relative" else intensities - self._subject.source.vector()
+
     def _synthesise(self, ws: npt.NDArray[np.float32]) -> Image:
         """ws: (N, num_ws, w_dim), N may be 0. Returns (N, R, R, 3) uint8."""
         side = self._generator.resolution
@@ -176,10 +183,17 @@ class Renderer:
         with torch.inference_mode():
             return image.to_uint8(self._generator.synthesis(torch.as_tensor(ws, device=self._generator.w_avg.device)))
 
-    def _compose(self, generated: Image, right: Image | None = None, *, lips_open: float = 1.0) -> Image:
-        """One picture, or one for each side of the face."""
+    def _compose(
+        self,
+        generated: Image,
+        right: Image | None = None,
+        *,
+        asked: npt.NDArray[np.float64] | None = None,
+        lips_open: float = 1.0,
+    ) -> Image:
+        """One picture, or one for each side of the face. asked: by how much AUs change, of both sides or (2, 12)."""
         if self._compositor is not None:
-            return self._compositor.frame(generated, right, lips_open=lips_open)
+            return self._compositor.frame(generated, right, asked=asked, lips_open=lips_open)
         if right is None or self._subject.face is None:
             return generated
         return join(generated, right, self._subject.face.landmarks)

@@ -168,6 +168,11 @@ class BoundarySet:
         moves = change @ (self.normals if entangled else self._joint)
         return Latent((latent.ws + moves.reshape(-1, *self.shape)).astype(np.float32), self.generator_id)
 
+    def singles(self, latent: Latent, *, source: npt.ArrayLike | ActionUnits | None = None) -> Latent:
+        """The face (num_ws, w_dim) at rest, and with each AU alone at 1: ws (K + 1, num_ws, w_dim)."""
+        alone = np.eye(len(AUS))[[AUS.index(au) for au in self.aus]]
+        return self.edit(latent, np.vstack([np.zeros(len(AUS)), alone]), source=source)
+
     @cached_property
     def _joint(self) -> Array:
         """(K, num_ws * w_dim): row k is the move that changes distance k by 1 and the others not at all."""

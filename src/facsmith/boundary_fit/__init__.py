@@ -2,5 +2,6 @@
 
 from facsmith.boundary_fit.calibrate import recalibrate
 from facsmith.boundary_fit.fit import FitOptions, fit_boundaries
+from facsmith.boundary_fit.untangle import untangle
 
-__all__ = ["FitOptions", "fit_boundaries", "recalibrate"]
+__all__ = ["FitOptions", "fit_boundaries", "recalibrate", "untangle"]

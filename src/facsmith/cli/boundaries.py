@@ -165,7 +165,8 @@ def calibrate_(
 ) -> None:
     """Calibrate on finished films: bend each AU's scale until what is asked is what is measured on the photos.
 
-    Where photos are eight or more, it is also learnt how much a single face's own motion says of an AU's strength.
+    Where photos are eight or more, what most films show of other AUs is taken out first, and it is learnt how much a
+    single face's own motion says of an AU's strength.
 
     [bold]Examples[/bold]
 

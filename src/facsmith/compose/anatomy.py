@@ -6,6 +6,11 @@ Gauss-Newton steps, coarse to fine; `flow.backward_flow` then seeks the rest fro
 fields, seen through a weak generator's blur and noise, the share of the true motion that is found grew from .71 to .80
 (through a blur alone, .92 to .96) and the end-point error fell by a fifth, for 7 ms a frame.
 
+Where it is known what the new frame was asked to show, the fit starts there and leaves the coarsest level out: a wide
+open mouth, which no motion explains, leads a fit that starts from nothing astray, and smears the mouth. Of 187 edits of
+eleven portraits with each of two codes, it leaves the same residual, fits the jaw's AU26 by .25 to what was asked
+instead of .29, and takes a quarter less time.
+
 Lips are two contours: what lies above the mouth's line follows the one, what lies below it the other, and where they
 part, nothing of the old frame is stretched over the gap. Teeth that the old frame shows stay on the skull while the
 lips move over them.
@@ -40,6 +45,7 @@ _SHADING = 12.0  # pixels: brightness that varies more slowly than this says not
 _CONTRAST = 5.0  # grey levels of local contrast below which there is only noise
 _OUTLIER = 0.6  # residual, in local contrasts, from which on a pixel counts little: a mouth that opens
 _DAMPING, _PRIOR = 0.1, 0.02  # of the mean curvature: for each step, and towards no motion
+_ALIKE = 0.1  # of the mean curvature: towards both sides' moving alike, as a generator's do
 _MOST = 1.25  # times full intensity
 _APART = 0.03  # IOD between the lips' movements, or of one's rise, from which on something new is to be seen
 _ROOM = (0.15, 0.3, 0.75)  # IOD around the lips in which they are taken apart: sideways, upwards, downwards
@@ -63,6 +69,8 @@ class MuscleMotion:
         scale = _SIDE / FLOW_SIZE
         small = (points + 0.5) * scale - 0.5
         self._fields, self._above, self._below = (_fields(small, kept) for kept in (range(68), ABOVE_LIPS, BELOW_LIPS))
+        self._sides = _sides()
+        self._prior = _PRIOR * np.eye(len(self._fields)) + _ALIKE * _unlike(self._sides)
         self._mask = _small(mask)
         iod = FLOW_SIZE / CROP_SIDE
         self._pixel = 1 / iod
@@ -72,16 +80,22 @@ class MuscleMotion:
         self._places = np.stack([x, y], axis=-1) * self._pixel
         self._within, self._own = self._lips.own_interior(self._places)
 
-    def guess(self, old: npt.NDArray[np.uint8], new: npt.NDArray[np.uint8]) -> Guess:
-        """old, new: (FLOW_SIZE, FLOW_SIZE) uint8 grey."""
-        return self._apart(self._fit(old, new))
+    def guess(
+        self, old: npt.NDArray[np.uint8], new: npt.NDArray[np.uint8], asked: npt.NDArray[np.float64] | None = None
+    ) -> Guess:
+        """old, new: (FLOW_SIZE, FLOW_SIZE) uint8 grey. asked: (12,) the change of AUs that ``new`` was to show."""
+        return self._apart(self._fit(old, new, asked))
 
-    def _fit(self, old: npt.NDArray[np.uint8], new: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+    def _fit(
+        self, old: npt.NDArray[np.uint8], new: npt.NDArray[np.uint8], asked: npt.NDArray[np.float64] | None
+    ) -> npt.NDArray[np.float64]:
         """(K,) intensities."""
         count = len(self._fields)
         before, after = _small(old.astype(np.float32)), _small(new.astype(np.float32))
-        intensities = np.zeros(count)
-        for sigma, steps in _STEPS:
+        intensities, levels = np.zeros(count), _STEPS
+        if asked is not None:
+            intensities, levels = np.clip(asked @ self._sides, -_MOST, _MOST), _STEPS[1:]
+        for sigma, steps in levels:
             source, target = _normalised(blur(before, sigma)), _normalised(blur(after, sigma))
             slopes = [np.asarray(cv2.Sobel(source, cv2.CV_32F, *o, scale=1 / 8), np.float32) for o in ((1, 0), (0, 1))]
             for _ in range(steps):
@@ -92,8 +106,8 @@ class MuscleMotion:
                 weighted = jacobian * (self._mask / (1 + (residual / _OUTLIER) ** 2)).ravel()
                 curvature = (weighted @ jacobian.T).astype(np.float64)
                 mean = float(np.trace(curvature)) / count + 1e-6
-                gradient = weighted @ residual.ravel() + _PRIOR * mean * intensities
-                step = np.linalg.solve(curvature + (_DAMPING + _PRIOR) * mean * np.eye(count), gradient)
+                gradient = weighted @ residual.ravel() + mean * self._prior @ intensities
+                step = np.linalg.solve(curvature + mean * (self._prior + _DAMPING * np.eye(count)), gradient)
                 intensities = np.clip(intensities - np.clip(step, -0.5, 0.5), -_MOST, _MOST)
         return intensities
 
@@ -120,6 +134,21 @@ class MuscleMotion:
         parted[self._mouth] = (inside - own) * separation
         teeth[self._mouth] = own
         return Guess(flow, parted, teeth)
+
+
+def _sides() -> npt.NDArray[np.float64]:
+    """(12, K): the AUs that the K fields belong to, the left side's before the right's."""
+    rows = [[float(au == other) for other in AUS] for au in AUS for _ in range(1 if au in _MIDLINE else 2)]
+    return np.array(rows).T
+
+
+def _unlike(sides: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """(K, K): x @ that @ x is half the squared differences between left and right."""
+    pairs = [np.flatnonzero(row) for row in sides if row.sum() == 2]
+    differences = np.zeros((len(pairs), sides.shape[1]))
+    for difference, (left, right) in zip(differences, pairs, strict=True):
+        difference[left], difference[right] = 1, -1
+    return differences.T @ differences / 2
 
 
 def _box(points: Points, iod: float) -> tuple[slice, slice]:

@@ -13,6 +13,7 @@ from facsmith.compose.transfer import Change, Transfer
 from facsmith.errors import InputError
 from facsmith.face.align import CropTransform
 from facsmith.face.points import interocular
+from facsmith.facs import AUS
 
 __all__ = ["Compositor", "Mode", "join"]
 
@@ -62,11 +63,20 @@ class Compositor:
         self._transfer = Transfer(self._canvas, self._canvas.points(landmarks), reference, seen)
         self._bands = [*self._canvas.bands(self._transfer.mask, photo.shape)]
 
-    def frame(self, generated: Pixels, right: Pixels | None = None, *, lips_open: float = 1.0) -> Pixels:
+    def frame(
+        self,
+        generated: Pixels,
+        right: Pixels | None = None,
+        *,
+        asked: npt.NDArray[np.float64] | None = None,
+        lips_open: float = 1.0,
+    ) -> Pixels:
         """generated: (R, R, 3) uint8. Returns a new array: the photo with it, (H, W, 3); for ``crop``, the crop.
 
         right: another crop for the person's own right side; ``generated`` is then the left's. Where one side's crop
-        equals the reference, that side is the photo bit for bit, up to the seam along the midline. lips_open: the part
+        equals the reference, that side is the photo bit for bit, up to the seam along the midline. asked: (12,), or
+        (2, 12) of the left side and of the right, by how much the AUs were to change: where motion is sought first;
+        what the pictures show decides. lips_open: the part
         that shall stay of the opening between the photo's own lips, where they are open; what the motion leaves of more
         is closed.
         """
@@ -79,9 +89,10 @@ class Compositor:
             return self._photo.copy()
         if self.mode == "paste":
             return self._paste(generated, right)
-        change = self._change(generated)
+        of_left, of_right = (None, None) if asked is None else np.broadcast_to(asked, (2, len(AUS)))
+        change = self._change(generated, of_left)
         if right is not generated:
-            change = self._transfer.joined(change, self._change(right))
+            change = self._transfer.joined(change, self._change(right, of_right))
         change.flow[:] = self._canvas.vectors_to_photo(change.flow)
         out = self._photo.copy()
         for band in self._bands:
@@ -91,9 +102,12 @@ class Compositor:
             seal(out, moved, float(np.clip(1 - lips_open * self._gap / max(lip_gap(moved), 1e-6), 0, 1)))
         return out
 
-    def landmarks(self, generated: Pixels) -> npt.NDArray[np.float64]:
-        """Where the photo's landmarks (68, 2) lie, in photo pixels, once the photo moves as ``generated`` does."""
-        return self._moved(self._canvas.vectors_to_photo(self._change(self._checked(generated)).flow))
+    def landmarks(self, generated: Pixels, *, asked: npt.NDArray[np.float64] | None = None) -> npt.NDArray[np.float64]:
+        """Where the photo's landmarks (68, 2) lie, in photo pixels, once the photo moves as ``generated`` does.
+
+        asked: (12,), as for `frame`.
+        """
+        return self._moved(self._canvas.vectors_to_photo(self._change(self._checked(generated), asked).flow))
 
     def _moved(self, flow: Image) -> npt.NDArray[np.float64]:
         """Where the photo's landmarks (68, 2) lie in the new frame. flow: on the canvas, backward, in photo pixels.
@@ -109,10 +123,10 @@ class Compositor:
             at = (at + anchors - back) / 2  # halfway: it settles where the flow jumps, too
         return self._landmarks + at - anchors
 
-    def _change(self, generated: Pixels) -> Change:
+    def _change(self, generated: Pixels, asked: npt.NDArray[np.float64] | None) -> Change:
         if np.array_equal(generated, self._reference):
             return self._transfer.still()
-        return self._transfer.change(generated)
+        return self._transfer.change(generated, asked)
 
     def _compose(self, change: Change, band: Band, out: Pixels) -> None:
         """Write one band of the frame. change.flow: in photo pixels."""

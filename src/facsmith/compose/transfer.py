@@ -89,10 +89,10 @@ class Transfer:
         """(R, R, 3) of the generator -> (H, W, 3) on the canvas, registered to the photo."""
         return warp(self._canvas.enlarge(crop), self._alignment)
 
-    def change(self, generated: Pixels) -> Change:
-        """generated: (R, R, 3)."""
+    def change(self, generated: Pixels, asked: npt.NDArray[np.float64] | None = None) -> Change:
+        """generated: (R, R, 3). asked: (12,) by how much its AUs were to change, where that is known."""
         frame = self.enlarge(generated)
-        flow, parted, teeth = self._flow(self._grey, self._searchable(frame))
+        flow, parted, teeth = self._flow(self._grey, self._searchable(frame), asked)
         residual = frame - warp(self._reference, flow)
         power = np.asarray(np.einsum("ijk,ijk->ij", residual, residual) / 3, np.float32)
 
@@ -161,9 +161,9 @@ class Transfer:
         longest = _REGISTRATION_REACH * self._canvas.iod
         return np.asarray(smooth * (longest / (longest + length)), np.float32)
 
-    def _flow(self, old: Pixels, new: Pixels) -> Guess:
+    def _flow(self, old: Pixels, new: Pixels, asked: npt.NDArray[np.float64] | None = None) -> Guess:
         """The motion between two pictures of (FLOW_SIZE, FLOW_SIZE) uint8, and the mouth's inside, on the canvas."""
-        guess = self._muscles.guess(old, new)
+        guess = self._muscles.guess(old, new, asked)
         remaining = remaining_flow(old, new, guess.flow)
         parts = (composed(remaining, guess.flow), warp(guess.parted, remaining), warp(guess.teeth, remaining))
         side = self._canvas.side

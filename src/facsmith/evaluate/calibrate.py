@@ -5,6 +5,9 @@ large one. So every AU is filmed on a few portraits at each of `LEVELS` and meas
 from intensity to distance is bent until an asked 0.6 is measured as 0.6 of what the same face's muscles show. A map
 from which the measurements do not differ by more than they are sure of is left alone.
 
+What landmarks read of other AUs in most people's films is taken out first (`boundary_fit.untangle`): the median over
+the photos, since one person's stray reading says nothing.
+
 People differ, too. Flow and landmarks see a film each with errors of its own: by as much as they agree on who shows
 more of an AU than others, a single face's flow is believed (`boundary.Response`).
 """
@@ -18,8 +21,9 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith.boundary import BoundarySet, Response
-from facsmith.boundary_fit import recalibrate
+from facsmith.boundary_fit import recalibrate, untangle
 from facsmith.evaluate.check import LEVELS, Check, Reading, animator_render, check
+from facsmith.facs import AUS
 
 if TYPE_CHECKING:
     from facsmith.animate import AnimateOptions, Animator
@@ -49,7 +53,7 @@ def calibrate_on_films(
     photos: (name, (H, W, 3) uint8 RGB), portraits that neither the boundaries nor their judgement were made from; ten
     and more, as people differ. aus: which to calibrate; by default all that have a boundary. Everyone gets the same
     step here, whatever the options say. Each Boundary's report gains ``films``: on how many photos, by landmarks or by
-    flow, and what each asked level showed before and shows now.
+    flow, what each asked level showed before and shows now, and what was taken out of other AUs.
 
     Raises:
         InputError: no photo shows a usable face. BoundaryError: an AU moves nothing, or has no boundary.
@@ -59,7 +63,17 @@ def calibrate_on_films(
     chosen = tuple(animator.networks.boundaries[au].au for au in aus or animator.networks.boundaries.aus)
     same_step = replace(options or AnimateOptions(), personal=False)
 
-    def films(subject: Animator, stage: str) -> Check:
+    networks = animator.networks
+
+    def films(boundaries: BoundarySet, stage: str) -> Check:
+        subject = Animator(
+            networks.generator,
+            descriptor=networks.descriptor,
+            encoder=networks.encoder,
+            boundaries=boundaries,
+            name=networks.name,
+            faces=networks.faces,
+        )
         return check(
             animator_render(subject, same_step),
             photos,
@@ -68,30 +82,42 @@ def calibrate_on_films(
             progress=lambda _, done, total: progress(stage, done, total),
         )
 
-    networks = animator.networks
-    before = films(animator, "calibrate")
     bent = networks.boundaries
+    before = films(bent, "calibrate")
+    others = others_shown(before, bent.aus)
+    if others.any():
+        bent = untangle(bent, others)
+        before = films(bent, "calibrate untangled")
     for row in before.rows:
         if is_off(before, row.au):
             bent = recalibrate(bent, row.au, LEVELS, _shown(before, row.au, _judge(before, row.au)), reach=_REACH)
-    after = films(
-        Animator(
-            networks.generator,
-            descriptor=networks.descriptor,
-            encoder=networks.encoder,
-            boundaries=bent,
-            name=networks.name,
-            faces=networks.faces,
-        ),
-        "verify",
-    )
+    after = films(bent, "verify")
     known = (
-        replace(b, report={**b.report, "films": _report(before, after, b.au)}, response=person_response(after, b.au))
+        replace(
+            b,
+            report={**b.report, "films": _report(before, after, b.au) | _taken_out(bent.aus, leaks)},
+            response=person_response(after, b.au),
+        )
         if b.au in chosen
         else b
-        for b in bent.boundaries
+        for b, leaks in zip(bent.boundaries, others, strict=True)
     )
     return BoundarySet(tuple(known), bent.generator_id)
+
+
+def others_shown(result: Check, aus: Sequence[int]) -> Array:
+    """(K, K): how much of AU j most people's films of AU i show at 1; 0 where too few were filmed to say."""
+    found = np.zeros((len(aus), len(aus)))
+    for row, au in zip(found, aus, strict=True):
+        seen = [r.shown for r in _readings(result, au)]
+        if len(seen) >= _FEWEST:
+            row[:] = np.median(seen, axis=0)[[AUS.index(other) for other in aus]]
+    np.fill_diagonal(found, 0.0)
+    return found
+
+
+def _taken_out(aus: Sequence[int], leaks: Array) -> dict[str, Any]:
+    return {"taken_out": {str(au): round(float(x), 3) for au, x in zip(aus, leaks, strict=True) if x > 0}}
 
 
 def _shown(result: Check, au: int, judge: str) -> Array:
@@ -147,7 +173,7 @@ def _judge(result: Check, au: int) -> str:
 
 
 def _seen(reading: Reading) -> bool:
-    return bool(np.isfinite([*reading.along, reading.muscles, reading.leak, *reading.flow]).all())
+    return bool(np.isfinite([*reading.along, reading.muscles, reading.leak, *reading.flow, *reading.shown]).all())
 
 
 def _report(before: Check, after: Check, au: int) -> dict[str, Any]:

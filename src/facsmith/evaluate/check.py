@@ -62,8 +62,9 @@ class Reading:
 
     along: at each of LEVELS. muscles: what the same landmarks report for face.muscles at 1. flow: share of the muscles'
     motion by optical flow, at each of LEVELS. leak, leak_max: mean and largest movement, at 1, of the points that the
-    table leaves empty; muscles_leak: the muscles' own mean, the landmarker's floor. NaN where no face could be seen in
-    a frame.
+    table leaves empty; muscles_leak: the muscles' own mean, the landmarker's floor. shown: all twelve AUs that
+    landmarks read at 1, in units of what they report for the muscles (`measure.from_displacement`). NaN where no face
+    could be seen in a frame.
     """
 
     photo: str
@@ -74,6 +75,7 @@ class Reading:
     leak: float
     leak_max: float
     muscles_leak: float
+    shown: tuple[float, ...]
 
     @property
     def share(self) -> float:
@@ -235,12 +237,13 @@ def table(result: Check) -> "Table":
 def _read(render: Render, name: str, photo: Image, found: Face, aus: Sequence[int]) -> list[Reading]:
     resting = Resting(render, photo, found)
     muscles = MuscleWarp(resting.face.landmarks, resting.frame.shape)
+    responses = np.stack([resting.moved(muscles(resting.frame, one)) for one in np.eye(len(AUS))])
     readings: list[Reading] = []
     for au in aus:
         one = np.eye(len(AUS))[AUS.index(au)]
         film = [render(photo, level * one) for level in LEVELS]
         shown = [resting.moved(frame) for frame in film]
-        wanted = resting.moved(muscles(resting.frame, one))
+        wanted = responses[AUS.index(au)]
         leak = measure.leak(shown[-1], au)
         readings.append(
             Reading(
@@ -252,9 +255,16 @@ def _read(render: Render, name: str, photo: Image, found: Face, aus: Sequence[in
                 leak=leak.mean,
                 leak_max=leak.largest,
                 muscles_leak=measure.leak(wanted, au).mean,
+                shown=_all_shown(shown[-1], responses),
             )
         )
     return readings
+
+
+def _all_shown(displacement: Array, responses: Array) -> tuple[float, ...]:
+    if np.isnan(displacement).any() or np.isnan(responses).any():
+        return (nan,) * len(AUS)
+    return tuple(measure.from_displacement(displacement, responses=responses).tolist())
 
 
 def _row(readings: Sequence[Reading], bar: Bar) -> Row:

@@ -123,6 +123,7 @@ def _inverted(networks: Networks, options: InversionOptions) -> Callable[[Image]
             descriptor=networks.descriptor,
             encoder=networks.encoder if options.start == "encoder" else None,
             options=options,
+            edits=networks.edits,
         )
         return image.to_uint8(found.reconstruction)
 

@@ -23,7 +23,7 @@ def inversion_ablations(bench: Bench, found: Mapping[Start, Sequence[Search]]) -
     ways: list[_Way] = [
         *_looks("descriptor", networks.descriptor, start, plan.settle),
         ("pixels", networks.descriptor, eq1(start, plan.settle, descriptor=0.0, pixel=1.0)),
-        ("the default: descriptor, 3 pixels, prior", networks.descriptor, mixture),
+        (f"the default: descriptor, {mixture.pixel:g} pixels, prior, motion", networks.descriptor, mixture),
     ]
     glass = looking_glass(networks)
     if glass.name != networks.descriptor.name:  # VGG-16 is at hand; the encoder does not know it

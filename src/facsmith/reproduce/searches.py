@@ -59,7 +59,8 @@ class Search:
 
 def eq1(start: Start, iterations: int, *, seed: int = 0, **weights: float) -> InversionOptions:
     """The paper's Eq. 1 to the end: the descriptor's L1 alone, no prior, no early stop. weights: of other terms."""
-    terms = {"descriptor": 1.0, "pixel": 0.0, "perceptual": 0.0, "prior": 0.0} | weights
+    terms = {"descriptor": 1.0, "pixel": 0.0, "perceptual": 0.0, "prior": 0.0, "motion": 0.0}
+    terms |= {"learning_rate": 0.05, **weights}
     return InversionOptions(start, iterations, patience=iterations + 1, min_improvement=0.0, seed=seed, **terms)
 
 
@@ -121,6 +122,7 @@ def _watch(
         descriptor=descriptor,
         encoder=networks.encoder if options.start == "encoder" else None,
         options=options,
+        edits=networks.edits,
         watch=watch,
     )
     seconds = (time.process_time() - began) / len(faces)

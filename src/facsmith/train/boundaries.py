@@ -93,7 +93,7 @@ def encoding(generator: Generator, descriptor: Descriptor, encoder: Encoder, *, 
         if iterations == 0:
             with torch.inference_mode():
                 return encoder(descriptor(images))
-        options = InversionOptions(iterations=iterations)
+        options = InversionOptions(iterations=iterations, learning_rate=0.05, pixel=3.0, prior=1.0)  # close to v(I)
         found = invert(images, generator, descriptor=descriptor, encoder=encoder, options=options)
         return torch.tensor(found.latent.ws)
 
