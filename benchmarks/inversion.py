@@ -26,18 +26,21 @@ from _script import parser, report
 from torch import Tensor
 
 from facsmith import image
-from facsmith.bundle import Bundle, load_bundle
+from facsmith.animate import Animator
+from facsmith.animate.encode import Networks
 from facsmith.evaluate.faces import photographed
 from facsmith.inversion import Inversion, InversionOptions, invert
 
 PARTS = (0.1, 0.05, 0.025, 0.01)
-EQ1 = InversionOptions(iterations=512, learning_rate=0.05, pixel=0.0, prior=0.0, patience=513, min_improvement=0.0)
+EQ1 = InversionOptions(
+    iterations=512, learning_rate=0.05, pixel=0.0, prior=0.0, motion=0.0, patience=513, min_improvement=0.0
+)
 
 
-def crops(bundle: Bundle, photos: Sequence[Path]) -> Tensor:
+def crops(networks: Networks, photos: Sequence[Path]) -> Tensor:
     """(N, 3, R, R): the photos' faces, or the astronaut's and seven that the generator draws."""
     data: Any = skimage.data
-    side = bundle.generator.resolution
+    side = networks.generator.resolution
     given = [(path.name, image.read(path)) for path in photos] or [("astronaut", data.astronaut())]
     faces, skipped = photographed(given, side)
     for name, reason in skipped.items():
@@ -46,16 +49,23 @@ def crops(bundle: Bundle, photos: Sequence[Path]) -> Tensor:
     if photos:
         return found
     with torch.inference_mode():
-        z = torch.randn(7, bundle.generator.z_dim, generator=torch.Generator().manual_seed(0))
-        drawn = bundle.generator.synthesis(bundle.generator.mapping(z, psi=0.7))
+        z = torch.randn(7, networks.generator.z_dim, generator=torch.Generator().manual_seed(0))
+        drawn = networks.generator.synthesis(networks.generator.mapping(z, psi=0.7))
     return torch.cat([found, drawn.clamp(-1, 1)])
 
 
-def search(bundle: Bundle, images: Tensor, options: InversionOptions) -> Inversion:
-    return invert(images, bundle.generator, descriptor=bundle.descriptor, encoder=bundle.encoder, options=options)
+def search(networks: Networks, images: Tensor, options: InversionOptions) -> Inversion:
+    return invert(
+        images,
+        networks.generator,
+        descriptor=networks.descriptor,
+        encoder=networks.encoder,
+        options=options,
+        edits=networks.edits,
+    )
 
 
-def batches(bundle: Bundle, images: Tensor, sizes: Sequence[int], rounds: int) -> dict[str, dict[str, float]]:
+def batches(networks: Networks, images: Tensor, sizes: Sequence[int], rounds: int) -> dict[str, dict[str, float]]:
     """Sizes in turn, so that what else the machine does falls on all alike."""
     options = InversionOptions(iterations=12, patience=13, min_improvement=0.0)
     best: dict[int, float] = dict.fromkeys(sizes, float("inf"))
@@ -63,7 +73,7 @@ def batches(bundle: Bundle, images: Tensor, sizes: Sequence[int], rounds: int) -
         for size in sizes:
             rows = [row % len(images) for row in range(size)]
             began = time.perf_counter()
-            search(bundle, images[rows], options)
+            search(networks, images[rows], options)
             if round_ > 0:  # the first warms up
                 best[size] = min(best[size], (time.perf_counter() - began) / (options.iterations + 1))
     rates = {size: 1 / seconds for size, seconds in best.items()}
@@ -78,9 +88,9 @@ def batches(bundle: Bundle, images: Tensor, sizes: Sequence[int], rounds: int) -
     }
 
 
-def threshold(bundle: Bundle, images: Tensor) -> dict[str, dict[str, float | None]]:
-    limits = [trace[0] for trace in search(bundle, images, replace(EQ1, start="mean", iterations=0)).trace]
-    traces = search(bundle, images, EQ1).trace
+def threshold(networks: Networks, images: Tensor) -> dict[str, dict[str, float | None]]:
+    limits = [trace[0] for trace in search(networks, images, replace(EQ1, start="mean", iterations=0)).trace]
+    traces = search(networks, images, EQ1).trace
     found: dict[str, dict[str, float | None]] = {}
     for part in PARTS:
         firsts = [
@@ -93,8 +103,8 @@ def threshold(bundle: Bundle, images: Tensor) -> dict[str, dict[str, float | Non
     return found
 
 
-def default(bundle: Bundle, images: Tensor) -> dict[str, Any]:
-    found = search(bundle, images, InversionOptions())
+def default(networks: Networks, images: Tensor) -> dict[str, Any]:
+    found = search(networks, images, InversionOptions())
     return {
         "loss_at_start": statistics.mean(trace[0] for trace in found.trace),
         "loss": statistics.mean(found.loss),
@@ -113,17 +123,17 @@ def main() -> None:
     args = arguments.parse_args()
     if args.threads:
         torch.set_num_threads(args.threads)
-    bundle = load_bundle()
-    images = crops(bundle, args.photos)
+    networks = Animator.from_pretrained().networks
+    images = crops(networks, args.photos)
     result = {
-        "generator": bundle.generator.generator_id,
+        "generator": networks.generator.generator_id,
         "faces": len(images),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "load_before": os.getloadavg()[0],
-        "batches": batches(bundle, images, args.batch, args.rounds),
-        "default": default(bundle, images),
-        "threshold": threshold(bundle, images),
+        "batches": batches(networks, images, args.batch, args.rounds),
+        "default": default(networks, images),
+        "threshold": threshold(networks, images),
         "load_after": os.getloadavg()[0],
     }
     report(result, args.json)

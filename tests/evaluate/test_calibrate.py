@@ -14,7 +14,7 @@ from facsmith.animate import AnimateOptions
 from facsmith.boundary import BoundarySet, Calibration
 from facsmith.errors import InputError, NoFaceError
 from facsmith.evaluate import calibrate_on_films
-from facsmith.evaluate.calibrate import is_off, others_shown, person_response
+from facsmith.evaluate.calibrate import is_off, others_shown, person_responses
 from facsmith.evaluate.check import LEVELS, Bar, Check, Reading, Row
 from facsmith.face import Face
 from facsmith.inversion import InversionOptions
@@ -118,12 +118,23 @@ def test_flow_is_trusted_as_far_as_landmarks_agree_with_it():
     random = np.random.default_rng(0)
     people, noise = 0.2 * random.standard_normal((2, 40))
     flow = 0.9 * np.exp(people)
-    agreeing, strangers = (person_response(films(flow, np.exp(s)), 9) for s in (people + 0.3 * noise, noise))
-    assert agreeing is not None and strangers is not None
+    agreeing, strangers = (person_responses(films(flow, np.exp(s)))[9] for s in (people + 0.3 * noise, noise))
     assert agreeing.typical == pytest.approx(np.median(flow))
     assert 0.8 < agreeing.trust <= 1
     assert strangers.trust < 0.1
-    assert person_response(films(flow[:5], np.exp(people[:5])), 9) is None  # too few to say
+    assert person_responses(films(flow[:5], np.exp(people[:5]))) == {}  # too few to say
+
+
+def test_aus_that_say_little_are_trusted_like_the_others():
+    people, noise = 0.2 * np.random.default_rng(0).standard_normal((2, 12))
+    clear = people + 0.1 * noise
+    checks = [films(np.exp(people), np.exp(seen)) for seen in (clear, clear, 6 * noise)]
+    readings = [replace(r, au=au) for check, au in zip(checks, (4, 9, 12), strict=True) for r in check.readings]
+    rows = tuple(replace(checks[0].rows[0], au=au) for au in (4, 9, 12))
+    together = person_responses(Check(Bar(), rows, tuple(readings), {}, ("dlib",)))
+    alone = person_responses(Check(Bar(), rows[2:], tuple(readings), {}, ("dlib",)))
+    assert min(together[au].trust for au in (4, 9)) > 0.8
+    assert alone[12].trust == 0 < 0.8 < together[12].trust
 
 
 def test_a_scale_is_bent_only_where_it_is_surely_off():
@@ -135,11 +146,11 @@ def test_a_scale_is_bent_only_where_it_is_surely_off():
     assert is_off(films(level[:1], level[:1]), 9)  # one photo's word is all there is
 
 
-def test_what_most_peoples_films_show_of_another_au_is_to_be_taken_out():
-    ones, brows = np.ones(9), np.array([0.2, 0.3, 0.4, 0.3, 0.3, 0.0, 0.0, 2.0, 0.0])
+def test_what_two_peoples_films_of_three_show_of_another_au_is_to_be_taken_out():
+    ones, brows = np.ones(10), np.array([0.4, 0.3, 0.5, 0.3, 0.3, 0.0, 0.0, 2.0, 0.0, 0.6])
     assert others_shown(films(ones, ones, brows), (4, 9)).tolist() == [[0, 0], [0.3, 0]]
-    brows[0] = 0.0  # now only four of nine
-    assert not others_shown(films(ones, ones, np.where(brows > 0.35, 0.0, brows)), (4, 9)).any()
+    brows[:2] = 0.0  # now half of them
+    assert not others_shown(films(ones, ones, brows), (4, 9)).any()
 
 
 def test_of_few_people_nothing_is_said_about_most():

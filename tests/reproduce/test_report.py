@@ -182,11 +182,11 @@ def test_an_au_grows_along_its_row_and_the_person_stays(report: Report) -> None:
 def test_emotions_differ_and_contempt_is_one_sided(report: Report) -> None:
     tiles = cells(picture(report, "fig10"), margin=96, cell=144, top=24)
     assert tiles.shape[:2] == (2, 9)
-    neutral, happy, contempt = tiles[1, 1], tiles[1, 2], tiles[1, 8]
-    moved = np.abs(contempt - neutral).mean(axis=(0, 2))
-    assert moved[:72].sum() > 2 * moved[72:].sum()  # the person's right is the picture's left
-    both = np.abs(happy - neutral).mean(axis=(0, 2))
-    assert both[:72].sum() < 2 * both[72:].sum()
+    for neutral, happy, contempt in tiles[:, [1, 2, 8]]:
+        # The person's right is the picture's left. JPEG changes what does not move by less than 4 grey levels.
+        one, both = (np.maximum(np.abs(e - neutral).mean(axis=2) - 4, 0).sum(axis=0) for e in (contempt, happy))
+        assert one[:72].sum() > 5 * one[72:].sum()
+        assert both[:72].sum() < 2 * both[72:].sum()
 
 
 def test_asked_and_measured_agree_for_the_default_and_best_for_the_ruler(report: Report) -> None:

@@ -173,7 +173,9 @@ class Renderer:
 
     def _changes(self, intensities: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """By how much AUs change from the photo to each frame. intensities: as for `frames`; returns the same shape."""
-        return intensities if self._options.edit == "relative" else intensities - self._subject.source.vector()
+        own = self._subject.source.vector()
+        shown = np.clip(own + intensities, 0.0, 1.0) if self._options.edit == "relative" else intensities
+        return shown - own
 
     def _synthesise(self, ws: npt.NDArray[np.float32]) -> Image:
         """ws: (N, num_ws, w_dim), N may be 0. Returns (N, R, R, 3) uint8."""

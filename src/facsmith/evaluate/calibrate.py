@@ -5,8 +5,8 @@ large one. So every AU is filmed on a few portraits at each of `LEVELS` and meas
 from intensity to distance is bent until an asked 0.6 is measured as 0.6 of what the same face's muscles show. A map
 from which the measurements do not differ by more than they are sure of is left alone.
 
-What landmarks read of other AUs in most people's films is taken out first (`boundary_fit.untangle`): the median over
-the photos, since one person's stray reading says nothing.
+What landmarks read of other AUs in most people's films is taken out first (`boundary_fit.untangle`): as much as two of
+three show at least, since stray readings say nothing, and other photos than these have to gain by it.
 
 People differ, too. Flow and landmarks see a film each with errors of its own: by as much as they agree on who shows
 more of an AU than others, a single face's flow is believed (`boundary.Response`).
@@ -36,6 +36,7 @@ Image = npt.NDArray[np.uint8]
 _REACH = 1.5  # times the old range, at most, in one go
 _SURE = 2.0  # standard errors
 _OWN_WORD = 0.5  # trust in flow where landmarks cannot say whether it is right
+_MINORITY = 1 / 3  # of the people may show less of another AU than what is taken out
 _FEWEST = 8  # photos from which anything can be said about how people differ
 
 
@@ -92,11 +93,12 @@ def calibrate_on_films(
         if is_off(before, row.au):
             bent = recalibrate(bent, row.au, LEVELS, _shown(before, row.au, _judge(before, row.au)), reach=_REACH)
     after = films(bent, "verify")
+    responses = person_responses(after)
     known = (
         replace(
             b,
             report={**b.report, "films": _report(before, after, b.au) | _taken_out(bent.aus, leaks)},
-            response=person_response(after, b.au),
+            response=responses.get(b.au),
         )
         if b.au in chosen
         else b
@@ -106,12 +108,12 @@ def calibrate_on_films(
 
 
 def others_shown(result: Check, aus: Sequence[int]) -> Array:
-    """(K, K): how much of AU j most people's films of AU i show at 1; 0 where too few were filmed to say."""
+    """(K, K): how much of AU j two people of three show in films of AU i at 1; 0 where too few were filmed to say."""
     found = np.zeros((len(aus), len(aus)))
     for row, au in zip(found, aus, strict=True):
         seen = [r.shown for r in _readings(result, au)]
         if len(seen) >= _FEWEST:
-            row[:] = np.median(seen, axis=0)[[AUS.index(other) for other in aus]]
+            row[:] = np.quantile(seen, _MINORITY, axis=0)[[AUS.index(other) for other in aus]]
     np.fill_diagonal(found, 0.0)
     return found
 
@@ -142,17 +144,32 @@ def is_off(result: Check, au: int) -> bool:
     return bool((np.abs(_average(readings, judge) - LEVELS) > _SURE * error).any())
 
 
-def person_response(result: Check, au: int) -> Response | None:
-    """How much one person's flow at intensity 1 says of what landmarks see: the slope between the logarithms of their
-    shares, shrunk by what it might owe to chance (James and Stein 1961)."""
-    readings = [r for r in _readings(result, au) if r.flow[-1] > 0]
-    if len(readings) < _FEWEST:
-        return None
-    flow = np.array([r.flow[-1] for r in readings])
-    typical = float(np.median(flow))
-    if _judge(result, au) == "flow":
-        return Response(typical, _OWN_WORD)
-    seen = np.array([r.share for r in readings])
+def person_responses(result: Check) -> dict[int, Response]:
+    """How much one person's flow at intensity 1 says of what landmarks see, by AU, as far as enough people were filmed.
+
+    The slope between the logarithms of people's shares. A few dozen people tell it to within some .2, so each AU's is
+    drawn to the mean of all by what it may owe to chance: a random-effects mean and empirical Bayes (DerSimonian and
+    Laird 1986). One AU alone is shrunk towards 0 (James and Stein 1961).
+    """
+    found: dict[int, Response] = {}
+    slopes: dict[int, tuple[float, float]] = {}
+    for au in (row.au for row in result.rows):
+        readings = [r for r in _readings(result, au) if r.flow[-1] > 0]
+        if len(readings) < _FEWEST:
+            continue
+        flow = np.array([r.flow[-1] for r in readings])
+        typical = float(np.median(flow))
+        if _judge(result, au) == "flow":
+            found[au] = Response(typical, _OWN_WORD)
+        elif (slope := _slope(flow, np.array([r.share for r in readings]))) is not None:
+            found[au], slopes[au] = Response(typical, 0.0), slope
+    for au, trust in zip(slopes, _shrunk(np.array([*slopes.values()]).reshape(-1, 2)), strict=True):
+        found[au] = replace(found[au], trust=float(np.clip(trust, 0.0, 1.0)))
+    return found
+
+
+def _slope(flow: Array, seen: Array) -> tuple[float, float] | None:
+    """Of log seen over log flow, and its variance; None where too few were seen."""
     both = seen > 0
     x, y = np.log(flow[both]), np.log(seen[both])
     x, y = x - x.mean(), y - y.mean()
@@ -160,8 +177,21 @@ def person_response(result: Check, au: int) -> Response | None:
     if both.sum() < _FEWEST or spread == 0:
         return None
     slope = float(x @ y) / spread
-    error = float(np.sum((y - slope * x) ** 2)) / (both.sum() - 2) / spread  # its variance
-    return Response(typical, float(np.clip(slope - error / slope, 0.0, 1.0)) if slope > 0 else 0.0)
+    return slope, max(float(np.sum((y - slope * x) ** 2)) / (both.sum() - 2) / spread, 1e-9)
+
+
+def _shrunk(slopes: Array) -> Array:
+    """(K,): of (K, 2) values and their variances, each drawn to what it has in common with the others."""
+    values, variances = slopes.T
+    if len(values) < 2:
+        return values - variances / np.maximum(np.abs(values), 1e-9)
+    weights = 1 / variances
+    centre = weights @ values / weights.sum()
+    excess = float(weights @ (values - centre) ** 2) - (len(values) - 1)
+    between = max(excess, 0.0) / (weights.sum() - weights @ weights / weights.sum())
+    weights = 1 / (variances + between)
+    centre = weights @ values / weights.sum()
+    return centre + between / (between + variances) * (values - centre)
 
 
 def _readings(result: Check, au: int) -> list[Reading]:
