@@ -38,10 +38,10 @@ class InversionOptions:
     start: the encoder's answer, the mean face, or a random one. iterations: gradient steps at most; 0 keeps the start.
     learning_rate: Adam's step, in standard deviations of W. descriptor, pixel, perceptual, prior: weights of the loss
     terms; prior may be one weight per layer (num_ws). motion: weight of edits' doing what they do at the encoder's code
-    (mean L1 of the change), where there are an encoder and edits; it steers, and is no part of the loss that is
-    reported and judged. threshold: a photo is done when its total loss is at or below it. patience: it is also done
-    when its best loss fell by less than the part min_improvement over so many iterations. seed: of the random start and
-    of W's sampled spread.
+    (mean L1 of the change), in a search that starts there and is given edits; it steers, and is no part of the loss
+    that is reported and judged. threshold: a photo is done when its total loss is at or below it. patience: it is also
+    done when its best loss fell by less than the part min_improvement over so many iterations. seed: of the random
+    start and of W's sampled spread.
 
     The default weights suit the bundled model. On eleven portraits (mean L1 of the pixels; cosine of dlib's embeddings;
     mean L1 by which what thirteen edits change is off what they change at the encoder's code) pixel 3, prior 1,
@@ -162,7 +162,9 @@ def invert(
     progress = [_Progress() for _ in range(count)]
     active = torch.arange(count, device=images.device)
     search = _Adam(ws.clone(), options.learning_rate * scale)
-    motion = None if encoded is None or edits is None else _Motion(encoded, edits, generator, options)
+    motion: _Motion | None = None
+    if options.start == "encoder" and encoded is not None and edits is not None:
+        motion = _Motion(encoded, edits, generator, options)
     for step in range(options.iterations + 1):
         last = step == options.iterations
         with torch.set_grad_enabled(not last):
@@ -273,10 +275,11 @@ class _Motion:
         self._generator, self._weight = generator, _MOTION_EVERY * options.motion
         self._steps: list[Tensor] = []
         self._changes: list[Tensor] = []
-        if options.motion and options.iterations >= _MOTION_EVERY:
+        looks = options.iterations // _MOTION_EVERY
+        if options.motion and looks:
             with torch.no_grad():
                 own = generator.synthesis(anchor)
-                for edited in edits(anchor):  # one at a time: a batch of all would need M times the memory
+                for edited in edits(anchor)[:looks]:  # one at a time: a batch of all would need M times the memory
                     self._steps.append(edited.to(anchor) - anchor)
                     self._changes.append(generator.synthesis(edited.to(anchor)) - own)
 

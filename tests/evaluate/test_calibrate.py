@@ -110,8 +110,8 @@ def films(flow: np.ndarray, seen: np.ndarray, brows: np.ndarray | None = None) -
         Reading(f"{i}", 9, tuple(0.8 * s * levels), 0.8, tuple(f * levels), 0.01, 0.02, 0.01, tuple(all_aus))
         for i, (f, s, all_aus) in enumerate(zip(flow, seen, shown.tolist(), strict=True))
     )
-    row = Row(9, len(flow), "landmarks", 1.0, 1.0, 0.8, 9, 0.01, 0.02, 0.01, 9, 9, True)
-    return Check(Bar(), (row,), readings, {}, ("dlib",))
+    rows = tuple(Row(au, len(flow), "landmarks", 1.0, 1.0, 0.8, 9, 0.01, 0.02, 0.01, 9, 9, True) for au in (4, 9))
+    return Check(Bar(), rows, readings, {}, ("dlib",))
 
 
 def test_flow_is_trusted_as_far_as_landmarks_agree_with_it():
@@ -130,7 +130,7 @@ def test_aus_that_say_little_are_trusted_like_the_others():
     clear = people + 0.1 * noise
     checks = [films(np.exp(people), np.exp(seen)) for seen in (clear, clear, 6 * noise)]
     readings = [replace(r, au=au) for check, au in zip(checks, (4, 9, 12), strict=True) for r in check.readings]
-    rows = tuple(replace(checks[0].rows[0], au=au) for au in (4, 9, 12))
+    rows = tuple(replace(checks[0].rows[1], au=au) for au in (4, 9, 12))
     together = person_responses(Check(Bar(), rows, tuple(readings), {}, ("dlib",)))
     alone = person_responses(Check(Bar(), rows[2:], tuple(readings), {}, ("dlib",)))
     assert min(together[au].trust for au in (4, 9)) > 0.8
@@ -151,6 +151,16 @@ def test_what_two_peoples_films_of_three_show_of_another_au_is_to_be_taken_out()
     assert others_shown(films(ones, ones, brows), (4, 9)).tolist() == [[0, 0], [0.3, 0]]
     brows[:2] = 0.0  # now half of them
     assert not others_shown(films(ones, ones, brows), (4, 9)).any()
+    assert not others_shown(films(ones, ones, 0.02 * ones), (4, 9)).any()
+
+
+def test_what_landmarks_hardly_see_or_was_not_filmed_is_not_taken_out():
+    ones = np.ones(10)
+    filmed = films(ones, ones, 0.3 * ones)
+    assert others_shown(filmed, (4, 9))[1, 0] == 0.3
+    faint = tuple(replace(row, judged_by="flow") if row.au == 4 else row for row in filmed.rows)
+    assert not others_shown(replace(filmed, rows=faint), (4, 9)).any()
+    assert not others_shown(replace(filmed, rows=filmed.rows[1:]), (4, 9)).any()
 
 
 def test_of_few_people_nothing_is_said_about_most():

@@ -62,7 +62,10 @@ class Networks:
         return ActionUnits(read)
 
     def edits(self, ws: torch.Tensor) -> torch.Tensor:
-        """Of codes (N, num_ws, w_dim), each face at rest and with every AU alone: (M, N, num_ws, w_dim)."""
+        """Of codes (N, num_ws, w_dim), each face at rest and with every AU alone: (M, N, num_ws, w_dim).
+
+        What a face shows is read from its code: of a face that is still searched for, `source` cannot be asked.
+        """
         codes = ws.detach().cpu().numpy()
         each = [self.boundaries.singles(Latent(code, self.generator.generator_id)).ws for code in codes]
         return torch.as_tensor(np.stack(each, axis=1), device=ws.device)

@@ -1,5 +1,7 @@
 """Boundaries turned so that what an AU's edit was measured to show of other AUs is taken out."""
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
@@ -10,7 +12,7 @@ __all__ = ["untangle"]
 
 Array = npt.NDArray[np.float64]
 
-_MOST = 0.9  # of an AU, that others together may show of it and be taken out
+_MOST = 0.5  # of all others together, that is taken out of one AU's edit: near 1, two AUs would become one
 
 
 def untangle(boundary_set: BoundarySet, shown: npt.ArrayLike) -> BoundarySet:
@@ -19,8 +21,9 @@ def untangle(boundary_set: BoundarySet, shown: npt.ArrayLike) -> BoundarySet:
     shown: (K, K) >= 0, in the boundaries' order: how much of AU j was seen where AU i alone was asked for at 1. The
     diagonal is not looked at: strengths stay, and are `recalibrate`'s.
 
-    With R = shown, its diagonal 1, what is asked of the new boundaries goes to the old ones as a R^-1. Their joint edit
-    J (moves that change one distance by 1, J B^T = I) becomes C J, and so B becomes C^-T B, C being R^-1 in distances.
+    With R = shown, its diagonal 1, what is asked of the new boundaries goes to the old ones as a R^-1 (at intensities
+    below 1 as far as the calibrations are straight). Their joint edit J (moves that change one distance by 1, J B^T = I
+    for independent normals) becomes C J, and so B becomes C^-T B, C being R^-1 in distances.
 
     Raises:
         BoundaryError: not (K, K), negative or not finite.
@@ -44,10 +47,13 @@ def untangle(boundary_set: BoundarySet, shown: npt.ArrayLike) -> BoundarySet:
     intercepts, still = mixed @ boundary_set.intercepts / lengths, mixed @ rest / lengths
 
     def turned(k: int) -> Boundary:
-        b = boundaries[k]
-        distances = still[k] + (np.array(b.calibration.distances) - rest[k]) / lengths[k]
-        calibration = Calibration(b.calibration.intensities, tuple(distances.tolist()))
-        normal = normals[k].reshape(boundary_set.shape)
-        return Boundary(b.au, normal, float(intercepts[k]), calibration, b.report, b.response)
+        curve = boundaries[k].calibration
+        distances = still[k] + (np.array(curve.distances) - rest[k]) / lengths[k]
+        return replace(
+            boundaries[k],
+            normal=normals[k].reshape(boundary_set.shape),
+            intercept=float(intercepts[k]),
+            calibration=Calibration(curve.intensities, tuple(distances.tolist())),
+        )
 
     return BoundarySet(tuple(turned(k) for k in range(count)), boundary_set.generator_id)

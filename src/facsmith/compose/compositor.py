@@ -27,7 +27,8 @@ _PASTED = 1.5  # grey levels between the generated crop and the reference, on av
 
 
 class Compositor:
-    """Brings generated crops into one photo. A frame depends on nothing but its crop: any order gives the same film.
+    """Brings generated crops into one photo. A frame depends on nothing but what it is given: any order gives the same
+    film.
 
     transfer: only the difference between the reference g(z_x) and the generated g(z_t) reaches the photo. Motion moves
         the photo's own pixels; shading is added; what comes into view is taken from the generator. A crop equal to the

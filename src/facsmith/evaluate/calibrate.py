@@ -5,14 +5,14 @@ large one. So every AU is filmed on a few portraits at each of `LEVELS` and meas
 from intensity to distance is bent until an asked 0.6 is measured as 0.6 of what the same face's muscles show. A map
 from which the measurements do not differ by more than they are sure of is left alone.
 
-What landmarks read of other AUs in most people's films is taken out first (`boundary_fit.untangle`): as much as two of
-three show at least, since stray readings say nothing, and other photos than these have to gain by it.
+What landmarks read of other AUs in most people's films is taken out first (`boundary_fit.untangle`): as much as some
+two of three show at least, since stray readings say nothing, and other photos than these have to gain by it.
 
 People differ, too. Flow and landmarks see a film each with errors of its own: by as much as they agree on who shows
 more of an AU than others, a single face's flow is believed (`boundary.Response`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -37,6 +37,7 @@ _REACH = 1.5  # times the old range, at most, in one go
 _SURE = 2.0  # standard errors
 _OWN_WORD = 0.5  # trust in flow where landmarks cannot say whether it is right
 _MINORITY = 1 / 3  # of the people may show less of another AU than what is taken out
+_LEAST = 0.03  # of another AU at 1: less is not worth a turn
 _FEWEST = 8  # photos from which anything can be said about how people differ
 
 
@@ -53,8 +54,9 @@ def calibrate_on_films(
 
     photos: (name, (H, W, 3) uint8 RGB), portraits that neither the boundaries nor their judgement were made from; ten
     and more, as people differ. aus: which to calibrate; by default all that have a boundary. Everyone gets the same
-    step here, whatever the options say. Each Boundary's report gains ``films``: on how many photos, by landmarks or by
-    flow, what each asked level showed before and shows now, and what was taken out of other AUs.
+    step here, whatever the options say. What an AU shows of another is taken out where both are calibrated; other AUs'
+    edits stay as they are. Each Boundary's report gains ``films``: on how many photos, by landmarks or by flow, what
+    each asked level showed before its scale was bent and shows now, and what was taken out of other AUs, in all.
 
     Raises:
         InputError: no photo shows a usable face. BoundaryError: an AU moves nothing, or has no boundary.
@@ -97,7 +99,7 @@ def calibrate_on_films(
     known = (
         replace(
             b,
-            report={**b.report, "films": _report(before, after, b.au) | _taken_out(bent.aus, leaks)},
+            report={**b.report, "films": _report(before, after, b.au) | _taken_out(bent.aus, leaks, b.report)},
             response=responses.get(b.au),
         )
         if b.au in chosen
@@ -108,18 +110,25 @@ def calibrate_on_films(
 
 
 def others_shown(result: Check, aus: Sequence[int]) -> Array:
-    """(K, K): how much of AU j two people of three show in films of AU i at 1; 0 where too few were filmed to say."""
+    """(K, K): how much of AU j some two people of three show in films of AU i at 1.
+
+    0 where too few were filmed to say, where it is little, and where landmarks hardly see AU j.
+    """
     found = np.zeros((len(aus), len(aus)))
+    visible = [row.au for row in result.rows if row.judged_by == "landmarks"]
     for row, au in zip(found, aus, strict=True):
-        seen = [r.shown for r in _readings(result, au)]
+        seen = [r.shown for r in _readings(result, au) if np.isfinite(r.shown).all()]
         if len(seen) >= _FEWEST:
             row[:] = np.quantile(seen, _MINORITY, axis=0)[[AUS.index(other) for other in aus]]
     np.fill_diagonal(found, 0.0)
-    return found
+    return np.where((found >= _LEAST) & np.isin(aus, visible), found, 0.0)
 
 
-def _taken_out(aus: Sequence[int], leaks: Array) -> dict[str, Any]:
-    return {"taken_out": {str(au): round(float(x), 3) for au, x in zip(aus, leaks, strict=True) if x > 0}}
+def _taken_out(aus: Sequence[int], leaks: Array, report: Mapping[str, Any]) -> dict[str, Any]:
+    """report: of the boundary until now."""
+    known = dict(report.get("films", {}).get("taken_out", {}))
+    new = {str(au): round(float(x) + known.get(str(au), 0.0), 3) for au, x in zip(aus, leaks, strict=True) if x > 0}
+    return {"taken_out": known | new}
 
 
 def _shown(result: Check, au: int, judge: str) -> Array:
@@ -171,10 +180,12 @@ def person_responses(result: Check) -> dict[int, Response]:
 def _slope(flow: Array, seen: Array) -> tuple[float, float] | None:
     """Of log seen over log flow, and its variance; None where too few were seen."""
     both = seen > 0
+    if both.sum() < _FEWEST:
+        return None
     x, y = np.log(flow[both]), np.log(seen[both])
     x, y = x - x.mean(), y - y.mean()
     spread = float(x @ x)
-    if both.sum() < _FEWEST or spread == 0:
+    if spread == 0:
         return None
     slope = float(x @ y) / spread
     return slope, max(float(np.sum((y - slope * x) ** 2)) / (both.sum() - 2) / spread, 1e-9)
@@ -203,7 +214,7 @@ def _judge(result: Check, au: int) -> str:
 
 
 def _seen(reading: Reading) -> bool:
-    return bool(np.isfinite([*reading.along, reading.muscles, reading.leak, *reading.flow, *reading.shown]).all())
+    return bool(np.isfinite([*reading.along, reading.muscles, reading.leak, *reading.flow]).all())
 
 
 def _report(before: Check, after: Check, au: int) -> dict[str, Any]:

@@ -20,10 +20,11 @@ def inversion_ablations(bench: Bench, found: Mapping[Start, Sequence[Search]]) -
     networks, plan = bench.networks, bench.plan
     start: Start = "mean" if networks.encoder is None else "encoder"
     mixture = InversionOptions(start, plan.settle, patience=plan.settle + 1, min_improvement=0.0)
+    held = ", prior, motion" if start == "encoder" else ""
     ways: list[_Way] = [
         *_looks("descriptor", networks.descriptor, start, plan.settle),
         ("pixels", networks.descriptor, eq1(start, plan.settle, descriptor=0.0, pixel=1.0)),
-        (f"the default: descriptor, {mixture.pixel:g} pixels, prior, motion", networks.descriptor, mixture),
+        (f"the default: descriptor, {mixture.pixel:g} pixels{held}", networks.descriptor, mixture),
     ]
     glass = looking_glass(networks)
     if glass.name != networks.descriptor.name:  # VGG-16 is at hand; the encoder does not know it

@@ -88,6 +88,7 @@ def set_up(
         "facsmith": __version__,
         "generator": networks.generator.generator_id,
         "descriptor": networks.descriptor.name,
+        "boundaries": fingerprint_of(networks.boundaries),  # searches hold what their edits do
         "provider": "dlib" if landmarks_by(plan) == "dlib" else plan.provider,
     }
     faces = faces[: plan.faces]
