@@ -11,6 +11,7 @@ import skimage.data
 import torch
 from typer.testing import CliRunner
 
+from facsmith import measure
 from facsmith.animate import Animator
 from facsmith.cli import app
 from facsmith.descriptor import perceptual_distance
@@ -71,6 +72,24 @@ def test_a_face_that_was_lost_counts_for_nothing(perfect: Control):
     nothing = {name: np.full_like(getattr(perfect, name), np.nan) for name in ("shares", "flow", "measured", "mixed")}
     lost = Control(visible=perfect.visible, asked=perfect.asked, **nothing)
     assert summarise([perfect, lost]) == summarise([perfect])
+
+
+def test_muscles_that_landmarks_hardly_report_are_no_measure(
+    portrait: np.ndarray, found: Any, perfect: Control, monkeypatch: pytest.MonkeyPatch
+):
+    responses = measure.responses
+
+    def faint(*given: Any) -> np.ndarray:
+        seen = responses(*given)
+        seen[0] *= 0.05  # a face whose inner brows a landmarker does not see
+        return seen
+
+    monkeypatch.setattr(measure, "responses", faint)
+    read = controlled(portrait, found, lambda e: e)
+    assert np.isnan(read.shares[0]).all()
+    assert np.isfinite(read.shares[AUS.index(12)]).all()
+    both, one = (summarise(faces, visible=0.0) for faces in ([perfect, read], [perfect]))
+    assert both.rows[0].mae == one.rows[0].mae
 
 
 def test_random_expressions_are_hardly_correlated():

@@ -17,6 +17,8 @@ from facsmith.facs import AUS
 
 __all__ = ["Control", "entanglement", "mixed_expressions", "read_control"]
 
+_FAINT = 0.1  # of the table's full intensity: with less of the muscles to be seen, a share is noise over noise
+
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
 
@@ -25,10 +27,10 @@ Image = npt.NDArray[np.uint8]
 class Control:
     """What one photo's frames show. NaN where no face could be seen in a frame.
 
-    visible: (12,), the muscles' displacement at 1 as reported, in the table's full intensities (FACTS.md).
-    shares, flow: (12, levels), the asked AU's own movement by landmarks and by optical flow. measured: (12, levels,
-    12), all AUs read in each frame of one AU. asked, mixed: (M, 12), random expressions and what was read in their
-    frames.
+    visible: (12,), the muscles' displacement at 1 as reported, in the table's full intensities (FACTS.md). shares,
+    flow: (12, levels), the asked AU's own movement by landmarks (NaN where less than .1 of the muscles' is visible) and
+    by optical flow. measured: (12, levels, 12), all AUs read in each frame of one AU. asked, mixed: (M, 12), random
+    expressions and what was read in their frames.
     """
 
     visible: Array
@@ -85,7 +87,7 @@ def read_control(render: Render, photo: Image, found: Face, asked: Array) -> Con
         for column, level in enumerate(LEVELS):
             frame = render(photo, level * np.eye(len(AUS))[k])
             displacement = resting.moved(frame)
-            shares[k, column] = measure.along(displacement, au) / visible[k] if visible[k] > 0 else np.nan
+            shares[k, column] = measure.along(displacement, au) / visible[k] if visible[k] >= _FAINT else np.nan
             flow[k, column] = resting.flow_share(frame, au)
             measured[k, column] = shown(displacement)
     mixed = np.array([shown(resting.moved(render(photo, row))) for row in asked]).reshape(-1, len(AUS))
