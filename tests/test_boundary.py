@@ -3,7 +3,7 @@
 import contextlib
 import json
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as hnp
 from safetensors.numpy import load_file, save_file
 from scipy.interpolate import PchipInterpolator
 
+from facsmith._arrays import write_tensors
 from facsmith.boundary import (
     Boundary,
     BoundarySet,
@@ -245,7 +246,7 @@ def test_save_and_load_are_exact(tmp_path: Path) -> None:
 
 
 def test_a_response_survives_saving_and_stretches_one_au(tmp_path: Path) -> None:
-    known = replace(SET[9], response=Response(typical=0.9, trust=0.7))
+    known = replace(SET[9], response=Response(0.9, 0.7, typical_landmarks=1.1, trust_landmarks=0.3))
     BoundarySet((known, SET[12]), GENERATOR).save(tmp_path / "b.safetensors")
     loaded = BoundarySet.load(tmp_path / "b.safetensors")
     assert (loaded[9].response, loaded[12].response) == (known.response, None)
@@ -267,6 +268,33 @@ def test_who_shows_more_gets_the_shorter_step(typical: float, trust: float, shar
     assert Response(typical, 0.0).factor(share) == 1
 
 
+@given(st.floats(0.2, 3), st.floats(0, 1), st.floats(-1, 100))
+def test_landmarks_count_where_they_can_say_and_are_trusted(typical: float, trust: float, seen: float) -> None:
+    response = Response(1.0, 0.3, typical, trust)
+    alone = response.factor(1.3)
+    assert response.factor(1.3, landmarks=typical) == pytest.approx(alone)
+    assert 1 / 1.5 <= response.factor(1.3, landmarks=seen) <= 1.5
+    assert response.factor(1.3, landmarks=seen) >= response.factor(1.3, landmarks=seen + 0.1)
+    assert Response(1.0, 0.3, typical).factor(1.3, landmarks=seen) == alone
+    assert response.tells
+    assert Response(1.0, 0.0, typical, trust).tells == (trust > 0)
+
+
+def test_boundaries_without_a_word_on_landmarks_do_not_trust_them(tmp_path: Path) -> None:
+    """Files of before landmarks were asked."""
+    tensors = {"normals": SET.normals.reshape(-1, *SET.shape)[:1]}
+    entry = {
+        "au": SET.aus[0],
+        "intercept": 0.0,
+        **asdict(SET.boundaries[0].calibration),
+        "report": {},
+        "response": {"typical": 0.9, "trust": 0.4},
+    }
+    metadata = {"format": "facsmith-boundaries-1", "generator_id": GENERATOR, "boundaries": json.dumps([entry])}
+    write_tensors(tmp_path / "old.safetensors", tensors, metadata)
+    assert BoundarySet.load(tmp_path / "old.safetensors").boundaries[0].response == Response(0.9, 0.4, 1.0, 0.0)
+
+
 def tampered() -> list[tuple[str, object]]:
     """Changes to one entry of a good file, each of which must be refused."""
     return [
@@ -286,6 +314,8 @@ def tampered() -> list[tuple[str, object]]:
         ("response", {"typical": 0.0, "trust": 1.0}),
         ("response", {"typical": "x", "trust": 1.0}),
         ("response", {"typical": 1.0, "trust": 1.0, "more": 1}),
+        ("response", {"typical": 1.0, "trust": 1.0, "typical_landmarks": 1.0, "trust_landmarks": -0.1}),
+        ("response", {"typical": 1.0, "trust": 1.0, "typical_landmarks": 0.0, "trust_landmarks": 0.1}),
         ("extra", 1),
     ]
 

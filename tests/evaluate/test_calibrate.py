@@ -11,8 +11,8 @@ import skimage.data
 
 from facsmith import Animator, face
 from facsmith.animate import AnimateOptions
-from facsmith.boundary import BoundarySet, Calibration
-from facsmith.errors import InputError, NoFaceError
+from facsmith.boundary import BoundarySet, Calibration, Response
+from facsmith.errors import InputError, ModelUnavailableError, NoFaceError
 from facsmith.evaluate import calibrate_on_films
 from facsmith.evaluate.calibrate import is_off, others_shown, person_responses
 from facsmith.evaluate.check import LEVELS, Bar, Check, Reading, Row
@@ -135,6 +135,62 @@ def test_aus_that_say_little_are_trusted_like_the_others():
     alone = person_responses(Check(Bar(), rows[2:], tuple(readings), {}, ("dlib",)))
     assert min(together[au].trust for au in (4, 9)) > 0.8
     assert alone[12].trust == 0 < 0.8 < together[12].trust
+
+
+def test_landmarks_are_trusted_as_far_as_another_landmarker_agrees():
+    random = np.random.default_rng(2)
+    people, *errors = 0.15 * random.standard_normal((5, 200))
+    ones = np.ones(200)
+
+    def response(first: np.ndarray, second: np.ndarray, flow: np.ndarray = ones) -> Response:
+        return person_responses(films(flow, np.exp(first)), films(flow, np.exp(second)))[9]
+
+    # Flow is deaf here; what both landmarkers see of people is half of what either reads.
+    deaf = np.exp(errors[3])
+    half = response(people + errors[0], people + errors[1], deaf)
+    assert half.trust_landmarks == pytest.approx(0.5, abs=0.15)
+    assert half.trust < 0.15
+    assert half.typical_landmarks == pytest.approx(np.median(np.exp(people + errors[0])))
+    assert response(errors[0], errors[1], deaf).trust_landmarks < 0.15
+    # Two that see the same, and a flow that sees it, too: no more than all of it is believed.
+    same = response(people, people + 0.01 * errors[0], np.exp(people + errors[1]))
+    assert 0.8 < same.trust + same.trust_landmarks <= 1
+    assert person_responses(films(deaf, np.exp(people)))[9].trust_landmarks == 0  # nobody else was asked
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_other_landmarker_is_asked_where_it_works(there: bool, monkeypatch: pytest.MonkeyPatch):
+    people, *errors = 0.15 * np.random.default_rng(4).standard_normal((4, 40))
+    asked: list[str] = []
+
+    def check(render: Any, photos: Any, *, aus: Any, provider: str, progress: Any) -> Check:
+        asked.append(provider)
+        if provider == "mediapipe" and not there:
+            raise ModelUnavailableError("not here")
+        seen = people + errors[0 if provider == "mediapipe" else 1]
+        both = films(np.exp(errors[2]), np.exp(seen - seen.mean()))
+        return replace(both, rows=both.rows[1:])
+
+    monkeypatch.setattr("facsmith.evaluate.calibrate.check", check)
+    animator = Animator.from_pretrained()
+    calibrated = calibrate_on_films(animator, [], aus=[9], options=OPTIONS, provider="dlib")
+    assert asked[-2:] == ["dlib", "mediapipe"]
+    response = calibrated[9].response
+    assert response is not None
+    assert (response.trust_landmarks > 0.3) == there
+    assert calibrated[12].response == animator.networks.boundaries[12].response
+
+
+def test_who_is_misread_wildly_says_no_more_than_who_is_read_far_off():
+    random = np.random.default_rng(3)
+    people, error = 0.15 * random.standard_normal((2, 40))
+    flow = np.exp(0.15 * random.standard_normal(40))
+    trusts: list[float] = []
+    for outlier in (0.7, 6.0):
+        people[0], error[0] = -outlier, 0
+        first, second = (films(flow, np.exp(seen)) for seen in (people, people + error))
+        trusts.append(person_responses(first, second)[9].trust_landmarks)
+    assert trusts[0] == pytest.approx(trusts[1], abs=0.02)
 
 
 def test_a_scale_is_bent_only_where_it_is_surely_off():

@@ -2,6 +2,7 @@
 promised."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import skimage.data
 import torch
 from typer.testing import CliRunner
 
-from facsmith import measure
+from facsmith import face, measure
 from facsmith.animate import Animator
 from facsmith.cli import app
 from facsmith.descriptor import perceptual_distance
@@ -22,7 +23,7 @@ from facsmith.evaluate.frechet import frechet_distance
 from facsmith.evaluate.model import ModelOptions, ModelReport, evaluate_model, summarise
 from facsmith.evaluate.model_tables import tables
 from facsmith.evaluate.reconstruction import Principal
-from facsmith.face import choose, find
+from facsmith.face import Face, choose, find
 from facsmith.face.muscles import MuscleWarp
 from facsmith.facs import AUS
 from facsmith.tuning import TuningOptions
@@ -151,6 +152,25 @@ def test_the_report_holds_what_is_promised(report: ModelReport):
     assert {group["kind"] for group in told["groups"]} == {"age", "skin"}
     assert 0 < told["au_mae"] < 0.5
     assert len(list(tables(report))) == 3
+
+
+def test_the_judge_reads_frames_that_others_fitted(portrait: np.ndarray, monkeypatch: pytest.MonkeyPatch):
+    """Here both are dlib; what reads the frames is called by the judge's name."""
+    readers: set[str] = set()
+    real = face.follow
+
+    def follow(picture: np.ndarray, known: Face) -> Face:
+        readers.add(known.provider)
+        return replace(real(picture, replace(known, provider="dlib")), provider=known.provider)
+
+    monkeypatch.setattr(face, "follow", follow)
+    monkeypatch.setattr(measure.displacement, "follow", follow)
+    faces, _ = photographed([("her", portrait)], 128, provider="dlib")
+    options = ModelOptions(iterations=0, expressions=2, samples=0, provider="dlib", judge="mediapipe")
+    told = evaluate_model(Animator.from_pretrained(), faces, options=options).to_json()
+    assert "mediapipe" in readers
+    assert told["landmarks"] == ["mediapipe"]
+    assert (told["options"]["provider"], told["options"]["judge"]) == ("dlib", "mediapipe")
 
 
 def test_equal_pictures_are_at_no_distance(report: ModelReport):

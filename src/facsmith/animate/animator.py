@@ -172,7 +172,7 @@ class Animator:
             if same and known.generator is subject.generator and settings == options:
                 return renderer, witness
         networks = self.networks
-        renderer = Renderer(networks.generator, networks.boundaries, subject, options)
+        renderer = Renderer(networks.generator, networks.boundaries, subject, options, follow=networks.faces.follow)
         witness = Witness(networks.faces, subject, renderer, cropped=options.mode == "crop")
         self._last = (subject, options, renderer, witness)
         return renderer, witness

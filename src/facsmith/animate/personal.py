@@ -1,12 +1,15 @@
 """An AU's strength on one face: a step that makes one person smile may leave another unmoved.
 
-A boundary's calibration holds for people at large. Here the AU's full intensity is drawn once on this face, its motion
-is compared with the face's own muscles (`compose.motion`), and where that is known to tell something (`Response`) the
-step becomes longer or shorter. A face on which it shows hardly anything may also be asked too much: behind glasses,
-eyes that open far fade away. There several steps are drawn, and the one that shows most is taken.
+A boundary's calibration holds for people at large. Here the AU's full intensity is drawn once on this face, and what
+optical flow (`compose.motion`) and landmarks (`measure.shares`) see of it is compared with the face's own muscles. By
+as much as each is known to tell (`Response`), the step becomes longer or shorter. A face on which it shows hardly
+anything may also be asked too much: behind glasses, eyes that open far fade away. There several steps are drawn, and
+the one that shows most is taken.
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -16,13 +19,24 @@ from facsmith.animate.subject import Image
 from facsmith.boundary import BoundarySet, Response
 from facsmith.compose.flow import FLOW_SIZE
 from facsmith.compose.motion import Motion
-from facsmith.face import crop_transform
+from facsmith.errors import NoFaceError
+from facsmith.face import CropTransform, Face, crop_transform
 from facsmith.facs import AUS
+from facsmith.measure import Follow, Shares
 
 __all__ = ["PersonalBoundaries"]
 
 _FAINT = 0.7  # of what people at large show; below, it is tried which step shows most
 _OTHERS = (0.5, 0.75)
+
+
+@dataclass(frozen=True)
+class _Rest:
+    """How the face looks at rest, by people's boundaries. landmarks: None where they cannot be read."""
+
+    close: CropTransform
+    motion: Motion
+    landmarks: Shares | None
 
 
 class PersonalBoundaries:
@@ -32,13 +46,16 @@ class PersonalBoundaries:
         self,
         boundaries: BoundarySet,
         draw: Callable[[BoundarySet, npt.NDArray[np.float64]], Image],
-        landmarks: Callable[[], npt.NDArray[np.float64]],
+        resting: Callable[[], Face],
+        *,
+        follow: Follow,
     ) -> None:
-        """draw: the face with intensities (12,) by these boundaries. landmarks: (68, 2) of its neutral."""
+        """draw: the face with intensities (12,) by these boundaries. resting: where it lies when neutral. follow:
+        finds it again in a picture."""
         self._boundaries = boundaries
         self._draw = draw
-        self._landmarks = landmarks
-        self._motion: Motion | None = None
+        self._resting = resting
+        self._follow = follow
         self.factors: dict[int, float] = {}
 
     def of(self, aus: Iterable[int]) -> BoundarySet:
@@ -46,7 +63,7 @@ class PersonalBoundaries:
         known = {b.au: b.response for b in self._boundaries.boundaries}
         for au in aus:
             response = known.get(au)
-            if au not in self.factors and response is not None and response.trust > 0:
+            if au not in self.factors and response is not None and response.tells:
                 self.factors[au] = self._factor(au, response)
         return self._boundaries.stretched(self.factors)
 
@@ -58,19 +75,29 @@ class PersonalBoundaries:
             progress("strengths", done, len(aus))
 
     def _factor(self, au: int, response: Response) -> float:
-        full = self._share(au, 1.0)
-        wanted = response.factor(full)
+        frame = self._stretched(au, 1.0)
+        full = self._share(frame, au)
+        seen = self._rest.landmarks.share(frame, au) if self._rest.landmarks and response.trust_landmarks else None
+        wanted = response.factor(full, landmarks=seen)
         if full >= _FAINT * response.typical:
             return wanted
-        shares = {1.0: full} | {step: self._share(au, step) for step in (*_OTHERS, wanted)}
+        shares = {1.0: full} | {step: self._share(self._stretched(au, step), au) for step in (*_OTHERS, wanted)}
         return max(shares, key=shares.__getitem__)
 
-    def _share(self, au: int, step: float) -> float:
-        """What flow shows of the AU's full intensity, at so many times its distance."""
-        if self._motion is None:
-            neutral, at = self._draw(self._boundaries, np.zeros(len(AUS))), self._landmarks()
-            self._close = crop_transform(at, FLOW_SIZE)
-            self._motion = Motion(self._close.crop(neutral), self._close.to_crop(at))
-        stretched = self._boundaries.stretched({au: step})
-        frame = self._draw(stretched, np.eye(len(AUS))[AUS.index(au)])
-        return self._motion.share(self._motion.flow(self._close.crop(frame)), au)
+    def _stretched(self, au: int, step: float) -> Image:
+        """The AU's full intensity, at so many times its distance."""
+        return self._draw(self._boundaries.stretched({au: step}), np.eye(len(AUS))[AUS.index(au)])
+
+    def _share(self, frame: Image, au: int) -> float:
+        """What flow shows of the AU."""
+        return self._rest.motion.share(self._rest.motion.flow(self._rest.close.crop(frame)), au)
+
+    @cached_property
+    def _rest(self) -> _Rest:
+        neutral, face = self._draw(self._boundaries, np.zeros(len(AUS))), self._resting()
+        close = crop_transform(face.landmarks, FLOW_SIZE)
+        try:
+            landmarks = Shares(neutral, face, follow=self._follow)
+        except NoFaceError:
+            landmarks = None
+        return _Rest(close, Motion(close.crop(neutral), close.to_crop(face.landmarks)), landmarks)

@@ -1,5 +1,6 @@
 """``facsmith evaluate``: one command per question, one function per command."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +26,15 @@ from facsmith.errors import InputError
 
 __all__ = ["app"]
 
+
+class Judge(StrEnum):
+    """Whose landmarks measure a model."""
+
+    fitter = "fitter"
+    mediapipe = "mediapipe"
+    dlib = "dlib"
+
+
 app = typer.Typer(help="How good is it? Measurements that end in a table.")
 
 
@@ -46,6 +56,9 @@ def model(
     photos: Annotated[int, typer.Option("--photos", min=1, help="Held-out people at most; about 10 s each.")] = 24,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     provider: ProviderOption = Provider.auto,
+    judge: Annotated[
+        Judge, typer.Option("--judge", help="Landmarks that measure: those that find and fit the faces, or others.")
+    ] = Judge.fitter,
     mode: Annotated[
         Mode, typer.Option("--mode", help="What is judged: finished frames, or (crop) the generator's own pictures.")
     ] = Mode.transfer,
@@ -59,14 +72,15 @@ def model(
     """Measure a model on people it was not trained on: AU control, reconstruction, random faces.
 
     Every AU is filmed alone at four intensities on every face, and random mixtures
-    of AUs, and read in units of what the same face's muscles show. Reconstruction
-    stands beside PCA with 512 components (needs --faces) and inversion from the
-    mean face.
+    of AUs, and read in units of what the same face's muscles show. As landmarks also
+    fit AUs to a face, --judge has others measure. Reconstruction stands beside PCA
+    with 512 components (needs --faces) and inversion from the mean face.
 
     [bold]Examples[/bold]
 
       facsmith evaluate model --faces runs/data
       facsmith evaluate model --model my-model/ --faces runs/data --photos 50 --json > card.json
+      facsmith evaluate model portraits/*.jpg --provider mediapipe --judge dlib
       facsmith evaluate model portraits/*.jpg --mode crop
       facsmith evaluate model portraits/*.jpg --mode crop --fidelity high   # tuned to each photo: 15 s more a face
     """
@@ -89,6 +103,7 @@ def model(
         iterations=iterations,
         samples=samples,
         provider=provider.value,
+        judge=None if judge is Judge.fitter else judge.value,
         seed=seed,
     )
     with progress_bar() as progress:

@@ -9,10 +9,12 @@ What landmarks read of other AUs in most people's films is taken out first (`bou
 two of three show at least, since stray readings say nothing, and other photos than these have to gain by it.
 
 People differ, too. Flow and landmarks see a film each with errors of its own: by as much as they agree on who shows
-more of an AU than others, a single face's flow is believed (`boundary.Response`).
+more of an AU than others, a single face's flow is believed (`boundary.Response`). Where both landmarkers work on this
+machine, each is asked what the other's reading and flow say of it, so that a single face's landmarks are believed too.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -22,8 +24,11 @@ import numpy.typing as npt
 
 from facsmith.boundary import BoundarySet, Response
 from facsmith.boundary_fit import recalibrate, untangle
+from facsmith.errors import ModelUnavailableError
 from facsmith.evaluate.check import LEVELS, Check, Reading, animator_render, check
+from facsmith.face import PROVIDERS
 from facsmith.facs import AUS
+from facsmith.measure import VISIBLE
 
 if TYPE_CHECKING:
     from facsmith.animate import AnimateOptions, Animator
@@ -39,6 +44,8 @@ _OWN_WORD = 0.5  # trust in flow where landmarks cannot say whether it is right
 _MINORITY = 1 / 3  # of the people may show less of another AU than what is taken out
 _LEAST = 0.03  # of another AU at 1: less is not worth a turn
 _FEWEST = 8  # photos from which anything can be said about how people differ
+_FAR = float(np.log(2))  # from the median: who is read as twice as strong, or half, is mostly misread
+_TINY = 1e-3
 
 
 def calibrate_on_films(
@@ -68,7 +75,7 @@ def calibrate_on_films(
 
     networks = animator.networks
 
-    def films(boundaries: BoundarySet, stage: str) -> Check:
+    def films(boundaries: BoundarySet, stage: str, read_by: str = provider) -> Check:
         subject = Animator(
             networks.generator,
             descriptor=networks.descriptor,
@@ -81,7 +88,7 @@ def calibrate_on_films(
             animator_render(subject, same_step),
             photos,
             aus=chosen,
-            provider=provider,
+            provider=read_by,
             progress=lambda _, done, total: progress(stage, done, total),
         )
 
@@ -95,7 +102,11 @@ def calibrate_on_films(
         if is_off(before, row.au):
             bent = recalibrate(bent, row.au, LEVELS, _shown(before, row.au, _judge(before, row.au)), reach=_REACH)
     after = films(bent, "verify")
-    responses = person_responses(after)
+    second = None
+    if len(after.providers) == 1 and len({r.photo for r in after.readings}) >= _FEWEST:
+        with suppress(ModelUnavailableError):
+            second = films(bent, "second landmarks", next(p for p in PROVIDERS[1:] if p not in after.providers))
+    responses = person_responses(after, second)
     known = (
         replace(
             b,
@@ -153,42 +164,73 @@ def is_off(result: Check, au: int) -> bool:
     return bool((np.abs(_average(readings, judge) - LEVELS) > _SURE * error).any())
 
 
-def person_responses(result: Check) -> dict[int, Response]:
-    """How much one person's flow at intensity 1 says of what landmarks see, by AU, as far as enough people were filmed.
+def person_responses(result: Check, second: Check | None = None) -> dict[int, Response]:
+    """How much one person's reading at intensity 1 says of an AU, by AU, as far as enough people were filmed.
 
-    The slope between the logarithms of people's shares. A few dozen people tell it to within some .2, so each AU's is
-    drawn to the mean of all by what it may owe to chance: a random-effects mean and empirical Bayes (DerSimonian and
-    Laird 1986). One AU alone is shrunk towards 0 (James and Stein 1961).
+    second: the same films, read by another landmarker. With it, what one landmarker sees is regressed on flow and on
+    what the other sees; without, on flow alone, and landmarks are not trusted. All shares are logarithms. A few dozen
+    people tell slopes to within some .2, so each AU's is drawn to the mean of all by what it may owe to chance: a
+    random-effects mean and empirical Bayes (DerSimonian and Laird 1986). One AU alone is shrunk towards 0 (James and
+    Stein 1961).
     """
     found: dict[int, Response] = {}
-    slopes: dict[int, tuple[float, float]] = {}
+    slopes: dict[int, Array] = {}
     for au in (row.au for row in result.rows):
-        readings = [r for r in _readings(result, au) if r.flow[-1] > 0]
+        readings = _readings(result, au)
         if len(readings) < _FEWEST:
             continue
-        flow = np.array([r.flow[-1] for r in readings])
-        typical = float(np.median(flow))
+        typical = max(float(np.median([r.flow[-1] for r in readings])), _TINY)
         if _judge(result, au) == "flow":
             found[au] = Response(typical, _OWN_WORD)
-        elif (slope := _slope(flow, np.array([r.share for r in readings]))) is not None:
-            found[au], slopes[au] = Response(typical, 0.0), slope
-    for au, trust in zip(slopes, _shrunk(np.array([*slopes.values()]).reshape(-1, 2)), strict=True):
-        found[au] = replace(found[au], trust=float(np.clip(trust, 0.0, 1.0)))
+            continue
+        clear = [r for r in readings if r.muscles >= VISIBLE]
+        if second is None:
+            slope = _slopes([r.flow[-1:] for r in clear], [r.share for r in clear])
+        else:
+            others = {r.photo: r for r in _readings(second, au) if r.muscles >= VISIBLE}
+            slope = _agreement([(r, others[r.photo]) for r in clear if r.photo in others])
+        if slope is not None:
+            seen = max(float(np.median([r.share for r in clear])), _TINY)
+            found[au], slopes[au] = Response(typical, 0.0, seen), slope
+    if slopes:
+        columns = np.moveaxis(np.array([*slopes.values()]), 2, 0)
+        trusts = np.clip([_shrunk(column) for column in columns], 0.0, 1.0)
+        trusts /= np.maximum(trusts.sum(axis=0), 1.0)
+        for au, (flow, *landmarks) in zip(slopes, trusts.T.tolist(), strict=True):
+            found[au] = replace(found[au], trust=flow, trust_landmarks=sum(landmarks))
     return found
 
 
-def _slope(flow: Array, seen: Array) -> tuple[float, float] | None:
-    """Of log seen over log flow, and its variance; None where too few were seen."""
-    both = seen > 0
-    if both.sum() < _FEWEST:
+def _agreement(pairs: Sequence[tuple[Reading, Reading]]) -> Array | None:
+    """(2, 2): slopes, and their variances, of what one landmarker sees over flow and what the other sees; the mean of
+    both ways round. None where too few were seen."""
+    ways = [
+        _slopes([(told[one].flow[-1], told[one].share) for told in pairs], [told[1 - one].share for told in pairs])
+        for one in (0, 1)
+    ]
+    return None if ways[0] is None or ways[1] is None else (ways[0] + ways[1]) / 2
+
+
+def _slopes(told: Sequence[Sequence[float]], seen: Sequence[float]) -> Array | None:
+    """(2, P): slopes of the logarithm of shares (N,) over those of others (N, P), and their variances; None where too
+    few were seen, or all alike."""
+    if len(seen) < _FEWEST:
         return None
-    x, y = np.log(flow[both]), np.log(seen[both])
-    x, y = x - x.mean(), y - y.mean()
-    spread = float(x @ x)
-    if spread == 0:
+    x, y = _deviations(np.array(told)), _deviations(np.array(seen))
+    if np.linalg.matrix_rank(x) < x.shape[1]:
         return None
-    slope = float(x @ y) / spread
-    return slope, max(float(np.sum((y - slope * x) ** 2)) / (both.sum() - 2) / spread, 1e-9)
+    inverse = np.linalg.inv(x.T @ x)
+    slopes = inverse @ x.T @ y
+    error = float(np.sum((y - x @ slopes) ** 2)) / (len(y) - x.shape[1] - 1)
+    return np.stack([slopes, np.maximum(error * np.diag(inverse), 1e-9)])
+
+
+def _deviations(shares: Array) -> Array:
+    """(N, ...) logarithms, from their mean; what lies far from the median counts as less far."""
+    logs = np.log(np.maximum(shares, _TINY))
+    middle = np.median(logs, axis=0)
+    near = np.clip(logs, middle - _FAR, middle + _FAR)
+    return near - near.mean(axis=0)
 
 
 def _shrunk(slopes: Array) -> Array:

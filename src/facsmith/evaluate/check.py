@@ -187,7 +187,12 @@ def animator_render(animator: "Animator", options: "AnimateOptions | None" = Non
         if not last or last[0][0] is not photo:
             networks = animator.networks
             subject = animator.prepare(photo, options=settings)
-            last[:] = [(photo, Renderer(networks.generator, networks.boundaries, subject, settings))]
+            last[:] = [
+                (
+                    photo,
+                    Renderer(networks.generator, networks.boundaries, subject, settings, follow=networks.faces.follow),
+                )
+            ]
         return next(last[0][1].frames(intensities[None]))
 
     return render

@@ -17,8 +17,6 @@ from facsmith.facs import AUS
 
 __all__ = ["Control", "entanglement", "mixed_expressions", "read_control"]
 
-_FAINT = 0.1  # of the table's full intensity: with less of the muscles to be seen, a share is noise over noise
-
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
 
@@ -87,7 +85,9 @@ def read_control(render: Render, photo: Image, found: Face, asked: Array) -> Con
         for column, level in enumerate(LEVELS):
             frame = render(photo, level * np.eye(len(AUS))[k])
             displacement = resting.moved(frame)
-            shares[k, column] = measure.along(displacement, au) / visible[k] if visible[k] >= _FAINT else np.nan
+            shares[k, column] = (
+                measure.along(displacement, au) / visible[k] if visible[k] >= measure.VISIBLE else np.nan
+            )
             flow[k, column] = resting.flow_share(frame, au)
             measured[k, column] = shown(displacement)
     mixed = np.array([shown(resting.moved(render(photo, row))) for row in asked]).reshape(-1, len(AUS))

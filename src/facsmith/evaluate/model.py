@@ -43,7 +43,8 @@ class ModelOptions:
     """mode: what is judged, the finished film (``transfer``) or the generator's own picture (``crop``). fidelity: as
     in `AnimateOptions`; ``high`` also leads the reconstructions. iterations: of every inversion. expressions: random
     ones per face. components: of the PCA. samples: random faces for the Fréchet distance, 0: none. provider: of
-    landmarks."""
+    landmarks. judge: whose landmarks measure, where they shall be others than those by which AUs were fitted to the
+    face: ``mediapipe`` or ``dlib``."""
 
     mode: Literal["transfer", "paste", "crop"] = "transfer"
     fidelity: Fidelity = "standard"
@@ -52,6 +53,7 @@ class ModelOptions:
     components: int = 512
     samples: int = 1000
     provider: Literal["auto", "mediapipe", "dlib"] = "auto"
+    judge: Literal["mediapipe", "dlib"] | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -192,6 +194,8 @@ def evaluate_model(
                     tuned.append((cut, subject.reference))
                 if options.mode == "crop":  # its frames are crops
                     found = replace(found, landmarks=at)
+            if options.judge is not None:
+                found = replace(found, provider=options.judge)  # its place is known; frames are read by the judge
             mixed = asked[count * (done - 1) : count * done]
             read.append((judged, read_control(animator_render(animator, settings), judged.photo, found, mixed)))
             providers.add(found.provider)

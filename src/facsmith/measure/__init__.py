@@ -17,19 +17,23 @@ from facsmith.measure.displacement import (
     leak,
     responses,
 )
-from facsmith.measure.gauge import Gauge
+from facsmith.measure.gauge import Follow, Gauge
 from facsmith.measure.identity import Identity, alike, embedding, identity
 from facsmith.measure.measured import Measured
 from facsmith.measure.pictures import action_units, alone
 from facsmith.measure.population import SOURCES, Population, Source
+from facsmith.measure.shares import VISIBLE, Shares
 
 __all__ = [
     "SOURCES",
+    "VISIBLE",
+    "Follow",
     "Gauge",
     "Identity",
     "Leak",
     "Measured",
     "Population",
+    "Shares",
     "Source",
     "action_units",
     "aligned_displacement",

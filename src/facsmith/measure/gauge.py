@@ -26,13 +26,15 @@ from facsmith.measure.population import SOURCES, Population, Source, default_pop
 if TYPE_CHECKING:
     from facsmith.descriptor import Descriptor
 
-__all__ = ["Gauge"]
+__all__ = ["READ_SIDE", "Follow", "Gauge"]
 
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
 Follow = Callable[[Image, Face], Face]
+"""The same face in another picture of the same framing; NoFaceError where it cannot be seen: `face.follow`."""
 
-_SIDE: Final = 384  # of the neutral crop that is moved: what landmarkers look at
+READ_SIDE: Final = 384
+"""Of the neutral crop that is moved, pixels: what landmarkers look at."""
 _NOISE: Final[dict[str, float]] = {"landmarks": 0.01, "blendshapes": 0.05, "appearance": 0.1}
 """How long a difference between two pictures of one expression is: IOD over all points, scores, intensities."""
 _SPREAD: Final = 0.3  # of intensities that are not known yet
@@ -61,7 +63,7 @@ class Gauge:
         """
         self._sources = sources
         self._knowledge = _knowledge() if "appearance" in sources else None
-        transform = crop_transform(face.landmarks, _SIDE)
+        transform = crop_transform(face.landmarks, READ_SIDE)
         crop = transform.crop(neutral)
         self._face = follow(crop, replace(face, landmarks=transform.to_crop(face.landmarks)))
         self._rest = self._observe(crop, self._face)

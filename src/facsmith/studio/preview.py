@@ -17,7 +17,9 @@ class Preview:
 
     def __init__(self, networks: Networks, subject: Subject, options: AnimateOptions) -> None:
         self.subject = close_up(subject)
-        self._renderer = Renderer(networks.generator, networks.boundaries, self.subject, options)
+        self._renderer = Renderer(
+            networks.generator, networks.boundaries, self.subject, options, follow=networks.faces.follow
+        )
 
     @property
     def before(self) -> Image:

@@ -1,0 +1,62 @@
+"""Shares of an AU by landmarks: the muscles' own pictures read as what they were asked."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import skimage.data
+
+from facsmith.errors import NoFaceError
+from facsmith.face import Face, choose, find, follow
+from facsmith.face.muscles import MuscleWarp
+from facsmith.facs import AUS
+from facsmith.measure import Shares
+
+
+@pytest.fixture(scope="module")
+def portrait() -> np.ndarray:
+    """(360, 360, 3): the astronaut's head and shoulders."""
+    photo: Any = skimage.data.astronaut()
+    return np.ascontiguousarray(photo[:360, 50:410])
+
+
+@pytest.fixture(scope="module")
+def found(portrait: np.ndarray) -> Face:
+    return choose(find(portrait, provider="dlib")).face
+
+
+@pytest.mark.parametrize("au", [2, 9, 15, 26])
+def test_muscles_are_read_as_themselves_and_rest_as_nothing(portrait: np.ndarray, found: Face, au: int):
+    shares, warp = Shares(portrait, found), MuscleWarp(found.landmarks, portrait.shape)
+    one = np.eye(len(AUS))[AUS.index(au)]
+    assert shares.share(portrait, au) == pytest.approx(0, abs=1e-9)
+    assert shares.share(warp(portrait, one), au) == pytest.approx(1, abs=0.1)
+    assert shares.share(warp(portrait, 0.6 * one), au) == pytest.approx(0.6, abs=0.15)
+
+
+def test_a_picture_without_the_face_and_muscles_that_nobody_sees_tell_nothing(portrait: np.ndarray, found: Face):
+    def seeing(picture: np.ndarray, known: Face) -> Face:
+        if not picture.any():
+            raise NoFaceError("nothing there")
+        return follow(picture, known)
+
+    dark = np.zeros_like(portrait)
+    assert Shares(portrait, found, follow=seeing).share(dark, 26) is None
+    with pytest.raises(NoFaceError):
+        Shares(dark, found, follow=seeing)
+
+    blind = Shares(portrait, found, follow=lambda picture, known: known)  # sees no movement, not even the muscles'
+    assert blind.share(portrait, 26) is None
+
+
+def test_the_face_may_lie_anywhere(portrait: np.ndarray, found: Face):
+    """Readings are made in an upright crop: a wide picture changes nothing but rounding."""
+    wide = np.pad(portrait, ((40, 0), (80, 0), (0, 0)), mode="edge")
+    there = follow(wide, replace(found, landmarks=found.landmarks + [80, 40]))
+    jaw = np.eye(len(AUS))[AUS.index(26)]
+    moved = MuscleWarp(found.landmarks, portrait.shape)(portrait, 0.5 * jaw)
+    wide_moved = np.pad(moved, ((40, 0), (80, 0), (0, 0)), mode="edge")
+    here = Shares(portrait, found).share(moved, 26)
+    assert here is not None
+    assert Shares(wide, there).share(wide_moved, 26) == pytest.approx(here, abs=0.1)
