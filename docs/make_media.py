@@ -1,11 +1,17 @@
-"""Makes the pictures of README and model card again, from NASA's portrait and faces of the bundled model's own.
+"""Makes the pictures of README, model card and guides again, from NASA's portrait and faces of the bundled model's own.
 
-python docs/make_media.py
+python docs/make_media.py                   # all of them; the studio's need chromium
+python docs/make_media.py film receipt      # some
 """
 
-from collections.abc import Iterator, Sequence
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +26,7 @@ from facsmith.inversion import InversionOptions
 
 MEDIA = Path(__file__).parent / "media"
 LEVELS = (0.25, 0.5, 0.75, 1.0)
+_PHONE: Final = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True}
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -87,6 +94,47 @@ def reconstructions(animator: Animator, portrait: Pixels) -> None:
     save(contact_sheet(tiles, labels=["photo", *found], columns=4), "reconstruction.webp")
 
 
+def receipt(animator: Animator, portrait: Pixels) -> None:
+    """Of a film from her own smile over neutral to surprise."""
+    with TemporaryDirectory() as folder:
+        photo = Path(folder) / "astronaut.png"
+        Image.fromarray(portrait).save(photo)
+        animator.animate(photo, ["neutral", "surprise"]).save_page(MEDIA / "receipt.png")
+
+
+def studio() -> None:
+    """The page in Chromium: a surprise half wiped in, its film, and the same on a phone."""
+    from playwright.sync_api import sync_playwright
+
+    command = [sys.executable, "-m", "facsmith", "studio", "--port", "0", "--no-open"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server, sync_playwright() as playwright:
+        assert server.stdout is not None
+        found = re.search(r"http://\S+", server.stdout.readline())
+        assert found is not None
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        try:
+            for name, device in (("expression", {"viewport": {"width": 1280, "height": 800}}), ("phone", _PHONE)):
+                page = browser.new_context(**device).new_page()
+                page.set_default_timeout(180_000)
+                page.goto(found[0])
+                page.click("[data-sample=astronaut]")
+                page.wait_for_function("document.querySelector('#status .text').textContent.includes('pixels')")
+                page.get_by_role("tab", name="Expression").click()
+                page.get_by_role("button", name="Surprise").click()
+                page.wait_for_function("document.querySelector('#stage').innerHTML.includes('AU26=1.00')")
+                page.get_by_role("slider", name="Wipe from the photo").fill("50")
+                page.screenshot(path=MEDIA / f"studio-{name}.png")
+                if name == "expression":
+                    page.get_by_role("button", name="Play").click()
+                    page.wait_for_selector("#stage video[src]")
+                    page.get_by_role("tab", name="Film").click()
+                    page.wait_for_timeout(4000)  # until the film's controls fade
+                    page.screenshot(path=MEDIA / "studio-film.png")
+        finally:
+            browser.close()
+            server.terminate()
+
+
 def tiled(faces: Sequence[Pixels], *, columns: int, side: int) -> Pixels:
     """Faces without gaps."""
     small = [np.asarray(Image.fromarray(face).resize((side, side), Image.Resampling.LANCZOS)) for face in faces]
@@ -99,14 +147,20 @@ def save(picture: Pixels, name: str) -> None:
 
 
 def main() -> None:
-    """Write them."""
+    """Write those that are named, or all."""
     data: Any = skimage.data
-    animator = Animator.from_pretrained()
-    film(animator, data.astronaut())
-    sheet(animator, data.astronaut())
-    strangers(animator)
-    people(animator)
-    reconstructions(animator, data.astronaut())
+    portrait, animator = data.astronaut(), Animator.from_pretrained()
+    makers: dict[str, Callable[[], None]] = {
+        "film": lambda: film(animator, portrait),
+        "sheet": lambda: sheet(animator, portrait),
+        "strangers": lambda: strangers(animator),
+        "people": lambda: people(animator),
+        "reconstructions": lambda: reconstructions(animator, portrait),
+        "receipt": lambda: receipt(animator, portrait),
+        "studio": studio,
+    }
+    for name in sys.argv[1:] or makers:
+        makers[name]()
 
 
 if __name__ == "__main__":

@@ -320,7 +320,7 @@ def test_a_second_expression_of_the_same_face_needs_no_new_compositor(make_anima
 
     made = []
     renderer = module.Renderer
-    monkeypatch.setattr(module, "Renderer", lambda *parts: made.append(1) or renderer(*parts))
+    monkeypatch.setattr(module, "Renderer", lambda *parts, **named: made.append(1) or renderer(*parts, **named))
     animator = make_animator()
     frames = [animator.edit(photo, e, options=QUICK).image for e in ("AU12=E", "AU1=E", "AU12=E")]
     assert len(made) == 1
