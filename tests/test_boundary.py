@@ -3,7 +3,7 @@
 import contextlib
 import json
 import math
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +11,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 from scipy.interpolate import PchipInterpolator
 
-from facsmith._arrays import write_tensors
 from facsmith.boundary import (
     Boundary,
     BoundarySet,
     Calibration,
+    LandmarkResponse,
     Response,
     conditional,
     import_direction,
@@ -246,7 +247,7 @@ def test_save_and_load_are_exact(tmp_path: Path) -> None:
 
 
 def test_a_response_survives_saving_and_stretches_one_au(tmp_path: Path) -> None:
-    known = replace(SET[9], response=Response(0.9, 0.7, typical_landmarks=1.1, trust_landmarks=0.3))
+    known = replace(SET[9], response=Response(0.9, 0.7, {"mediapipe": LandmarkResponse(1.1, 0.3, flow=0.2)}))
     BoundarySet((known, SET[12]), GENERATOR).save(tmp_path / "b.safetensors")
     loaded = BoundarySet.load(tmp_path / "b.safetensors")
     assert (loaded[9].response, loaded[12].response) == (known.response, None)
@@ -270,29 +271,39 @@ def test_who_shows_more_gets_the_shorter_step(typical: float, trust: float, shar
 
 @given(st.floats(0.2, 3), st.floats(0, 1), st.floats(-1, 100))
 def test_landmarks_count_where_they_can_say_and_are_trusted(typical: float, trust: float, seen: float) -> None:
-    response = Response(1.0, 0.3, typical, trust)
-    alone = response.factor(1.3)
-    assert response.factor(1.3, landmarks=typical) == pytest.approx(alone)
-    assert 1 / 1.5 <= response.factor(1.3, landmarks=seen) <= 1.5
-    assert response.factor(1.3, landmarks=seen) >= response.factor(1.3, landmarks=seen + 0.1)
-    assert Response(1.0, 0.3, typical).factor(1.3, landmarks=seen) == alone
-    assert response.tells
-    assert Response(1.0, 0.0, typical, trust).tells == (trust > 0)
+    response = Response(1.0, 0.3, {"dlib": LandmarkResponse(typical, trust, flow=0.2)})
+    alone, beside = 1.3**-0.3, 1.3**-0.2
+    assert response.factor(1.3) == response.factor(1.3, "dlib") == pytest.approx(alone)
+    assert response.factor(1.3, "mediapipe", seen) == pytest.approx(alone)
+    assert response.factor(1.3, "dlib", typical) == pytest.approx(beside)
+    assert 1 / 1.5 <= response.factor(1.3, "dlib", seen) <= 1.5
+    assert response.factor(1.3, "dlib", seen) >= response.factor(1.3, "dlib", seen + 0.1)
 
 
-def test_boundaries_without_a_word_on_landmarks_do_not_trust_them(tmp_path: Path) -> None:
-    """Files of before landmarks were asked."""
-    tensors = {"normals": SET.normals.reshape(-1, *SET.shape)[:1]}
-    entry = {
-        "au": SET.aus[0],
-        "intercept": 0.0,
-        **asdict(SET.boundaries[0].calibration),
-        "report": {},
-        "response": {"typical": 0.9, "trust": 0.4},
-    }
-    metadata = {"format": "facsmith-boundaries-1", "generator_id": GENERATOR, "boundaries": json.dumps([entry])}
-    write_tensors(tmp_path / "old.safetensors", tensors, metadata)
-    assert BoundarySet.load(tmp_path / "old.safetensors").boundaries[0].response == Response(0.9, 0.4, 1.0, 0.0)
+@pytest.mark.parametrize("misread", [-0.5, 0.0, 1e-6, 100.0])
+def test_who_is_misread_wildly_counts_as_half_or_double(misread: float) -> None:
+    far = 2.0 if misread > 1 else 0.5
+    response = Response(1.0, 0.2, {"dlib": LandmarkResponse(1.0, 0.2, flow=0.2)})
+    assert response.factor(misread) == pytest.approx(response.factor(far))
+    assert response.factor(1.0, "dlib", misread) == pytest.approx(response.factor(1.0, "dlib", far))
+
+
+def test_a_response_tells_something_to_those_it_knows() -> None:
+    def tells(trust: float, of_dlib: float, flow: float) -> list[bool]:
+        response = Response(1.0, trust, {"dlib": LandmarkResponse(1.0, of_dlib, flow)})
+        return [response.tells("dlib"), response.tells("mediapipe")]
+
+    assert tells(0, 0, 0) == [False, False]
+    assert tells(0.1, 0, 0) == [True, True]
+    assert tells(0, 0.1, 0) == tells(0, 0, 0.1) == [True, False]
+
+
+def test_boundaries_without_a_word_on_landmarks_are_written_as_before_there_were_any(tmp_path: Path) -> None:
+    known = replace(SET[9], response=Response(typical=0.9, trust=0.7))
+    BoundarySet((known,), GENERATOR).save(tmp_path / "b.safetensors")
+    with safe_open(tmp_path / "b.safetensors", "numpy") as file:
+        entry = json.loads(file.metadata()["boundaries"])[0]
+    assert entry["response"] == {"typical": 0.9, "trust": 0.7}
 
 
 def tampered() -> list[tuple[str, object]]:
@@ -314,8 +325,11 @@ def tampered() -> list[tuple[str, object]]:
         ("response", {"typical": 0.0, "trust": 1.0}),
         ("response", {"typical": "x", "trust": 1.0}),
         ("response", {"typical": 1.0, "trust": 1.0, "more": 1}),
-        ("response", {"typical": 1.0, "trust": 1.0, "typical_landmarks": 1.0, "trust_landmarks": -0.1}),
-        ("response", {"typical": 1.0, "trust": 1.0, "typical_landmarks": 0.0, "trust_landmarks": 0.1}),
+        ("response", {"typical": 1.0, "trust": 1.0, "landmarks": ["dlib"]}),
+        ("response", {"typical": 1.0, "trust": 1.0, "landmarks": {"dlib": {"typical": 1.0, "trust": 1.0}}}),
+        ("response", {"typical": 1.0, "trust": 1.0, "landmarks": {"dlib": {"typical": 0.0, "trust": 1, "flow": 0}}}),
+        ("response", {"typical": 1.0, "trust": 1.0, "landmarks": {"dlib": {"typical": 1, "trust": "x", "flow": 0}}}),
+        ("response", {"typical": 1.0, "trust": 1.0, "landmarks": {"dlib": {"typical": 1, "trust": 0, "flow": 1.1}}}),
         ("extra", 1),
     ]
 

@@ -11,7 +11,7 @@ from conftest import tiny_boundaries
 
 from facsmith.animate import AnimateOptions, Animator
 from facsmith.animate.personal import PersonalBoundaries
-from facsmith.boundary import BoundarySet, Response
+from facsmith.boundary import BoundarySet, LandmarkResponse, Response
 from facsmith.errors import NoFaceError
 from facsmith.face import Face, choose, find, follow
 from facsmith.face.muscles import MuscleWarp
@@ -43,6 +43,10 @@ def trusting(boundaries: BoundarySet, trust: dict[int, float]) -> BoundarySet:
     )
 
 
+def fitting(boundaries: BoundarySet, found: Face, draw: Any, *, follow: Any = follow) -> PersonalBoundaries:
+    return PersonalBoundaries(boundaries, found, draw, lambda: found.landmarks, follow=follow)
+
+
 @pytest.fixture
 def drawn(portrait: np.ndarray, found: Face) -> Callable[..., Any]:
     def fit(strength: float, trust: dict[int, float]) -> tuple[PersonalBoundaries, list[np.ndarray]]:
@@ -54,7 +58,7 @@ def drawn(portrait: np.ndarray, found: Face) -> Callable[..., Any]:
             steps = (np.array(ends) + 1) / 2  # distances are -1 at neutral and 1 at full intensity
             return warp(portrait, np.clip(strength * steps * intensities, 0, 1.5))
 
-        return PersonalBoundaries(trusting(tiny_boundaries("tiny"), trust), draw, lambda: found, follow=follow), asked
+        return fitting(trusting(tiny_boundaries("tiny"), trust), found, draw), asked
 
     return fit
 
@@ -79,7 +83,7 @@ def test_a_face_that_shows_less_of_more_gets_the_step_that_shows_most(
         step = (boundaries[9].calibration.distance(1.0) + 1) / 2
         return warp(portrait, step * max(0, 1.4 - step) * intensities)
 
-    personal = PersonalBoundaries(trusting(tiny_boundaries("tiny"), {9: 1.0}), fading, lambda: found, follow=follow)
+    personal = fitting(trusting(tiny_boundaries("tiny"), {9: 1.0}), found, fading)
     personal.of([9])
     assert personal.factors[9] == pytest.approx(0.75)  # .45, .49 and .4 at .5, .75 and 1, and little at 1.5
     weak, _ = drawn(0.5, {9: 1.0})
@@ -87,40 +91,60 @@ def test_a_face_that_shows_less_of_more_gets_the_step_that_shows_most(
     assert weak.factors[9] == pytest.approx(1.5)  # weak all along: a longer step
 
 
-def by_landmarks(boundaries: BoundarySet, trust: float) -> BoundarySet:
-    """The boundaries with landmarks alone trusted, for AU9."""
-    known = (replace(b, response=Response(1.0, 0.0, 1.0, trust) if b.au == 9 else None) for b in boundaries.boundaries)
-    return BoundarySet(tuple(known), boundaries.generator_id)
+def by_landmarks(trust: float, *, provider: str = "dlib", flow: float = 0.0, typical: float = 1.0) -> BoundarySet:
+    """Boundaries with a response for AU9 alone. flow: trust in it. typical: its share."""
+    response = Response(typical, flow, {provider: LandmarkResponse(1.0, trust, flow=0.0)})
+    tiny = tiny_boundaries("tiny")
+    known = (replace(b, response=response if b.au == 9 else None) for b in tiny.boundaries)
+    return BoundarySet(tuple(known), tiny.generator_id)
+
+
+@pytest.fixture
+def shown(portrait: np.ndarray, found: Face) -> Callable[[float], Any]:
+    """Drawing that shows so much of what is asked for, whatever the boundaries."""
+    warp = MuscleWarp(found.landmarks, portrait.shape)
+    return lambda strength: lambda _, intensities: warp(portrait, np.clip(strength * intensities, 0, 1.5))
 
 
 @pytest.mark.parametrize("strength", [0.75, 1.3])
-def test_landmarks_are_heard_as_far_as_they_are_trusted(portrait: np.ndarray, found: Face, strength: float):
-    warp = MuscleWarp(found.landmarks, portrait.shape)
-
-    def draw(boundaries: BoundarySet, intensities: np.ndarray) -> np.ndarray:
-        return warp(portrait, np.clip(strength * intensities, 0, 1.5))
-
+def test_landmarks_are_heard_as_far_as_they_are_trusted(shown: Callable[..., Any], found: Face, strength: float):
     for trust in (0.5, 1.0):
-        personal = PersonalBoundaries(by_landmarks(tiny_boundaries("tiny"), trust), draw, lambda: found, follow=follow)
+        personal = fitting(by_landmarks(trust), found, shown(strength))
         personal.of([9, 12])
         assert personal.factors == {9: pytest.approx(strength**-trust, rel=0.1)}
 
 
-def test_a_face_that_landmarks_lose_is_fitted_by_flow_alone(portrait: np.ndarray, found: Face):
-    warp = MuscleWarp(found.landmarks, portrait.shape)
-    both = BoundarySet(
-        tuple(replace(b, response=Response(1.0, 1.0, 1.0, 1.0)) for b in tiny_boundaries("tiny").boundaries), "tiny"
-    )
+def test_landmarks_of_another_library_are_not_taken_at_their_word(shown: Callable[..., Any], found: Face):
+    personal = fitting(by_landmarks(1.0, provider="mediapipe"), found, shown(0.75))
+    personal.of([9])
+    assert personal.factors == {}
 
-    def draw(boundaries: BoundarySet, intensities: np.ndarray) -> np.ndarray:
-        return warp(portrait, 0.8 * intensities)
 
+def test_a_face_that_landmarks_lose_is_fitted_by_flow_as_if_they_were_not_known(shown: Callable[..., Any], found: Face):
     def lost(picture: np.ndarray, known: Face) -> Face:
         raise NoFaceError("lost")
 
-    personal = PersonalBoundaries(both, draw, lambda: found, follow=lost)
+    boundaries = by_landmarks(1.0, flow=0.6)
+    personal = fitting(boundaries, found, shown(0.8), follow=lost)
     personal.of([9])
-    assert personal.factors[9] == pytest.approx(1.25, rel=0.1)
+    assert personal.factors[9] == pytest.approx(0.8**-0.6, rel=0.1)
+    seen = fitting(boundaries, found, shown(0.8))
+    seen.of([9])
+    assert seen.factors[9] == pytest.approx(1.25, rel=0.1)  # now flow has no say
+
+
+def test_steps_are_not_tried_out_by_a_flow_that_tells_nothing(shown: Callable[..., Any], found: Face):
+    """Landmarks see too much of it, flow little: of all steps flow would take the longest."""
+    personal = fitting(by_landmarks(1.0, typical=2.0), found, shown(1.2))
+    personal.of([9])
+    assert personal.factors[9] == pytest.approx(1 / 1.2, rel=0.1)
+
+
+def test_landmarks_that_are_not_to_be_asked_are_not_read(shown: Callable[..., Any], found: Face):
+    def never(picture: np.ndarray, known: Face) -> Face:
+        raise AssertionError("read")
+
+    fitting(trusting(tiny_boundaries("tiny"), {9: 1.0}), found, shown(0.8), follow=never).of([9])
 
 
 def test_only_what_is_asked_for_and_trusted_is_drawn_and_once(drawn: Callable[..., Any]):

@@ -34,7 +34,9 @@ def smiling(animator: Animator) -> Subject:
 
 
 def smile_at_rest(animator: Animator, subject: Subject) -> float:
-    neutral = Renderer(animator.networks.generator, animator.networks.boundaries, subject, OPTIONS).neutral()
+    neutral = Renderer(
+        animator.networks.generator, animator.networks.boundaries, subject, OPTIONS, follow=face.follow
+    ).neutral()
     assert subject.face is not None
     return float(face.own_expression(face.follow(neutral, subject.face).landmarks)[SMILE])
 

@@ -12,7 +12,7 @@ import skimage.data
 from facsmith import Animator, face
 from facsmith.animate import AnimateOptions
 from facsmith.boundary import BoundarySet, Calibration, Response
-from facsmith.errors import InputError, ModelUnavailableError, NoFaceError
+from facsmith.errors import InputError, NoFaceError
 from facsmith.evaluate import calibrate_on_films
 from facsmith.evaluate.calibrate import is_off, others_shown, person_responses
 from facsmith.evaluate.check import LEVELS, Bar, Check, Reading, Row
@@ -98,17 +98,20 @@ def test_no_face_no_calibration():
         )
 
 
-def films(flow: np.ndarray, seen: np.ndarray, brows: np.ndarray | None = None) -> Check:
+def films(
+    flow: np.ndarray, seen: np.ndarray, brows: np.ndarray | None = None, *, second: np.ndarray | None = None
+) -> Check:
     """A check of AU9 on people of whom flow and landmarks see such shares (people,) at intensity 1.
 
-    brows: (people,) how much of AU4 landmarks see there.
+    brows: (people,) how much of AU4 landmarks see there. second: (people,) what another landmarker sees of AU9.
     """
     levels = np.array(LEVELS)
     shown = np.zeros((len(flow), 12))
     shown[:, 2], shown[:, 5] = 0.0 if brows is None else brows, seen
+    others = np.full(len(flow), np.nan) if second is None else second
     readings = tuple(
-        Reading(f"{i}", 9, tuple(0.8 * s * levels), 0.8, tuple(f * levels), 0.01, 0.02, 0.01, tuple(all_aus))
-        for i, (f, s, all_aus) in enumerate(zip(flow, seen, shown.tolist(), strict=True))
+        Reading("name", 9, tuple(0.8 * s * levels), 0.8, tuple(f * levels), 0.01, 0.02, 0.01, tuple(all_aus), other)
+        for f, s, all_aus, other in zip(flow, seen, shown.tolist(), others, strict=True)
     )
     rows = tuple(Row(au, len(flow), "landmarks", 1.0, 1.0, 0.8, 9, 0.01, 0.02, 0.01, 9, 9, True) for au in (4, 9))
     return Check(Bar(), rows, readings, {}, ("dlib",))
@@ -137,48 +140,44 @@ def test_aus_that_say_little_are_trusted_like_the_others():
     assert alone[12].trust == 0 < 0.8 < together[12].trust
 
 
-def test_landmarks_are_trusted_as_far_as_another_landmarker_agrees():
+def test_landmarks_are_trusted_as_far_as_the_other_landmarker_agrees():
     random = np.random.default_rng(2)
     people, *errors = 0.15 * random.standard_normal((5, 200))
-    ones = np.ones(200)
+    deaf = np.exp(errors[3])  # a flow that hears nothing of people
 
-    def response(first: np.ndarray, second: np.ndarray, flow: np.ndarray = ones) -> Response:
-        return person_responses(films(flow, np.exp(first)), films(flow, np.exp(second)))[9]
+    def response(first: np.ndarray, second: np.ndarray, flow: np.ndarray = deaf) -> Response:
+        return person_responses(films(flow, np.exp(first), second=np.exp(second)))[9]
 
-    # Flow is deaf here; what both landmarkers see of people is half of what either reads.
-    deaf = np.exp(errors[3])
-    half = response(people + errors[0], people + errors[1], deaf)
-    assert half.trust_landmarks == pytest.approx(0.5, abs=0.15)
-    assert half.trust < 0.15
-    assert half.typical_landmarks == pytest.approx(np.median(np.exp(people + errors[0])))
-    assert response(errors[0], errors[1], deaf).trust_landmarks < 0.15
-    # Two that see the same, and a flow that sees it, too: no more than all of it is believed.
+    half = response(people + errors[0], people + errors[1])  # half of what either reads is people
+    for name, seen in (("mediapipe", people + errors[0]), ("dlib", people + errors[1])):
+        assert half.landmarks[name].trust == pytest.approx(0.5, abs=0.15)
+        assert half.landmarks[name].flow < 0.15
+        assert half.landmarks[name].typical == pytest.approx(np.median(np.exp(seen)))
+    assert response(errors[0], errors[1]).landmarks["dlib"].trust < 0.15
+    good = response(people, people + 2 * errors[1])  # each is believed by what it is worth itself
+    assert good.landmarks["mediapipe"].trust > 0.7
+    assert good.landmarks["dlib"].trust < 0.35
+    # Where all see the same, no more than all of it is believed; and flow alone is worth more than beside landmarks.
     same = response(people, people + 0.01 * errors[0], np.exp(people + errors[1]))
-    assert 0.8 < same.trust + same.trust_landmarks <= 1
-    assert person_responses(films(deaf, np.exp(people)))[9].trust_landmarks == 0  # nobody else was asked
+    assert 0.8 < same.landmarks["dlib"].trust + same.landmarks["dlib"].flow <= 1
+    assert same.trust > same.landmarks["dlib"].flow + 0.2
 
 
-@pytest.mark.parametrize("there", [True, False])
-def test_the_other_landmarker_is_asked_where_it_works(there: bool, monkeypatch: pytest.MonkeyPatch):
-    people, *errors = 0.15 * np.random.default_rng(4).standard_normal((4, 40))
-    asked: list[str] = []
+def test_a_second_landmarker_who_sees_too_few_takes_nothing_away():
+    people, error = 0.15 * np.random.default_rng(5).standard_normal((2, 20))
+    second = np.exp(people)
+    second[5:] = np.nan
+    alone, beside = (person_responses(films(np.exp(people + error), np.exp(people), second=s)) for s in (None, second))
+    assert alone == beside
+    assert alone[9].trust > 0.2
+    assert not alone[9].landmarks
 
-    def check(render: Any, photos: Any, *, aus: Any, provider: str, progress: Any) -> Check:
-        asked.append(provider)
-        if provider == "mediapipe" and not there:
-            raise ModelUnavailableError("not here")
-        seen = people + errors[0 if provider == "mediapipe" else 1]
-        both = films(np.exp(errors[2]), np.exp(seen - seen.mean()))
-        return replace(both, rows=both.rows[1:])
 
-    monkeypatch.setattr("facsmith.evaluate.calibrate.check", check)
-    animator = Animator.from_pretrained()
-    calibrated = calibrate_on_films(animator, [], aus=[9], options=OPTIONS, provider="dlib")
-    assert asked[-2:] == ["dlib", "mediapipe"]
-    response = calibrated[9].response
-    assert response is not None
-    assert (response.trust_landmarks > 0.3) == there
-    assert calibrated[12].response == animator.networks.boundaries[12].response
+def test_aus_that_nobody_sees_get_no_response():
+    people = np.exp(0.15 * np.random.default_rng(5).standard_normal(20))
+    assert person_responses(films(-people, people, second=people)) == {}
+    unseen = person_responses(films(people, -people, second=people))[9]
+    assert "mediapipe" not in unseen.landmarks
 
 
 def test_who_is_misread_wildly_says_no_more_than_who_is_read_far_off():
@@ -186,11 +185,36 @@ def test_who_is_misread_wildly_says_no_more_than_who_is_read_far_off():
     people, error = 0.15 * random.standard_normal((2, 40))
     flow = np.exp(0.15 * random.standard_normal(40))
     trusts: list[float] = []
-    for outlier in (0.7, 6.0):
+    for outlier in (1.0, 6.0):
         people[0], error[0] = -outlier, 0
-        first, second = (films(flow, np.exp(seen)) for seen in (people, people + error))
-        trusts.append(person_responses(first, second)[9].trust_landmarks)
-    assert trusts[0] == pytest.approx(trusts[1], abs=0.02)
+        told = person_responses(films(flow, np.exp(people), second=np.exp(people + error)))
+        trusts.append(told[9].landmarks["mediapipe"].trust)
+    assert trusts[0] == pytest.approx(trusts[1])
+
+
+@pytest.mark.parametrize("provider", ["mediapipe", "dlib"])
+def test_dlib_is_asked_where_mediapipe_read_the_photos(provider: str, monkeypatch: pytest.MonkeyPatch):
+    people, *errors = 0.15 * np.random.default_rng(4).standard_normal((4, 40))
+    asked: list[str | None] = []
+
+    def check(render: Any, photos: Any, *, aus: Any, provider: str, second: str | None, progress: Any) -> Check:
+        asked.append(second)
+        first, other = (people + error - (people + error).mean() for error in errors[:2])
+        read = films(np.exp(errors[2]), np.exp(first), second=np.exp(other) if second else None)
+        return replace(read, rows=read.rows[1:], providers=(provider,))
+
+    monkeypatch.setattr("facsmith.evaluate.calibrate.check", check)
+    animator = Animator.from_pretrained()
+    calibrated = calibrate_on_films(animator, [], aus=[9], options=OPTIONS, provider=provider)
+    response = calibrated[9].response
+    assert response is not None
+    if provider == "dlib":
+        assert set(asked) == {None}
+        assert not response.landmarks
+    else:
+        assert asked[-1] == "dlib"
+        assert min(one.trust for one in response.landmarks.values()) > 0.3
+    assert calibrated[12].response == animator.networks.boundaries[12].response
 
 
 def test_a_scale_is_bent_only_where_it_is_surely_off():

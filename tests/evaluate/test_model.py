@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from facsmith import face, measure
 from facsmith.animate import Animator
+from facsmith.boundary import LandmarkResponse, Response
 from facsmith.cli import app
 from facsmith.descriptor import perceptual_distance
 from facsmith.errors import InputError
@@ -154,23 +155,44 @@ def test_the_report_holds_what_is_promised(report: ModelReport):
     assert len(list(tables(report))) == 3
 
 
-def test_the_judge_reads_frames_that_others_fitted(portrait: np.ndarray, monkeypatch: pytest.MonkeyPatch):
-    """Here both are dlib; what reads the frames is called by the judge's name."""
-    readers: set[str] = set()
+def test_the_judge_reads_frames_that_another_fitted(portrait: np.ndarray, monkeypatch: pytest.MonkeyPatch):
+    """Here the judge is dlib under another name."""
+    fitters: set[str] = set()
+    judges: set[str] = set()
     real = face.follow
 
+    class Fitter:
+        find = staticmethod(face.find)
+
+        def follow(self, picture: np.ndarray, known: Face) -> Face:
+            fitters.add(known.provider)
+            return real(picture, known)
+
     def follow(picture: np.ndarray, known: Face) -> Face:
-        readers.add(known.provider)
+        judges.add(known.provider)
         return replace(real(picture, replace(known, provider="dlib")), provider=known.provider)
 
     monkeypatch.setattr(face, "follow", follow)
     monkeypatch.setattr(measure.displacement, "follow", follow)
+    bundled = Animator.from_pretrained().networks
+    response = Response(1.0, 0.1, {"dlib": LandmarkResponse(1.0, 0.5, flow=0.1)})
+    boundaries = replace(
+        bundled.boundaries, boundaries=tuple(replace(b, response=response) for b in bundled.boundaries.boundaries)
+    )
+    animator = Animator(
+        bundled.generator,
+        descriptor=bundled.descriptor,
+        encoder=bundled.encoder,
+        boundaries=boundaries,
+        faces=Fitter(),
+    )
     faces, _ = photographed([("her", portrait)], 128, provider="dlib")
     options = ModelOptions(iterations=0, expressions=2, samples=0, provider="dlib", judge="mediapipe")
-    told = evaluate_model(Animator.from_pretrained(), faces, options=options).to_json()
-    assert "mediapipe" in readers
-    assert told["landmarks"] == ["mediapipe"]
-    assert (told["options"]["provider"], told["options"]["judge"]) == ("dlib", "mediapipe")
+    told = evaluate_model(animator, faces, options=options).to_json()
+    assert (fitters, judges) == ({"dlib"}, {"mediapipe"})
+    assert (told["fitted_by"], told["landmarks"]) == (["dlib"], ["mediapipe"])
+    with pytest.raises(InputError, match="dlib fits AUs"):
+        evaluate_model(animator, faces, options=replace(options, judge="dlib"))
 
 
 def test_equal_pictures_are_at_no_distance(report: ModelReport):

@@ -8,8 +8,9 @@ the one that shows most is taken.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cached_property
+from math import isfinite
 
 import numpy as np
 import numpy.typing as npt
@@ -30,31 +31,24 @@ _FAINT = 0.7  # of what people at large show; below, it is tried which step show
 _OTHERS = (0.5, 0.75)
 
 
-@dataclass(frozen=True)
-class _Rest:
-    """How the face looks at rest, by people's boundaries. landmarks: None where they cannot be read."""
-
-    close: CropTransform
-    motion: Motion
-    landmarks: Shares | None
-
-
 class PersonalBoundaries:
     """The boundaries of people at large, fitted to one face, each AU when it is first asked for."""
 
     def __init__(
         self,
         boundaries: BoundarySet,
+        face: Face,
         draw: Callable[[BoundarySet, npt.NDArray[np.float64]], Image],
-        resting: Callable[[], Face],
+        landmarks: Callable[[], npt.NDArray[np.float64]],
         *,
         follow: Follow,
     ) -> None:
-        """draw: the face with intensities (12,) by these boundaries. resting: where it lies when neutral. follow:
-        finds it again in a picture."""
+        """face: as found in the photo. draw: it with intensities (12,) by these boundaries. landmarks: (68, 2) of what
+        is drawn as neutral. follow: finds the face again in what is drawn."""
         self._boundaries = boundaries
+        self._face = face
         self._draw = draw
-        self._resting = resting
+        self._resting = landmarks
         self._follow = follow
         self.factors: dict[int, float] = {}
 
@@ -63,7 +57,7 @@ class PersonalBoundaries:
         known = {b.au: b.response for b in self._boundaries.boundaries}
         for au in aus:
             response = known.get(au)
-            if au not in self.factors and response is not None and response.tells:
+            if au not in self.factors and response is not None and response.tells(self._face.provider):
                 self.factors[au] = self._factor(au, response)
         return self._boundaries.stretched(self.factors)
 
@@ -77,9 +71,8 @@ class PersonalBoundaries:
     def _factor(self, au: int, response: Response) -> float:
         frame = self._stretched(au, 1.0)
         full = self._share(frame, au)
-        seen = self._rest.landmarks.share(frame, au) if self._rest.landmarks and response.trust_landmarks else None
-        wanted = response.factor(full, landmarks=seen)
-        if full >= _FAINT * response.typical:
+        wanted = response.factor(full, self._face.provider, self._seen(frame, au, response))
+        if wanted <= 1 or response.trust == 0 or full >= _FAINT * response.typical:
             return wanted
         shares = {1.0: full} | {step: self._share(self._stretched(au, step), au) for step in (*_OTHERS, wanted)}
         return max(shares, key=shares.__getitem__)
@@ -90,14 +83,34 @@ class PersonalBoundaries:
 
     def _share(self, frame: Image, au: int) -> float:
         """What flow shows of the AU."""
-        return self._rest.motion.share(self._rest.motion.flow(self._rest.close.crop(frame)), au)
+        return self._motion.share(self._motion.flow(self._close.crop(frame)), au)
+
+    def _seen(self, frame: Image, au: int, response: Response) -> float | None:
+        """What landmarks show of it; None where they are not to be asked, or cannot say."""
+        if self._face.provider not in response.landmarks or self._landmarks is None:
+            return None
+        share = self._landmarks.share(frame, au)
+        return share if isfinite(share) else None
 
     @cached_property
-    def _rest(self) -> _Rest:
-        neutral, face = self._draw(self._boundaries, np.zeros(len(AUS))), self._resting()
-        close = crop_transform(face.landmarks, FLOW_SIZE)
+    def _neutral(self) -> Image:
+        return self._draw(self._boundaries, np.zeros(len(AUS)))
+
+    @cached_property
+    def _at_rest(self) -> Face:
+        return replace(self._face, landmarks=self._resting())
+
+    @cached_property
+    def _close(self) -> CropTransform:
+        return crop_transform(self._at_rest.landmarks, FLOW_SIZE)
+
+    @cached_property
+    def _motion(self) -> Motion:
+        return Motion(self._close.crop(self._neutral), self._close.to_crop(self._at_rest.landmarks))
+
+    @cached_property
+    def _landmarks(self) -> Shares | None:
         try:
-            landmarks = Shares(neutral, face, follow=self._follow)
+            return Shares(self._neutral, self._at_rest, follow=self._follow)
         except NoFaceError:
-            landmarks = None
-        return _Rest(close, Motion(close.crop(neutral), close.to_crop(face.landmarks)), landmarks)
+            return None

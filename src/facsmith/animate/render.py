@@ -2,14 +2,12 @@
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from facsmith import face as face_module
 from facsmith import image
 from facsmith.animate.options import AnimateOptions, EditMode, Progress
 from facsmith.animate.personal import PersonalBoundaries
@@ -44,7 +42,7 @@ class Renderer:
         subject: Subject,
         options: AnimateOptions,
         *,
-        follow: Follow = face_module.follow,
+        follow: Follow,
     ) -> None:
         """follow: finds the subject's face again in a frame."""
         self._generator = graphed(subject.generator or generator, options.batch)
@@ -64,7 +62,9 @@ class Renderer:
             )
         self._personal: PersonalBoundaries | None = None
         if options.personal and subject.face is not None:
-            self._personal = PersonalBoundaries(boundaries, self._still, self._resting, follow=follow)
+            self._personal = PersonalBoundaries(
+                boundaries, subject.face, draw=self._still, landmarks=self._resting, follow=follow
+            )
 
     def latents(self, intensities: npt.NDArray[np.float64]) -> Codes:
         """intensities: (T, 12). Returns ws (T, num_ws, w_dim)."""
@@ -164,15 +164,14 @@ class Renderer:
         edited = boundaries.edit(self._subject.latent, intensities, source=self._subject.source.vector())
         return self._synthesise(edited.ws)[0]
 
-    def _resting(self) -> Face:
-        """The face in `_still` with every AU at 0, by people's boundaries, in its pixels."""
+    def _resting(self) -> npt.NDArray[np.float64]:
+        """(68, 2) the landmarks of `_still` with every AU at 0, by people's boundaries, in its pixels."""
         subject = self._subject
-        face = cast(Face, subject.face)
         if self._compositor is None or subject.transform is None:
-            return face
+            return cast(Face, subject.face).landmarks
         neutral = self._generated(self._boundaries, np.zeros(len(AUS)))
         at = self._compositor.landmarks(neutral, asked=-subject.source.vector())
-        return replace(face, landmarks=subject.transform.to_crop(at) if self._options.mode == "crop" else at)
+        return subject.transform.to_crop(at) if self._options.mode == "crop" else at
 
     def _lips_open(self, intensities: npt.NDArray[np.float64], *, edit: EditMode) -> list[float]:
         """Per frame, the part of the photo's own opening between the lips that the asked AU25 and AU26 leave."""

@@ -38,7 +38,7 @@ def settled(
     if before < _SEEN:
         return subject
     plain = replace(options, mode="transfer", personal=False)
-    neutral = Renderer(generator, boundaries, subject, plain).neutral()
+    neutral = Renderer(generator, boundaries, subject, plain, follow=faces.follow).neutral()
     try:
         left = _smile(faces.follow(neutral, subject.face))
     except NoFaceError:

@@ -8,12 +8,13 @@ and back.
 from facsmith.boundary.calibration import Calibration
 from facsmith.boundary.directions import conditional, export_directions, import_direction, read_direction
 from facsmith.boundary.edit import Boundary, BoundarySet
-from facsmith.boundary.response import Response
+from facsmith.boundary.response import LandmarkResponse, Response
 
 __all__ = [
     "Boundary",
     "BoundarySet",
     "Calibration",
+    "LandmarkResponse",
     "Response",
     "conditional",
     "export_directions",

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from facsmith._arrays import read_tensors, write_tensors
 from facsmith.boundary.calibration import Calibration
-from facsmith.boundary.response import Response
+from facsmith.boundary.response import LandmarkResponse, Response
 from facsmith.errors import ActionUnitError, BoundaryError, LatentError
 from facsmith.facs import AUS, ActionUnits
 from facsmith.latent import MAX_NUM_WS, MAX_W_DIM, Latent
@@ -199,7 +199,7 @@ class BoundarySet:
                 "intercept": float(b.intercept),
                 **asdict(b.calibration),
                 "report": dict(b.report),
-                **({} if b.response is None else {"response": asdict(b.response)}),
+                **({} if b.response is None else {"response": _response_entry(b.response)}),
             }
             for b in self.boundaries
         ]
@@ -245,8 +245,19 @@ def _boundary(entry: dict[str, Any], normal: Array) -> Boundary:
         raise ValueError(f"an entry has the keys {sorted(entry)}, not {sorted(known)}")
     calibration = Calibration(tuple(entry["intensities"]), tuple(entry["distances"]))
     report = cast("dict[str, Any]", entry["report"])
-    response = Response(**entry["response"]) if "response" in entry else None
+    response = _response(dict(entry["response"])) if "response" in entry else None
     return Boundary(int(entry["au"]), normal, float(entry["intercept"]), calibration, report, response)
+
+
+def _response_entry(response: Response) -> dict[str, Any]:
+    """``landmarks`` only where they tell something, so that older versions read what they can use."""
+    known = {provider: asdict(one) for provider, one in response.landmarks.items()}
+    return {"typical": response.typical, "trust": response.trust} | ({"landmarks": known} if known else {})
+
+
+def _response(entry: dict[str, Any]) -> Response:
+    known = dict(entry.pop("landmarks", {}))
+    return Response(**entry, landmarks={str(provider): LandmarkResponse(**one) for provider, one in known.items()})
 
 
 def _names(aus: tuple[int, ...]) -> str:

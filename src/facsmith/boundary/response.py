@@ -1,13 +1,33 @@
 """How much people differ in what one and the same step along a boundary shows on them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from facsmith.errors import BoundaryError
 
-__all__ = ["Response"]
+__all__ = ["LandmarkResponse", "Response"]
 
 _FARTHEST = 1.5
-_LEAST = 1e-3
+_FAR = 2.0  # from the typical share: who is read as more (or less) than that is mostly misread, and counts as that
+_LEAST, _MOST = 1e-3, 1e3
+
+
+@dataclass(frozen=True)
+class LandmarkResponse:
+    """What one landmarker sees of an AU at intensity 1, as a share of what it sees of the person's muscles.
+
+    typical: the median over people, above 0. trust: in [0, 1], by how many per cent more of the AU there is on a person
+    of whom it sees 1 % more, as far as another landmarker agrees. flow: the same of optical flow, beside it.
+    """
+
+    typical: float
+    trust: float
+    flow: float
+
+    def __post_init__(self) -> None:
+        _check(self.typical, self.trust)
+        _check(self.typical, self.flow)
 
 
 @dataclass(frozen=True)
@@ -15,40 +35,51 @@ class Response:
     """What is seen of an AU at intensity 1, as a share of the person's muscles: of people at large, and how far one
     person's share is to be believed.
 
-    typical: the median share by optical flow over people, above 0. trust: in [0, 1], by how many per cent more of the
-    AU there is on a person of whom flow sees 1 % more, as far as others agree; 0 where flow tells nothing.
-    typical_landmarks, trust_landmarks: the same by landmarks.
+    typical: the median share by optical flow over people, above 0. trust: in [0, 1], by how many per cent landmarks
+    see more of the AU on a person of whom flow sees 1 % more; 0 where flow tells nothing of what landmarks see.
+    landmarks: by landmarker (`Face.provider`), where its word is known to tell something.
 
     >>> Response(typical=1.0, trust=0.5).factor(1.44)
     0.8333333333333334
-    >>> Response(typical=1.0, trust=0.5, trust_landmarks=0.5).factor(1.44, landmarks=1.0)
+    >>> seen = LandmarkResponse(typical=1.0, trust=0.5, flow=0.0)
+    >>> Response(typical=1.0, trust=0.5, landmarks={"dlib": seen}).factor(1.0, "dlib", 1.44)
     0.8333333333333334
     """
 
     typical: float
     trust: float
-    typical_landmarks: float = 1.0
-    trust_landmarks: float = 0.0
+    landmarks: Mapping[str, LandmarkResponse] = field(default_factory=dict[str, LandmarkResponse])
 
     def __post_init__(self) -> None:
-        for typical, trust in ((self.typical, self.trust), (self.typical_landmarks, self.trust_landmarks)):
-            if not (_LEAST <= typical <= 1 / _LEAST and 0 <= trust <= 1):
-                raise BoundaryError(
-                    f"A typical share of {typical:g} trusted by {trust:g}; give a share from {_LEAST:g} to "
-                    f"{1 / _LEAST:g} and a trust from 0 to 1."
-                )
+        _check(self.typical, self.trust)
+        object.__setattr__(self, "landmarks", MappingProxyType(dict(self.landmarks)))
 
-    @property
-    def tells(self) -> bool:
-        """Whether a person's share changes anything."""
-        return self.trust > 0 or self.trust_landmarks > 0
+    def tells(self, provider: str) -> bool:
+        """Whether a person's share, by flow and this landmarker, changes anything."""
+        known = self.landmarks.get(provider)
+        return self.trust > 0 or (known is not None and max(known.trust, known.flow) > 0)
 
-    def factor(self, share: float, *, landmarks: float | None = None) -> float:
+    def factor(self, share: float, provider: str = "", seen: float | None = None) -> float:
         """By what the distances from neutral are multiplied for a person; at most 1.5, at least 1 / 1.5.
 
-        share: what flow sees of the AU. landmarks: what they see; None where they cannot say.
+        share: what flow sees of the AU. seen: what the landmarker ``provider`` sees; None where it cannot say.
         """
-        wanted = (self.typical / max(share, _LEAST)) ** self.trust
-        if landmarks is not None:
-            wanted *= (self.typical_landmarks / max(landmarks, _LEAST)) ** self.trust_landmarks
+        known = self.landmarks.get(provider)
+        if known is None or seen is None:
+            wanted = _less(share, self.typical) ** self.trust
+        else:
+            wanted = _less(share, self.typical) ** known.flow * _less(seen, known.typical) ** known.trust
         return min(max(wanted, 1 / _FARTHEST), _FARTHEST)
+
+
+def _less(share: float, typical: float) -> float:
+    """By how many times a share is less than typical, at most ``_FAR`` times less or more."""
+    return min(max(typical / max(share, _LEAST), 1 / _FAR), _FAR)
+
+
+def _check(typical: float, trust: float) -> None:
+    if not (_LEAST <= typical <= _MOST and 0 <= trust <= 1):
+        raise BoundaryError(
+            f"A typical share of {typical:g} trusted by {trust:g}; give a share from {_LEAST:g} to {_MOST:g} and a "
+            "trust from 0 to 1."
+        )

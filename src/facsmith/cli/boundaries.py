@@ -166,7 +166,8 @@ def calibrate_(
     """Calibrate on finished films: bend each AU's scale until what is asked is what is measured on the photos.
 
     Where photos are eight or more, what most films show of other AUs is taken out first, and it is learnt how much a
-    single face's own motion says of an AU's strength.
+    single face's own motion, and its landmarks, say of an AU's strength (landmarks: where MediaPipe reads the photos,
+    as dlib reads them, too).
 
     [bold]Examples[/bold]
 

@@ -30,7 +30,6 @@ __all__ = ["app"]
 class Judge(StrEnum):
     """Whose landmarks measure a model."""
 
-    fitter = "fitter"
     mediapipe = "mediapipe"
     dlib = "dlib"
 
@@ -57,8 +56,8 @@ def model(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     provider: ProviderOption = Provider.auto,
     judge: Annotated[
-        Judge, typer.Option("--judge", help="Landmarks that measure: those that find and fit the faces, or others.")
-    ] = Judge.fitter,
+        Judge | None, typer.Option("--judge", help="Landmarks that measure.", show_default="the provider's")
+    ] = None,
     mode: Annotated[
         Mode, typer.Option("--mode", help="What is judged: finished frames, or (crop) the generator's own pictures.")
     ] = Mode.transfer,
@@ -103,7 +102,7 @@ def model(
         iterations=iterations,
         samples=samples,
         provider=provider.value,
-        judge=None if judge is Judge.fitter else judge.value,
+        judge=None if judge is None else judge.value,
         seed=seed,
     )
     with progress_bar() as progress:

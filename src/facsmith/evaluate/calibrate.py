@@ -9,12 +9,11 @@ What landmarks read of other AUs in most people's films is taken out first (`bou
 two of three show at least, since stray readings say nothing, and other photos than these have to gain by it.
 
 People differ, too. Flow and landmarks see a film each with errors of its own: by as much as they agree on who shows
-more of an AU than others, a single face's flow is believed (`boundary.Response`). Where both landmarkers work on this
-machine, each is asked what the other's reading and flow say of it, so that a single face's landmarks are believed too.
+more of an AU than others, a single face's flow is believed (`boundary.Response`). Where MediaPipe reads the photos,
+dlib reads them, too: by as much as the two agree, a single face's landmarks are believed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -22,13 +21,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from facsmith.boundary import BoundarySet, Response
+from facsmith import measure
+from facsmith.boundary import BoundarySet, LandmarkResponse, Response
 from facsmith.boundary_fit import recalibrate, untangle
-from facsmith.errors import ModelUnavailableError
 from facsmith.evaluate.check import LEVELS, Check, Reading, animator_render, check
-from facsmith.face import PROVIDERS
 from facsmith.facs import AUS
-from facsmith.measure import VISIBLE
 
 if TYPE_CHECKING:
     from facsmith.animate import AnimateOptions, Animator
@@ -75,7 +72,7 @@ def calibrate_on_films(
 
     networks = animator.networks
 
-    def films(boundaries: BoundarySet, stage: str, read_by: str = provider) -> Check:
+    def films(boundaries: BoundarySet, stage: str, second: str | None = None) -> Check:
         subject = Animator(
             networks.generator,
             descriptor=networks.descriptor,
@@ -88,7 +85,8 @@ def calibrate_on_films(
             animator_render(subject, same_step),
             photos,
             aus=chosen,
-            provider=read_by,
+            provider=provider,
+            second=second,
             progress=lambda _, done, total: progress(stage, done, total),
         )
 
@@ -101,12 +99,8 @@ def calibrate_on_films(
     for row in before.rows:
         if is_off(before, row.au):
             bent = recalibrate(bent, row.au, LEVELS, _shown(before, row.au, _judge(before, row.au)), reach=_REACH)
-    after = films(bent, "verify")
-    second = None
-    if len(after.providers) == 1 and len({r.photo for r in after.readings}) >= _FEWEST:
-        with suppress(ModelUnavailableError):
-            second = films(bent, "second landmarks", next(p for p in PROVIDERS[1:] if p not in after.providers))
-    responses = person_responses(after, second)
+    after = films(bent, "verify", "dlib" if before.providers == ("mediapipe",) else None)
+    responses = person_responses(after)
     known = (
         replace(
             b,
@@ -164,73 +158,69 @@ def is_off(result: Check, au: int) -> bool:
     return bool((np.abs(_average(readings, judge) - LEVELS) > _SURE * error).any())
 
 
-def person_responses(result: Check, second: Check | None = None) -> dict[int, Response]:
+def person_responses(result: Check) -> dict[int, Response]:
     """How much one person's reading at intensity 1 says of an AU, by AU, as far as enough people were filmed.
 
-    second: the same films, read by another landmarker. With it, what one landmarker sees is regressed on flow and on
-    what the other sees; without, on flow alone, and landmarks are not trusted. All shares are logarithms. A few dozen
-    people tell slopes to within some .2, so each AU's is drawn to the mean of all by what it may owe to chance: a
-    random-effects mean and empirical Bayes (DerSimonian and Laird 1986). One AU alone is shrunk towards 0 (James and
-    Stein 1961).
+    What landmarks see is regressed on flow; where MediaPipe and dlib were asked, also what the one sees on flow and on
+    what the other sees. All shares are logarithms. A few dozen people tell slopes to within some .2, so each AU's is
+    drawn to the mean of all by what it may owe to chance: a random-effects mean and empirical Bayes (DerSimonian and
+    Laird 1986). One AU alone is shrunk towards 0 (James and Stein 1961).
     """
     found: dict[int, Response] = {}
-    slopes: dict[int, Array] = {}
+    shares: dict[int, tuple[Array, Array, Array]] = {}  # (people,) by flow, by landmarks, by the other landmarker
     for au in (row.au for row in result.rows):
         readings = _readings(result, au)
         if len(readings) < _FEWEST:
             continue
-        typical = max(float(np.median([r.flow[-1] for r in readings])), _TINY)
+        typical = float(np.median([r.flow[-1] for r in readings]))
+        if typical <= 0:
+            continue
         if _judge(result, au) == "flow":
             found[au] = Response(typical, _OWN_WORD)
             continue
-        clear = [r for r in readings if r.muscles >= VISIBLE]
-        if second is None:
-            slope = _slopes([r.flow[-1:] for r in clear], [r.share for r in clear])
-        else:
-            others = {r.photo: r for r in _readings(second, au) if r.muscles >= VISIBLE}
-            slope = _agreement([(r, others[r.photo]) for r in clear if r.photo in others])
-        if slope is not None:
-            seen = max(float(np.median([r.share for r in clear])), _TINY)
-            found[au], slopes[au] = Response(typical, 0.0, seen), slope
-    if slopes:
-        columns = np.moveaxis(np.array([*slopes.values()]), 2, 0)
-        trusts = np.clip([_shrunk(column) for column in columns], 0.0, 1.0)
-        trusts /= np.maximum(trusts.sum(axis=0), 1.0)
-        for au, (flow, *landmarks) in zip(slopes, trusts.T.tolist(), strict=True):
-            found[au] = replace(found[au], trust=flow, trust_landmarks=sum(landmarks))
+        rows = [(r.flow[-1], measure.share_of(r.along[-1], r.muscles), r.second_share) for r in readings]
+        found[au], shares[au] = Response(typical, 0.0), tuple(np.array(rows).T)
+    flow_alone = _trusts({au: _slopes(seen, flow) for au, (flow, seen, _) in shares.items()})
+    by_first = _trusts({au: _slopes(second, flow, first) for au, (flow, first, second) in shares.items()})
+    by_second = _trusts({au: _slopes(first, flow, second) for au, (flow, first, second) in shares.items()})
+    for au, (_, first, second) in shares.items():
+        landmarks = {
+            name: LandmarkResponse(float(np.nanmedian(seen)), trust=trusts[au][1], flow=trusts[au][0])
+            for name, seen, trusts in (("mediapipe", first, by_first), ("dlib", second, by_second))
+            if au in trusts and np.nanmedian(seen) > 0
+        }
+        found[au] = replace(found[au], trust=flow_alone.get(au, (0.0,))[0], landmarks=landmarks)
     return found
 
 
-def _agreement(pairs: Sequence[tuple[Reading, Reading]]) -> Array | None:
-    """(2, 2): slopes, and their variances, of what one landmarker sees over flow and what the other sees; the mean of
-    both ways round. None where too few were seen."""
-    ways = [
-        _slopes([(told[one].flow[-1], told[one].share) for told in pairs], [told[1 - one].share for told in pairs])
-        for one in (0, 1)
-    ]
-    return None if ways[0] is None or ways[1] is None else (ways[0] + ways[1]) / 2
-
-
-def _slopes(told: Sequence[Sequence[float]], seen: Sequence[float]) -> Array | None:
-    """(2, P): slopes of the logarithm of shares (N,) over those of others (N, P), and their variances; None where too
-    few were seen, or all alike."""
-    if len(seen) < _FEWEST:
+def _slopes(seen: Array, *told: Array) -> Array | None:
+    """(2, P): slopes of the logarithm of shares (N,) over those of P others, and their variances; None where too few
+    people have all of them, or one is the same for all."""
+    rows = np.stack([seen, *told], axis=1)
+    rows = rows[np.isfinite(rows).all(axis=1)]
+    if len(rows) < _FEWEST:
         return None
-    x, y = _deviations(np.array(told)), _deviations(np.array(seen))
-    if np.linalg.matrix_rank(x) < x.shape[1]:
-        return None
-    inverse = np.linalg.inv(x.T @ x)
-    slopes = inverse @ x.T @ y
-    error = float(np.sum((y - x @ slopes) ** 2)) / (len(y) - x.shape[1] - 1)
-    return np.stack([slopes, np.maximum(error * np.diag(inverse), 1e-9)])
-
-
-def _deviations(shares: Array) -> Array:
-    """(N, ...) logarithms, from their mean; what lies far from the median counts as less far."""
-    logs = np.log(np.maximum(shares, _TINY))
+    logs = np.log(np.maximum(rows, _TINY))
     middle = np.median(logs, axis=0)
     near = np.clip(logs, middle - _FAR, middle + _FAR)
-    return near - near.mean(axis=0)
+    y, x = np.split(near - near.mean(axis=0), [1], axis=1)
+    if np.linalg.matrix_rank(x) < x.shape[1]:
+        return None
+    inverse = np.linalg.pinv(x)
+    slopes = (inverse @ y)[:, 0]
+    error = float(np.sum((y[:, 0] - x @ slopes) ** 2)) / (len(y) - x.shape[1] - 1)
+    return np.stack([slopes, np.maximum(error * (inverse**2).sum(axis=1), 1e-9)])
+
+
+def _trusts(slopes: Mapping[int, Array | None]) -> dict[int, tuple[float, ...]]:
+    """AU -> (P,) slopes in [0, 1], 1 at most together, each drawn to what it has in common with the other AUs'."""
+    known = {au: slope for au, slope in slopes.items() if slope is not None}
+    if not known:
+        return {}
+    columns = np.moveaxis(np.array([*known.values()]), 2, 0)
+    trusts = np.clip([_shrunk(column) for column in columns], 0.0, 1.0)
+    trusts /= np.maximum(trusts.sum(axis=0), 1.0)
+    return {au: tuple(trust) for au, trust in zip(known, trusts.T.tolist(), strict=True)}
 
 
 def _shrunk(slopes: Array) -> Array:

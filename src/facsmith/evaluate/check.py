@@ -10,7 +10,8 @@ always reported.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from math import ceil, isfinite, nan
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith import face, measure
-from facsmith.errors import InputError, NoFaceError
+from facsmith.errors import InputError, ModelUnavailableError, NoFaceError
 from facsmith.evaluate.resting import Render, Resting
 from facsmith.face import Face
 from facsmith.face.muscles import MuscleWarp
@@ -63,8 +64,8 @@ class Reading:
     along: at each of LEVELS. muscles: what the same landmarks report for face.muscles at 1. flow: share of the muscles'
     motion by optical flow, at each of LEVELS. leak, leak_max: mean and largest movement, at 1, of the points that the
     table leaves empty; muscles_leak: the muscles' own mean, the landmarker's floor. shown: all twelve AUs that
-    landmarks read at 1, in units of what they report for the muscles (`measure.from_displacement`). NaN where no face
-    could be seen in a frame.
+    landmarks read at 1, in units of what they report for the muscles (`measure.from_displacement`). second_share: as
+    share, by the other landmarker where one was asked. NaN where no face could be seen in a frame.
     """
 
     photo: str
@@ -76,6 +77,7 @@ class Reading:
     leak_max: float
     muscles_leak: float
     shown: tuple[float, ...]
+    second_share: float = nan
 
     @property
     def share(self) -> float:
@@ -143,13 +145,15 @@ def check(
     *,
     aus: Sequence[int] = AUS,
     provider: str = "auto",
+    second: str | None = None,
     bar: Bar | None = None,
     progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
 ) -> Check:
     """Film every AU on every photo and measure it.
 
-    photos: (name, (H, W, 3) uint8 RGB). aus: which of the twelve. provider: of landmarks, as in `face.find`.
-    progress: told (stage, done, total) after each photo.
+    photos: (name, (H, W, 3) uint8 RGB). aus: which of the twelve. provider: of landmarks, as in `face.find`. second:
+    another, asked beside it; where it cannot work, or sees no face, it says nothing. progress: told (stage, done,
+    total) after each photo.
 
     Raises:
         InputError: no photo shows a usable face.
@@ -162,7 +166,7 @@ def check(
     for done, (name, photo) in enumerate(given, 1):
         try:
             found = face.choose(face.find(photo, provider=provider)).face
-            readings += _read(render, name, photo, found, aus)
+            readings += _read(render, name, photo, found, aus, second)
             providers.add(found.provider)
         except NoFaceError as error:
             skipped[name] = str(error)
@@ -239,8 +243,14 @@ def table(result: Check) -> "Table":
     return grid
 
 
-def _read(render: Render, name: str, photo: Image, found: Face, aus: Sequence[int]) -> list[Reading]:
+def _read(
+    render: Render, name: str, photo: Image, found: Face, aus: Sequence[int], second: str | None
+) -> list[Reading]:
     resting = Resting(render, photo, found)
+    other = None
+    if second is not None:
+        with suppress(NoFaceError, ModelUnavailableError):
+            other = measure.Shares(resting.frame, replace(resting.face, provider=second))
     muscles = MuscleWarp(resting.face.landmarks, resting.frame.shape)
     responses = np.stack([resting.moved(muscles(resting.frame, one)) for one in np.eye(len(AUS))])
     readings: list[Reading] = []
@@ -261,6 +271,7 @@ def _read(render: Render, name: str, photo: Image, found: Face, aus: Sequence[in
                 leak_max=leak.largest,
                 muscles_leak=measure.leak(wanted, au).mean,
                 shown=_all_shown(shown[-1], responses),
+                second_share=nan if other is None else other.share(film[-1], au),
             )
         )
     return readings

@@ -85,9 +85,7 @@ def read_control(render: Render, photo: Image, found: Face, asked: Array) -> Con
         for column, level in enumerate(LEVELS):
             frame = render(photo, level * np.eye(len(AUS))[k])
             displacement = resting.moved(frame)
-            shares[k, column] = (
-                measure.along(displacement, au) / visible[k] if visible[k] >= measure.VISIBLE else np.nan
-            )
+            shares[k, column] = measure.share_of(measure.along(displacement, au), visible[k])
             flow[k, column] = resting.flow_share(frame, au)
             measured[k, column] = shown(displacement)
     mixed = np.array([shown(resting.moved(render(photo, row))) for row in asked]).reshape(-1, len(AUS))

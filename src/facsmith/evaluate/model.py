@@ -102,13 +102,15 @@ class Judgement:
 
 @dataclass(frozen=True)
 class ModelReport:
-    """Everything that was measured. skipped: face -> why it was left out."""
+    """Everything that was measured. fitted_by, providers: landmarkers that found the faces and fitted AUs to them, and
+    that measured. skipped: face -> why it was left out."""
 
     model: str
     generator_id: str
     options: ModelOptions
     faces: int
     frames: int
+    fitted_by: tuple[str, ...]
     providers: tuple[str, ...]
     control: Judgement
     perceptual: str
@@ -139,6 +141,7 @@ class ModelReport:
                 "reconstructions": [asdict(row) for row in self.reconstructions],
                 "frechet": self.frechet,
                 "frechet_of": self.frechet_of,
+                "fitted_by": list(self.fitted_by),
                 "landmarks": list(self.providers),
                 "levels": list(LEVELS),
                 "aus": [asdict(row) for row in control.rows],
@@ -163,7 +166,7 @@ def evaluate_model(
     total).
 
     Raises:
-        InputError: none of the faces can be measured.
+        InputError: none of the faces can be measured, or the judge would judge itself.
     """
     options = options or ModelOptions()
     if not faces:
@@ -178,6 +181,7 @@ def evaluate_model(
     tuned: list[tuple[JudgedFace, Image]] = []
     read: list[tuple[JudgedFace, Control]] = []
     skipped: dict[str, str] = {}
+    fitters: set[str] = set()
     providers: set[str] = set()
     count = options.expressions
     asked = mixed_expressions(np.random.default_rng(options.seed), count * len(faces))
@@ -194,7 +198,10 @@ def evaluate_model(
                     tuned.append((cut, subject.reference))
                 if options.mode == "crop":  # its frames are crops
                     found = replace(found, landmarks=at)
+            fitters.add(found.provider)
             if options.judge is not None:
+                if found.provider == options.judge:
+                    raise InputError(f"{options.judge} fits AUs to the faces here; give another judge, or provider.")
                 found = replace(found, provider=options.judge)  # its place is known; frames are read by the judge
             mixed = asked[count * (done - 1) : count * done]
             read.append((judged, read_control(animator_render(animator, settings), judged.photo, found, mixed)))
@@ -222,6 +229,7 @@ def evaluate_model(
         options=options,
         faces=len(read),
         frames=len(read) * (len(AUS) * len(LEVELS) + options.expressions),
+        fitted_by=tuple(sorted(fitters)),
         providers=tuple(sorted(providers)),
         control=control,
         perceptual=f"{glass.name}, unit-length features",

@@ -5,12 +5,12 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from facsmith import face, measure
+from facsmith import face
 from facsmith.compose.flow import FLOW_SIZE
 from facsmith.compose.motion import Motion
-from facsmith.errors import NoFaceError
 from facsmith.face import Face, crop_transform
 from facsmith.facs import AUS
+from facsmith.measure import RestingLandmarks
 
 __all__ = ["Render", "Resting"]
 
@@ -30,18 +30,10 @@ class Resting:
     def __init__(self, render: Render, photo: Image, found: Face) -> None:
         """found: as found in the photo. Raises NoFaceError where the neutral frame shows none."""
         self.frame = render(photo, np.zeros(len(AUS)))
-        self.face = face.follow(self.frame, found)
-        # Read again from its own place: every reading starts there, so that equal pictures give equal points.
-        self._landmarks = face.follow(self.frame, self.face).landmarks
-        self._close = crop_transform(self._landmarks, FLOW_SIZE)
-        self._motion = Motion(self._close.crop(self.frame), self._close.to_crop(self._landmarks))
-
-    def moved(self, frame: Image) -> Array:
-        """(68, 2) in IOD: how the landmarks moved; NaN where no face is seen."""
-        try:
-            return measure.aligned_displacement(face.follow(frame, self.face).landmarks, self._landmarks)
-        except NoFaceError:
-            return np.full((68, 2), np.nan)
+        self._landmarks = RestingLandmarks(self.frame, found, follow=face.follow)
+        self.face, self.moved = self._landmarks.face, self._landmarks.moved
+        self._close = crop_transform(self._landmarks.landmarks, FLOW_SIZE)
+        self._motion = Motion(self._close.crop(self.frame), self._close.to_crop(self._landmarks.landmarks))
 
     def flow_share(self, frame: Image, au: int) -> float:
         """How much of an AU's motion a frame shows, of the muscles' at intensity 1, by optical flow."""

@@ -22,17 +22,17 @@ from facsmith.measure.identity import Identity, alike, embedding, identity
 from facsmith.measure.measured import Measured
 from facsmith.measure.pictures import action_units, alone
 from facsmith.measure.population import SOURCES, Population, Source
-from facsmith.measure.shares import VISIBLE, Shares
+from facsmith.measure.shares import RestingLandmarks, Shares, share_of
 
 __all__ = [
     "SOURCES",
-    "VISIBLE",
     "Follow",
     "Gauge",
     "Identity",
     "Leak",
     "Measured",
     "Population",
+    "RestingLandmarks",
     "Shares",
     "Source",
     "action_units",
@@ -46,4 +46,5 @@ __all__ = [
     "identity",
     "leak",
     "responses",
+    "share_of",
 ]

@@ -1,4 +1,7 @@
-"""How much of an AU's movement a picture shows, by landmarks: the twin of `compose.motion`, which asks optical flow."""
+"""How a face's landmarks move from its neutral picture, and how much of an AU's movement that is.
+
+The twin of `compose.motion`, which asks optical flow.
+"""
 
 from dataclasses import replace
 from typing import Final
@@ -14,38 +17,57 @@ from facsmith.facs import AUS
 from facsmith.measure.displacement import aligned_displacement, along
 from facsmith.measure.gauge import READ_SIDE, Follow
 
-__all__ = ["VISIBLE", "Shares"]
+__all__ = ["RestingLandmarks", "Shares", "share_of"]
 
+Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
 
-VISIBLE: Final = 0.1
-"""Of the table's full intensity: with less of the muscles to be seen, a share is noise over noise."""
+_VISIBLE: Final = 0.1  # of the table's full intensity: with less of the muscles to be seen, a share is noise over noise
+
+
+class RestingLandmarks:
+    """A face's landmarks in its neutral picture, with which those in others are compared.
+
+    face: as found in the neutral picture.
+    """
+
+    def __init__(self, neutral: Image, face: Face, *, follow: Follow = face_module.follow) -> None:
+        """neutral: (H, W, 3) uint8 RGB. face: where it lies, roughly. follow: finds a face again in a picture.
+
+        Raises:
+            NoFaceError: the face cannot be seen.
+        """
+        self.face = follow(neutral, face)
+        # Read again from its own place: every reading starts there, so that equal pictures give equal points.
+        self.landmarks = follow(neutral, self.face).landmarks
+        self._follow = follow
+
+    def moved(self, picture: Image) -> Array:
+        """(68, 2) in IOD: how the landmarks moved; NaN where no face is seen."""
+        try:
+            return aligned_displacement(self._follow(picture, self.face).landmarks, self.landmarks)
+        except NoFaceError:
+            return np.full((68, 2), np.nan)
 
 
 class Shares:
     """Reads pictures of one face, of one size and framing, against its neutral one."""
 
     def __init__(self, neutral: Image, face: Face, *, follow: Follow = face_module.follow) -> None:
-        """neutral: (H, W, 3) uint8 RGB. face: where it lies in it. follow: finds a face again in a moved picture.
-
-        Raises:
-            NoFaceError: the face cannot be seen.
-        """
+        """As `RestingLandmarks`. Raises NoFaceError where the face cannot be seen."""
         self._transform = crop_transform(face.landmarks, READ_SIDE)
         self._crop = self._transform.crop(neutral)
-        self._face = follow(self._crop, replace(face, landmarks=self._transform.to_crop(face.landmarks)))
-        # Read again from its own place: every reading starts there, so that equal pictures give equal points.
-        self._rest = follow(self._crop, self._face).landmarks
-        self._follow = follow
-        self._warp = MuscleWarp(self._face.landmarks, self._crop.shape)
+        there = replace(face, landmarks=self._transform.to_crop(face.landmarks))
+        self._rest = RestingLandmarks(self._crop, there, follow=follow)
+        self._warp = MuscleWarp(self._rest.face.landmarks, self._crop.shape)
 
-    def share(self, picture: Image, au: int) -> float | None:
-        """What a picture shows of an AU, 1.0 as much as the muscles at intensity 1; None where that cannot be told."""
-        try:
-            full = self._along(self._warp(self._crop, np.eye(len(AUS))[AUS.index(au)]), au)
-            return self._along(self._transform.crop(picture), au) / full if full >= VISIBLE else None
-        except NoFaceError:
-            return None
+    def share(self, picture: Image, au: int) -> float:
+        """What a picture shows of an AU, 1.0 as much as the muscles at intensity 1; NaN where that cannot be told."""
+        muscles = self._rest.moved(self._warp(self._crop, np.eye(len(AUS))[AUS.index(au)]))
+        return share_of(along(self._rest.moved(self._transform.crop(picture)), au), along(muscles, au))
 
-    def _along(self, crop: Image, au: int) -> float:
-        return along(aligned_displacement(self._follow(crop, self._face).landmarks, self._rest), au)
+
+def share_of(seen: float, muscles: float) -> float:
+    """Of the muscles' movement along an AU, both in the table's full intensities; NaN where too little of that is
+    seen to compare with."""
+    return seen / muscles if muscles >= _VISIBLE else float("nan")

@@ -118,7 +118,9 @@ def filming(bench: Bench, method: Method, face: JudgedFace) -> Filming:
         muscles = MuscleWarp(subject.face.landmarks, face.photo.shape)
         return Filming(muscles, face.photo, subject.face, subject.transform)
     generator = bench.networks.generator
-    renderer = Renderer(generator, method.boundaries, subject, _options(bench, method))
+    renderer = Renderer(
+        generator, method.boundaries, subject, _options(bench, method), follow=bench.networks.faces.follow
+    )
     able = np.array([au not in method.missing for au in AUS], dtype=np.float64)
 
     def render(photo: Image, intensities: Array) -> Image:
