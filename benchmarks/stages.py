@@ -70,7 +70,7 @@ def profile(photo: Path) -> dict[str, Any]:
     clock.watch(face, "find", "face finding")
     clock.watch(encode, "invert", "inversion")
     clock.watch(encode, "settled", "reading the smile")
-    clock.watch(personal.PersonalBoundaries, "_share", "strengths of AUs")
+    clock.watch(personal.PersonalBoundaries, "_factor", "strengths of AUs")
     clock.watch(render.Renderer, "__init__", "the photo's constants")
     clock.watch(render.Renderer, "_synthesise", "synthesis")
     clock.watch(transfer.Transfer, "change", "flow and transfer")

@@ -101,9 +101,17 @@ def by_landmarks(trust: float, *, provider: str = "dlib", flow: float = 0.0, typ
 
 @pytest.fixture
 def shown(portrait: np.ndarray, found: Face) -> Callable[[float], Any]:
-    """Drawing that shows so much of what is asked for, whatever the boundaries."""
+    """Drawing that shows so much of what is asked for."""
     warp = MuscleWarp(found.landmarks, portrait.shape)
-    return lambda strength: lambda _, intensities: warp(portrait, np.clip(strength * intensities, 0, 1.5))
+
+    def drawing(strength: float) -> Any:
+        def draw(boundaries: BoundarySet, intensities: np.ndarray) -> np.ndarray:
+            step = (boundaries[9].calibration.distance(1.0) + 1) / 2
+            return warp(portrait, np.clip(strength * step * intensities, 0, 1.5))
+
+        return draw
+
+    return drawing
 
 
 @pytest.mark.parametrize("strength", [0.75, 1.3])
@@ -133,11 +141,17 @@ def test_a_face_that_landmarks_lose_is_fitted_by_flow_as_if_they_were_not_known(
     assert seen.factors[9] == pytest.approx(1.25, rel=0.1)  # now flow has no say
 
 
-def test_steps_are_not_tried_out_by_a_flow_that_tells_nothing(shown: Callable[..., Any], found: Face):
-    """Landmarks see too much of it, flow little: of all steps flow would take the longest."""
-    personal = fitting(by_landmarks(1.0, typical=2.0), found, shown(1.2))
+def test_steps_are_judged_by_who_is_believed(portrait: np.ndarray, found: Face):
+    """A face that fades away with longer steps, as only landmarks are asked to see."""
+    warp = MuscleWarp(found.landmarks, portrait.shape)
+
+    def fading(boundaries: BoundarySet, intensities: np.ndarray) -> np.ndarray:
+        step = (boundaries[9].calibration.distance(1.0) + 1) / 2
+        return warp(portrait, step * max(0, 1.4 - step) * intensities)
+
+    personal = fitting(by_landmarks(1.0), found, fading)
     personal.of([9])
-    assert personal.factors[9] == pytest.approx(1 / 1.2, rel=0.1)
+    assert personal.factors[9] == pytest.approx(0.75)
 
 
 def test_landmarks_that_are_not_to_be_asked_are_not_read(shown: Callable[..., Any], found: Face):

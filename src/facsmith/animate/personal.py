@@ -2,9 +2,9 @@
 
 A boundary's calibration holds for people at large. Here the AU's full intensity is drawn once on this face, and what
 optical flow (`compose.motion`) and landmarks (`measure.shares`) see of it is compared with the face's own muscles. By
-as much as each is known to tell (`Response`), the step becomes longer or shorter. A face on which it shows hardly
-anything may also be asked too much: behind glasses, eyes that open far fade away. There several steps are drawn, and
-the one that shows most is taken.
+as much as each is known to tell (`Response`), the step becomes longer or shorter. A face on which it shows
+little may also be asked too much: behind glasses, eyes that open far fade away. A step that is to become longer is
+drawn, too, and where it shows less than before, the one that shows most is taken.
 """
 
 from collections.abc import Callable, Iterable
@@ -27,8 +27,8 @@ from facsmith.measure import Follow, Shares
 
 __all__ = ["PersonalBoundaries"]
 
-_FAINT = 0.7  # of what people at large show; below, it is tried which step shows most
-_OTHERS = (0.5, 0.75)
+_LONGER = 1.1  # times the step of people at large: whether that shows more is looked at
+_SHORTER = (0.5, 0.75)
 
 
 class PersonalBoundaries:
@@ -69,28 +69,25 @@ class PersonalBoundaries:
             progress("strengths", done, len(aus))
 
     def _factor(self, au: int, response: Response) -> float:
-        frame = self._stretched(au, 1.0)
-        full = self._share(frame, au)
-        wanted = response.factor(full, self._face.provider, self._seen(frame, au, response))
-        if wanted <= 1 or response.trust == 0 or full >= _FAINT * response.typical:
+        told = self._told(au, 1.0, response)
+        wanted = response.factor(*told)
+        if wanted < _LONGER:
             return wanted
-        shares = {1.0: full} | {step: self._share(self._stretched(au, step), au) for step in (*_OTHERS, wanted)}
-        return max(shares, key=shares.__getitem__)
+        strengths = {1.0: response.strength(*told), wanted: response.strength(*self._told(au, wanted, response))}
+        if strengths[wanted] <= strengths[1.0]:
+            strengths |= {step: response.strength(*self._told(au, step, response)) for step in _SHORTER}
+        return max(strengths, key=strengths.__getitem__)
 
-    def _stretched(self, au: int, step: float) -> Image:
-        """The AU's full intensity, at so many times its distance."""
-        return self._draw(self._boundaries.stretched({au: step}), np.eye(len(AUS))[AUS.index(au)])
-
-    def _share(self, frame: Image, au: int) -> float:
-        """What flow shows of the AU."""
-        return self._motion.share(self._motion.flow(self._close.crop(frame)), au)
-
-    def _seen(self, frame: Image, au: int, response: Response) -> float | None:
-        """What landmarks show of it; None where they are not to be asked, or cannot say."""
-        if self._face.provider not in response.landmarks or self._landmarks is None:
-            return None
-        share = self._landmarks.share(frame, au)
-        return share if isfinite(share) else None
+    def _told(self, au: int, step: float, response: Response) -> tuple[float, str, float | None]:
+        """What flow shows of the AU's full intensity at so many times its distance, the landmarker, and what it shows;
+        None where it is not to be asked, or cannot say."""
+        provider = self._face.provider
+        frame = self._draw(self._boundaries.stretched({au: step}), np.eye(len(AUS))[AUS.index(au)])
+        share = self._motion.share(self._motion.flow(self._close.crop(frame)), au)
+        if provider not in response.landmarks or self._landmarks is None:
+            return share, provider, None
+        seen = self._landmarks.share(frame, au)
+        return share, provider, seen if isfinite(seen) else None
 
     @cached_property
     def _neutral(self) -> Image:

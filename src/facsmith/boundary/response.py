@@ -64,17 +64,24 @@ class Response:
 
         share: what flow sees of the AU. seen: what the landmarker ``provider`` sees; None where it cannot say.
         """
+        strength = self._weighed(share, provider, seen, far=_FAR)
+        return min(max(1 / strength, 1 / _FARTHEST), _FARTHEST)
+
+    def strength(self, share: float, provider: str = "", seen: float | None = None) -> float:
+        """How much of the AU is seen, 1 as on people at large: shares weighed by how far they are believed. Arguments
+        as for `factor`."""
+        return self._weighed(share, provider, seen, far=_MOST)
+
+    def _weighed(self, share: float, provider: str, seen: float | None, *, far: float) -> float:
         known = self.landmarks.get(provider)
         if known is None or seen is None:
-            wanted = _less(share, self.typical) ** self.trust
-        else:
-            wanted = _less(share, self.typical) ** known.flow * _less(seen, known.typical) ** known.trust
-        return min(max(wanted, 1 / _FARTHEST), _FARTHEST)
+            return _more(share, self.typical, far) ** self.trust
+        return _more(share, self.typical, far) ** known.flow * _more(seen, known.typical, far) ** known.trust
 
 
-def _less(share: float, typical: float) -> float:
-    """By how many times a share is less than typical, at most ``_FAR`` times less or more."""
-    return min(max(typical / max(share, _LEAST), 1 / _FAR), _FAR)
+def _more(share: float, typical: float, far: float) -> float:
+    """By how many times a share is more than typical, at most ``far`` times more or less."""
+    return min(max(share / typical, 1 / far), far)
 
 
 def _check(typical: float, trust: float) -> None:
