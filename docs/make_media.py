@@ -107,12 +107,13 @@ def studio() -> None:
     from playwright.sync_api import sync_playwright
 
     command = [sys.executable, "-m", "facsmith", "studio", "--port", "0", "--no-open"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server, sync_playwright() as playwright:
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
         assert server.stdout is not None
         found = re.search(r"http://\S+", server.stdout.readline())
         assert found is not None
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        try:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
             for name, device in (("expression", {"viewport": {"width": 1280, "height": 800}}), ("phone", _PHONE)):
                 page = browser.new_context(**device).new_page()
                 page.set_default_timeout(180_000)
@@ -130,9 +131,9 @@ def studio() -> None:
                     page.get_by_role("tab", name="Film").click()
                     page.wait_for_timeout(4000)  # until the film's controls fade
                     page.screenshot(path=MEDIA / "studio-film.png")
-        finally:
-            browser.close()
-            server.terminate()
+    finally:
+        server.terminate()
+        server.wait()
 
 
 def tiled(faces: Sequence[Pixels], *, columns: int, side: int) -> Pixels:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import math
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -251,6 +252,7 @@ def test_a_response_survives_saving_and_stretches_one_au(tmp_path: Path) -> None
     BoundarySet((known, SET[12]), GENERATOR).save(tmp_path / "b.safetensors")
     loaded = BoundarySet.load(tmp_path / "b.safetensors")
     assert (loaded[9].response, loaded[12].response) == (known.response, None)
+    assert pickle.loads(pickle.dumps(loaded[9].response)) == known.response
 
     stretched = loaded.stretched({9: 1.25})
     before, after = (s[9].calibration.distance([0.0, 0.2, 0.6, 1.0]) for s in (loaded, stretched))

@@ -154,6 +154,21 @@ def test_steps_are_judged_by_who_is_believed(portrait: np.ndarray, found: Face):
     assert personal.factors[9] == pytest.approx(0.75)
 
 
+def test_a_step_on_which_landmarks_lose_the_face_is_not_taken(shown: Callable[..., Any], found: Face):
+    readings = 0
+
+    def losing(picture: np.ndarray, known: Face) -> Face:
+        nonlocal readings
+        readings += 1
+        if readings > 4:  # the neutral face twice, the muscles, the first step
+            raise NoFaceError("lost")
+        return follow(picture, known)
+
+    personal = fitting(by_landmarks(1.0), found, shown(0.6), follow=losing)
+    personal.of([9])
+    assert personal.factors[9] == 1
+
+
 def test_landmarks_that_are_not_to_be_asked_are_not_read(shown: Callable[..., Any], found: Face):
     def never(picture: np.ndarray, known: Face) -> Face:
         raise AssertionError("read")

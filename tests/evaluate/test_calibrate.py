@@ -173,11 +173,20 @@ def test_a_second_landmarker_who_sees_too_few_takes_nothing_away():
     assert not alone[9].landmarks
 
 
-def test_aus_that_nobody_sees_get_no_response():
-    people = np.exp(0.15 * np.random.default_rng(5).standard_normal(20))
-    assert person_responses(films(-people, people, second=people)) == {}
-    unseen = person_responses(films(people, -people, second=people))[9]
-    assert "mediapipe" not in unseen.landmarks
+@pytest.mark.parametrize("typical", [-0.3, 5e-4])
+def test_aus_that_hardly_anybody_sees_get_no_response(typical: float):
+    people, error = np.exp(0.15 * np.random.default_rng(5).standard_normal((2, 21)))
+    few = np.where(np.arange(21) < 11, typical, people)
+    assert person_responses(films(few, people, second=people)) == {}
+    unseen = person_responses(films(error, few, second=people))[9]
+    assert set(unseen.landmarks) == {"dlib"}
+
+
+def test_a_flow_that_says_the_opposite_leaves_landmarks_what_they_are_worth_alone():
+    people, first, second = 0.15 * np.random.default_rng(6).standard_normal((3, 400))
+    told = person_responses(films(np.exp(first), np.exp(people + first), second=np.exp(people + second)))[9]
+    assert told.landmarks["mediapipe"].flow == 0  # by regression on both, -1, and landmarks all of 1
+    assert told.landmarks["mediapipe"].trust == pytest.approx(0.5, abs=0.1)
 
 
 def test_who_is_misread_wildly_says_no_more_than_who_is_read_far_off():

@@ -10,7 +10,7 @@ drawn, too, and where it shows less than before, the one that shows most is take
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cached_property
-from math import isfinite
+from math import inf, isfinite
 
 import numpy as np
 import numpy.typing as npt
@@ -73,9 +73,16 @@ class PersonalBoundaries:
         wanted = response.factor(*told)
         if wanted < _LONGER:
             return wanted
-        strengths = {1.0: response.strength(*told), wanted: response.strength(*self._told(au, wanted, response))}
+
+        def strength(share: float, provider: str, seen: float | None) -> float:
+            """On one scale for all steps: by landmarks, too, where they see the first; a step they lose is none."""
+            if told[2] is None:
+                return response.strength(share)
+            return -inf if seen is None else response.strength(share, provider, seen)
+
+        strengths = {1.0: strength(*told), wanted: strength(*self._told(au, wanted, response))}
         if strengths[wanted] <= strengths[1.0]:
-            strengths |= {step: response.strength(*self._told(au, step, response)) for step in _SHORTER}
+            strengths |= {step: strength(*self._told(au, step, response)) for step in _SHORTER}
         return max(strengths, key=strengths.__getitem__)
 
     def _told(self, au: int, step: float, response: Response) -> tuple[float, str, float | None]:

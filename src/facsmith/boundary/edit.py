@@ -250,9 +250,10 @@ def _boundary(entry: dict[str, Any], normal: Array) -> Boundary:
 
 
 def _response_entry(response: Response) -> dict[str, Any]:
-    """``landmarks`` only where they tell something, so that older versions read what they can use."""
-    known = {provider: asdict(one) for provider, one in response.landmarks.items()}
-    return {"typical": response.typical, "trust": response.trust} | ({"landmarks": known} if known else {})
+    """Without ``landmarks`` where there are none, as before there were any; older versions refuse files that have
+    them."""
+    entry = asdict(response)
+    return entry if entry["landmarks"] else {key: entry[key] for key in ("typical", "trust")}
 
 
 def _response(entry: dict[str, Any]) -> Response:

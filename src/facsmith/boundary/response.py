@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from facsmith.errors import BoundaryError
 
@@ -52,7 +51,7 @@ class Response:
 
     def __post_init__(self) -> None:
         _check(self.typical, self.trust)
-        object.__setattr__(self, "landmarks", MappingProxyType(dict(self.landmarks)))
+        object.__setattr__(self, "landmarks", dict(self.landmarks))
 
     def tells(self, provider: str) -> bool:
         """Whether a person's share, by flow and this landmarker, changes anything."""

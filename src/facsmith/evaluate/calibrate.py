@@ -173,7 +173,7 @@ def person_responses(result: Check) -> dict[int, Response]:
         if len(readings) < _FEWEST:
             continue
         typical = float(np.median([r.flow[-1] for r in readings]))
-        if typical <= 0:
+        if typical < _TINY:
             continue
         if _judge(result, au) == "flow":
             found[au] = Response(typical, _OWN_WORD)
@@ -181,16 +181,26 @@ def person_responses(result: Check) -> dict[int, Response]:
         rows = [(r.flow[-1], measure.share_of(r.along[-1], r.muscles), r.second_share) for r in readings]
         found[au], shares[au] = Response(typical, 0.0), tuple(np.array(rows).T)
     flow_alone = _trusts({au: _slopes(seen, flow) for au, (flow, seen, _) in shares.items()})
-    by_first = _trusts({au: _slopes(second, flow, first) for au, (flow, first, second) in shares.items()})
-    by_second = _trusts({au: _slopes(first, flow, second) for au, (flow, first, second) in shares.items()})
+    by_first = _beside_flow({au: (flow, first, second) for au, (flow, first, second) in shares.items()})
+    by_second = _beside_flow({au: (flow, second, first) for au, (flow, first, second) in shares.items()})
     for au, (_, first, second) in shares.items():
         landmarks = {
             name: LandmarkResponse(float(np.nanmedian(seen)), trust=trusts[au][1], flow=trusts[au][0])
             for name, seen, trusts in (("mediapipe", first, by_first), ("dlib", second, by_second))
-            if au in trusts and np.nanmedian(seen) > 0
+            if au in trusts and np.nanmedian(seen) >= _TINY
         }
         found[au] = replace(found[au], trust=flow_alone.get(au, (0.0,))[0], landmarks=landmarks)
     return found
+
+
+def _beside_flow(shares: Mapping[int, tuple[Array, Array, Array]]) -> dict[int, tuple[float, ...]]:
+    """AU -> trust in flow and in a landmarker. shares: (people,) by flow, by the landmarker, by the other one.
+
+    Where flow says nothing of its own, the landmarker's trust is what it is without flow.
+    """
+    both = _trusts({au: _slopes(judge, flow, seen) for au, (flow, seen, judge) in shares.items()})
+    alone = _trusts({au: _slopes(judge, seen) for au, (_, seen, judge) in shares.items()})
+    return {au: (0.0, *alone[au]) if au in alone and trusts[0] == 0 else trusts for au, trusts in both.items()}
 
 
 def _slopes(seen: Array, *told: Array) -> Array | None:
@@ -204,7 +214,7 @@ def _slopes(seen: Array, *told: Array) -> Array | None:
     middle = np.median(logs, axis=0)
     near = np.clip(logs, middle - _FAR, middle + _FAR)
     y, x = np.split(near - near.mean(axis=0), [1], axis=1)
-    if np.linalg.matrix_rank(x) < x.shape[1]:
+    if np.ptp(x, axis=0).min() < 1e-9 or np.linalg.matrix_rank(x) < x.shape[1]:
         return None
     inverse = np.linalg.pinv(x)
     slopes = (inverse @ y)[:, 0]

@@ -64,8 +64,9 @@ class Reading:
     along: at each of LEVELS. muscles: what the same landmarks report for face.muscles at 1. flow: share of the muscles'
     motion by optical flow, at each of LEVELS. leak, leak_max: mean and largest movement, at 1, of the points that the
     table leaves empty; muscles_leak: the muscles' own mean, the landmarker's floor. shown: all twelve AUs that
-    landmarks read at 1, in units of what they report for the muscles (`measure.from_displacement`). second_share: as
-    share, by the other landmarker where one was asked. NaN where no face could be seen in a frame.
+    landmarks read at 1, in units of what they report for the muscles (`measure.from_displacement`). second_share: what
+    the other landmarker sees of the muscles', where one was asked and sees a tenth of the table's. NaN where no face
+    could be seen in a frame.
     """
 
     photo: str

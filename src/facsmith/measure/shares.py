@@ -60,11 +60,16 @@ class Shares:
         there = replace(face, landmarks=self._transform.to_crop(face.landmarks))
         self._rest = RestingLandmarks(self._crop, there, follow=follow)
         self._warp = MuscleWarp(self._rest.face.landmarks, self._crop.shape)
+        self._muscles: dict[int, float] = {}
 
     def share(self, picture: Image, au: int) -> float:
         """What a picture shows of an AU, 1.0 as much as the muscles at intensity 1; NaN where that cannot be told."""
-        muscles = self._rest.moved(self._warp(self._crop, np.eye(len(AUS))[AUS.index(au)]))
-        return share_of(along(self._rest.moved(self._transform.crop(picture)), au), along(muscles, au))
+        if au not in self._muscles:
+            self._muscles[au] = self._along(self._warp(self._crop, np.eye(len(AUS))[AUS.index(au)]), au)
+        return share_of(self._along(self._transform.crop(picture), au), self._muscles[au])
+
+    def _along(self, crop: Image, au: int) -> float:
+        return along(self._rest.moved(crop), au)
 
 
 def share_of(seen: float, muscles: float) -> float:
