@@ -161,10 +161,11 @@ def is_off(result: Check, au: int) -> bool:
 def person_responses(result: Check) -> dict[int, Response]:
     """How much one person's reading at intensity 1 says of an AU, by AU, as far as enough people were filmed.
 
-    What landmarks see is regressed on flow; where MediaPipe and dlib were asked, also what the one sees on flow and on
-    what the other sees. All shares are logarithms. A few dozen people tell slopes to within some .2, so each AU's is
-    drawn to the mean of all by what it may owe to chance: a random-effects mean and empirical Bayes (DerSimonian and
-    Laird 1986). One AU alone is shrunk towards 0 (James and Stein 1961).
+    What landmarks see is regressed on flow. All shares are logarithms. A few dozen people tell slopes to within some
+    .2, so each AU's is drawn to the mean of all by what it may owe to chance: a random-effects mean and empirical Bayes
+    (DerSimonian and Laird 1986). One AU alone is shrunk towards 0 (James and Stein 1961). Where MediaPipe and dlib were
+    asked, what the one sees is regressed on flow and on what the other sees, too. There the mean itself counts for all
+    AUs: on other people single AUs' slopes said no more (AU5 and AU20 less, where the two had agreed best).
     """
     found: dict[int, Response] = {}
     shares: dict[int, tuple[Array, Array, Array]] = {}  # (people,) by flow, by landmarks, by the other landmarker
@@ -181,26 +182,34 @@ def person_responses(result: Check) -> dict[int, Response]:
         rows = [(r.flow[-1], measure.share_of(r.along[-1], r.muscles), r.second_share) for r in readings]
         found[au], shares[au] = Response(typical, 0.0), tuple(np.array(rows).T)
     flow_alone = _trusts({au: _slopes(seen, flow) for au, (flow, seen, _) in shares.items()})
-    by_first = _beside_flow({au: (flow, first, second) for au, (flow, first, second) in shares.items()})
-    by_second = _beside_flow({au: (flow, second, first) for au, (flow, first, second) in shares.items()})
+    first_trusts = _beside_flow([(flow, first, second) for flow, first, second in shares.values()])
+    second_trusts = _beside_flow([(flow, second, first) for flow, first, second in shares.values()])
     for au, (_, first, second) in shares.items():
         landmarks = {
-            name: LandmarkResponse(float(np.nanmedian(seen)), trust=trusts[au][1], flow=trusts[au][0])
-            for name, seen, trusts in (("mediapipe", first, by_first), ("dlib", second, by_second))
-            if au in trusts and np.nanmedian(seen) >= _TINY
+            name: LandmarkResponse(float(np.nanmedian(seen)), trust=trusts[1], flow=trusts[0])
+            for name, seen, trusts in (("mediapipe", first, first_trusts), ("dlib", second, second_trusts))
+            if trusts is not None and np.isfinite(seen).any() and np.nanmedian(seen) >= _TINY
         }
-        found[au] = replace(found[au], trust=flow_alone.get(au, (0.0,))[0], landmarks=landmarks)
+        found[au] = replace(found[au], trust=flow_alone.get(au, 0.0), landmarks=landmarks)
     return found
 
 
-def _beside_flow(shares: Mapping[int, tuple[Array, Array, Array]]) -> dict[int, tuple[float, ...]]:
-    """AU -> trust in flow and in a landmarker. shares: (people,) by flow, by the landmarker, by the other one.
+def _beside_flow(shares: Sequence[tuple[Array, Array, Array]]) -> tuple[float, float] | None:
+    """Trust in flow and in a landmarker, for all AUs; None where too few people were seen by both. shares: by AU,
+    (people,) by flow, by the landmarker, by the other one.
 
     Where flow says nothing of its own, the landmarker's trust is what it is without flow.
     """
-    both = _trusts({au: _slopes(judge, flow, seen) for au, (flow, seen, judge) in shares.items()})
-    alone = _trusts({au: _slopes(judge, seen) for au, (_, seen, judge) in shares.items()})
-    return {au: (0.0, *alone[au]) if au in alone and trusts[0] == 0 else trusts for au, trusts in both.items()}
+    both = [found for flow, seen, judge in shares if (found := _slopes(judge, flow, seen)) is not None]
+    alone = [found for _, seen, judge in shares if (found := _slopes(judge, seen)) is not None]
+    if not both:
+        return None
+    flow, landmarks = (_common(column)[0] for column in np.moveaxis(np.array(both), 2, 0))
+    if flow <= 0:
+        flow, landmarks = 0.0, _common(np.array(alone)[:, :, 0])[0]
+    flow, landmarks = np.clip([flow, landmarks], 0.0, 1.0)
+    most = max(flow + landmarks, 1.0)
+    return float(flow / most), float(landmarks / most)
 
 
 def _slopes(seen: Array, *told: Array) -> Array | None:
@@ -222,15 +231,12 @@ def _slopes(seen: Array, *told: Array) -> Array | None:
     return np.stack([slopes, np.maximum(error * (inverse**2).sum(axis=1), 1e-9)])
 
 
-def _trusts(slopes: Mapping[int, Array | None]) -> dict[int, tuple[float, ...]]:
-    """AU -> (P,) slopes in [0, 1], 1 at most together, each drawn to what it has in common with the other AUs'."""
-    known = {au: slope for au, slope in slopes.items() if slope is not None}
+def _trusts(slopes: Mapping[int, Array | None]) -> dict[int, float]:
+    """AU -> its slope (2, 1), in [0, 1], drawn to what it has in common with the other AUs'."""
+    known = {au: slope[:, 0] for au, slope in slopes.items() if slope is not None}
     if not known:
         return {}
-    columns = np.moveaxis(np.array([*known.values()]), 2, 0)
-    trusts = np.clip([_shrunk(column) for column in columns], 0.0, 1.0)
-    trusts /= np.maximum(trusts.sum(axis=0), 1.0)
-    return {au: tuple(trust) for au, trust in zip(known, trusts.T.tolist(), strict=True)}
+    return dict(zip(known, np.clip(_shrunk(np.array([*known.values()])), 0.0, 1.0).tolist(), strict=True))
 
 
 def _shrunk(slopes: Array) -> Array:
@@ -238,13 +244,20 @@ def _shrunk(slopes: Array) -> Array:
     values, variances = slopes.T
     if len(values) < 2:
         return values - variances / np.maximum(np.abs(values), 1e-9)
+    centre, between = _common(slopes)
+    return centre + between / (between + variances) * (values - centre)
+
+
+def _common(slopes: Array) -> tuple[float, float]:
+    """What (K, 2) values, with their variances, have in common: a random-effects mean, and the variance around it."""
+    values, variances = slopes.T
     weights = 1 / variances
     centre = weights @ values / weights.sum()
     excess = float(weights @ (values - centre) ** 2) - (len(values) - 1)
-    between = max(excess, 0.0) / (weights.sum() - weights @ weights / weights.sum())
+    spare = weights.sum() - weights @ weights / weights.sum()
+    between = max(excess, 0.0) / spare if len(values) > 1 else 0.0
     weights = 1 / (variances + between)
-    centre = weights @ values / weights.sum()
-    return centre + between / (between + variances) * (values - centre)
+    return float(weights @ values / weights.sum()), between
 
 
 def _readings(result: Check, au: int) -> list[Reading]:
