@@ -100,6 +100,7 @@ def receipt(animator: Animator, portrait: Pixels) -> None:
         photo = Path(folder) / "astronaut.png"
         Image.fromarray(portrait).save(photo)
         animator.animate(photo, ["neutral", "surprise"]).save_page(MEDIA / "receipt.png")
+    slim("receipt.png")
 
 
 def studio() -> None:
@@ -134,12 +135,19 @@ def studio() -> None:
     finally:
         server.terminate()
         server.wait()
+    for name in ("expression", "phone", "film"):
+        slim(f"studio-{name}.png")
 
 
 def tiled(faces: Sequence[Pixels], *, columns: int, side: int) -> Pixels:
     """Faces without gaps."""
     small = [np.asarray(Image.fromarray(face).resize((side, side), Image.Resampling.LANCZOS)) for face in faces]
     return np.concatenate([np.concatenate(small[i : i + columns], axis=1) for i in range(0, len(small), columns)])
+
+
+def slim(name: str) -> None:
+    """A PNG of 256 colours: a third of its size."""
+    Image.open(MEDIA / name).convert("RGB").quantize(256).save(MEDIA / name, optimize=True)
 
 
 def save(picture: Pixels, name: str) -> None:
