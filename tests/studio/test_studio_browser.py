@@ -216,7 +216,7 @@ def test_the_preview_follows_the_slider(page: Any) -> None:
 
 
 def test_the_keyboard_is_enough(page: Any) -> None:
-    page.focus("[data-sample=nobody-10]")
+    page.focus("[data-sample=nobody-39]")
     page.keyboard.press("Enter")
     says(page, "pixels")
     page.get_by_role("tab", name="Expression").focus()
@@ -309,7 +309,7 @@ def test_sliders_and_timing_work_while_the_search_goes_on(browser: Any, tmp_path
 
 
 def test_sides_are_linked_until_they_are_not(page: Any) -> None:
-    take_sample(page, "nobody-10")
+    take_sample(page, "nobody-39")
     tab(page, "Expression")
     assert not page.get_by_role("slider", name="AU12 lip corner puller, left").is_visible()
     page.locator('[data-au="12"] .link input').uncheck(force=True)
@@ -384,7 +384,7 @@ def test_bad_uploads_are_told_and_harm_nothing(page: Any, studio: Studio, tmp_pa
     says(page, "no picture")
     page.get_by_role("button", name="Play").click()
     says(page, "no face yet")
-    take_sample(page, "nobody-10")
+    take_sample(page, "nobody-39")
     assert [name for name in studio.files() if "broken" in name or "large" in name] == []
 
 
@@ -476,7 +476,7 @@ def test_other_hosts_need_the_password(browser: Any, tmp_path: Path) -> None:
         stranger.close()
         ann = browser.new_context(http_credentials={"username": "ann", "password": "secret"})
         page = watched(ann.new_page(), url)
-        take_sample(page, "nobody-10")
+        take_sample(page, "nobody-39")
         assert page.complaints == []
         ann.close()
     finally:

@@ -139,7 +139,7 @@ def test_without_a_face_everything_says_so(session):
 
 
 def test_samples_and_new_faces(session):
-    assert session.load_sample("nobody-10") is None
+    assert session.load_sample("nobody-39") is None
     first = session.preview()
     session.new_face(3)
     assert not np.array_equal(session.preview(), first)

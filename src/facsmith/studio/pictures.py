@@ -15,7 +15,7 @@ __all__ = ["data_uri", "jpeg", "pictograms", "thumbnail"]
 
 Image = npt.NDArray[np.uint8]
 
-MODEL_SEED, MODEL_PSI = 10, 0.6
+MODEL_SEED, MODEL_PSI = 39, 0.6
 """A clear face of the bundled generator."""
 _WINDOWS = {"upper": (0.20, 0.02, 0.60), "middle": (0.20, 0.18, 0.60), "lower": (0.20, 0.38, 0.60)}  # left, top, side
 _PART = {1: "upper", 2: "upper", 4: "upper", 5: "upper", 6: "middle", 9: "middle"}

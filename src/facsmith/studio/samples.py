@@ -22,7 +22,7 @@ class Sample(NamedTuple):
 
 SAMPLES: Final = {
     "astronaut": Sample("Eileen Collins (NASA)", None),
-    "nobody-10": Sample("Nobody, seed 10", 10),
+    "nobody-39": Sample("Nobody, seed 39", 39),
     "nobody-18": Sample("Nobody, seed 18", 18),
 }
 
