@@ -7,15 +7,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import skimage.data
 import torch
 from hypothesis import settings
 from torch import Tensor
 
 from facsmith.errors import NoFaceError
-from facsmith.face.types import Face
+from facsmith.face import Face, choose, find
 from facsmith.facs import AUS
 
 # A busy machine is no bug: properties are judged by their outcome, not by their time.
@@ -176,3 +178,15 @@ def ray() -> Iterator[object]:
     )
     yield ray
     ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def portrait() -> np.ndarray:
+    """(360, 360, 3): the astronaut's head and shoulders."""
+    photo: Any = skimage.data.astronaut()
+    return np.ascontiguousarray(photo[:360, 50:410])
+
+
+@pytest.fixture(scope="session")
+def found(portrait: np.ndarray) -> Face:
+    return choose(find(portrait, provider="dlib")).face

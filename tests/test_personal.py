@@ -6,31 +6,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-import skimage.data
 from conftest import tiny_boundaries
 
 from facsmith.animate import AnimateOptions, Animator
 from facsmith.animate.personal import PersonalBoundaries
 from facsmith.boundary import BoundarySet, LandmarkResponse, Response
 from facsmith.errors import NoFaceError
-from facsmith.face import Face, choose, find, follow
+from facsmith.face import Face, follow
 from facsmith.face.muscles import MuscleWarp
 from facsmith.facs import AUS
 from facsmith.inversion import InversionOptions
 
 OPTIONS = AnimateOptions(provider="dlib", inversion=InversionOptions(iterations=0))
-
-
-@pytest.fixture(scope="module")
-def portrait() -> np.ndarray:
-    """(360, 360, 3): the astronaut's head and shoulders."""
-    photo: Any = skimage.data.astronaut()
-    return np.ascontiguousarray(photo[:360, 50:410])
-
-
-@pytest.fixture(scope="module")
-def found(portrait: np.ndarray) -> Face:
-    return choose(find(portrait, provider="dlib")).face
 
 
 def trusting(boundaries: BoundarySet, trust: dict[int, float]) -> BoundarySet:
@@ -63,6 +50,18 @@ def drawn(portrait: np.ndarray, found: Face) -> Callable[..., Any]:
     return fit
 
 
+@pytest.fixture
+def fading(portrait: np.ndarray, found: Face) -> Callable[..., Any]:
+    """Drawing that shows all of what is asked for up to a half, then less and less."""
+    warp = MuscleWarp(found.landmarks, portrait.shape)
+
+    def draw(boundaries: BoundarySet, intensities: np.ndarray) -> np.ndarray:
+        step = (boundaries[9].calibration.distance(1.0) + 1) / 2
+        return warp(portrait, step * max(0, 1.4 - step) * intensities)
+
+    return draw
+
+
 @pytest.mark.parametrize("strength", [0.75, 1.0, 1.3])
 def test_a_face_that_shows_less_gets_a_longer_step(drawn: Callable[..., Any], strength: float):
     personal, _ = drawn(strength, {9: 1.0, 12: 0.5})
@@ -74,15 +73,9 @@ def test_a_face_that_shows_less_gets_a_longer_step(drawn: Callable[..., Any], st
 
 
 def test_a_face_that_shows_less_of_more_gets_the_step_that_shows_most(
-    portrait: np.ndarray, found: Face, drawn: Callable[..., Any]
+    fading: Callable[..., Any], found: Face, drawn: Callable[..., Any]
 ):
     """All of what was asked up to a half, then less and less: eyes fade behind their glasses."""
-    warp = MuscleWarp(found.landmarks, portrait.shape)
-
-    def fading(boundaries: BoundarySet, intensities: np.ndarray) -> np.ndarray:
-        step = (boundaries[9].calibration.distance(1.0) + 1) / 2
-        return warp(portrait, step * max(0, 1.4 - step) * intensities)
-
     personal = fitting(trusting(tiny_boundaries("tiny"), {9: 1.0}), found, fading)
     personal.of([9])
     assert personal.factors[9] == pytest.approx(0.75)  # .45, .49 and .4 at .5, .75 and 1, and little at 1.5
@@ -141,14 +134,8 @@ def test_a_face_that_landmarks_lose_is_fitted_by_flow_as_if_they_were_not_known(
     assert seen.factors[9] == pytest.approx(1.25, rel=0.1)  # now flow has no say
 
 
-def test_steps_are_judged_by_who_is_believed(portrait: np.ndarray, found: Face):
+def test_steps_are_judged_by_who_is_believed(fading: Callable[..., Any], found: Face):
     """A face that fades away with longer steps, as only landmarks are asked to see."""
-    warp = MuscleWarp(found.landmarks, portrait.shape)
-
-    def fading(boundaries: BoundarySet, intensities: np.ndarray) -> np.ndarray:
-        step = (boundaries[9].calibration.distance(1.0) + 1) / 2
-        return warp(portrait, step * max(0, 1.4 - step) * intensities)
-
     personal = fitting(by_landmarks(1.0), found, fading)
     personal.of([9])
     assert personal.factors[9] == pytest.approx(0.75)

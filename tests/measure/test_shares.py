@@ -1,29 +1,15 @@
 """Shares of an AU by landmarks: the muscles' own pictures read as what they were asked."""
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
-import skimage.data
 
 from facsmith.errors import NoFaceError
-from facsmith.face import Face, choose, find, follow
+from facsmith.face import Face, follow
 from facsmith.face.muscles import MuscleWarp
 from facsmith.facs import AUS
 from facsmith.measure import Shares
-
-
-@pytest.fixture(scope="module")
-def portrait() -> np.ndarray:
-    """(360, 360, 3): the astronaut's head and shoulders."""
-    photo: Any = skimage.data.astronaut()
-    return np.ascontiguousarray(photo[:360, 50:410])
-
-
-@pytest.fixture(scope="module")
-def found(portrait: np.ndarray) -> Face:
-    return choose(find(portrait, provider="dlib")).face
 
 
 @pytest.mark.parametrize("au", [2, 9, 15, 26])

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from facsmith.errors import BoundaryError
 
 __all__ = ["LandmarkResponse", "Response"]
 
 _FARTHEST = 1.5
-_FAR = 2.0  # from the typical share: who is read as more (or less) than that is mostly misread, and counts as that
 _LEAST, _MOST = 1e-3, 1e3
 
 
@@ -36,7 +36,8 @@ class Response:
 
     typical: the median share by optical flow over people, above 0. trust: in [0, 1], by how many per cent landmarks
     see more of the AU on a person of whom flow sees 1 % more; 0 where flow tells nothing of what landmarks see.
-    landmarks: by landmarker (`Face.provider`), where its word is known to tell something.
+    landmarks: by landmarker (`Face.provider`), where its word is known to tell something. FAR: times the typical share,
+    or a part of it; who is read as farther off is mostly misread, and counts as that.
 
     >>> Response(typical=1.0, trust=0.5).factor(1.44)
     0.8333333333333334
@@ -47,6 +48,7 @@ class Response:
 
     typical: float
     trust: float
+    FAR: ClassVar[float] = 2.0
     landmarks: Mapping[str, LandmarkResponse] = field(default_factory=dict[str, LandmarkResponse])
 
     def __post_init__(self) -> None:
@@ -63,7 +65,7 @@ class Response:
 
         share: what flow sees of the AU. seen: what the landmarker ``provider`` sees; None where it cannot say.
         """
-        strength = self._weighed(share, provider, seen, far=_FAR)
+        strength = self._weighed(share, provider, seen, far=self.FAR)
         return min(max(1 / strength, 1 / _FARTHEST), _FARTHEST)
 
     def strength(self, share: float, provider: str = "", seen: float | None = None) -> float:

@@ -41,7 +41,6 @@ _OWN_WORD = 0.5  # trust in flow where landmarks cannot say whether it is right
 _MINORITY = 1 / 3  # of the people may show less of another AU than what is taken out
 _LEAST = 0.03  # of another AU at 1: less is not worth a turn
 _FEWEST = 8  # photos from which anything can be said about how people differ
-_FAR = float(np.log(2))  # from the median: who is read as twice as strong, or half, is mostly misread
 _TINY = 1e-3
 
 
@@ -182,7 +181,7 @@ def person_responses(result: Check) -> dict[int, Response]:
         rows = [(r.flow[-1], measure.share_of(r.along[-1], r.muscles), r.second_share) for r in readings]
         found[au], shares[au] = Response(typical, 0.0), tuple(np.array(rows).T)
     flow_alone = _trusts({au: _slopes(seen, flow) for au, (flow, seen, _) in shares.items()})
-    first_trusts = _beside_flow([(flow, first, second) for flow, first, second in shares.values()])
+    first_trusts = _beside_flow([*shares.values()])
     second_trusts = _beside_flow([(flow, second, first) for flow, first, second in shares.values()])
     for au, (_, first, second) in shares.items():
         landmarks = {
@@ -221,7 +220,7 @@ def _slopes(seen: Array, *told: Array) -> Array | None:
         return None
     logs = np.log(np.maximum(rows, _TINY))
     middle = np.median(logs, axis=0)
-    near = np.clip(logs, middle - _FAR, middle + _FAR)
+    near = np.clip(logs, middle - np.log(Response.FAR), middle + np.log(Response.FAR))
     y, x = np.split(near - near.mean(axis=0), [1], axis=1)
     if np.ptp(x, axis=0).min() < 1e-9 or np.linalg.matrix_rank(x) < x.shape[1]:
         return None
