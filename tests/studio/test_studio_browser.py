@@ -64,8 +64,9 @@ class Studio:
         self.url = found[0]
 
     def files(self) -> list[str]:
-        """What lies in its folder."""
-        return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if path.is_file())
+        """What lies in its folder; subfolders may vanish meanwhile."""
+        found = (Path(top, name) for top, _, names in os.walk(self.folder) for name in names)
+        return sorted(str(path.relative_to(self.folder)) for path in found)
 
     def stop(self) -> None:
         self.process.terminate()
