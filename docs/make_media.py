@@ -20,7 +20,7 @@ from PIL import Image
 
 from facsmith import AnimateOptions, Animator, video
 from facsmith.face import crop_transform
-from facsmith.facs import AU_NAMES, AUS, ActionUnits
+from facsmith.facs import AU_NAMES, DISFA, ActionUnits
 from facsmith.image import contact_sheet
 from facsmith.inversion import InversionOptions
 
@@ -52,7 +52,7 @@ def sheet(animator: Animator, portrait: Pixels) -> None:
     tiles: list[Pixels] = []
     labels: list[str] = []
     for half in range(6):
-        for au in AUS[half::6]:
+        for au in DISFA[half::6]:
             for level in LEVELS:
                 tiles.append(cut.crop(animator.edit(subject, ActionUnits({au: level})).image))
                 labels.append(f"AU{au} {AU_NAMES[au]}" if level == LEVELS[0] else f"{level:g}")
@@ -71,11 +71,11 @@ def people(animator: Animator) -> None:
     options = AnimateOptions(mode="crop", personal=False)
     subjects = [animator.sample(seed) for seed in range(10)]
     blocks: list[Pixels] = []
-    for au in AUS:
+    for au in DISFA:
         asked = [ActionUnits({au: level}) for level in (0.0, *LEVELS)]
         faces = [animator.edit(subject, one, options=options).image for one in asked for subject in subjects]
         blocks.append(tiled(faces, columns=len(subjects), side=64))
-    labels = [f"AU{au} {AU_NAMES[au]}: 0, .25, .5, .75, 1" for au in AUS]
+    labels = [f"AU{au} {AU_NAMES[au]}: 0, .25, .5, .75, 1" for au in DISFA]
     save(contact_sheet(blocks, labels=labels, columns=3, cell=640), "ten-people.webp")
 
 

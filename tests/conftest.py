@@ -18,7 +18,7 @@ from torch import Tensor
 
 from facsmith.errors import NoFaceError
 from facsmith.face import Face, choose, find
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 
 # A busy machine is no bug: properties are judged by their outcome, not by their time.
 settings.register_profile("facsmith", deadline=None)
@@ -86,14 +86,16 @@ class FakeDescriptor:
         return self(images), self.layers(images)
 
 
-def tiny_boundaries(generator_id: str, aus: tuple[int, ...] = AUS):
+def tiny_boundaries(generator_id: str, aus: tuple[int, ...] = DISFA):
     """Twelve orthogonal boundaries in 4 x 8; distance -1 is neutral, 1 full intensity."""
     from facsmith.boundary import Boundary, BoundarySet, Calibration
 
     basis, _ = np.linalg.qr(np.sin(np.arange(32 * 12) * 2.3).reshape(32, 12))
     return BoundarySet(
         tuple(
-            Boundary(au, basis[:, AUS.index(au)].reshape(4, 8), 0.0, Calibration((0.0, 1.0), (-1.0, 1.0)), {"pairs": 9})
+            Boundary(
+                au, basis[:, DISFA.index(au)].reshape(4, 8), 0.0, Calibration((0.0, 1.0), (-1.0, 1.0)), {"pairs": 9}
+            )
             for au in aus
         ),
         generator_id,

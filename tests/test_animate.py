@@ -10,7 +10,7 @@ from facsmith.animate import AnimateOptions, Animator
 from facsmith.animate.receipt import receipt_path
 from facsmith.animate.timing import MOST_KEYFRAMES, keyframe_seconds, plan
 from facsmith.errors import ActionUnitError, BoundaryError, InputError, LatentError, NoFaceError, PhotoError
-from facsmith.facs import AUS, ActionUnits
+from facsmith.facs import DISFA, ActionUnits
 from facsmith.inversion import InversionOptions
 from facsmith.latent import Latent
 from facsmith.timeline import Keyframe, Timeline
@@ -101,7 +101,7 @@ def test_several_expressions_play_in_turn_and_return(make_animator, photo):
     ):
         np.testing.assert_allclose(row, expected.vector(), atol=1e-12)
     np.testing.assert_allclose(asked[4], asked[5])
-    assert asked[4][AUS.index(15)] == 1
+    assert asked[4][DISFA.index(15)] == 1
 
 
 def test_a_film_saves_itself_with_receipt_and_sheet(make_animator, photo, tmp_path):
@@ -277,7 +277,7 @@ def test_neutral_first_lets_the_own_expression_go_and_stay_away(make_animator, p
     assert film.timeline.pose(0.0) == own
     asked = film.timeline.at(np.linspace(0.85, film.timeline.duration, 60))
     assert asked[0] == pytest.approx(0)
-    assert np.delete(asked, AUS.index(1), axis=1) == pytest.approx(0)
+    assert np.delete(asked, DISFA.index(1), axis=1) == pytest.approx(0)
     assert asked[-1] == pytest.approx(0)
     assert asked.max() == 1
     with pytest.raises(InputError, match="--relative"):

@@ -27,7 +27,7 @@ from facsmith.boundary import (
     read_direction,
 )
 from facsmith.errors import ActionUnitError, BoundaryError, LatentError
-from facsmith.facs import AUS, ActionUnits
+from facsmith.facs import DISFA, ActionUnits
 from facsmith.latent import Latent
 
 NUM_WS, W_DIM, GENERATOR = 4, 16, "tiny-1"
@@ -37,7 +37,7 @@ faces = hnp.arrays(np.float32, (NUM_WS, W_DIM), elements=st.floats(-4, 4, width=
 expressions = hnp.arrays(np.float64, 12, elements=st.floats(0, 1))
 
 
-def make_set(aus: tuple[int, ...] = AUS, *, seed: int = 0, shared: float = 1.0) -> BoundarySet:
+def make_set(aus: tuple[int, ...] = DISFA, *, seed: int = 0, shared: float = 1.0) -> BoundarySet:
     """Random boundaries that share a component (so they are entangled), with bent calibrations."""
     rng = np.random.default_rng(seed)
     common = rng.standard_normal((NUM_WS, W_DIM))
@@ -119,20 +119,20 @@ def test_an_absolute_edit_reaches_the_asked_intensities(face: np.ndarray, target
     move = np.linalg.lstsq(SET.normals, short, rcond=None)[0].reshape(face.shape)
     edited = SET.edit(Latent((face + move).astype(np.float32), GENERATOR), target)
     assert edited.ws.shape == (1, NUM_WS, W_DIM)
-    asked = [SET[au].calibration.distance(intensity) for au, intensity in zip(AUS, target, strict=True)]
+    asked = [SET[au].calibration.distance(intensity) for au, intensity in zip(DISFA, target, strict=True)]
     assert np.allclose(SET.distances(edited)[0], asked, atol=1e-4)
 
 
-@given(faces, st.sampled_from(AUS), st.floats(0, 1))
+@given(faces, st.sampled_from(DISFA), st.floats(0, 1))
 def test_one_aus_move_leaves_all_other_distances(face: np.ndarray, au: int, intensity: float) -> None:
     latent = Latent(face.astype(np.float32), GENERATOR)
     source = np.full(12, 0.25)
     target = source.copy()
-    target[AUS.index(au)] = intensity
+    target[DISFA.index(au)] = intensity
     moved = (SET.edit(latent, target, source=source).ws[0].astype(np.float64) - latent.ws).ravel() @ SET.normals.T
     wanted = SET[au].calibration.distance(intensity) - SET[au].calibration.distance(0.25)
-    assert moved[AUS.index(au)] == pytest.approx(wanted, abs=1e-5)
-    assert np.abs(np.delete(moved, AUS.index(au))).max() < 1e-5
+    assert moved[DISFA.index(au)] == pytest.approx(wanted, abs=1e-5)
+    assert np.abs(np.delete(moved, DISFA.index(au))).max() < 1e-5
 
 
 def test_the_joint_edit_is_the_shortest_and_the_entangled_one_leaks() -> None:
@@ -143,7 +143,7 @@ def test_the_joint_edit_is_the_shortest_and_the_entangled_one_leaks() -> None:
     # Minimum norm: the move lies in the span of the normals.
     inside = np.linalg.lstsq(SET.normals.T, joint, rcond=None)[0] @ SET.normals
     assert np.allclose(joint, inside, atol=1e-5)
-    others = np.array(AUS) != 12
+    others = np.array(DISFA) != 12
     assert np.abs(SET.normals @ joint)[others].max() < 1e-6
     assert np.abs(SET.normals @ SET.edit(latent, target, source=source, entangled=True).ws.ravel())[others].max() > 0.1
 
@@ -241,7 +241,7 @@ def test_save_and_load_are_exact(tmp_path: Path) -> None:
     SET.save(tmp_path / "boundaries.safetensors")
     loaded = BoundarySet.load(tmp_path / "boundaries.safetensors")
     assert loaded.generator_id == GENERATOR
-    assert loaded.aus == AUS
+    assert loaded.aus == DISFA
     assert np.array_equal(loaded.normals, SET.normals)
     for a, b in zip(loaded.boundaries, SET.boundaries, strict=True):
         assert (a.intercept, a.calibration, dict(a.report)) == (b.intercept, b.calibration, dict(b.report))

@@ -7,7 +7,7 @@ from conftest import tiny_boundaries
 
 from facsmith.bundle import DEFAULT_BUNDLE, EXTRAS, FILES, bundle_folder, bundled_names, load_bundle, seal, verified
 from facsmith.errors import CheckpointError, ModelUnavailableError
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def test_an_animator_takes_the_model_and_other_boundaries(folder, tmp_path):
     from facsmith.animate import Animator
 
     animator = Animator.from_pretrained(folder)
-    assert animator.networks.boundaries.aus == AUS
+    assert animator.networks.boundaries.aus == DISFA
     two = tiny_boundaries(animator.networks.generator.generator_id, aus=(6, 12))
     two.save(tmp_path / "two.safetensors")
     for given in (two, tmp_path / "two.safetensors"):

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facsmith.errors import ActionUnitError
-from facsmith.facs import AU_NAMES, AUS, EMOTIONS, INTENSITY_LETTERS, ActionUnits, parse_expression
+from facsmith.facs import AU_NAMES, DISFA, EMOTIONS, INTENSITY_LETTERS, ActionUnits, parse_expression
 
 hundredths = st.integers(0, 100).map(lambda n: n / 100)
-sides = st.dictionaries(st.sampled_from(AUS), hundredths)
+sides = st.dictionaries(st.sampled_from(DISFA), hundredths)
 
 
 def test_aus_are_those_of_the_paper_in_its_order() -> None:
-    assert AUS == (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26) == tuple(AU_NAMES)
+    assert DISFA == (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26) == tuple(AU_NAMES)
 
 
 @given(sides, sides)
@@ -31,7 +31,7 @@ def test_vector_round_trip(values: list[float]) -> None:
     action_units = ActionUnits.from_vector(values)
     assert np.array_equal(action_units.vector(), np.abs(values))
     assert action_units.is_symmetric
-    assert dict(action_units) == {au: v for au, v in zip(AUS, values, strict=True) if v}
+    assert dict(action_units) == {au: v for au, v in zip(DISFA, values, strict=True) if v}
 
 
 @given(st.text(max_size=30))

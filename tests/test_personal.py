@@ -14,7 +14,7 @@ from facsmith.boundary import BoundarySet, LandmarkResponse, Response
 from facsmith.errors import NoFaceError
 from facsmith.face import Face, follow
 from facsmith.face.muscles import MuscleWarp
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 from facsmith.inversion import InversionOptions
 
 OPTIONS = AnimateOptions(provider="dlib", inversion=InversionOptions(iterations=0))
@@ -41,7 +41,7 @@ def drawn(portrait: np.ndarray, found: Face) -> Callable[..., Any]:
 
         def draw(boundaries: BoundarySet, intensities: np.ndarray) -> np.ndarray:
             asked.append(intensities)
-            ends = [boundaries[au].calibration.distance(1.0) for au in AUS]
+            ends = [boundaries[au].calibration.distance(1.0) for au in DISFA]
             steps = (np.array(ends) + 1) / 2  # distances are -1 at neutral and 1 at full intensity
             return warp(portrait, np.clip(strength * steps * intensities, 0, 1.5))
 
@@ -169,7 +169,7 @@ def test_only_what_is_asked_for_and_trusted_is_drawn_and_once(drawn: Callable[..
     assert (asked, personal.factors) == ([], {})
     personal.of([9, 1])
     personal.of([9])
-    assert sorted(np.flatnonzero(a).tolist() for a in asked) == [[], [AUS.index(9)]]
+    assert sorted(np.flatnonzero(a).tolist() for a in asked) == [[], [DISFA.index(9)]]
 
 
 def test_films_use_the_fitted_step_and_say_so(portrait: np.ndarray):

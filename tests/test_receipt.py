@@ -18,7 +18,7 @@ from facsmith.animate.watch import Watch
 from facsmith.boundary import BoundarySet
 from facsmith.cli import main
 from facsmith.errors import InputError, OutputError
-from facsmith.facs import AUS, ActionUnits
+from facsmith.facs import DISFA, ActionUnits
 from facsmith.inversion import InversionOptions
 
 QUICK = AnimateOptions(fps=10, onset=0.3, apex=0.3, offset=0.3, inversion=InversionOptions(iterations=2))
@@ -115,7 +115,7 @@ def test_aus_that_cannot_be_told_do_not_count(photo):
 
 
 def test_what_a_model_cannot_reach_is_told_from_its_reports():
-    known = tiny_boundaries("g", aus=tuple(au for au in AUS if au != 9))
+    known = tiny_boundaries("g", aus=tuple(au for au in DISFA if au != 9))
     reports = {1: {"shown": {"share_of_muscles": [0.1, 0.4]}}, 2: {"accuracy_within_person": 0.55},
                4: {"shown": {"share_of_muscles": [0.2, 0.9]}}}  # fmt: skip
     changed = BoundarySet(tuple(replace(b, report=reports.get(b.au, b.report)) for b in known.boundaries), "g")
@@ -246,7 +246,7 @@ def test_a_page_needs_neither_face_nor_curves_nor_kind_names(film, tmp_path):
     )
     write_page(strange, tmp_path / "page.png")
     assert np.array(Image.open(tmp_path / "page.png").convert("L")).min() < 100
-    many = replace(receipt, leakage=receipt.leakage * 9, unreached={f"AU{au}": "shows nothing" for au in AUS})
+    many = replace(receipt, leakage=receipt.leakage * 9, unreached={f"AU{au}": "shows nothing" for au in DISFA})
     write_page(many, tmp_path / "many.png")
     page = np.array(Image.open(tmp_path / "many.png").convert("RGB"))
     assert (page[-20:] == 255).all() and (page[:, -20:] == 255).all()
@@ -256,7 +256,7 @@ def test_a_long_track_of_all_twelve_fits_on_the_page(make_animator, photo, tmp_p
     from facsmith.timeline import Keyframe, Timeline
 
     random = np.random.default_rng(0)
-    tracks = {au: tuple(Keyframe(t / 8, float(random.random())) for t in range(20)) for au in AUS}
+    tracks = {au: tuple(Keyframe(t / 8, float(random.random())) for t in range(20)) for au in DISFA}
     film = make_animator().animate(photo, Timeline(tracks), options=QUICK)
     film.save_page(tmp_path / "page.png")
     page = np.array(Image.open(tmp_path / "page.png").convert("RGB"))

@@ -13,11 +13,11 @@ from facsmith.animate import AnimateOptions, Animator, Subject
 from facsmith.animate.render import Renderer
 from facsmith.animate.rest import settled
 from facsmith.errors import NoFaceError
-from facsmith.facs import AUS, ActionUnits
+from facsmith.facs import DISFA, ActionUnits
 from facsmith.inversion import InversionOptions
 
 OPTIONS = AnimateOptions(provider="dlib", inversion=InversionOptions(iterations=10))
-SMILE = AUS.index(12)
+SMILE = DISFA.index(12)
 
 
 @pytest.fixture(scope="module")

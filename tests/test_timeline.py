@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facsmith.errors import TimelineError
-from facsmith.facs import AUS, EMOTIONS, ActionUnits
+from facsmith.facs import DISFA, EMOTIONS, ActionUnits
 from facsmith.timeline import EASINGS, NATURAL_TIMINGS, Easing, Keyframe, Timeline, ease
 
-expressions = st.dictionaries(st.sampled_from(AUS), st.floats(0, 1)).map(ActionUnits)
+expressions = st.dictionaries(st.sampled_from(DISFA), st.floats(0, 1)).map(ActionUnits)
 seconds = st.floats(0.01, 5)
 SMILE = ActionUnits({6: 0.5, 12: 1.0})
 
@@ -63,7 +63,7 @@ def test_frames_include_both_ends_whatever_the_rate() -> None:
 
 def test_the_offset_is_not_the_mirrored_onset() -> None:
     timeline = Timeline.onset_apex_offset(SMILE, onset=1, apex=0, offset=1)
-    smile = timeline.at(np.linspace(0, 2, 101))[:, AUS.index(12)]
+    smile = timeline.at(np.linspace(0, 2, 101))[:, DISFA.index(12)]
     assert np.abs(smile - smile[::-1]).max() > 0.1
 
 
@@ -92,8 +92,8 @@ def test_a_neutral_sequence_still_lasts() -> None:
 def test_aus_have_keyframes_of_their_own() -> None:
     timeline = Timeline({12: (Keyframe(0, 0), Keyframe(1, 1, "linear")), 1: (Keyframe(0.5, 0.25), Keyframe(2, 0.75))})
     assert timeline.duration == 2
-    assert timeline.at(0.5)[0, [AUS.index(12), AUS.index(1)]] == pytest.approx([0.5, 0.25])
-    assert timeline.at(9)[0, [AUS.index(12), AUS.index(1)]] == pytest.approx([1, 0.75])
+    assert timeline.at(0.5)[0, [DISFA.index(12), DISFA.index(1)]] == pytest.approx([0.5, 0.25])
+    assert timeline.at(9)[0, [DISFA.index(12), DISFA.index(1)]] == pytest.approx([1, 0.75])
 
 
 @pytest.mark.parametrize("name", EMOTIONS)

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facsmith.errors import TimelineError
-from facsmith.facs import AUS, ActionUnits, parse_expression
+from facsmith.facs import DISFA, ActionUnits, parse_expression
 from facsmith.plot import plot
 from facsmith.timeline import BLINK, EASINGS, Keyframe, Samples, Timeline, dump_yaml, parse_yaml
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "docs/examples").glob("*.yaml"))
-AU12 = AUS.index(12)
+AU12 = DISFA.index(12)
 
 
 def read(body: str) -> Timeline:
@@ -120,7 +120,7 @@ tracks = st.lists(st.floats(0, 1), min_size=1, max_size=5).flatmap(
         lambda easings: tuple(Keyframe(0.3 * k, v, e) for k, (v, e) in enumerate(zip(values, easings, strict=True)))
     )
 )
-sides = st.dictionaries(st.sampled_from((*AUS, BLINK)), tracks, max_size=3)
+sides = st.dictionaries(st.sampled_from((*DISFA, BLINK)), tracks, max_size=3)
 
 
 @settings(max_examples=50)
@@ -142,7 +142,7 @@ def test_samples_become_keyframes(tmp_path):
     timeline.to_yaml(tmp_path / "t.yaml")
     times = np.linspace(0, 3, 40)
     np.testing.assert_allclose(Timeline.from_yaml(tmp_path / "t.yaml").at(times), timeline.at(times))
-    long = Timeline({au: Samples(np.arange(90_000) / 25, np.zeros(90_000)) for au in AUS})
+    long = Timeline({au: Samples(np.arange(90_000) / 25, np.zeros(90_000)) for au in DISFA})
     with pytest.raises(TimelineError, match="CSV"):
         long.to_yaml(tmp_path / "long.yaml")
     assert not (tmp_path / "long.yaml").exists()
@@ -237,7 +237,7 @@ class TestTimelines:
         pose = timeline.pose(1.0)
         assert pose[4] == pytest.approx(0.5) and pose[6] == pytest.approx(0.2)
         assert 12 not in pose and 25 not in pose
-        assert timeline.at(2.0)[0, AUS.index(4)] == pytest.approx(1)
+        assert timeline.at(2.0)[0, DISFA.index(4)] == pytest.approx(1)
         assert np.abs(np.diff(timeline.sides(np.linspace(0, 2, 200)), axis=0)).max() < 0.05
 
     def test_blinking_is_seeded_and_ends_open(self):

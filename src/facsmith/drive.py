@@ -17,7 +17,7 @@ from facsmith import face, measure, video
 from facsmith.errors import NoFaceError, TimelineError
 from facsmith.face import Face
 from facsmith.face.points import LEFT_EYE, RIGHT_EYE, interocular, yaw_degrees
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 from facsmith.timeline import BLINK, MAX_SECONDS, Timeline
 from facsmith.tracks import OneEuro, Resampler, to_timeline
 
@@ -113,7 +113,7 @@ class _Reader:
         at, picture, rest = self._neutral
         yaw = yaw_degrees(rest.landmarks)
         responses = measure.responses(picture, rest)
-        resampler = Resampler(len(AUS) + 1, self._options.fps)
+        resampler = Resampler(len(DISFA) + 1, self._options.fps)
         turned = 0
         for seconds, landmarks in self._seen:
             if abs(yaw_degrees(landmarks) - yaw) > _MOST_TURN:
@@ -125,7 +125,7 @@ class _Reader:
             )
         notes = [f"The performer's face at {self._options.start + at:.2f} s counts as neutral (--drive-neutral)."]
         own = face.own_expression(rest.landmarks)
-        showing = [f"AU{au}" for au in face.READABLE if own[AUS.index(au)] > 0.4]
+        showing = [f"AU{au}" for au in face.READABLE if own[DISFA.index(au)] > 0.4]
         if showing:
             notes.append(f"There it may show {' and '.join(showing)}: films driven by it will show that much less.")
         lost = self._frames - len(self._seen)
@@ -134,7 +134,7 @@ class _Reader:
                 f"Of {self._frames} frames the face was not seen in {lost}, and turned away in {turned}: bridged."
             )
         seconds, values = resampler.points()
-        channels = [(au, None) for au in (*AUS, BLINK)]
+        channels = [(au, None) for au in (*DISFA, BLINK)]
         try:
             return to_timeline(
                 seconds,

@@ -1,7 +1,8 @@
 """Facial Action Units: the twelve of DISFA, their intensities, and the emotions made of them (FACS).
 
 Conventions: an AU is an int inside and ``AU12`` at the edges; an intensity is a float in [0, 1], and the FACS letters
-A-E are 0.2, 0.4, 0.6, 0.8 and 1.0. Left and right are the person's own. A vector holds the AUs in the order of ``AUS``.
+A-E are 0.2, 0.4, 0.6, 0.8 and 1.0. Left and right are the person's own. A vector holds the AUs in the order of
+``DISFA``.
 """
 
 import difflib
@@ -18,7 +19,7 @@ import numpy.typing as npt
 
 from facsmith.errors import ActionUnitError
 
-__all__ = ["AUS", "AU_NAMES", "EMOTIONS", "INTENSITY_LETTERS", "ActionUnits", "Emotion", "parse_expression"]
+__all__ = ["AU_NAMES", "DISFA", "EMOTIONS", "INTENSITY_LETTERS", "ActionUnits", "Emotion", "parse_expression"]
 
 AU_NAMES: Mapping[int, str] = MappingProxyType(
     {
@@ -38,29 +39,29 @@ AU_NAMES: Mapping[int, str] = MappingProxyType(
 )
 """FACS names of the twelve AUs, in the paper's order."""
 
-AUS: tuple[int, ...] = tuple(AU_NAMES)
+DISFA: tuple[int, ...] = tuple(AU_NAMES)
 """The twelve AUs of DISFA in the paper's order; position = column in every (12,) vector."""
 
 INTENSITY_LETTERS: Mapping[str, float] = MappingProxyType({"A": 0.2, "B": 0.4, "C": 0.6, "D": 0.8, "E": 1.0})
 """FACS intensity letters; DISFA's and OpenFace's 1-5."""
 
-_COLUMN = {au: column for column, au in enumerate(AUS)}
+_COLUMN = {au: column for column, au in enumerate(DISFA)}
 _ENTRY = re.compile(r"(?P<side>[LR])?(?:AU)?(?P<au>\d{1,3})(?:=(?P<value>\S+)|(?P<letter>[A-E]))", re.IGNORECASE)
 _HOW = "Write for example AU6=C,AU12=0.6 (letters A-E or 0 to 1; L12 or R12 for one side)."
 
 
 def _active(side: tuple[float, ...]) -> dict[int, float]:
-    return {au: intensity for au, intensity in zip(AUS, side, strict=True) if intensity > 0}
+    return {au: intensity for au, intensity in zip(DISFA, side, strict=True) if intensity > 0}
 
 
 def _column(au: int) -> int:
     try:
         return _COLUMN[operator.index(au)]
     except (KeyError, TypeError):
-        close = difflib.get_close_matches(str(au), map(str, AUS), n=1, cutoff=0.5)
+        close = difflib.get_close_matches(str(au), map(str, DISFA), n=1, cutoff=0.5)
         hint = f" Did you mean AU{close[0]}?" if close else ""
         raise ActionUnitError(
-            f"AU{str(au)[:20]} is not one of the twelve Action Units here: {', '.join(f'AU{a}' for a in AUS)}.{hint}"
+            f"AU{str(au)[:20]} is not one of the twelve Action Units here: {', '.join(f'AU{a}' for a in DISFA)}.{hint}"
         ) from None
 
 
@@ -109,7 +110,7 @@ class ActionUnits(Mapping[int, float]):
     ) -> None:
         """both: AU -> intensity on both sides; left, right: AU -> intensity that replaces it on that side."""
         for name, override in (("_left", left), ("_right", right)):
-            side = [0.0] * len(AUS)
+            side = [0.0] * len(DISFA)
             for au, intensity in [*(both or {}).items(), *(override or {}).items()]:
                 side[_column(au)] = _intensity(au, intensity)
             object.__setattr__(self, name, tuple(side))
@@ -137,14 +138,16 @@ class ActionUnits(Mapping[int, float]):
 
     @classmethod
     def from_vector(cls, vector: npt.ArrayLike) -> "ActionUnits":
-        """vector: (12,) intensities in [0, 1] in the order of ``AUS``, the same on both sides."""
+        """vector: (12,) intensities in [0, 1] in the order of ``DISFA``, the same on both sides."""
         values = np.asarray(vector, dtype=np.float64)
-        if values.shape != (len(AUS),):
-            raise ActionUnitError(f"An Action Unit vector has shape (12,), in the order {AUS}; given: {values.shape}.")
-        return cls(dict(zip(AUS, values.tolist(), strict=True)))
+        if values.shape != (len(DISFA),):
+            raise ActionUnitError(
+                f"An Action Unit vector has shape (12,), in the order of {DISFA}; not {values.shape}."
+            )
+        return cls(dict(zip(DISFA, values.tolist(), strict=True)))
 
     def vector(self, side: Literal["left", "right"] | None = None) -> npt.NDArray[np.float64]:
-        """(12,) float64 intensities in the order of ``AUS``: of one side, or the larger of the two."""
+        """(12,) float64 intensities in the order of ``DISFA``: of one side, or the larger of the two."""
         left, right = np.array(self._left), np.array(self._right)
         if side is None:
             return np.maximum(left, right)
@@ -177,7 +180,7 @@ class ActionUnits(Mapping[int, float]):
     def __str__(self) -> str:
         """Two decimals for people; ``parse`` reads it back."""
         words: list[str] = []
-        for au, left, right in zip(AUS, self._left, self._right, strict=True):
+        for au, left, right in zip(DISFA, self._left, self._right, strict=True):
             if left == right:
                 words += [f"AU{au}={left:.2f}"] if left else []
             else:

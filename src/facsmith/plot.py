@@ -7,7 +7,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from facsmith.errors import InputError
-from facsmith.facs import AU_NAMES, AUS
+from facsmith.facs import AU_NAMES, DISFA
 from facsmith.timeline import BLINK, Timeline
 
 __all__ = ["plot"]
@@ -54,7 +54,7 @@ def plot(timeline: Timeline, *, width: int = 1200) -> Pixels:
 def _lanes(timeline: Timeline, times: Array) -> list[Lane]:
     shown = np.concatenate([timeline.sides(times), timeline.blinks(times)[:, :, None]], axis=2)  # (T, 2, 13)
     lanes: list[Lane] = []
-    for column, au in enumerate((*AUS, BLINK)):
+    for column, au in enumerate((*DISFA, BLINK)):
         left, right = shown[:, 0, column], shown[:, 1, column]
         if not (left.any() or right.any()):
             continue

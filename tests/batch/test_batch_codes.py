@@ -21,7 +21,7 @@ from facsmith.bundle import FILES
 from facsmith.cli import main
 from facsmith.encoder import Encoder
 from facsmith.errors import BoundaryError, InputError, ModelUnavailableError
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 from facsmith.generator import TinyGenerator
 
 
@@ -163,7 +163,7 @@ def test_what_was_collected_is_fitted(tmp_path):
         codes.ws, codes.au, groups=codes.people, generator_id=GENERATOR.generator_id, options=options
     )
     for boundary in fitted.boundaries:
-        truth = directions[AUS.index(boundary.au)]
+        truth = directions[DISFA.index(boundary.au)]
         assert boundary.normal.ravel() @ truth > 0.97
         assert boundary.report["accuracy_within_person"] > 0.95
         assert set(boundary.report["methods"]) == {"mean", "neutral"}
@@ -178,8 +178,8 @@ def arguments(tmp_path, model_folder, monkeypatch):
     monkeypatch.setattr("facsmith.boundary_fit.sources.muscles.MANY", 64)
     random = np.random.default_rng(0)
     au = np.zeros((40, 4, 12), np.float32)
-    au[:, 1:, AUS.index(12)] = random.choice([0.0, 1.0], (40, 3))
-    faces = random.integers(40, 120, (40, 1, 8, 8, 3)) + 80 * au[:, :, AUS.index(12), None, None, None]
+    au[:, 1:, DISFA.index(12)] = random.choice([0.0, 1.0], (40, 3))
+    faces = random.integers(40, 120, (40, 1, 8, 8, 3)) + 80 * au[:, :, DISFA.index(12), None, None, None]
     np.save(tmp_path / "images.npy", faces.astype(np.uint8))
     np.save(tmp_path / "au.npy", au)
     encoder = Encoder.load(model_folder / FILES[2])
@@ -283,17 +283,17 @@ def test_faces_of_disfas_videos_are_cut_out_and_encoded(tmp_path):
     av = pytest.importorskip("av")
     from skimage.data import astronaut
 
-    from facsmith.boundary_fit.sources import DISFA
+    from facsmith.boundary_fit.sources import DISFASource
     from facsmith.face import choose, find
     from facsmith.face.muscles import MuscleWarp
 
     photo = np.ascontiguousarray(astronaut()[0:256, 100:356])
     muscles = MuscleWarp(choose(find(photo, provider="dlib")).face.landmarks, photo.shape)
-    rest, jaw = -0.7 * np.isin(AUS, [12, 25]), 1.0 * np.isin(AUS, [26])
+    rest, jaw = -0.7 * np.isin(DISFA, [12, 25]), 1.0 * np.isin(DISFA, [26])
     pictures = [muscles(photo, rest), muscles(photo, rest + jaw)]
     labels = tmp_path / "DISFA" / "ActionUnit_Labels" / "SN001"
     labels.mkdir(parents=True)
-    for au in AUS:
+    for au in DISFA:
         levels = [5 if au == 26 and frame >= 4 else 0 for frame in range(8)]
         (labels / f"SN001_au{au}.txt").write_text("".join(f"{k + 1},{level}\n" for k, level in enumerate(levels)))
     shutil.copytree(labels, labels.with_name("SN002"))
@@ -313,13 +313,13 @@ def test_faces_of_disfas_videos_are_cut_out_and_encoded(tmp_path):
         """A code that is the brightness where an open mouth is dark."""
         return images[:, :, 11:13, 6:10].mean(dim=(1, 2, 3))[:, None, None].expand(-1, 4, 8).clone()
 
-    source, broken = DISFA(tmp_path / "DISFA"), tmp_path / "DISFA" / "LeftVideoSN002_comp.avi"
+    source, broken = DISFASource(tmp_path / "DISFA"), tmp_path / "DISFA" / "LeftVideoSN002_comp.avi"
     with pytest.raises(BoundaryError, match=r"SN002_comp.avi is no film"):
         collect(source, tmp_path / "parts", GENERATOR, mouth, name="d", provider="dlib")
     broken.unlink()
-    source = DISFA(tmp_path / "DISFA")  # without the other subject
+    source = DISFASource(tmp_path / "DISFA")  # without the other subject
     found = collect(source, tmp_path / "parts", GENERATOR, mouth, name="d", provider="dlib")
-    assert found.au[:, AUS.index(26)].tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
+    assert found.au[:, DISFA.index(26)].tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
     brightness = found.ws[:, 0, 0]
     assert brightness[4:].max() < brightness[:4].min() - 0.05
     assert (found.people == 0).all()

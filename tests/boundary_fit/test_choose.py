@@ -9,7 +9,7 @@ from facsmith.boundary_fit.choose import cross_validated, layer_shares, masked_l
 from facsmith.boundary_fit.fit import enough
 from facsmith.boundary_fit.separate import SCALINGS, svm_normal
 from facsmith.errors import BoundaryError
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 
 CANDIDATES = (1e-4, 1e-2, 1.0, 100.0)
 
@@ -95,7 +95,7 @@ def test_a_number_that_never_varies_is_left_alone():
 def test_boundaries_tell_their_scaling_and_read_unseen_people_by_it():
     codes, active, who = quiet_and_loud(quiet=0.02, count=80)
     labels = np.zeros((len(who), 12))
-    labels[active, AUS.index(4)] = 0.9
+    labels[active, DISFA.index(4)] = 0.9
     codes = codes - codes.mean(axis=0)
     accuracy: dict[str, float] = {}
     for name, scalings in (("whole", ("whole",)), ("chosen", SCALINGS)):
@@ -133,9 +133,9 @@ def test_masked_layers_are_empty_in_the_normal(layers):
     random = np.random.default_rng(3)
     who = np.repeat(np.arange(40), 6)
     labels = np.zeros((240, 12))
-    labels[:, AUS.index(12)] = np.tile([0, 0, 0, 0.8, 1.0, 0.9], 40)
+    labels[:, DISFA.index(12)] = np.tile([0, 0, 0, 0.8, 1.0, 0.9], 40)
     codes = 0.1 * random.standard_normal((240, 4, 8)) + random.standard_normal((40, 4, 8))[who]
-    codes[:, 2] += 2 * labels[:, AUS.index(12), None]
+    codes[:, 2] += 2 * labels[:, DISFA.index(12), None]
     options = FitOptions(aus=(12,), layers=layers)
     (boundary,) = fit_boundaries(codes, labels, groups=who, generator_id="g", options=options).boundaries
     lengths = np.linalg.norm(boundary.normal, axis=1)
@@ -150,7 +150,7 @@ def test_the_price_of_decorrelation_is_reported():
     labels = (random.random((480, 12)) < 0.3) * random.uniform(0.3, 1, (480, 12))
     labels[::8] = 0
     oblique = random.standard_normal((12, 32))
-    oblique[AUS.index(6)] = oblique[AUS.index(12)] + 0.5 * oblique[AUS.index(6)]
+    oblique[DISFA.index(6)] = oblique[DISFA.index(12)] + 0.5 * oblique[DISFA.index(6)]
     codes = labels @ oblique + random.standard_normal((60, 32))[who] + 0.05 * random.standard_normal((480, 32))
     fitted = fit_boundaries(codes.reshape(480, 4, 8), labels, groups=who, generator_id="g")
     price = fitted[6].report["decorrelation"]
@@ -162,7 +162,7 @@ def test_the_price_of_decorrelation_is_reported():
 def test_paired_differences_stand_beside_means():
     codes, active, who = people_and_codes(count=50, each=6)
     labels = np.zeros((300, 12))
-    labels[active, AUS.index(4)] = 0.9
+    labels[active, DISFA.index(4)] = 0.9
     for person in range(50):  # everybody at rest once
         labels[6 * person] = 0
         codes[6 * person, 0] = -abs(codes[6 * person, 0])
@@ -177,9 +177,9 @@ def test_paired_differences_stand_beside_means():
 
 def test_aus_that_are_hardly_shown_are_left_out():
     labels = np.zeros((40, 12))
-    labels[:10, AUS.index(12)] = 1
-    labels[:3, AUS.index(4)] = 1
-    labels[:, AUS.index(25)] = 1
+    labels[:10, DISFA.index(12)] = 1
+    labels[:3, DISFA.index(4)] = 1
+    labels[:, DISFA.index(25)] = 1
     assert enough(labels, 0.7) == (12,)
     with pytest.raises(BoundaryError, match="lower threshold"):
         enough(labels * 0.5, 0.7)

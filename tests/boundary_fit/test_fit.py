@@ -11,12 +11,12 @@ import pytest
 from facsmith.boundary import Boundary, BoundarySet, Calibration
 from facsmith.boundary_fit import FitOptions, fit_boundaries, recalibrate
 from facsmith.errors import BoundaryError
-from facsmith.facs import AUS, ActionUnits
+from facsmith.facs import DISFA, ActionUnits
 from facsmith.latent import Latent
 
 NUM_WS, W_DIM, GENERATOR = 4, 32, "tiny-1"
 SIZE = NUM_WS * W_DIM
-ROW = {au: k for k, au in enumerate(AUS)}
+ROW = {au: k for k, au in enumerate(DISFA)}
 TRAP = ((6, 12), (25, 26), (1, 2))  # DISFA's co-occurrences
 
 
@@ -69,13 +69,13 @@ def fitted(faces: Faces) -> BoundarySet:
     return fit(faces)
 
 
-@pytest.mark.parametrize("au", AUS)
+@pytest.mark.parametrize("au", DISFA)
 def test_the_joint_edit_recovers_each_aus_own_displacement(faces: Faces, fitted: BoundarySet, au: int) -> None:
     truth = faces.directions[ROW[au]]
     moved = displacement(fitted, faces.ws[0], au)
     assert np.linalg.norm(moved - truth) < 0.05 * np.linalg.norm(truth)
     # Other AUs' distances stay: in float64 exactly, after rounding to float32 to a millionth.
-    others = np.array(AUS) != au
+    others = np.array(DISFA) != au
     assert np.abs(fitted.normals[others] @ moved).max() < 1e-6
 
 
@@ -83,7 +83,7 @@ def test_the_entangled_sum_does_not(faces: Faces, fitted: BoundarySet) -> None:
     truth = faces.directions[ROW[12]]
     moved = displacement(fitted, faces.ws[0], 12, entangled=True)
     assert np.linalg.norm(moved - truth) > 0.2 * np.linalg.norm(truth)
-    assert np.abs(fitted.normals[np.array(AUS) != 12] @ moved).max() > 0.1
+    assert np.abs(fitted.normals[np.array(DISFA) != 12] @ moved).max() > 0.1
 
 
 def test_normals_are_the_dual_directions(faces: Faces, fitted: BoundarySet) -> None:
@@ -185,7 +185,7 @@ def test_small_and_large_movements_side_by_side() -> None:
     size = np.geomspace(0.05, 2, 12)[:, None]
     codes = faces.ws.reshape(-1, SIZE) + faces.labels @ ((size - 1) * faces.directions)
     uneven = fit(Faces(codes.reshape(faces.ws.shape), faces.labels, faces.people, faces.directions))
-    for au in AUS:
+    for au in DISFA:
         truth = (size * faces.directions)[ROW[au]]
         moved = displacement(uneven, codes[0].reshape(NUM_WS, W_DIM), au)
         assert np.linalg.norm(moved - truth) < 0.1 * np.linalg.norm(truth)

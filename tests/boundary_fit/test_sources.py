@@ -13,8 +13,8 @@ from skimage.data import astronaut
 from facsmith import face, image, measure
 from facsmith.boundary_fit import FitOptions, fit_boundaries
 from facsmith.boundary_fit.sources import (
-    DISFA,
     DISFAOptions,
+    DISFASource,
     MuscleOptions,
     MuscleSource,
     SampleOptions,
@@ -27,10 +27,10 @@ from facsmith.boundary_fit.sources.samples import Keeper
 from facsmith.bundle import DEFAULT_BUNDLE, FILES, bundle_folder
 from facsmith.checkpoint import load_generator
 from facsmith.errors import BoundaryError, InputError
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 from facsmith.generator import TinyGenerator
 
-ROW = {au: k for k, au in enumerate(AUS)}
+ROW = {au: k for k, au in enumerate(DISFA)}
 FRAMES = 30
 
 
@@ -47,7 +47,7 @@ def disfa(tmp_path_factory):
         name = f"SN{subject:03d}"
         labels = root / "ActionUnit_Labels" / name
         labels.mkdir(parents=True)
-        for au in AUS:
+        for au in DISFA:
             levels = np.zeros(FRAMES, int)
             if au == 12:
                 levels[10:20] = 5
@@ -75,7 +75,7 @@ def write_avi(path, shades):
 
 
 def test_disfa_frames_come_with_their_own_labels(disfa):
-    source = DISFA(disfa, DISFAOptions(active=4, neutral=6))
+    source = DISFASource(disfa, DISFAOptions(active=4, neutral=6))
     assert source.subjects == ("SN001", "SN002")
     items = list(source.items())
     assert len(items) == len(source) == 2 * 2 * (6 + 4 + 1)
@@ -88,7 +88,7 @@ def test_disfa_frames_come_with_their_own_labels(disfa):
 
 
 def test_disfa_takes_as_many_frames_of_each_subject_spread_over_the_video(disfa):
-    items = list(DISFA(disfa, DISFAOptions(active=3, neutral=5, camera="left")).items())
+    items = list(DISFASource(disfa, DISFAOptions(active=3, neutral=5, camera="left")).items())
     for subject in ("SN001", "SN002"):
         own = [item for item in items if item.person == subject]
         assert sum(item.au[ROW[12]] == 1 for item in own) == 3
@@ -100,20 +100,20 @@ def test_disfa_takes_as_many_frames_of_each_subject_spread_over_the_video(disfa)
 
 
 def test_disfas_threshold_is_a_choice(disfa):
-    items = list(DISFA(disfa, DISFAOptions(threshold=3, camera="right")).items())
+    items = list(DISFASource(disfa, DISFAOptions(threshold=3, camera="right")).items())
     assert sum(item.au[ROW[4]] == pytest.approx(0.6) for item in items) == 2 * 5
 
 
 @pytest.mark.parametrize(("start", "stop"), [(1, 7), (7, None), (25, 30), (11, 11)])
 def test_any_frames_of_disfa_can_be_had(disfa, start, stop):
-    source = DISFA(disfa, DISFAOptions(active=4, neutral=6))
+    source = DISFASource(disfa, DISFAOptions(active=4, neutral=6))
     whole, some = list(source.items())[start:stop], list(source.items(start, stop))
     assert [item.index for item in some] == [item.index for item in whole]
     assert all((one.image == other.image).all() for one, other in zip(some, whole, strict=True))
 
 
 def test_portions_cover_all_places_and_name_their_files(disfa, pictures):
-    films = list((source := DISFA(disfa)).portions())
+    films = list((source := DISFASource(disfa)).portions())
     assert [part.files[0].name for part in films] == [
         f"{side}VideoSN{subject:03d}_comp.avi" for subject in (1, 2) for side in ("Right", "Left")
     ]
@@ -134,15 +134,15 @@ def test_disfa_labels_that_are_none_are_refused(disfa, tmp_path, text, says):
     shutil.copytree(disfa, broken)
     (broken / "ActionUnit_Labels" / "SN001" / "SN001_au12.txt").write_text(text)
     with pytest.raises(InputError, match=says):
-        DISFA(broken)
+        DISFASource(broken)
 
 
 def test_what_is_no_disfa_is_named(tmp_path, disfa):
     with pytest.raises(InputError, match="ActionUnit_Labels"):
-        DISFA(tmp_path)
+        DISFASource(tmp_path)
     (tmp_path / "ActionUnit_Labels").mkdir()
     with pytest.raises(InputError, match="LeftVideoSN001"):
-        DISFA(tmp_path)
+        DISFASource(tmp_path)
     with pytest.raises(InputError, match="1 to 5"):
         DISFAOptions(threshold=6)
     with pytest.raises(InputError, match="camera"):
@@ -208,7 +208,7 @@ def test_rows_beyond_the_end_of_a_film_are_named(tmp_path, disfa):
     assert [(i.index, i.image is None, i.name) for i in items[2:]] == [(2, True, "frame 3"), (3, True, "frame 4")]
     short = shutil.copytree(disfa, tmp_path / "DISFA")
     write_avi(next(short.rglob("LeftVideoSN001*")), [shade(0, k) for k in range(12)])
-    whole, cut = (list(DISFA(root, DISFAOptions(camera="left")).items()) for root in (disfa, short))
+    whole, cut = (list(DISFASource(root, DISFAOptions(camera="left")).items()) for root in (disfa, short))
     assert sorted(i.index for i in cut) == sorted(i.index for i in whole)
     gone = [i.name for i in cut if i.image is None]
     assert gone and all(int(name.rpartition(" ")[2]) > 12 for name in gone)

@@ -9,7 +9,7 @@ from facsmith.errors import BoundaryError
 from facsmith.facs import ActionUnits
 from facsmith.latent import Latent
 
-GENERATOR, AUS = "tiny-1", (4, 9, 12)
+GENERATOR, DISFA = "tiny-1", (4, 9, 12)
 CURVES = (
     Calibration((0.0, 1.0), (-1.0, 2.0)),
     Calibration((0.0, 0.5, 1.0), (0.5, 1.0, 2.5)),
@@ -21,7 +21,7 @@ def oblique(seed: int = 0) -> BoundarySet:
     random = np.random.default_rng(seed)
     normals = random.standard_normal((3, 4, 8)) + 0.5 * random.standard_normal((4, 8))
     normals /= np.linalg.norm(normals, axis=(1, 2), keepdims=True)
-    made = (Boundary(au, n, 0.3, c) for au, n, c in zip(AUS, normals, CURVES, strict=True))
+    made = (Boundary(au, n, 0.3, c) for au, n, c in zip(DISFA, normals, CURVES, strict=True))
     return BoundarySet(tuple(made), GENERATOR)
 
 
@@ -30,7 +30,7 @@ FACE = Latent(np.random.default_rng(5).standard_normal((4, 8)).astype(np.float32
 
 def seen(films: BoundarySet, eyes: np.ndarray) -> np.ndarray:
     """(3, 3): what pictures show of each AU (columns) when one alone is asked for at 1; eyes: (32, 3)."""
-    moves = [films.edit(FACE, ActionUnits({au: 1.0}), source=np.zeros(12)).ws[0] - FACE.ws for au in AUS]
+    moves = [films.edit(FACE, ActionUnits({au: 1.0}), source=np.zeros(12)).ws[0] - FACE.ws for au in DISFA]
     return np.stack([move.ravel() for move in moves]) @ eyes
 
 
@@ -52,7 +52,7 @@ def test_the_turned_boundaries_show_one_au_each():
 
 def test_the_joint_edit_still_moves_one_distance_only_and_along_the_calibration():
     turned = untangle(oblique(), SHOWN)
-    for k, au in enumerate(AUS):
+    for k, au in enumerate(DISFA):
         edited = turned.edit(FACE, ActionUnits({au: 0.5}), source=np.zeros(12))
         moved = (turned.distances(edited) - turned.distances(FACE))[0]
         curve = turned[au].calibration

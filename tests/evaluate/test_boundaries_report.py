@@ -11,7 +11,7 @@ from facsmith.boundary_fit import fit_boundaries
 from facsmith.boundary_fit.folder import LabelledCodes
 from facsmith.cli import app
 from facsmith.evaluate.boundaries import boundaries_report, boundaries_tables
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 
 SHOWN = {"people": 5, "asked": [0.5, 1.0], "share_of_muscles": [0.5, 1.1], "band": [[0.4, 0.6], [0.9, 1.2]]}
 
@@ -22,7 +22,7 @@ def tied_codes() -> LabelledCodes:
     people = np.repeat(np.arange(50), 8)
     shown = random.random((len(people), 12)) < 0.4
     tied = random.random(len(people)) < 0.8
-    shown[tied, AUS.index(12)] = shown[tied, AUS.index(6)]
+    shown[tied, DISFA.index(12)] = shown[tied, DISFA.index(6)]
     labels = shown * random.uniform(0.2, 1, shown.shape)
     labels[::8] = 0
     frame = np.linalg.qr(random.standard_normal((48, 48)))[0]
@@ -36,7 +36,7 @@ def test_decorrelation_is_told_before_and_after_with_counts_and_curves():
     fitted = fit_boundaries(codes.ws, codes.au, groups=codes.people, generator_id="tiny")
     first = replace(fitted.boundaries[0], report={**fitted.boundaries[0].report, "shown": SHOWN})
     report = boundaries_report(BoundarySet((first, *fitted.boundaries[1:]), "tiny"), codes=codes)
-    six, twelve = AUS.index(6), AUS.index(12)
+    six, twelve = DISFA.index(6), DISFA.index(12)
     assert report.svm is not None
     assert report.svm[six, twelve] > report.normals[six, twelve] + 0.1  # the SVM takes over what happens together
     np.testing.assert_allclose(report.edits, np.eye(12), atol=1e-3)
@@ -56,6 +56,6 @@ def test_the_command_reports_the_bundled_boundaries():
     done = CliRunner().invoke(app, ["evaluate", "boundaries", "--json"])
     assert done.exit_code == 0
     told = json.loads(done.stdout)
-    assert [row["au"] for row in told["aus"]] == list(AUS)
+    assert [row["au"] for row in told["aus"]] == list(DISFA)
     assert all(len(row["curve"]) == 4 and row["people"] > 0 for row in told["aus"])
     assert told["cosines"]["svm"] is None

@@ -19,7 +19,7 @@ from facsmith.evaluate.check import LEVELS, Bar, Check, Reading, Row
 from facsmith.face import Face
 from facsmith.inversion import InversionOptions
 
-AUS = (2, 26)
+DISFA = (2, 26)
 OPTIONS = AnimateOptions(provider="dlib", inversion=InversionOptions(iterations=0))
 
 
@@ -33,7 +33,7 @@ def portrait() -> np.ndarray:
 def shy(boundaries: BoundarySet) -> BoundarySet:
     """Two AUs whose scales end too early."""
     kept: list[Any] = []
-    for au in AUS:
+    for au in DISFA:
         curve = boundaries[au].calibration
         rest = curve.distances[0]
         shortened = Calibration(curve.intensities, tuple(rest + 0.7 * (d - rest) for d in curve.distances))
@@ -53,7 +53,7 @@ def test_a_scale_that_ends_too_early_is_stretched(portrait: np.ndarray):
         progress=lambda *step: told.append(step),
     )
     assert told == [("calibrate", 1, 1), ("verify", 1, 1)]
-    assert calibrated.aus == AUS
+    assert calibrated.aus == DISFA
     for boundary in calibrated.boundaries:
         films = boundary.report["films"]
         assert films["photos"] == 1

@@ -16,7 +16,7 @@ from facsmith.errors import InputError, NoFaceError
 from facsmith.evaluate import Bar, Check, Row, check, table
 from facsmith.face import Face, choose, crop_transform, find
 from facsmith.face.muscles import MuscleWarp
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 
 PROVIDER = "dlib"
 SEEN = (2, 26)  # brow and jaw: enough for a quick look
@@ -73,7 +73,7 @@ def test_half_of_the_movement_is_half_a_share(portrait: np.ndarray, muscles):
 
 
 def test_a_renderer_that_moves_the_brows_with_the_mouth_leaks(portrait: np.ndarray, muscles):
-    brows = np.isin(AUS, (1, 2))
+    brows = np.isin(DISFA, (1, 2))
     result = check(
         lambda photo, e: muscles(photo, e + 2 * brows * e.max()),
         [("astronaut", portrait)],
@@ -156,7 +156,7 @@ def test_flow_reads_known_motion_and_at_points_where_it_is(portrait: np.ndarray)
     transform = crop_transform(points, 128)
     crop, at = transform.crop(portrait), transform.to_crop(points)
     motion, warp = Motion(crop, at), MuscleWarp(at, crop.shape)
-    smile = np.eye(12)[AUS.index(12)]
+    smile = np.eye(12)[DISFA.index(12)]
     shares = [motion.share(motion.flow(warp(crop, level * smile)), 12) for level in (0.0, 0.25, 0.5, 0.75, 1.0)]
     assert shares == pytest.approx([0, 0.25, 0.5, 0.75, 1], abs=0.06)
     corner = motion.at_points(motion.muscles(12))[54]  # FACTS.md: .11 outwards, .16 up

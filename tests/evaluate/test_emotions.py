@@ -12,7 +12,7 @@ from facsmith.errors import InputError
 from facsmith.evaluate.emotions import QUESTIONS, agreement, agreement_table, labelled_photos
 from facsmith.face import choose, find
 from facsmith.face.muscles import MuscleWarp
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 
 SHOWN = {"neutral": {}, "happiness": {12: 0.9}, "surprise": {1: 0.8, 2: 0.8, 25: 0.5, 26: 0.9}, "anger": {4: 1.0}}
 
@@ -22,11 +22,11 @@ def faces(tmp_path_factory):
     root = tmp_path_factory.mktemp("faces")
     photo = np.ascontiguousarray(astronaut()[0:256, 100:356])
     muscles = MuscleWarp(choose(find(photo, provider="dlib")).face.landmarks, photo.shape)
-    rest = -0.7 * np.isin(AUS, [12, 25])
+    rest = -0.7 * np.isin(DISFA, [12, 25])
     rows = ["name,emotion"]
     for emotion, aus in SHOWN.items():
         for k, strength in enumerate((1.0, 0.8)):
-            e = rest + strength * np.array([aus.get(au, 0.0) for au in AUS])
+            e = rest + strength * np.array([aus.get(au, 0.0) for au in DISFA])
             image.write(root / f"{emotion}{k}.png", muscles(photo, e))
             rows.append(f"{emotion}{k}.png,{emotion}")
     image.write(root / "wall.png", np.full((64, 64, 3), 90, np.uint8))

@@ -26,7 +26,7 @@ from facsmith.evaluate.model_tables import tables
 from facsmith.evaluate.reconstruction import Principal
 from facsmith.face import Face, choose, find
 from facsmith.face.muscles import MuscleWarp
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 from facsmith.tuning import TuningOptions
 
 
@@ -62,10 +62,10 @@ def test_the_muscles_are_read_as_what_was_asked(perfect: Control):
 
 
 def test_half_of_it_and_a_brow_that_goes_with_everything_are_seen(portrait: np.ndarray, found: Any, perfect: Control):
-    brow = np.eye(12)[AUS.index(2)]
+    brow = np.eye(12)[DISFA.index(2)]
     weak = summarise([controlled(portrait, found, lambda e: np.clip(e / 2 + 0.8 * brow * e.max(), 0, 1))])
     whole = summarise([perfect])
-    assert weak.rows[AUS.index(26)].mae == pytest.approx(0.31, abs=0.08)  # the mean of half the levels
+    assert weak.rows[DISFA.index(26)].mae == pytest.approx(0.31, abs=0.08)  # the mean of half the levels
     assert weak.au_mae > whole.au_mae + 0.1
     assert weak.au_leakage > whole.au_leakage + 0.03
 
@@ -89,7 +89,7 @@ def test_muscles_that_landmarks_hardly_report_are_no_measure(
     monkeypatch.setattr(measure, "responses", faint)
     read = controlled(portrait, found, lambda e: e)
     assert np.isnan(read.shares[0]).all()
-    assert np.isfinite(read.shares[AUS.index(12)]).all()
+    assert np.isfinite(read.shares[DISFA.index(12)]).all()
     both, one = (summarise(faces, visible=0.0) for faces in ([perfect, read], [perfect]))
     assert both.rows[0].mae == one.rows[0].mae
 
@@ -143,7 +143,7 @@ def test_the_report_holds_what_is_promised(report: ModelReport):
     for key in ("au_mae", "au_leakage", "au_spearman_min", "inter_au_correlation", "identity", "reconstruction_lpips"):
         assert np.isfinite(told[key]), key
     assert told["sample_count"] == 1
-    assert [row["au"] for row in told["aus"]] == list(AUS)
+    assert [row["au"] for row in told["aus"]] == list(DISFA)
     ways = {row["way"]: row["lpips"] for row in told["reconstructions"]}
     assert list(ways) == ["high", "inversion", "encoder", "mean", "pca-3"]
     assert told["reconstruction_lpips"] == ways["high"] < ways["inversion"]

@@ -5,14 +5,14 @@ import pytest
 from numpy.typing import NDArray
 
 from facsmith.face.muscles import FULL_INTENSITY, MuscleWarp, basis, displacement, moved_points, warp
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 
 Array = NDArray[np.float64]
 
 
 def one(au: int, intensity: float = 1.0) -> Array:
-    e = np.zeros(len(AUS))
-    e[AUS.index(au)] = intensity
+    e = np.zeros(len(DISFA))
+    e[DISFA.index(au)] = intensity
     return e
 
 
@@ -42,7 +42,7 @@ def photo() -> NDArray[np.uint8]:
     return np.kron(noise, np.ones((8, 8, 1), np.uint8))
 
 
-@pytest.mark.parametrize("au", AUS)
+@pytest.mark.parametrize("au", DISFA)
 def test_full_intensity_moves_the_landmarks_by_the_table(face: Array, au: int) -> None:
     moved = displacement(face, one(au)) / 100
     sites = {"inner_brow": 21, "mid_brow": 19, "outer_brow": 17, "upper_lid": 37, "corner": 48, "chin": 8}
@@ -53,9 +53,9 @@ def test_full_intensity_moves_the_landmarks_by_the_table(face: Array, au: int) -
         np.testing.assert_allclose(moved[point], expected, atol=1e-9, err_msg=f"AU{au} {site}")
 
 
-@pytest.mark.parametrize("au", AUS)
+@pytest.mark.parametrize("au", DISFA)
 def test_both_sides_mirror_each_other(au: int) -> None:
-    table = basis()[AUS.index(au)]
+    table = basis()[DISFA.index(au)]
     np.testing.assert_allclose(table[[17, 21, 36, 41, 48, 5, 31]], table[[26, 22, 45, 46, 54, 11, 35]] * [-1, 1])
 
 
@@ -87,7 +87,7 @@ def test_no_intensity_gives_the_photo_back(face: Array, photo: NDArray[np.uint8]
     assert out is not photo
 
 
-@pytest.mark.parametrize("au", AUS)
+@pytest.mark.parametrize("au", DISFA)
 def test_an_au_leaves_the_far_parts_of_the_face_alone(face: Array, photo: NDArray[np.uint8], au: int) -> None:
     changed = np.abs(warp(photo, face, one(au)).astype(int) - photo).max(axis=2) > 2
     assert changed.any()

@@ -11,7 +11,7 @@ from facsmith import measure
 from facsmith.errors import ActionUnitError, InputError
 from facsmith.face import choose, find
 from facsmith.face.muscles import basis
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 
 REST = face_points(200, 150, 60)
 
@@ -24,7 +24,7 @@ def shown(intensities: np.ndarray, *, degrees: float = 0.0, scale: float = 1.0) 
 
 
 def one(au: int, intensity: float = 1.0) -> np.ndarray:
-    return intensity * np.eye(len(AUS))[AUS.index(au)]
+    return intensity * np.eye(len(DISFA))[DISFA.index(au)]
 
 
 @given(degrees=st.floats(-60, 60), scale=st.floats(0.3, 3))
@@ -33,7 +33,7 @@ def test_a_head_that_only_moves_displaces_nothing(degrees, scale):
     np.testing.assert_allclose(moved, 0, atol=1e-9)
 
 
-@given(degrees=st.floats(-60, 60), scale=st.floats(0.3, 3), au=st.sampled_from(AUS))
+@given(degrees=st.floats(-60, 60), scale=st.floats(0.3, 3), au=st.sampled_from(DISFA))
 def test_an_expression_is_seen_whole_whatever_the_head_does(degrees, scale, au):
     moved = measure.aligned_displacement(shown(one(au, 0.7), degrees=degrees, scale=scale), REST)
     assert measure.along(moved, au) == pytest.approx(0.7, abs=0.05)  # AU9 moves the nose bridge a little
@@ -54,9 +54,9 @@ def test_eyes_on_one_spot_measure_nothing():
         measure.aligned_displacement(REST, np.zeros((68, 2)))
 
 
-@pytest.mark.parametrize("au", AUS)
+@pytest.mark.parametrize("au", DISFA)
 def test_the_tables_own_movement_measures_1_and_does_not_leak(au):
-    movement = basis()[AUS.index(au)]
+    movement = basis()[DISFA.index(au)]
     assert measure.along(movement, au) == pytest.approx(1)
     assert measure.along(-0.5 * movement, au) == pytest.approx(-0.5)
     assert measure.leak(movement, au) == (0, 0)
@@ -67,12 +67,12 @@ def test_empty_points_are_those_the_table_does_not_move():
     assert smile.shape == (68,)
     assert smile[[17, 26, 36, 45]].all()
     assert not smile[[48, 54, 8]].any()
-    for au in AUS:
-        assert (measure.empty_points(au) == (basis()[AUS.index(au)] == 0).all(axis=1)).all()
+    for au in DISFA:
+        assert (measure.empty_points(au) == (basis()[DISFA.index(au)] == 0).all(axis=1)).all()
 
 
 def test_leak_is_the_mean_and_the_largest_movement_of_the_empty_points():
-    displacement = basis()[AUS.index(12)].copy()
+    displacement = basis()[DISFA.index(12)].copy()
     displacement[17] = [0.03, 0.04]
     leak = measure.leak(displacement, 12)
     assert leak.largest == pytest.approx(0.05)
@@ -99,13 +99,13 @@ def test_movement_as_faint_as_the_landmarkers_noise_is_no_expression():
     noise = np.random.default_rng(0).normal(0, 0.003, (68, 2))
     assert measure.from_displacement(noise).max() < 0.1
     assert (measure.from_displacement(np.zeros((68, 2))) == 0).all()
-    assert measure.from_displacement(-basis()[AUS.index(12)])[AUS.index(12)] == 0
+    assert measure.from_displacement(-basis()[DISFA.index(12)])[DISFA.index(12)] == 0
 
 
 def test_known_responses_correct_what_is_under_reported():
     seen = 0.4 * basis()
-    measured = measure.from_displacement(0.5 * seen[AUS.index(2)], responses=seen)
-    assert measured[AUS.index(2)] == pytest.approx(0.5, abs=0.1)
+    measured = measure.from_displacement(0.5 * seen[DISFA.index(2)], responses=seen)
+    assert measured[DISFA.index(2)] == pytest.approx(0.5, abs=0.1)
 
 
 def test_repeated_responses_still_give_an_answer():
@@ -122,7 +122,7 @@ def her():
 def test_the_muscles_of_a_real_face_are_reported_along_their_own_aus(her):
     responses = measure.responses(*her)
     assert responses.shape == (12, 68, 2)
-    for row, au in enumerate(AUS):
+    for row, au in enumerate(DISFA):
         least = 0.0 if au == 6 else 0.3  # lids that rise are hard to see
         assert measure.along(responses[row], au) > least
         assert measure.leak(responses[row], au).mean < 0.03

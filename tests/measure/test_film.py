@@ -10,7 +10,7 @@ from facsmith import video
 from facsmith.errors import InputError
 from facsmith.face import choose, find
 from facsmith.face.muscles import MuscleWarp
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 from facsmith.measure.film import read_film
 from facsmith.measure.table import COLUMNS, Row, write_table
 
@@ -20,7 +20,7 @@ def film(tmp_path_factory):
     """Six frames: her photo, her mouth opening, and one frame of nothing."""
     photo = np.ascontiguousarray(astronaut()[0:256, 100:356])
     muscles = MuscleWarp(choose(find(photo, provider="dlib")).face.landmarks, photo.shape)
-    jaw = np.eye(12)[AUS.index(26)]
+    jaw = np.eye(12)[DISFA.index(26)]
     frames = [muscles(photo, level * jaw) for level in (0, 0.3, 0.6, 0.9)]
     frames += [np.zeros_like(photo), photo]
     path = tmp_path_factory.mktemp("film") / "her.mp4"

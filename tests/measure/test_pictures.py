@@ -10,12 +10,12 @@ from facsmith import measure
 from facsmith.errors import CheckpointError, NoFaceError
 from facsmith.face import choose, find
 from facsmith.face.muscles import MuscleWarp
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 from facsmith.measure import Gauge, Population, blendshapes
 from facsmith.measure.appearance import even_light
 from facsmith.measure.population import default_population
 
-ROW = {au: k for k, au in enumerate(AUS)}
+ROW = {au: k for k, au in enumerate(DISFA)}
 
 
 class Her:

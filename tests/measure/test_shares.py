@@ -8,14 +8,14 @@ import pytest
 from facsmith.errors import NoFaceError
 from facsmith.face import Face, follow
 from facsmith.face.muscles import MuscleWarp
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 from facsmith.measure import Shares
 
 
 @pytest.mark.parametrize("au", [2, 9, 15, 26])
 def test_muscles_are_read_as_themselves_and_rest_as_nothing(portrait: np.ndarray, found: Face, au: int):
     shares, warp = Shares(portrait, found), MuscleWarp(found.landmarks, portrait.shape)
-    one = np.eye(len(AUS))[AUS.index(au)]
+    one = np.eye(len(DISFA))[DISFA.index(au)]
     assert shares.share(portrait, au) == pytest.approx(0, abs=1e-9)
     assert shares.share(warp(portrait, one), au) == pytest.approx(1, abs=0.1)
     assert shares.share(warp(portrait, 0.6 * one), au) == pytest.approx(0.6, abs=0.15)
@@ -40,7 +40,7 @@ def test_the_face_may_lie_anywhere(portrait: np.ndarray, found: Face):
     """Readings are made in an upright crop: a wide picture changes nothing but rounding."""
     wide = np.pad(portrait, ((40, 0), (80, 0), (0, 0)), mode="edge")
     there = follow(wide, replace(found, landmarks=found.landmarks + [80, 40]))
-    jaw = np.eye(len(AUS))[AUS.index(26)]
+    jaw = np.eye(len(DISFA))[DISFA.index(26)]
     moved = MuscleWarp(found.landmarks, portrait.shape)(portrait, 0.5 * jaw)
     wide_moved = np.pad(moved, ((40, 0), (80, 0), (0, 0)), mode="edge")
     here = Shares(portrait, found).share(moved, 26)

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from facsmith.animate import Animator
 from facsmith.cli import app
 from facsmith.errors import InputError, OutputError
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 from facsmith.reproduce import EXPERIMENTS, Bench, Plan, Report, reproduce, run, set_up
 from facsmith.reproduce.methods import filming, methods
 from facsmith.reproduce.sources import conditioned, step_length, uncalibrated
@@ -191,7 +191,7 @@ def test_emotions_differ_and_contempt_is_one_sided(report: Report) -> None:
 
 def test_asked_and_measured_agree_for_the_default_and_best_for_the_ruler(report: Report) -> None:
     rows = table(report, "control")
-    assert [row["AU"] for row in rows] == [f"AU{au}" for au in AUS]
+    assert [row["AU"] for row in rows] == [f"AU{au}" for au in DISFA]
     assert np.median([float(row["ICC(3,1)"]) for row in rows]) > 0.7
     assert all(-1 <= float(row["Pearson"]) <= 1 for row in rows)
     by_method = {row["method"]: row for row in table(report, "methods")}
@@ -266,7 +266,7 @@ def test_boundaries_are_fitted_to_samples_anew(animator: Animator, tmp_path: Pat
     assert np.abs(cosines[~np.eye(len(cosines), dtype=bool)]).max() < 1e-6
     for method in known.values():  # every one of them moves what it knows, and nothing else
         films = filming(bench, method, bench.faces[0])
-        rest, jaw = films.render(films.photo, np.zeros(12)), films.render(films.photo, np.eye(12)[AUS.index(26)])
+        rest, jaw = films.render(films.photo, np.zeros(12)), films.render(films.photo, np.eye(12)[DISFA.index(26)])
         assert rest.shape == jaw.shape == films.photo.shape
         assert (rest != jaw).any() == (26 not in method.missing)
         assert films.crop(jaw).shape == (128, 128, 3)

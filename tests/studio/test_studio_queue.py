@@ -22,7 +22,7 @@ from fake_studio import QUICK
 from PIL import Image
 
 from facsmith.animate.closeup import CloseUp
-from facsmith.facs import AUS, ActionUnits
+from facsmith.facs import DISFA, ActionUnits
 from facsmith.latent import Latent
 from facsmith.studio.phases import Score
 from facsmith.studio.pictures import jpeg
@@ -181,7 +181,7 @@ def studio(running: Studio) -> Iterator[Studio]:
 def test_ten_visitors_at_once_get_what_the_api_gives(studio, make_animator, photo, tmp_path):
     """Each with a photo and an expression of their own, all in the same seconds."""
     photos = [np.roll(photo, 7 * n, axis=1) // (1 + n % 2) for n in range(10)]
-    asked = [ActionUnits({AUS[n]: 0.5 + n / 20}) for n in range(10)]
+    asked = [ActionUnits({DISFA[n]: 0.5 + n / 20}) for n in range(10)]
 
     def work(number: int) -> tuple[str, bytes, bytes]:
         visitor = studio.visit(f"visitor{number}")

@@ -16,7 +16,7 @@ from facsmith import image, video
 from facsmith.animate import AnimateOptions
 from facsmith.animate.closeup import close_up
 from facsmith.errors import ActionUnitError, InputError, LatentError, NoFaceError, PhotoError, TimelineError
-from facsmith.facs import AUS, EMOTIONS, ActionUnits
+from facsmith.facs import DISFA, EMOTIONS, ActionUnits
 from facsmith.inversion import InversionOptions
 from facsmith.latent import Latent
 from facsmith.studio import StudioOptions, views
@@ -265,10 +265,10 @@ def test_every_au_keeps_its_own_time():
     score = Score({12: Phases(0.5, 0.5, 1.0, 1.0), 6: Phases(0.0, 0.2, 0.0, 0.0)})
     timeline = score.timeline(ActionUnits({25: 0.4}), ActionUnits({12: 0.8, 6: 0.6}))
     at = timeline.at([0, 0.2, 0.5, 1.0, 2.0, 3.0])
-    assert at[:, AUS.index(12)] == pytest.approx([0, 0, 0, 0.8, 0.8, 0])
-    assert at[:, AUS.index(6)] == pytest.approx([0, 0.6, 0.6, 0.6, 0.6, 0.6])  # no offset: it stays
-    assert at[[0, -1], AUS.index(25)] == pytest.approx([0.4, 0.4])  # what the photo shows comes back
-    assert at[2, AUS.index(25)] < 0.4
+    assert at[:, DISFA.index(12)] == pytest.approx([0, 0, 0, 0.8, 0.8, 0])
+    assert at[:, DISFA.index(6)] == pytest.approx([0, 0.6, 0.6, 0.6, 0.6, 0.6])  # no offset: it stays
+    assert at[[0, -1], DISFA.index(25)] == pytest.approx([0.4, 0.4])  # what the photo shows comes back
+    assert at[2, DISFA.index(25)] < 0.4
     assert Score.from_json(score.to_json()).phases == score.phases
 
 
@@ -324,7 +324,9 @@ def test_each_side_goes_its_own_way(opened):
     opened.settle(Pose(ActionUnits(right={12: 1.0})))
     timeline = opened.timeline
     middle = timeline.duration / 2
-    assert timeline.at(middle, "right")[0, AUS.index(12)] == 1 and timeline.at(middle, "left")[0, AUS.index(12)] == 0
+    assert (
+        timeline.at(middle, "right")[0, DISFA.index(12)] == 1 and timeline.at(middle, "left")[0, DISFA.index(12)] == 0
+    )
     assert "R12" in views.timing_plot(opened) and "AU12" not in views.timing_plot(opened)
     html = views.film(opened) or (opened.play(nothing) and views.film(opened))
     assert "<b>R12</b>" in html and "<b>AU12</b>" not in html
@@ -338,15 +340,15 @@ TRACK = "frame, timestamp, confidence, success, AU12_r\n" + "\n".join(
 def test_a_track_drives_until_a_slider_moves(opened):
     opened.load_track(TRACK.encode(), name="smile.csv")
     assert opened.track is not None and "smile.csv drives" in opened.remark
-    assert opened.timeline.at(10)[0, AUS.index(12)] == pytest.approx(1.0, abs=0.01)
+    assert opened.timeline.at(10)[0, DISFA.index(12)] == pytest.approx(1.0, abs=0.01)
     again = export(opened, "openface", nothing).read_bytes()
     yaml = export(opened, "yaml", nothing).read_bytes()
     for data, name in ((again, "again.csv"), (yaml, "again.yaml")):
         opened.load_track(data, name=name)
-        assert opened.timeline.at(10)[0, AUS.index(12)] == pytest.approx(1.0, abs=0.02)
+        assert opened.timeline.at(10)[0, DISFA.index(12)] == pytest.approx(1.0, abs=0.02)
     opened.settle(Pose(ActionUnits({4: 0.5})))
     assert opened.track is None
-    assert opened.timeline.at(1)[0, AUS.index(12)] < 0.9
+    assert opened.timeline.at(1)[0, DISFA.index(12)] < 0.9
 
 
 @pytest.mark.parametrize(

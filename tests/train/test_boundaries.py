@@ -16,7 +16,7 @@ from facsmith.boundary_fit.folder import LabelledCodes
 from facsmith.errors import InputError
 from facsmith.face import choose, crop_transform, find
 from facsmith.face.muscles import MuscleWarp
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 from facsmith.latent import Latent
 from facsmith.train.boundaries import (
     BoundaryTraining,
@@ -112,12 +112,12 @@ def trained(generator: MuscleGenerator, root: Path, faces: Faces) -> BoundarySet
 
 @pytest.mark.parametrize("au", FITTED)
 def test_an_asked_intensity_shows(generator: MuscleGenerator, trained: BoundarySet, au: int):
-    asked = np.outer((0.0, 0.3, 0.6, 1.0), np.eye(12)[AUS.index(au)])
+    asked = np.outer((0.0, 0.3, 0.6, 1.0), np.eye(12)[DISFA.index(au)])
     rest = Latent(np.zeros((NUM_WS, W_DIM), np.float32), generator.generator_id)
     shown = generator.shown(trained.edit(rest, asked, source=np.zeros(12)).ws)
     # AU1 is weak: at 64 px its muscles move the brows by two pixels.
-    assert shown[:, AUS.index(au)] == pytest.approx([0, 0.3, 0.6, 1], abs=0.2 if au == 1 else 0.1)
-    others = [k for k, other in enumerate(AUS) if other not in FITTED]
+    assert shown[:, DISFA.index(au)] == pytest.approx([0, 0.3, 0.6, 1], abs=0.2 if au == 1 else 0.1)
+    others = [k for k, other in enumerate(DISFA) if other not in FITTED]
     assert np.abs(shown[:, others]).max() < 0.03
 
 

@@ -14,7 +14,7 @@ from sketches import sketch
 from facsmith.errors import CheckpointError, InputError
 from facsmith.face.muscles import basis
 from facsmith.face.own import own_expression
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 from facsmith.train.data import DataOptions, build_dataset
 from facsmith.train.discriminator import Discriminator, gradient_penalty
 from facsmith.train.faces import Faces
@@ -57,13 +57,13 @@ def test_the_data_set_labels_every_variant(dataset: Path) -> None:
 
 def test_own_expression_reads_an_open_smile_and_nothing_at_rest() -> None:
     points = sketch(0).landmarks
-    assert own_expression(points)[AUS.index(12)] < 0.3
-    assert own_expression(points)[AUS.index(25)] < 0.15
+    assert own_expression(points)[DISFA.index(12)] < 0.3
+    assert own_expression(points)[DISFA.index(25)] < 0.15
     iod = 40.0
-    smile = points + iod * (basis()[AUS.index(12)] + basis()[AUS.index(25)])
+    smile = points + iod * (basis()[DISFA.index(12)] + basis()[DISFA.index(25)])
     read = own_expression(smile)
-    assert read[AUS.index(12)] > own_expression(points)[AUS.index(12)] + 0.4
-    assert read[AUS.index(25)] == pytest.approx(1.0, abs=0.15)
+    assert read[DISFA.index(12)] > own_expression(points)[DISFA.index(12)] + 0.4
+    assert read[DISFA.index(25)] == pytest.approx(1.0, abs=0.15)
 
 
 def test_a_run_learns_resumes_and_refuses_other_options(dataset: Path, tmp_path: Path) -> None:

@@ -8,12 +8,12 @@ from facsmith.descriptor import load_descriptor
 from facsmith.errors import InputError
 from facsmith.face import choose, crop_transform, find
 from facsmith.face.muscles import MuscleWarp, displacement
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 from facsmith.measure import Population, alone
 from facsmith.measure.stranger import combined, symmetric
 from facsmith.train.measure import MeasureTraining, fit_population
 
-ROW = {au: k for k, au in enumerate(AUS)}
+ROW = {au: k for k, au in enumerate(DISFA)}
 SIDE, VARIANTS, PEOPLE = 128, 8, 14
 
 

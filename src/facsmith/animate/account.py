@@ -9,7 +9,7 @@ import numpy.typing as npt
 from facsmith.animate.receipt import Curves, KeyframeRecord, Leakage, named
 from facsmith.animate.subject import Subject
 from facsmith.animate.watch import Watch
-from facsmith.facs import AUS, ActionUnits
+from facsmith.facs import DISFA, ActionUnits
 
 __all__ = ["ASKED", "curves", "inversion", "leakage", "measured_frames", "photo", "summary", "tuning", "unmeasured"]
 
@@ -83,7 +83,7 @@ def tuning(subject: Subject) -> dict[str, Any] | None:
 def curves(sides: Array, watch: Watch, *, fps: float) -> Curves:
     """sides: (T, 2, 12), what the person's left and right side shall show. Of one picture, fps means nothing: 1."""
     asked: dict[str, tuple[float, ...]] = {}
-    for k, au in enumerate(AUS):
+    for k, au in enumerate(DISFA):
         left, right = (tuple(sides[:, side, k].round(3).tolist()) for side in (0, 1))
         if left == right and any(left):
             asked[f"AU{au}"] = left
@@ -108,7 +108,7 @@ def excess(measured: Mapping[str, float], shall: ActionUnits) -> dict[str, float
     """All twelve AUs -> measured less asked; of two sides, the one that is farther off."""
     found: dict[str, float] = {}
     wanted = named(shall, all_twelve=True)
-    for au in AUS:
+    for au in DISFA:
         both = measured.get(f"AU{au}", 0.0), wanted.get(f"AU{au}", 0.0)
         off = [measured.get(f"{s}{au}", both[0]) - wanted.get(f"{s}{au}", both[1]) for s in "LR"]
         found[f"AU{au}"] = round(max(off, key=abs), 3)

@@ -21,7 +21,7 @@ from facsmith.compose.flow import FLOW_SIZE
 from facsmith.descriptor import Descriptor, perceptual_distance
 from facsmith.encoder import Encoder
 from facsmith.errors import LatentError, PhotoError
-from facsmith.facs import AUS, ActionUnits
+from facsmith.facs import DISFA, ActionUnits
 from facsmith.generator import Generator, lowered
 from facsmith.inversion import Inversion, invert
 from facsmith.latent import Latent
@@ -57,7 +57,7 @@ class Networks:
         if landmarks is not None:
             own = face.own_expression(landmarks)
             for au, e in read.items():
-                seen = (e + float(own[AUS.index(au)])) / 2
+                seen = (e + float(own[DISFA.index(au)])) / 2
                 read[au] = seen if au in face.READABLE else e if e >= _STRONG else 0.0
         return ActionUnits(read)
 

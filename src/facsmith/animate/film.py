@@ -18,7 +18,7 @@ from facsmith.animate.subject import Image, Subject
 from facsmith.animate.timing import keyframe_seconds, lead
 from facsmith.animate.watch import Watch
 from facsmith.animate.witness import Witness
-from facsmith.facs import AUS, ActionUnits
+from facsmith.facs import DISFA, ActionUnits
 from facsmith.timeline import Timeline
 
 __all__ = ["Animation", "Picture"]
@@ -89,7 +89,7 @@ class Animation:
         self.notes += tuple(
             f"AU{au} {why} with this model: more was asked than can be shown."
             for au, why in (unreached or {}).items()
-            if most[AUS.index(au)] >= account.ASKED
+            if most[DISFA.index(au)] >= account.ASKED
         )
 
     def __len__(self) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 from facsmith.animate.account import ASKED
 from facsmith.animate.receipt import KeyframeRecord, Leakage, Receipt
 from facsmith.animate.subject import Image
-from facsmith.facs import AU_NAMES, AUS
+from facsmith.facs import AU_NAMES, DISFA
 
 __all__ = ["MOST_ROWS", "curves", "facts", "figures", "head", "matrix", "over_time", "plain", "strip"]
 
@@ -140,10 +140,10 @@ def matrix(figure: Any, rows: Sequence[Leakage], *, left: float, width: float, t
     more = f"; {len(rows) - len(shown)} further poses are in the JSON" if len(rows) > len(shown) else ""
     _title(figure, left, top, "Leakage", f"measured less asked when the AUs on the left are asked (bold){more}")
     labels = 0.16
-    cells = np.array([[row.excess.get(f"AU{au}", 0.0) for au in AUS] for row in shown])
+    cells = np.array([[row.excess.get(f"AU{au}", 0.0) for au in DISFA] for row in shown])
     axes = figure.add_axes((left + labels, top - height + 0.016, width - labels, height - 0.052))
     axes.imshow(cells, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
-    axes.set_xticks(range(len(AUS)), [f"AU{au}" for au in AUS], fontsize=7)
+    axes.set_xticks(range(len(DISFA)), [f"AU{au}" for au in DISFA], fontsize=7)
     axes.xaxis.tick_top()
     names = [plain(" ".join(au.removeprefix("AU") for au in row.aus) or "neutral", 24) for row in shown]
     axes.set_yticks(
@@ -152,12 +152,12 @@ def matrix(figure: Any, rows: Sequence[Leakage], *, left: float, width: float, t
     axes.tick_params(length=0, colors=_INK)
     for edge in axes.spines.values():
         edge.set_visible(False)
-    axes.set_xticks(np.arange(len(AUS) - 1) + 0.5, minor=True)
+    axes.set_xticks(np.arange(len(DISFA) - 1) + 0.5, minor=True)
     axes.set_yticks(np.arange(len(shown) - 1) + 0.5, minor=True)
     axes.grid(which="minor", color="white", linewidth=1.5)
     axes.tick_params(which="minor", length=0)
     for y, row in enumerate(shown):
-        for x, au in enumerate(AUS):
+        for x, au in enumerate(DISFA):
             asked = str(au) in {name.strip("AULR") for name in row.aus}
             colour = "white" if abs(cells[y, x]) > 0.65 else _INK
             axes.text(x, y, f"{cells[y, x]:+.2f}", ha="center", va="center", fontsize=6.5, color=colour,
@@ -218,7 +218,7 @@ def _panels(receipt: Receipt) -> list[str]:
     asked: Mapping[str, Sequence[float]] = {} if receipt.curves is None else receipt.curves.asked
     sided = {name[1:] for name in asked if not name.startswith("AU")}
     heights: dict[str, float] = {}
-    for au in AUS:
+    for au in DISFA:
         for name in (f"R{au}", f"L{au}") if str(au) in sided else (f"AU{au}",):
             most_asked = max(asked.get(name, asked.get(f"AU{au}", ())), default=0.0)
             seen = max((_value(record, name) or 0.0 for record in receipt.moments), default=0.0)

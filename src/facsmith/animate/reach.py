@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from facsmith.boundary import BoundarySet
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 
 __all__ = ["ENOUGH", "unreached"]
 
@@ -16,7 +16,7 @@ _CHANCE: Final = 0.6  # accuracy on people held out up to which a direction is h
 def unreached(boundaries: BoundarySet) -> dict[int, str]:
     """AU -> why this model cannot reach it; AUs that it reaches, or of which nothing is known, are left out."""
     found: dict[int, str] = {}
-    for au in AUS:
+    for au in DISFA:
         if au not in boundaries.aus:
             found[au] = "has no boundary here"
             continue

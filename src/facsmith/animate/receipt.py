@@ -12,7 +12,7 @@ from typing import Any
 
 from facsmith import __version__
 from facsmith._files import atomic_path
-from facsmith.facs import AUS, ActionUnits
+from facsmith.facs import DISFA, ActionUnits
 
 __all__ = ["Curves", "KeyframeRecord", "Leakage", "Receipt", "label", "named", "receipt_path", "versions"]
 
@@ -139,7 +139,7 @@ def named(action_units: ActionUnits, *, all_twelve: bool = False) -> dict[str, f
     """``{"AU12": 0.6}``, rounded to a thousandth; ``L12`` and ``R12`` where the sides differ by that much."""
     account: dict[str, float] = {}
     left, right = (action_units.vector(side).round(3).tolist() for side in ("left", "right"))
-    for au, of_left, of_right in zip(AUS, left, right, strict=True):
+    for au, of_left, of_right in zip(DISFA, left, right, strict=True):
         if of_left != of_right:
             account |= {f"L{au}": of_left, f"R{au}": of_right}
         elif all_twelve or action_units.get(au, 0) > 0:

@@ -9,12 +9,12 @@ from typing import Any, Final, cast
 
 from facsmith.animate.receipt import Curves, KeyframeRecord, Leakage, Receipt
 from facsmith.errors import InputError
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 
 __all__ = ["read_receipt"]
 
 _MOST_BYTES: Final = 64 << 20
-_NAMES: Final = frozenset(f"{side}{au}" for side in ("AU", "L", "R") for au in AUS)
+_NAMES: Final = frozenset(f"{side}{au}" for side in ("AU", "L", "R") for au in DISFA)
 
 
 def read_receipt(path: str | os.PathLike[str]) -> Receipt:

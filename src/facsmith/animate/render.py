@@ -16,7 +16,7 @@ from facsmith.boundary import BoundarySet
 from facsmith.compose import Compositor, Lids, join
 from facsmith.face import Face
 from facsmith.face.muscles import basis
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 from facsmith.generator import Generator, graphed
 from facsmith.measure import Follow
 
@@ -24,7 +24,7 @@ __all__ = ["Renderer"]
 
 Codes = npt.NDArray[np.float32]
 
-_PARTING = np.where(np.isin(AUS, (25, 26)), basis()[:, 66, 1] - basis()[:, 62, 1], 0.0)
+_PARTING = np.where(np.isin(DISFA, (25, 26)), basis()[:, 66, 1] - basis()[:, 62, 1], 0.0)
 """(12,) by how much AU25 and AU26 at intensity 1 part the inner lips, IOD."""
 
 
@@ -95,7 +95,7 @@ class Renderer:
         if self._personal is None:
             return self._boundaries
         moves = intensities.max(axis=0, initial=0.0) + self._subject.source.vector() > 0
-        return self._personal.of(au for au, asked in zip(AUS, moves, strict=True) if asked)
+        return self._personal.of(au for au, asked in zip(DISFA, moves, strict=True) if asked)
 
     @property
     def has_landmarks(self) -> bool:
@@ -151,7 +151,7 @@ class Renderer:
 
     def neutral(self) -> Image:
         """The same person with every AU at 0: what measurements compare with."""
-        nothing = np.zeros(len(AUS))
+        nothing = np.zeros(len(DISFA))
         return self._still(self._boundaries_for(nothing[None]), nothing)
 
     def _still(self, boundaries: BoundarySet, intensities: npt.NDArray[np.float64]) -> Image:
@@ -169,7 +169,7 @@ class Renderer:
         subject = self._subject
         if self._compositor is None or subject.transform is None:
             return cast(Face, subject.face).landmarks
-        neutral = self._generated(self._boundaries, np.zeros(len(AUS)))
+        neutral = self._generated(self._boundaries, np.zeros(len(DISFA)))
         at = self._compositor.landmarks(neutral, asked=-subject.source.vector())
         return subject.transform.to_crop(at) if self._options.mode == "crop" else at
 

@@ -16,7 +16,7 @@ from facsmith.animate.subject import Subject
 from facsmith.animate.witness import FaceReader
 from facsmith.boundary import BoundarySet
 from facsmith.errors import NoFaceError
-from facsmith.facs import AUS, ActionUnits
+from facsmith.facs import DISFA, ActionUnits
 from facsmith.generator import Generator
 
 __all__ = ["settled"]
@@ -49,4 +49,4 @@ def settled(
 
 
 def _smile(found: face.Face) -> float:
-    return float(face.own_expression(found.landmarks)[AUS.index(_SMILE)])
+    return float(face.own_expression(found.landmarks)[DISFA.index(_SMILE)])

@@ -14,7 +14,7 @@ from facsmith.animate.subject import Image, Subject, fingerprint
 from facsmith.errors import NoFaceError
 from facsmith.face import Face
 from facsmith.face.points import MIRROR
-from facsmith.facs import AUS, ActionUnits
+from facsmith.facs import DISFA, ActionUnits
 
 __all__ = ["FaceReader", "Reading", "Witness"]
 
@@ -98,7 +98,7 @@ class Witness:
         except NoFaceError:
             return None
         found = self._gauge.read(frame, shown)
-        unsure = tuple(au for au, reliable in zip(AUS, found.reliable, strict=True) if not reliable)
+        unsure = tuple(au for au, reliable in zip(DISFA, found.reliable, strict=True) if not reliable)
         shows = found.action_units
         if sides:
             moved = measure.aligned_displacement(shown.landmarks, self._gauge.rest)
@@ -123,7 +123,7 @@ def _each_side(moved: Displacement, responses: Displacement) -> ActionUnits:
     for side, points in (("right", _IMAGE_LEFT), ("left", tuple(MIRROR[p] for p in _IMAGE_LEFT))):
         whole = np.where(np.isin(np.arange(68), points)[:, None], moved, mirrored)
         whole[list(_MIDLINE)] = middle[list(_MIDLINE)]
-        halves[side] = dict(zip(AUS, _intensities(whole, responses).tolist(), strict=True))
+        halves[side] = dict(zip(DISFA, _intensities(whole, responses).tolist(), strict=True))
     return ActionUnits(left=halves["left"], right=halves["right"])
 
 

@@ -14,7 +14,7 @@ from facsmith._arrays import read_tensors, write_tensors
 from facsmith.boundary.calibration import Calibration
 from facsmith.boundary.response import LandmarkResponse, Response
 from facsmith.errors import ActionUnitError, BoundaryError, LatentError
-from facsmith.facs import AUS, ActionUnits
+from facsmith.facs import DISFA, ActionUnits
 from facsmith.latent import MAX_NUM_WS, MAX_W_DIM, Latent
 
 __all__ = ["Boundary", "BoundarySet"]
@@ -45,8 +45,8 @@ class Boundary:
     response: Response | None = None
 
     def __post_init__(self) -> None:
-        if self.au not in AUS:
-            raise BoundaryError(f"AU{self.au} is not one of the twelve: {_names(AUS)}.")
+        if self.au not in DISFA:
+            raise BoundaryError(f"AU{self.au} is not one of the twelve: {_names(DISFA)}.")
         normal = np.ascontiguousarray(self.normal, dtype=np.float64)
         if normal.ndim != 2 or not (0 < normal.shape[0] <= MAX_NUM_WS and 0 < normal.shape[1] <= MAX_W_DIM):
             raise BoundaryError(f"AU{self.au}: a normal has shape (num_ws, w_dim); given: {normal.shape}.")
@@ -139,7 +139,7 @@ class BoundarySet:
         """Move a latent so that it shows the asked intensities.
 
         latent: (num_ws, w_dim), or (T, num_ws, w_dim): one code for each row of intensities.
-        intensities: (T, 12) or (12,) in [0, 1] in the order of AUS, or ActionUnits (the larger of their sides).
+        intensities: (T, 12) or (12,) in [0, 1] in the order of DISFA, or ActionUnits (the larger of their sides).
         mode: "absolute" (what the face shall show) or "relative" (added to what it shows).
         source: what it shows now, (12,) or (T, 12); by default read from the latent with the calibrations.
         Returns (T, num_ws, w_dim). A target equal to the source moves exactly nothing.
@@ -154,8 +154,8 @@ class BoundarySet:
         self._check(latent)
         vectors = np.atleast_2d(_vectors(intensities))
         for column in np.flatnonzero(vectors.max(axis=0, initial=0.0)):
-            self[AUS[column]]  # raises for an AU without boundary
-        columns = [AUS.index(au) for au in self.aus]
+            self[DISFA[column]]  # raises for an AU without boundary
+        columns = [DISFA.index(au) for au in self.aus]
         asked = vectors[:, columns]
         current = np.atleast_2d(self.intensities(latent) if source is None else _vectors(source)[..., columns])
         if latent.ws.ndim > 3 or len({len(asked), len(current), latent.ws[..., 0, 0].size} - {1}) > 1:
@@ -170,8 +170,8 @@ class BoundarySet:
 
     def singles(self, latent: Latent, *, source: npt.ArrayLike | ActionUnits | None = None) -> Latent:
         """The face (num_ws, w_dim) at rest, and with each AU alone at 1: ws (K + 1, num_ws, w_dim)."""
-        alone = np.eye(len(AUS))[[AUS.index(au) for au in self.aus]]
-        return self.edit(latent, np.vstack([np.zeros(len(AUS)), alone]), source=source)
+        alone = np.eye(len(DISFA))[[DISFA.index(au) for au in self.aus]]
+        return self.edit(latent, np.vstack([np.zeros(len(DISFA)), alone]), source=source)
 
     @cached_property
     def _joint(self) -> Array:
@@ -232,8 +232,8 @@ def _vectors(intensities: npt.ArrayLike | ActionUnits) -> Array:
     """(12,) or (T, 12) intensities in [0, 1]."""
     given = intensities.vector() if isinstance(intensities, ActionUnits) else intensities
     values = np.asarray(given, dtype=np.float64)
-    if values.ndim not in (1, 2) or values.shape[-1] != len(AUS):
-        raise ActionUnitError(f"Intensities have shape (T, 12) or (12,), in the order {AUS}; given: {values.shape}.")
+    if values.ndim not in (1, 2) or values.shape[-1] != len(DISFA):
+        raise ActionUnitError(f"Intensities have shape (T, 12) or (12,), in the order {DISFA}; given: {values.shape}.")
     if not np.all((values >= 0) & (values <= 1)):
         raise ActionUnitError("An intensity is NaN or outside [0, 1]; give numbers from 0 to 1.")
     return values

@@ -21,7 +21,7 @@ from facsmith.boundary_fit.separate import (
     unmix,
 )
 from facsmith.errors import BoundaryError
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 
 __all__ = ["FitOptions", "enough", "fit_boundaries"]
 
@@ -48,7 +48,7 @@ class FitOptions:
     by the other baseline, too, and report both.
     """
 
-    aus: tuple[int, ...] = AUS
+    aus: tuple[int, ...] = DISFA
     threshold: float = 0.7
     c: float | None = None
     baseline: Baseline = "mean"
@@ -62,8 +62,8 @@ class FitOptions:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not self.aus or len(set(self.aus)) < len(self.aus) or not set(self.aus) <= set(AUS):
-            raise BoundaryError(f"Boundaries of the AUs {self.aus}; give some of {AUS}, each once.")
+        if not self.aus or len(set(self.aus)) < len(self.aus) or not set(self.aus) <= set(DISFA):
+            raise BoundaryError(f"Boundaries of the AUs {self.aus}; give some of {DISFA}, each once.")
         if not 0 < self.threshold <= 1:
             raise BoundaryError(
                 f"A threshold of {self.threshold:g}; an AU counts as shown from an intensity in (0, 1]."
@@ -90,14 +90,14 @@ def fit_boundaries(
 ) -> BoundarySet:
     """Fit one boundary per AU.
 
-    ws: (N, num_ws, w_dim) codes. labels: (N, 12) intensities in [0, 1] in the order of AUS. groups: (N,) who it is (any
-    numbers or names); whole people are held out. An AU without enough neutral or active samples raises BoundaryError.
-    Each Boundary's report holds counts, held-out accuracy, leakage and the residual band of its calibration.
+    ws: (N, num_ws, w_dim) codes. labels: (N, 12) intensities in [0, 1] in the order of DISFA. groups: (N,) who it is
+    (any numbers or names); whole people are held out. An AU without enough neutral or active samples raises
+    BoundaryError. Each Boundary's report holds counts, held-out accuracy, leakage and its calibration's residual band.
     """
     options = options or FitOptions()
     _check(ws, labels, groups)
     # The fitted AUs come first, the others after them.
-    columns = [AUS.index(au) for au in options.aus] + [k for k, au in enumerate(AUS) if au not in options.aus]
+    columns = [DISFA.index(au) for au in options.aus] + [k for k, au in enumerate(DISFA) if au not in options.aus]
     shown = labels.astype(np.float64)[:, columns]
     people = np.unique(groups, return_inverse=True)[1].astype(np.intp)
     codes = np.ascontiguousarray(ws, dtype=np.float32).reshape(len(ws), -1)
@@ -136,7 +136,7 @@ def fit_boundaries(
             "training": judge.counts(e[~held], people[~held], options.threshold),
             "held_out": judge.counts(e[held], people[held], options.threshold),
             **quality,
-            "worst_leak": {"au": AUS[columns[strongest]], "share": round(float(leaked[k, strongest]), 4)},
+            "worst_leak": {"au": DISFA[columns[strongest]], "share": round(float(leaked[k, strongest]), 4)},
             "layers": [round(float(share), 4) for share in separated.layers[k]],
             "decorrelation": {
                 "cosine": round(float(separated.plain[k] @ separated.normals[k]), 4),
@@ -153,10 +153,10 @@ def fit_boundaries(
 
 
 def _check(ws: npt.NDArray[Any], labels: npt.NDArray[Any], groups: npt.NDArray[Any]) -> None:
-    if ws.ndim != 3 or labels.shape != (len(ws), len(AUS)) or groups.shape != (len(ws),) or len(ws) == 0:
+    if ws.ndim != 3 or labels.shape != (len(ws), len(DISFA)) or groups.shape != (len(ws),) or len(ws) == 0:
         raise BoundaryError(
             f"Codes of shape {ws.shape}, labels {labels.shape}, groups {groups.shape}; "
-            f"give (N, num_ws, w_dim), (N, {len(AUS)}) and (N,)."
+            f"give (N, num_ws, w_dim), (N, {len(DISFA)}) and (N,)."
         )
     if not np.isfinite(ws).all():
         raise BoundaryError("The codes hold NaN or infinite numbers; leave those samples out.")
@@ -171,7 +171,7 @@ def enough(labels: npt.NDArray[Any], threshold: float, *, fewest: int = 8) -> tu
         BoundaryError: there is none.
     """
     counts = np.minimum((labels == 0).sum(axis=0), (labels >= threshold).sum(axis=0))
-    found = tuple(au for au, count in zip(AUS, counts, strict=True) if count >= fewest)
+    found = tuple(au for au, count in zip(DISFA, counts, strict=True) if count >= fewest)
     if not found:
         raise BoundaryError(
             f"No AU has {fewest} neutral samples and as many of intensity {threshold:g} or more among {len(labels)}; "

@@ -1,6 +1,6 @@
 """AU-labelled codes in a folder, the plainest source of boundaries: three arrays that any program can write.
 
-``ws.npy`` (..., num_ws, w_dim) codes; ``au.npy`` (..., 12) intensities in [0, 1] in the order of AUS; ``people.npy``
+``ws.npy`` (..., num_ws, w_dim) codes; ``au.npy`` (..., 12) intensities in [0, 1] in the order of DISFA; ``people.npy``
 (...) numbers, who each sample is. Without the last, the first axis counts the people: (people, variants, ...), as data
 sets of `facsmith.train.data` have it.
 """
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from facsmith._arrays import read_npy
 from facsmith.errors import BoundaryError
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 
 __all__ = ["LabelledCodes", "read_codes"]
 
@@ -41,13 +41,13 @@ def read_codes(folder: str | Path) -> LabelledCodes:
     ws = read_npy(root / "ws.npy", max_bytes=_MAX_BYTES, error=BoundaryError)
     au = read_npy(root / "au.npy", max_bytes=_MAX_BYTES, error=BoundaryError)
     leading = ws.shape[:-2]
-    if not leading or au.shape != (*leading, len(AUS)):
+    if not leading or au.shape != (*leading, len(DISFA)):
         raise BoundaryError(
-            f"ws.npy has shape {ws.shape} and au.npy {au.shape}; give (..., num_ws, w_dim) and (..., {len(AUS)})."
+            f"ws.npy has shape {ws.shape} and au.npy {au.shape}; give (..., num_ws, w_dim) and (..., {len(DISFA)})."
         )
     people: npt.NDArray[Any] = np.indices(leading)[0]
     if (root / "people.npy").is_file():
         people = read_npy(root / "people.npy", max_bytes=_MAX_BYTES, error=BoundaryError)
         if people.shape != leading:
             raise BoundaryError(f"people.npy has shape {people.shape}; one number per code is {leading}.")
-    return LabelledCodes(ws.reshape(-1, *ws.shape[-2:]), au.reshape(-1, len(AUS)), people.reshape(-1))
+    return LabelledCodes(ws.reshape(-1, *ws.shape[-2:]), au.reshape(-1, len(DISFA)), people.reshape(-1))

@@ -19,7 +19,7 @@ from facsmith._arrays import read_tensors, write_tensors
 from facsmith.boundary_fit.folder import LabelledCodes
 from facsmith.boundary_fit.sources import Item, Portion, Source
 from facsmith.errors import BoundaryError, NoFaceError
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -89,7 +89,7 @@ def read_portions(paths: Iterable[str | Path], source: Source, num_ws: int) -> L
     for path in paths:
         part, metadata = read_tensors(path, max_bytes=_MAX_BYTES, error=BoundaryError)
         names = _names(metadata, path)
-        if set(part) != {"ws", "au", "people"} or part["au"].shape != (len(part["ws"]), len(AUS)):
+        if set(part) != {"ws", "au", "people"} or part["au"].shape != (len(part["ws"]), len(DISFA)):
             raise BoundaryError(f"{path} holds no labelled codes; remove it and fit again.")
         rows = [row for row, au in enumerate(part["au"].astype(np.float64)) if wanted(au)]
         people = np.array([numbers.setdefault(names[int(k)], len(numbers)) for k in part["people"][rows]], np.int64)
@@ -115,7 +115,7 @@ def _write(path: Path, items: list[tuple[Array, str]], ws: Codes) -> None:
     people = list(dict.fromkeys(person for _, person in items))
     if (ws == ws[:, :1]).all():
         ws = ws[:, :1]
-    au = np.array([au for au, _ in items], np.float32).reshape(-1, len(AUS))
+    au = np.array([au for au, _ in items], np.float32).reshape(-1, len(DISFA))
     who = np.array([people.index(person) for _, person in items], np.int64)
     write_tensors(path, {"ws": ws, "au": au, "people": who}, {"people": json.dumps(people)})
 

@@ -130,7 +130,7 @@ def fit(
     from facsmith.boundary_fit.folder import read_codes
     from facsmith.boundary_fit.separate import SCALINGS
     from facsmith.errors import InputError
-    from facsmith.facs import AUS
+    from facsmith.facs import DISFA
 
     check_place(output)
     if (codes is None) == (source is None):
@@ -147,7 +147,7 @@ def fit(
     shown = labelled.au[kept].clip(0, 1)
     least = threshold or (SAMPLES_SHOW if source is not None and source.startswith("samples:") else SHOWN)
     aus = tuple(au) if au else enough(shown, least)
-    missing = [f"AU{other}" for other in AUS if other not in aus]
+    missing = [f"AU{other}" for other in DISFA if other not in aus]
     if not au and missing:
         note(f"left out, as too few faces show them, or too few do not: {', '.join(missing)}.")
     fitted = fit_boundaries(

@@ -104,7 +104,7 @@ def _photo(
     picture: Path, neutral: Path | None, output: Path | None, as_json: bool, face: int | None, provider: str
 ) -> None:
     from facsmith import image
-    from facsmith.facs import AU_NAMES, AUS
+    from facsmith.facs import AU_NAMES, DISFA
     from facsmith.measure import action_units
     from facsmith.measure.table import Row, write_table
 
@@ -127,7 +127,7 @@ def _photo(
                     "" if found.reliable[k] else "unsure",
                     *(_cell(found.by_source[source][k]) for source in sources),
                 )
-                for k, au in enumerate(AUS)
+                for k, au in enumerate(DISFA)
             ],
         )
         note(f"compared with {found.against}; landmarks by {found.face.provider}.")

@@ -362,7 +362,7 @@ def measure(
     """
     from facsmith.bundle import FILES, bundle_folder
     from facsmith.descriptor import load_descriptor
-    from facsmith.facs import AUS
+    from facsmith.facs import DISFA
     from facsmith.train.measure import MeasureTraining, fit_population
 
     check_place(output)
@@ -371,7 +371,7 @@ def measure(
     with progress_bar() as progress:
         population = fit_population(data, network, options=options, progress=progress)
     population.save(output)
-    skills = {f"AU{au}": round(float(skill), 2) for au, skill in zip(AUS, population.skill["combined"], strict=True)}
+    skills = {f"AU{au}": round(float(skill), 2) for au, skill in zip(DISFA, population.skill["combined"], strict=True)}
     _report({**population.card, "correlation": skills})
     typer.echo(str(output))
 

@@ -31,7 +31,7 @@ from facsmith.face.align import CROP_SIDE
 from facsmith.face.mouth import LipLine
 from facsmith.face.muscles import ABOVE_LIPS, BELOW_LIPS, basis
 from facsmith.face.points import MIRROR
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 
 __all__ = ["Guess", "MuscleMotion"]
 
@@ -138,7 +138,7 @@ class MuscleMotion:
 
 def _sides() -> npt.NDArray[np.float64]:
     """(12, K): the AUs that the K fields belong to, the left side's before the right's."""
-    rows = [[float(au == other) for other in AUS] for au in AUS for _ in range(1 if au in _MIDLINE else 2)]
+    rows = [[float(au == other) for other in DISFA] for au in DISFA for _ in range(1 if au in _MIDLINE else 2)]
     return np.array(rows).T
 
 
@@ -184,7 +184,7 @@ def _fields(points: Points, kept: Sequence[int]) -> Image:
     mirrored = np.array(MIRROR)
     left = np.where(mirrored == np.arange(68), 0.5, points[:, 0] < points[mirrored, 0])[:, None]
     rows: list[npt.NDArray[np.float64]] = []
-    for au, moved in zip(AUS, basis() * iod, strict=True):
+    for au, moved in zip(DISFA, basis() * iod, strict=True):
         rows += [moved] if au in _MIDLINE else [moved * left, moved * (1 - left)]
 
     far = np.linspace(-2, _SIDE + 12, 10)

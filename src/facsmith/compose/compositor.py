@@ -13,7 +13,7 @@ from facsmith.compose.transfer import Change, Transfer
 from facsmith.errors import InputError
 from facsmith.face.align import CropTransform
 from facsmith.face.points import interocular
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 
 __all__ = ["Compositor", "Mode", "join"]
 
@@ -90,7 +90,7 @@ class Compositor:
             return self._photo.copy()
         if self.mode == "paste":
             return self._paste(generated, right)
-        of_left, of_right = (None, None) if asked is None else np.broadcast_to(asked, (2, len(AUS)))
+        of_left, of_right = (None, None) if asked is None else np.broadcast_to(asked, (2, len(DISFA)))
         change = self._change(generated, of_left)
         if right is not generated:
             change = self._transfer.joined(change, self._change(right, of_right))

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from facsmith.boundary import BoundarySet
 from facsmith.boundary_fit import FitOptions, fit_boundaries
 from facsmith.boundary_fit.folder import LabelledCodes
-from facsmith.facs import AU_NAMES, AUS
+from facsmith.facs import AU_NAMES, DISFA
 from facsmith.latent import Latent
 
 if TYPE_CHECKING:
@@ -123,8 +123,8 @@ def boundaries_tables(report: BoundariesReport) -> Iterable["RenderableType"]:
 def _edits(boundaries: BoundarySet) -> Array:
     """(K, K) change of distance j by the edit of AU i alone, over that of its own."""
     origin = Latent(np.zeros(boundaries.shape, np.float32), boundaries.generator_id)
-    asked = np.eye(len(AUS))[[AUS.index(au) for au in boundaries.aus]]
-    moved = boundaries.edit(origin, asked, source=np.zeros(len(AUS)))
+    asked = np.eye(len(DISFA))[[DISFA.index(au) for au in boundaries.aus]]
+    moved = boundaries.edit(origin, asked, source=np.zeros(len(DISFA)))
     changes = boundaries.distances(moved) - boundaries.distances(origin)
     return changes / np.diagonal(changes)[:, None]
 

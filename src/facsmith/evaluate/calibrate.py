@@ -25,7 +25,7 @@ from facsmith import measure
 from facsmith.boundary import BoundarySet, LandmarkResponse, Response
 from facsmith.boundary_fit import recalibrate, untangle
 from facsmith.evaluate.check import LEVELS, Check, Reading, animator_render, check
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 
 if TYPE_CHECKING:
     from facsmith.animate import AnimateOptions, Animator
@@ -123,7 +123,7 @@ def others_shown(result: Check, aus: Sequence[int]) -> Array:
     for row, au in zip(found, aus, strict=True):
         seen = [r.shown for r in _readings(result, au) if np.isfinite(r.shown).all()]
         if len(seen) >= _FEWEST:
-            row[:] = np.quantile(seen, _MINORITY, axis=0)[[AUS.index(other) for other in aus]]
+            row[:] = np.quantile(seen, _MINORITY, axis=0)[[DISFA.index(other) for other in aus]]
     np.fill_diagonal(found, 0.0)
     return np.where((found >= _LEAST) & np.isin(aus, visible), found, 0.0)
 

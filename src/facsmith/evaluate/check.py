@@ -24,7 +24,7 @@ from facsmith.errors import InputError, ModelUnavailableError, NoFaceError
 from facsmith.evaluate.resting import Render, Resting
 from facsmith.face import Face
 from facsmith.face.muscles import MuscleWarp
-from facsmith.facs import AU_NAMES, AUS
+from facsmith.facs import AU_NAMES, DISFA
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -144,7 +144,7 @@ def check(
     render: Render,
     photos: Iterable[tuple[str, Image]],
     *,
-    aus: Sequence[int] = AUS,
+    aus: Sequence[int] = DISFA,
     provider: str = "auto",
     second: str | None = None,
     bar: Bar | None = None,
@@ -253,13 +253,13 @@ def _read(
         with suppress(NoFaceError, ModelUnavailableError):
             other = measure.Shares(resting.frame, replace(resting.face, provider=second))
     muscles = MuscleWarp(resting.face.landmarks, resting.frame.shape)
-    responses = np.stack([resting.moved(muscles(resting.frame, one)) for one in np.eye(len(AUS))])
+    responses = np.stack([resting.moved(muscles(resting.frame, one)) for one in np.eye(len(DISFA))])
     readings: list[Reading] = []
     for au in aus:
-        one = np.eye(len(AUS))[AUS.index(au)]
+        one = np.eye(len(DISFA))[DISFA.index(au)]
         film = [render(photo, level * one) for level in LEVELS]
         shown = [resting.moved(frame) for frame in film]
-        wanted = responses[AUS.index(au)]
+        wanted = responses[DISFA.index(au)]
         leak = measure.leak(shown[-1], au)
         readings.append(
             Reading(
@@ -280,7 +280,7 @@ def _read(
 
 def _all_shown(displacement: Array, responses: Array) -> tuple[float, ...]:
     if np.isnan(displacement).any() or np.isnan(responses).any():
-        return (nan,) * len(AUS)
+        return (nan,) * len(DISFA)
     return tuple(measure.from_displacement(displacement, responses=responses).tolist())
 
 

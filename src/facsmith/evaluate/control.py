@@ -13,7 +13,7 @@ from facsmith import measure
 from facsmith.evaluate.check import LEVELS
 from facsmith.evaluate.resting import Render, Resting
 from facsmith.face import Face
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 
 __all__ = ["Control", "entanglement", "mixed_expressions", "read_control"]
 
@@ -57,10 +57,10 @@ def entanglement(values: Array) -> float:
 
 
 def _expressions(random: np.random.Generator, count: int, active: float) -> Array:
-    levels = random.standard_normal((count, len(AUS)))
-    if count > len(AUS):  # uncorrelated columns: what is made of them by rank is hardly correlated either
+    levels = random.standard_normal((count, len(DISFA)))
+    if count > len(DISFA):  # uncorrelated columns: what is made of them by rank is hardly correlated either
         levels = np.linalg.qr(levels - levels.mean(axis=0))[0]
-    rank = (np.argsort(np.argsort(levels, axis=0), axis=0) + random.random((count, len(AUS)))) / count
+    rank = (np.argsort(np.argsort(levels, axis=0), axis=0) + random.random((count, len(DISFA)))) / count
     return np.where(rank > 1 - active, 0.25 + 0.75 * (rank - 1 + active) / active, 0.0)
 
 
@@ -75,18 +75,18 @@ def read_control(render: Render, photo: Image, found: Face, asked: Array) -> Con
 
     def shown(displacement: Array) -> Array:
         if np.isnan(displacement).any():
-            return np.full(len(AUS), np.nan)
+            return np.full(len(DISFA), np.nan)
         return measure.from_displacement(displacement, responses=responses)
 
-    visible = np.array([measure.along(r, au) for r, au in zip(responses, AUS, strict=True)])
-    shares, flow = np.zeros((2, len(AUS), len(LEVELS)))
-    measured = np.zeros((len(AUS), len(LEVELS), len(AUS)))
-    for k, au in enumerate(AUS):
+    visible = np.array([measure.along(r, au) for r, au in zip(responses, DISFA, strict=True)])
+    shares, flow = np.zeros((2, len(DISFA), len(LEVELS)))
+    measured = np.zeros((len(DISFA), len(LEVELS), len(DISFA)))
+    for k, au in enumerate(DISFA):
         for column, level in enumerate(LEVELS):
-            frame = render(photo, level * np.eye(len(AUS))[k])
+            frame = render(photo, level * np.eye(len(DISFA))[k])
             displacement = resting.moved(frame)
             shares[k, column] = measure.share_of(measure.along(displacement, au), visible[k])
             flow[k, column] = resting.flow_share(frame, au)
             measured[k, column] = shown(displacement)
-    mixed = np.array([shown(resting.moved(render(photo, row))) for row in asked]).reshape(-1, len(AUS))
+    mixed = np.array([shown(resting.moved(render(photo, row))) for row in asked]).reshape(-1, len(DISFA))
     return Control(visible, shares, flow, measured, asked, mixed)

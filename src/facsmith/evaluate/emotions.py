@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from facsmith import face, image, measure
 from facsmith.errors import InputError, PhotoError
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -137,7 +137,7 @@ def agreement(
             f"{photos} shows {len(seen)} usable faces; neutral ones and another emotion are needed. Check the labels."
         )
     by_source = {"combined": np.stack([one.intensities for one in read])}
-    silent = np.full(len(AUS), np.nan)
+    silent = np.full(len(DISFA), np.nan)
     for source in measure.SOURCES:
         if any(source in one.by_source for one in read):
             by_source[source] = np.stack([one.by_source.get(source, silent) for one in read])
@@ -149,7 +149,7 @@ def agreement(
         every_au={
             emotion: {
                 f"AU{au}": area
-                for au in AUS
+                for au in DISFA
                 if (area := _area(by_source["combined"], emotions, emotion, (au,))) is not None
             }
             for emotion in sorted(wanted - {NEUTRAL})
@@ -188,7 +188,7 @@ def _area(values: Array, emotions: npt.NDArray[np.str_], emotion: str, aus: Sequ
     """Of the sum of the AUs' intensities; None where nothing is said of them, or one side has no photo."""
     from sklearn import metrics  # pyright: ignore[reportMissingTypeStubs]
 
-    columns = values[:, [AUS.index(au) for au in aus]]
+    columns = values[:, [DISFA.index(au) for au in aus]]
     rows = np.isin(emotions, [emotion, NEUTRAL]) & ~np.isnan(columns).all(axis=1)
     truth = emotions[rows] == emotion
     if truth.all() or not truth.any():

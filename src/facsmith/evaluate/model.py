@@ -29,7 +29,7 @@ from facsmith.evaluate.control import Control, entanglement, mixed_expressions, 
 from facsmith.evaluate.faces import JudgedFace, age_band, skin_band
 from facsmith.evaluate.frechet import described, frechet_distance, random_faces
 from facsmith.evaluate.reconstruction import Principal, Reconstruction, likeness, looking_glass, reconstructions
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 from facsmith.inversion import InversionOptions
 
 __all__ = ["AuRow", "Group", "Judgement", "ModelOptions", "ModelReport", "evaluate_model", "summarise"]
@@ -228,7 +228,7 @@ def evaluate_model(
         generator_id=networks.generator.generator_id,
         options=options,
         faces=len(read),
-        frames=len(read) * (len(AUS) * len(LEVELS) + options.expressions),
+        frames=len(read) * (len(DISFA) * len(LEVELS) + options.expressions),
         fitted_by=tuple(sorted(fitters)),
         providers=tuple(sorted(providers)),
         control=control,
@@ -243,7 +243,7 @@ def evaluate_model(
 
 def summarise(read: Sequence[Control], *, visible: float = Bar().visible) -> Judgement:
     """The numbers of AU control, over the faces read. visible: see `Bar`."""
-    rows = tuple(_row(read, k, visible) for k in range(len(AUS)))
+    rows = tuple(_row(read, k, visible) for k in range(len(DISFA)))
     mixed, asked = np.concatenate([one.mixed for one in read]), np.concatenate([one.asked for one in read])
     seen = ~np.isnan(mixed).any(axis=1)
     return Judgement(
@@ -263,7 +263,7 @@ def _row(read: Sequence[Control], k: int, visible: float) -> AuRow:
     judge = shares if by_landmarks else flow
     others = [np.delete(one.measured[k, -1], k) for one in read]
     return AuRow(
-        au=AUS[k],
+        au=DISFA[k],
         judged_by="landmarks" if by_landmarks else "flow",
         mae=_mean(np.abs(judge - levels)),
         mae_landmarks=_mean(np.abs(shares - levels)),

@@ -9,7 +9,7 @@ from facsmith import face
 from facsmith.compose.flow import FLOW_SIZE
 from facsmith.compose.motion import Motion
 from facsmith.face import Face, crop_transform
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 from facsmith.measure import RestingLandmarks
 
 __all__ = ["Render", "Resting"]
@@ -29,7 +29,7 @@ class Resting:
 
     def __init__(self, render: Render, photo: Image, found: Face) -> None:
         """found: as found in the photo. Raises NoFaceError where the neutral frame shows none."""
-        self.frame = render(photo, np.zeros(len(AUS)))
+        self.frame = render(photo, np.zeros(len(DISFA)))
         self._landmarks = RestingLandmarks(self.frame, found, follow=face.follow)
         self.face, self.moved = self._landmarks.face, self._landmarks.moved
         self._close = crop_transform(self._landmarks.landmarks, FLOW_SIZE)

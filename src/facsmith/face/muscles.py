@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from facsmith.face.mouth import LipLine, paint_mouth
 from facsmith.face.shading import fold_gain, unfold_gain
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 
 __all__ = ["ABOVE_LIPS", "BELOW_LIPS", "FULL_INTENSITY", "MuscleWarp", "basis", "displacement", "moved_points", "warp"]
 
@@ -153,8 +153,8 @@ _SKIN: list[tuple[str, dict[int, float]]] = [
 def basis() -> Array:
     """Displacement of the 68 points by each AU at intensity 1: (12, 68, 2) in IOD, face frame (x right, y down),
     read-only."""
-    table = np.zeros((len(AUS), 68, 2))
-    for row, au in enumerate(AUS):
+    table = np.zeros((len(DISFA), 68, 2))
+    for row, au in enumerate(DISFA):
         for point, mix in _MIX.items():
             table[row, point] = _mixed(au, mix, midline=point in _MIDLINE)
     rest = [p for p in range(68) if p not in _MIX and int(_MIRROR[p]) in _MIX]
@@ -165,13 +165,13 @@ def basis() -> Array:
 
 def moved_points(au: int) -> NDArray[np.bool_]:
     """Which of the 68 points the table moves for this AU, (68,) bool; the others are its empty cells."""
-    return np.asarray(np.abs(basis()[AUS.index(au)]).sum(axis=1) > 0)
+    return np.asarray(np.abs(basis()[DISFA.index(au)]).sum(axis=1) > 0)
 
 
 @lru_cache(maxsize=1)
 def _skin_basis() -> Array:
     """(12, 2 * len(_SKIN), 2): displacement of the skin sites, viewer-left ones first, then their mirror images."""
-    left = np.array([[_mixed(au, {site: 1.0}, midline=site == "glabella") for site, _ in _SKIN] for au in AUS])
+    left = np.array([[_mixed(au, {site: 1.0}, midline=site == "glabella") for site, _ in _SKIN] for au in DISFA])
     return np.concatenate([left, left * [-1.0, 1.0]], axis=1)
 
 
@@ -234,8 +234,8 @@ def _face_displacement(face: Array, intensities: Array) -> Array:
 
 def _close_lips(face: Array, intensities: Array, moved: Array) -> None:
     """Undoing AU25 and AU26 closes this mouth in proportion to its own gap, whatever the gap's outline."""
-    rows = basis()[[AUS.index(25), AUS.index(26)]]
-    closing = -np.minimum([intensities[AUS.index(25)], intensities[AUS.index(26)]], 0.0)
+    rows = basis()[[DISFA.index(25), DISFA.index(26)]]
+    closing = -np.minimum([intensities[DISFA.index(25)], intensities[DISFA.index(26)]], 0.0)
     gaps = np.array([face[lower, 1] - face[upper, 1] for upper, lower in _LIP_PAIRS])
     by = float(closing @ (rows[:, 66, 1] - rows[:, 62, 1]))
     if by <= 0 or gaps.mean() <= 0.015:
@@ -307,7 +307,7 @@ class MuscleWarp:
         photo = self._frame.to_photo(source).astype(np.float32)
         result = _remap(image, photo, cv2.INTER_CUBIC).astype(np.float32)
         gain = fold_gain(self._coarse, self._face + moved, e)
-        smile = e[AUS.index(12)]
+        smile = e[DISFA.index(12)]
         if smile < 0:
             coarse = cv2.resize(result, gain.shape[::-1], interpolation=cv2.INTER_AREA)
             gain *= unfold_gain(np.asarray(coarse, np.float32), self._coarse, self._face + moved, -float(smile))

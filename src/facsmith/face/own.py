@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facsmith.face.muscles import basis
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 
 __all__ = ["READABLE", "own_expression"]
 
@@ -13,7 +13,7 @@ Array = NDArray[np.float64]
 READABLE = (12, 25, 26)
 """The AUs that differ more between a face at rest and in action than between people."""
 
-_INDEX = {au: row for row, au in enumerate(AUS)}
+_INDEX = {au: row for row, au in enumerate(DISFA)}
 
 
 def own_expression(landmarks: NDArray[np.floating]) -> Array:
@@ -31,7 +31,7 @@ def own_expression(landmarks: NDArray[np.floating]) -> Array:
     width = float((points[54] - points[48]) @ x) / iod
     below_nose = float((points[[48, 54]].mean(axis=0) - points[33]) @ y) / iod
     gap = float(np.mean((points[[65, 66, 67]] - points[[63, 62, 61]]) @ y)) / iod
-    e = np.zeros(len(AUS))
+    e = np.zeros(len(DISFA))
     e[_INDEX[12]] = np.clip((2.3 * (width - 0.82) - 2.2 * (below_nose - 0.35)) * 0.9, 0, 1)
     part, drop = _opening(25), _opening(26)
     e[_INDEX[25]] = np.clip((gap - 0.01) / part, 0, 1)

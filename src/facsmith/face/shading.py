@@ -7,12 +7,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 
 __all__ = ["fold_gain", "unfold_gain"]
 
 Array = NDArray[np.float64]
-_INDEX = {au: row for row, au in enumerate(AUS)}
+_INDEX = {au: row for row, au in enumerate(DISFA)}
 
 
 def fold_gain(pixels: Array, face: Array, intensities: Array) -> NDArray[np.float32]:

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 
 __all__ = ["DEAD", "from_blendshapes"]
 
@@ -35,8 +35,8 @@ _LIPS: Final = ("mouthUpperUpLeft", "mouthUpperUpRight", "mouthLowerDownLeft", "
 def from_blendshapes(scores: Mapping[str, float]) -> Array:
     """(12,) in [0, 1]: the mean of an AU's scores; AU25 parts the lips by themselves or with the jaw; NaN for
     `DEAD`."""
-    read = np.full(len(AUS), np.nan)
+    read = np.full(len(DISFA), np.nan)
     for au, names in _SCORES.items():
-        read[AUS.index(au)] = np.mean([scores[name] for name in names])
-    read[AUS.index(25)] = max(scores["jawOpen"], float(np.mean([scores[name] for name in _LIPS])))
+        read[DISFA.index(au)] = np.mean([scores[name] for name in names])
+    read[DISFA.index(25)] = max(scores["jawOpen"], float(np.mean([scores[name] for name in _LIPS])))
     return read

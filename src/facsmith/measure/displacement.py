@@ -16,7 +16,7 @@ from facsmith.errors import ActionUnitError, InputError
 from facsmith.face import Face, follow
 from facsmith.face.muscles import MuscleWarp, basis, moved_points
 from facsmith.face.points import EYE_CORNERS, JAW, eye_centers
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 
 __all__ = [
     "POINT_WEIGHTS",
@@ -99,7 +99,7 @@ def from_displacement(displacement: npt.ArrayLike, *, responses: Array | None = 
     """
     rows = (basis() if responses is None else responses) * POINT_WEIGHTS
     seen = np.asarray(displacement, dtype=np.float64) * POINT_WEIGHTS
-    return unmixed(rows.reshape(len(AUS), -1), seen.ravel(), noise=_NOISE)
+    return unmixed(rows.reshape(len(DISFA), -1), seen.ravel(), noise=_NOISE)
 
 
 def unmixed(rows: Array, seen: Array, *, noise: float) -> Array:
@@ -129,11 +129,11 @@ def responses(neutral: Image, face: Face) -> Array:
     """
     rest = follow(neutral, face).landmarks
     muscles = MuscleWarp(face.landmarks, neutral.shape)
-    moved = (follow(muscles(neutral, one), face).landmarks for one in np.eye(len(AUS)))
+    moved = (follow(muscles(neutral, one), face).landmarks for one in np.eye(len(DISFA)))
     return np.stack([aligned_displacement(landmarks, rest) for landmarks in moved])
 
 
 def _row(au: int) -> int:
-    if au not in AUS:
-        raise ActionUnitError(f"AU{au} is not one of the twelve: {', '.join(f'AU{known}' for known in AUS)}.")
-    return AUS.index(au)
+    if au not in DISFA:
+        raise ActionUnitError(f"AU{au} is not one of the twelve: {', '.join(f'AU{known}' for known in DISFA)}.")
+    return DISFA.index(au)

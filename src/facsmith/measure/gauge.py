@@ -16,7 +16,7 @@ from facsmith import face as face_module
 from facsmith.errors import ModelUnavailableError, NoFaceError
 from facsmith.face import Face, crop_transform
 from facsmith.face.muscles import MuscleWarp
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 from facsmith.measure.appearance import from_appearance
 from facsmith.measure.blendshapes import from_blendshapes
 from facsmith.measure.displacement import POINT_WEIGHTS, aligned_displacement, unmixed
@@ -68,8 +68,10 @@ class Gauge:
         self._face = follow(crop, replace(face, landmarks=transform.to_crop(face.landmarks)))
         self._rest = self._observe(crop, self._face)
         muscles = MuscleWarp(self._face.landmarks, crop.shape)
-        self._rows: dict[str, Array] = {source: np.zeros((len(AUS), len(self._rest[source]))) for source in self._rest}
-        for row, one in enumerate(np.eye(len(AUS))):
+        self._rows: dict[str, Array] = {
+            source: np.zeros((len(DISFA), len(self._rest[source]))) for source in self._rest
+        }
+        for row, one in enumerate(np.eye(len(DISFA))):
             moved = muscles(crop, one)
             try:
                 seen = self._observe(moved, follow(moved, self._face))
@@ -103,8 +105,8 @@ class Gauge:
         """(12, 68, 2) what landmarks report for each AU at intensity 1 on this face: for
         `measure.from_displacement`."""
         if "landmarks" not in self._rows:
-            return np.zeros((len(AUS), 68, 2))
-        return self._rows["landmarks"].reshape(len(AUS), 68, 2) * _NOISE["landmarks"] / POINT_WEIGHTS
+            return np.zeros((len(DISFA), 68, 2))
+        return self._rows["landmarks"].reshape(len(DISFA), 68, 2) * _NOISE["landmarks"] / POINT_WEIGHTS
 
     @property
     def rest(self) -> Array:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith.face import Face
-from facsmith.facs import AUS, ActionUnits
+from facsmith.facs import DISFA, ActionUnits
 
 __all__ = ["Measured"]
 
@@ -47,7 +47,7 @@ class Measured:
                     "reliable": bool(self.reliable[k]),
                     **{source: _number(read[k]) for source, read in self.by_source.items()},
                 }
-                for k, au in enumerate(AUS)
+                for k, au in enumerate(DISFA)
             },
         }
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from facsmith import face as face_module
 from facsmith.errors import NoFaceError
 from facsmith.face import Face
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 from facsmith.measure.appearance import from_appearance
 from facsmith.measure.blendshapes import from_blendshapes
 from facsmith.measure.gauge import Gauge
@@ -78,7 +78,7 @@ def alone(
         raise NoFaceError("No source can read this face; ask landmarks or appearance, too.")
     together = set(readings) >= set(population.errors)  # else the best of those asked
     judged = ["combined"] if together else [source for source in readings if source in population.skill]
-    skill = np.max([population.skill.get(who, -np.ones(len(AUS))) for who in judged], axis=0)
+    skill = np.max([population.skill.get(who, -np.ones(len(DISFA))) for who in judged], axis=0)
     return Measured(
         intensities=combined(readings, population),
         reliable=skill >= SKILLED,

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith.errors import CheckpointError
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 
 if TYPE_CHECKING:
     from facsmith.descriptor import Descriptor
@@ -93,15 +93,15 @@ class Population:
             found = cls(
                 descriptor=str(config["descriptor"]),
                 weight=weight,
-                bias=_shaped(arrays["bias"], (len(AUS),)),
+                bias=_shaped(arrays["bias"], (len(DISFA),)),
                 means={name: _shaped(mean, (68, 2)) / _CM for name, mean in named("mean.").items()},
                 covariance=_shaped(arrays["covariance"], (136, 136)) / _CM**2,
-                responses=_shaped(arrays["responses"], (len(AUS), 68, 2)) / _CM,
-                errors={name: _shaped(error, (len(AUS),)) for name, error in named("error.").items()},
-                skill={name: _shaped(skill, (len(AUS),)) for name, skill in named("skill.").items()},
+                responses=_shaped(arrays["responses"], (len(DISFA), 68, 2)) / _CM,
+                errors={name: _shaped(error, (len(DISFA),)) for name, error in named("error.").items()},
+                skill={name: _shaped(skill, (len(DISFA),)) for name, skill in named("skill.").items()},
                 card=cast("Mapping[str, Any]", config["card"]),
             )
-            _shaped(weight, (len(AUS), weight.shape[-1]))
+            _shaped(weight, (len(DISFA), weight.shape[-1]))
         except (KeyError, ValueError, IndexError) as error:
             raise CheckpointError(f"{path} is damaged ({error}); make it again: facsmith train measure.") from error
         if not found.means or "landmarks" not in found.errors:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith.face.points import MIRROR
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 from facsmith.measure.displacement import aligned_displacement, unmixed
 from facsmith.measure.population import SOURCES, Population
 
@@ -30,11 +30,11 @@ def from_shape(landmarks: npt.ArrayLike, population: Population, *, provider: st
     """(12,), each >= 0: what the 68 points (68, 2) of a stranger's face show."""
     moved = symmetric(aligned_displacement(landmarks, population.mean(provider))).ravel()
     root = np.linalg.cholesky(population.covariance + _UNSEEN * np.eye(len(moved)))
-    rows = np.linalg.solve(root, symmetric(population.responses).reshape(len(AUS), -1).T).T
+    rows = np.linalg.solve(root, symmetric(population.responses).reshape(len(DISFA), -1).T).T
     seen = np.linalg.solve(root, moved)
-    prior = np.eye(len(AUS)) / _SPREAD
+    prior = np.eye(len(DISFA)) / _SPREAD
     known: Array = np.hstack([rows, prior]).astype(np.float64)
-    return unmixed(known, np.concatenate([seen, np.zeros(len(AUS))]).astype(np.float64), noise=0.0)
+    return unmixed(known, np.concatenate([seen, np.zeros(len(DISFA))]).astype(np.float64), noise=0.0)
 
 
 def symmetric(displacements: npt.ArrayLike) -> Array:
@@ -45,7 +45,7 @@ def symmetric(displacements: npt.ArrayLike) -> Array:
 
 def combined(readings: dict[str, Array], population: Population) -> Array:
     """(12,) the mean of what the sources say, each by its error on people held out; NaN where none says anything."""
-    total, weights = np.zeros(len(AUS)), np.zeros(len(AUS))
+    total, weights = np.zeros(len(DISFA)), np.zeros(len(DISFA))
     for source in SOURCES:
         if source not in readings or source not in population.errors:
             continue

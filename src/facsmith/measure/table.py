@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from facsmith._files import atomic_path
-from facsmith.facs import AUS, INTENSITY_LETTERS
+from facsmith.facs import DISFA, INTENSITY_LETTERS
 from facsmith.measure.measured import Measured, confidence
 
 __all__ = ["COLUMNS", "Row", "write_table"]
@@ -26,9 +26,9 @@ COLUMNS: Final = (
     "confidence",
     "success",
     *(f"{axis}_{point}" for axis in "xy" for point in _POINTS),
-    *(f"AU{au:02d}_r" for au in AUS),
-    *(f"AU{au:02d}_c" for au in AUS),
-    *(f"AU{au:02d}_reliable" for au in AUS),
+    *(f"AU{au:02d}_r" for au in DISFA),
+    *(f"AU{au:02d}_c" for au in DISFA),
+    *(f"AU{au:02d}_reliable" for au in DISFA),
 )
 _LEVELS: Final = 5.0  # OpenFace's intensity E
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 from facsmith.reproduce.parts import Figure
 
 __all__ = ["Band", "convergence_chart", "leakage_chart", "scatter_chart"]
@@ -53,7 +53,7 @@ def scatter_chart(name: str, asked: Sequence[float], shown: Array, judges: Seque
             axes.plot(levels, face, "o", color="#1f5aa0", alpha=0.35, markersize=4, markeredgewidth=0)
         seen = np.nanmedian(shown[:, k], axis=0) if np.isfinite(shown[:, k]).any(axis=0).all() else levels * np.nan
         axes.plot([0, *levels], [0, *seen], color="#b3541e", linewidth=2)
-        axes.set_title(f"AU{AUS[k]} (by {judges[k]})", fontsize=10)
+        axes.set_title(f"AU{DISFA[k]} (by {judges[k]})", fontsize=10)
         axes.set_xlim(0, 1.05)
         axes.set_ylim(-0.15, 1.8)
         axes.grid(alpha=0.3)
@@ -65,7 +65,7 @@ def scatter_chart(name: str, asked: Sequence[float], shown: Array, judges: Seque
 def leakage_chart(name: str, matrices: Mapping[str, Array], *, caption: str) -> Figure:
     """Side by side: (12, 12) of what is read of each AU (column) when one (row) is asked at 1."""
     figure, panels = _figure(1, len(matrices), (5.4 * len(matrices), 5.2))
-    names = [f"AU{au}" for au in AUS]
+    names = [f"AU{au}" for au in DISFA]
     for axes, (title, matrix) in zip(panels, matrices.items(), strict=True):
         axes.imshow(np.clip(matrix, 0, 1.2), cmap="Blues", vmin=0, vmax=1.2)
         for row, column in np.ndindex(matrix.shape):
@@ -73,8 +73,8 @@ def leakage_chart(name: str, matrices: Mapping[str, Array], *, caption: str) -> 
             if np.isfinite(value) and value >= 0.05:
                 ink = "white" if value > 0.7 else "#222222"
                 axes.text(column, row, f"{value:.1f}", ha="center", va="center", fontsize=7.5, color=ink)
-        axes.set_xticks(range(len(AUS)), names, fontsize=8, rotation=90)
-        axes.set_yticks(range(len(AUS)), names, fontsize=8)
+        axes.set_xticks(range(len(DISFA)), names, fontsize=8, rotation=90)
+        axes.set_yticks(range(len(DISFA)), names, fontsize=8)
         axes.set_xlabel("measured")
         axes.set_ylabel("asked at 1")
         axes.set_title(title, fontsize=11)

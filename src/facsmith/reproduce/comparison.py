@@ -9,7 +9,7 @@ import numpy.typing as npt
 from facsmith.evaluate.check import LEVELS
 from facsmith.evaluate.model import AuRow, Judgement, summarise
 from facsmith.evaluate.reconstruction import looking_glass
-from facsmith.facs import AU_NAMES, AUS
+from facsmith.facs import AU_NAMES, DISFA
 from facsmith.reproduce.agreement import Agreement, agree
 from facsmith.reproduce.bench import Bench
 from facsmith.reproduce.charts import leakage_chart, scatter_chart
@@ -77,8 +77,8 @@ def _leakage(bench: Bench, methods: Sequence[Method], read: Mapping[str, Sequenc
         f"What is read of every AU (column) when one AU (row) is asked at 1: mean of {len(read[DEFAULT])} faces, below "
         f"0.05 left blank. All twelve are read by landmarks here; rows of AUs that these see badly are faint. {_UNIT}"
     )
-    rows = [(key, f"AU{au}", *map(float, matrix[k])) for key, matrix in matrices.items() for k, au in enumerate(AUS)]
-    heads = ("method", "asked", *(f"AU{au}" for au in AUS))
+    rows = [(key, f"AU{au}", *map(float, matrix[k])) for key, matrix in matrices.items() for k, au in enumerate(DISFA)]
+    heads = ("method", "asked", *(f"AU{au}" for au in DISFA))
     return Section(
         "leakage",
         "What moves that was not asked for",
@@ -98,7 +98,7 @@ def _methods(
     for method in methods:
         found, judged = read[method.key], judgements[method.key]
         shown = np.stack([_shown(one, judged.rows) for one in found])
-        agreed = [agree(np.broadcast_to(LEVELS, shown[:, k].shape), shown[:, k]) for k in range(len(AUS))]
+        agreed = [agree(np.broadcast_to(LEVELS, shown[:, k].shape), shown[:, k]) for k in range(len(DISFA))]
         rows.append(
             (
                 method.key,

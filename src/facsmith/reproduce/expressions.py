@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from facsmith.evaluate.faces import JudgedFace
 from facsmith.face import crop_transform
-from facsmith.facs import AU_NAMES, AUS, EMOTIONS, ActionUnits
+from facsmith.facs import AU_NAMES, DISFA, EMOTIONS, ActionUnits
 from facsmith.reproduce.bench import Bench, described
 from facsmith.reproduce.boards import board, photographic
 from facsmith.reproduce.methods import DEFAULT, Method, filming
@@ -65,17 +65,17 @@ def _strip(bench: Bench, method: Method, face: JudgedFace, asked: Array) -> _Str
 
 
 def _figure9(bench: Bench, film: Method) -> Section:
-    ramp = np.concatenate([level * np.eye(len(AUS)) for level in _LEVELS[1:]])
-    asked = _both(np.concatenate([np.zeros((1, len(AUS))), ramp]))
+    ramp = np.concatenate([level * np.eye(len(DISFA)) for level in _LEVELS[1:]])
+    asked = _both(np.concatenate([np.zeros((1, len(DISFA))), ramp]))
     faces = bench.faces[:_ACTION_UNIT_FACES]
     strips = _drawn(bench, "Fig. 9", faces, lambda face: _strip(bench, film, face, asked))
     rows: list[list[Image | None]] = []
-    for k in range(len(AUS)):
+    for k in range(len(DISFA)):
         row: list[Image | None] = []
         for strip in strips:
-            row += [strip.frames[0], *(strip.frames[1 + k + len(AUS) * n] for n in range(len(_LEVELS) - 1))]
+            row += [strip.frames[0], *(strip.frames[1 + k + len(DISFA) * n] for n in range(len(_LEVELS) - 1))]
         rows.append(row)
-    names = [f"AU{au}\n" + AU_NAMES[au].replace(" ", "\n") for au in AUS]
+    names = [f"AU{au}\n" + AU_NAMES[au].replace(" ", "\n") for au in DISFA]
     above = [f"{face.name}: 0" if level == 0 else f"{level:g}" for face in faces for level in _LEVELS]
     shown = board(rows, names=names, above=above, cell=_SIDE, margin=96)
     caption = (

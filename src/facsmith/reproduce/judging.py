@@ -13,7 +13,7 @@ from facsmith.evaluate.check import LEVELS
 from facsmith.evaluate.control import Control, mixed_expressions, read_control
 from facsmith.evaluate.faces import JudgedFace
 from facsmith.evaluate.reconstruction import likeness, looking_glass
-from facsmith.facs import AUS, EMOTIONS
+from facsmith.facs import DISFA, EMOTIONS
 from facsmith.reproduce.bench import Bench, described
 from facsmith.reproduce.methods import Filming, Method, filming
 from facsmith.reproduce.store import Pieces
@@ -93,7 +93,7 @@ def _read(bench: Bench, films: Filming, mixed: Array) -> Pieces:
     own = films.crop(films.photo)
     points = films.found.landmarks if films.transform is None else films.transform.to_crop(films.found.landmarks)
     photo = JudgedFace("", films.photo, own, points)
-    alike = [likeness("", [photo], films.crop(watched.full[au])[None], glass) for au in AUS]
+    alike = [likeness("", [photo], films.crop(watched.full[au])[None], glass) for au in DISFA]
     return {
         "seen": np.array(1),
         **{key: getattr(control, key) for key in _CONTROL},
@@ -117,7 +117,7 @@ class _Watched:
         self.seconds.append(time.process_time() - began)
         active = np.flatnonzero(intensities)
         if len(active) == 1 and intensities[active[0]] == LEVELS[-1]:
-            self.full.setdefault(AUS[int(active[0])], frame)
+            self.full.setdefault(DISFA[int(active[0])], frame)
         return frame
 
 

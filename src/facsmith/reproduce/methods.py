@@ -14,7 +14,7 @@ from facsmith.evaluate.faces import JudgedFace
 from facsmith.evaluate.resting import Render
 from facsmith.face import CropTransform, Face
 from facsmith.face.muscles import MuscleWarp
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 from facsmith.inversion import InversionOptions
 from facsmith.latent import Latent
 from facsmith.reproduce import sources
@@ -55,7 +55,7 @@ class Method:
     @property
     def missing(self) -> tuple[int, ...]:
         """AUs without a boundary: asked for, nothing moves."""
-        return () if self.boundaries is None else tuple(au for au in AUS if au not in self.boundaries.aus)
+        return () if self.boundaries is None else tuple(au for au in DISFA if au not in self.boundaries.aus)
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +121,7 @@ def filming(bench: Bench, method: Method, face: JudgedFace) -> Filming:
     renderer = Renderer(
         generator, method.boundaries, subject, _options(bench, method), follow=bench.networks.faces.follow
     )
-    able = np.array([au not in method.missing for au in AUS], dtype=np.float64)
+    able = np.array([au not in method.missing for au in DISFA], dtype=np.float64)
 
     def render(photo: Image, intensities: Array) -> Image:
         return next(renderer.frames((intensities * able)[None]))

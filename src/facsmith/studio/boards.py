@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import gradio as gr
 
-from facsmith.facs import AU_NAMES, AUS
+from facsmith.facs import AU_NAMES, DISFA
 from facsmith.studio.exports import EXPORTS
 from facsmith.studio.phases import LONGEST_PHASE, PHASE_NAMES, Score
 from facsmith.studio.pose import Pose
@@ -145,7 +145,7 @@ def _row(au: int, picture: str) -> str:
 def timing_board() -> Board:
     """Seconds of every AU's phases."""
     heads = "".join(f'<th scope="col">{name.capitalize()}</th>' for name in PHASE_NAMES)
-    rows = "".join(_seconds_row(f"AU{au}", AU_NAMES[au], f'data-au="{au}"') for au in AUS)
+    rows = "".join(_seconds_row(f"AU{au}", AU_NAMES[au], f'data-au="{au}"') for au in DISFA)
     every = _seconds_row("All", "at once", "")
     return _board(
         timing_value(Score.of(), ()),

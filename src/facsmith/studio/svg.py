@@ -11,14 +11,14 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from facsmith.facs import AU_NAMES, AUS, INTENSITY_LETTERS
+from facsmith.facs import AU_NAMES, DISFA, INTENSITY_LETTERS
 from facsmith.timeline import Timeline
 
 __all__ = ["COLOURS", "calibration_curve", "cosine_table", "line", "loss_curve", "timeline_plot"]
 
 COLOURS: Final[Mapping[int, str]] = dict(
     zip(
-        AUS,
+        DISFA,
         ("#0b4a82", "#2f78b7", "#0b5560", "#1b8078", "#6b4fa0", "#8a5cb8", "#c2410c", "#a16207", "#65730a", "#be185d",
          "#dc2626", "#7c2d12"),
         strict=True,
@@ -105,7 +105,7 @@ def _curves(timeline: Timeline, times: npt.NDArray[np.float64]) -> list[tuple[st
     """(name, AU, intensities) of every curve that leaves 0: one an AU, or one a side where they differ."""
     left, right = timeline.at(times, "left"), timeline.at(times, "right")
     curves: list[tuple[str, int, npt.NDArray[np.float64]]] = []
-    for column, au in enumerate(AUS):
+    for column, au in enumerate(DISFA):
         a, b = left[:, column], right[:, column]
         curves += [(f"AU{au}", au, a)] if np.array_equal(a, b) else [(f"R{au}", au, b), (f"L{au}", au, a)]
     return [curve for curve in curves if curve[2].max() > 0]

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith.errors import TimelineError
-from facsmith.facs import AUS, ActionUnits, Emotion
+from facsmith.facs import DISFA, ActionUnits, Emotion
 from facsmith.timeline.curves import (
     BLINK,
     MAX_SECONDS,
@@ -81,8 +81,8 @@ class Timeline:
         for name, prefix in (("tracks", "AU"), ("left", "L"), ("right", "R")):
             given: Mapping[int, Track] = getattr(self, name)
             for au in given:
-                if au not in AUS and au != BLINK:
-                    known = ", ".join(f"AU{a}" for a in AUS)
+                if au not in DISFA and au != BLINK:
+                    known = ", ".join(f"AU{a}" for a in DISFA)
                     raise TimelineError(f"AU{au} has keyframes but is not one of {known}, or AU45, the blink.")
             tracks = {au: checked(f"{prefix}{au}", track) for au, track in given.items()}
             object.__setattr__(self, name, MappingProxyType(tracks))
@@ -175,7 +175,7 @@ class Timeline:
         return any(BLINK in tracks for tracks in (self.tracks, self.left, self.right))
 
     def at(self, seconds: npt.ArrayLike, side: Sides | None = None) -> Array:
-        """Intensities (T, 12) in [0, 1] at the given seconds (T,), in the order of ``AUS``.
+        """Intensities (T, 12) in [0, 1] at the given seconds (T,), in the order of ``DISFA``.
 
         side: the person's own; None gives the larger of the two.
         """
@@ -183,10 +183,10 @@ class Timeline:
             left = self.at(seconds, "left")
             return left if self.is_symmetric else np.maximum(left, self.at(seconds, "right"))
         times = np.atleast_1d(np.asarray(seconds, dtype=np.float64))
-        values = np.zeros((len(times), len(AUS)))
+        values = np.zeros((len(times), len(DISFA)))
         for au, track in {**self.tracks, **(self.left if side == "left" else self.right)}.items():
             if au != BLINK:
-                values[:, AUS.index(au)] = evaluate(track, times)
+                values[:, DISFA.index(au)] = evaluate(track, times)
         return values
 
     def sides(self, seconds: npt.ArrayLike) -> Array:
@@ -203,7 +203,7 @@ class Timeline:
     def pose(self, seconds: float) -> ActionUnits:
         """What is asked at one moment, both sides kept."""
         left, right = self.sides(seconds)[0].clip(0, 1).tolist()
-        return ActionUnits(left=dict(zip(AUS, left, strict=True)), right=dict(zip(AUS, right, strict=True)))
+        return ActionUnits(left=dict(zip(DISFA, left, strict=True)), right=dict(zip(DISFA, right, strict=True)))
 
     def frame_times(self, fps: float) -> Array:
         """Seconds (T,) of the frames: the first is 0, the last the timeline's end, or of a loop the one before it."""
@@ -234,7 +234,7 @@ class Timeline:
 
     def scattered(self, asynchrony: float, *, seed: int = 0) -> "Timeline":
         """Each AU's keyframes later by its own part of ``asynchrony`` s; its first and last stay, samples too."""
-        by = delays((*AUS, BLINK), asynchrony, seed)
+        by = delays((*DISFA, BLINK), asynchrony, seed)
         return self._mapped(lambda au, track: late(track, by[au])) if asynchrony else self
 
     def led_in(self, start: ActionUnits, *, rise: float, hold: float = 0.0, rest: float = 0.0) -> "Timeline":
@@ -263,7 +263,7 @@ class Timeline:
         times = self.frame_times(fps)
         shown = self.sides(times) + np.stack([own.vector("left"), own.vector("right")])
         left, right = (
-            {au: Samples(times, np.clip(shown[:, side, column], 0.0, 1.0)) for column, au in enumerate(AUS)}
+            {au: Samples(times, np.clip(shown[:, side, column], 0.0, 1.0)) for column, au in enumerate(DISFA)}
             for side in (0, 1)
         )
         eyes = [{au: track for au, track in tracks.items() if au == BLINK} for tracks in (self.left, self.right)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from facsmith.errors import TimelineError
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 from facsmith.timeline import BLINK, Sides
 
 __all__ = ["ARKIT", "WHOLE", "Channel", "Clock", "Layout", "layout"]
@@ -144,11 +144,11 @@ def _numbered(
     columns: Mapping[str, int], pattern: str, scale: float, blink: int
 ) -> tuple[tuple[Channel, ...], list[int]]:
     """Channels of the twelve AUs and the blink, and the AUs of the twelve that have no column."""
-    wanted = {**{au: pattern.format(au) for au in AUS}, BLINK: pattern.format(blink)}
+    wanted = {**{au: pattern.format(au) for au in DISFA}, BLINK: pattern.format(blink)}
     channels = tuple(Channel(au, None, columns[name], scale) for au, name in wanted.items() if name in columns)
     if not channels:
-        raise TimelineError(f"none of its AUs is one of the twelve here: {', '.join(f'AU{au}' for au in AUS)}.")
-    return channels, [au for au in AUS if wanted[au] not in columns]
+        raise TimelineError(f"none of its AUs is one of the twelve here: {', '.join(f'AU{au}' for au in DISFA)}.")
+    return channels, [au for au in DISFA if wanted[au] not in columns]
 
 
 def _clock(columns: Mapping[str, int]) -> tuple[Clock, int]:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith._files import atomic_path
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 from facsmith.timeline import BLINK, Timeline
 from facsmith.tracks.layouts import ARKIT, WHOLE
 
@@ -41,7 +41,7 @@ def write_openface(path: str | os.PathLike[str], timeline: Timeline, *, fps: flo
 
     Every row says success 1 and confidence 1: nothing was recorded, so nothing was missed.
     """
-    names = [f"AU{au:02d}" for au in (*AUS, BLINK)]
+    names = [f"AU{au:02d}" for au in (*DISFA, BLINK)]
     head = ["frame", "timestamp", "confidence", "success", *(f"{n}_r" for n in names), *(f"{n}_c" for n in names)]
 
     def rows() -> Iterator[list[object]]:
@@ -64,7 +64,7 @@ def write_livelink(path: str | os.PathLike[str], timeline: Timeline, *, fps: flo
             faces = np.concatenate([timeline.sides(times), timeline.blinks(times)[:, :, None]], axis=2)  # (T, 2, 13)
             values = np.zeros((len(times), len(_LIVELINK)))
             for au, shape in ARKIT.items():
-                sides = faces[:, :, (*AUS, BLINK).index(au)]
+                sides = faces[:, :, (*DISFA, BLINK).index(au)]
                 shape = shape[0].upper() + shape[1:]
                 if au in WHOLE:
                     values[:, columns[shape]] = sides.max(axis=1)

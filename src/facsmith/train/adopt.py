@@ -19,7 +19,7 @@ from torch import Tensor
 from facsmith._files import atomic_path
 from facsmith._weights import read_metadata
 from facsmith.errors import InputError
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 from facsmith.generator import Generator
 from facsmith.train.dataset import reading
 from facsmith.train.latents import LabelledLatents
@@ -69,7 +69,7 @@ def adopt(
     if (
         images.ndim != 5
         or images.shape[1] < _VARIANTS
-        or au.shape != (*images.shape[:2], len(AUS))
+        or au.shape != (*images.shape[:2], len(DISFA))
         or codes.ndim != 2
         or len(codes) != count
         or training.shape != (count,)

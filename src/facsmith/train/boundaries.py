@@ -26,7 +26,7 @@ from facsmith.compose.motion import Motion
 from facsmith.descriptor import Descriptor
 from facsmith.encoder import Encoder
 from facsmith.errors import InputError
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 from facsmith.generator import Generator
 from facsmith.inversion import InversionOptions, invert
 from facsmith.latent import Latent
@@ -129,7 +129,7 @@ def train_boundaries(
         variants = images.shape[1]
         rows = _parts(people, max(1, _CHUNK // variants), "encode", progress)
         ws = [_encoded(encode, images[part].reshape(-1, *images.shape[2:]), generator) for part in rows]
-        labels = au[people].reshape(-1, len(AUS))
+        labels = au[people].reshape(-1, len(DISFA))
         codes = LabelledCodes(np.concatenate(ws), labels, np.repeat(people, variants))
     progress("fit", 0, 1)
     fitted = fit_boundaries(
@@ -189,10 +189,10 @@ def direction_cosines(boundaries: BoundarySet, directions: npt.ArrayLike) -> Arr
     directions: (12, num_ws, w_dim), such as those `train.generator` drew its labelled latents with: a check of the fit.
     """
     origin = Latent(np.zeros(boundaries.shape, np.float32), boundaries.generator_id)
-    rows = [AUS.index(au) for au in boundaries.aus]
-    asked = np.eye(len(AUS))[rows]
-    moves = boundaries.edit(origin, asked, source=np.zeros(len(AUS))).ws.reshape(len(rows), -1).astype(np.float64)
-    wanted = np.asarray(directions, dtype=np.float64).reshape(len(AUS), -1)[rows]
+    rows = [DISFA.index(au) for au in boundaries.aus]
+    asked = np.eye(len(DISFA))[rows]
+    moves = boundaries.edit(origin, asked, source=np.zeros(len(DISFA))).ws.reshape(len(rows), -1).astype(np.float64)
+    wanted = np.asarray(directions, dtype=np.float64).reshape(len(DISFA), -1)[rows]
     return (moves * wanted).sum(axis=1) / np.linalg.norm(moves, axis=1) / np.linalg.norm(wanted, axis=1)
 
 
@@ -214,12 +214,12 @@ def _seen(
 ) -> _Seen:
     shares = np.zeros((len(judges), len(boundaries.aus), len(levels)))
     leaks = np.zeros(shares.shape[:2])
-    neutral = np.zeros(len(AUS))
+    neutral = np.zeros(len(DISFA))
     for person, judge in enumerate(judges):
         latent = Latent(judge.ws, boundaries.generator_id)
         motion = Motion(_drawn(generator, judge.ws[None])[0], judge.landmarks)
         for k, au in enumerate(boundaries.aus):
-            asked = np.outer(levels, np.eye(len(AUS))[AUS.index(au)])
+            asked = np.outer(levels, np.eye(len(DISFA))[DISFA.index(au)])
             # At rest by its label: what the boundaries read there is the person, not an expression.
             pictures = _drawn(generator, boundaries.edit(latent, asked, source=neutral).ws)
             flows = [motion.flow(picture) for picture in pictures]

@@ -30,7 +30,7 @@ from facsmith.errors import InputError
 from facsmith.face.align import crop_transform
 from facsmith.face.muscles import MuscleWarp, displacement
 from facsmith.face.own import own_expression
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 
 __all__ = ["DataOptions", "Photo", "build_dataset", "folder_photos", "random_expression"]
 
@@ -77,9 +77,9 @@ class DataOptions:
 def random_expression(random: np.random.Generator) -> Array:
     """A random AU vector, (12,) in [0, 1]: half the time one AU, else two to four together; never 4 against 1 + 2 by
     itself."""
-    e = np.zeros(len(AUS))
+    e = np.zeros(len(DISFA))
     count = 1 if random.random() < 0.5 else int(random.integers(2, 5))
-    e[random.choice(len(AUS), size=count, replace=False)] = random.uniform(0.25, 1.0, size=count)
+    e[random.choice(len(DISFA), size=count, replace=False)] = random.uniform(0.25, 1.0, size=count)
     return e
 
 
@@ -123,7 +123,7 @@ def build_dataset(photos: list[Photo], out: str | Path, options: DataOptions | N
     n, v, r = len(photos), options.variants, options.resolution
     images = np.lib.format.open_memmap(root / "images.npy", "w+", np.uint8, (n, v, r, r, 3))
     inside = np.lib.format.open_memmap(root / "inside.npy", "w+", np.uint8, (n, r, r))
-    au, landmarks = np.zeros((n, v, len(AUS)), np.float32), np.zeros((n, v, 68, 2), np.float32)
+    au, landmarks = np.zeros((n, v, len(DISFA)), np.float32), np.zeros((n, v, 68, 2), np.float32)
     jobs = [(photo, index, options) for index, photo in enumerate(photos)]
     # Spawned, not forked: a fork of a process whose libraries (OpenCV, torch, MediaPipe) run threads can hang for ever.
     with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
@@ -175,7 +175,7 @@ def _variants(job: tuple[Photo, int, DataOptions]) -> tuple[Image, Image, NDArra
     scale = options.resolution / work
     for variant in range(options.variants):
         if variant == 0:
-            added = np.zeros(len(AUS))
+            added = np.zeros(len(DISFA))
         elif variant == 1:
             added = -own
         else:

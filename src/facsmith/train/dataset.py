@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith.errors import InputError
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 
 __all__ = ["REST", "Dataset", "open_dataset", "reading"]
 
@@ -57,7 +57,7 @@ def open_dataset(folder: str | Path, *, resolution: int | None = None) -> Datase
     side = resolution or (picture or [0])[0]
     if v <= REST or (picture, au.shape, landmarks.shape, held_out.shape) != (
         [side, side, 3],
-        (n, v, len(AUS)),
+        (n, v, len(DISFA)),
         (n, v, 68, 2),
         (n,),
     ):

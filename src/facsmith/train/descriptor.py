@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from facsmith.descriptor import FEATURES, BundledDescriptor, DescriptorConfig
 from facsmith.errors import InputError
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 from facsmith.train.labelled import Batch, FaceData
 from facsmith.train.loop import Budget, Report, Run, seeded
 from facsmith.train.state import mixed_precision
@@ -122,7 +122,7 @@ class _Heads(nn.Module):
         pixels = 3 * options.thumbnail**2
         self.codes = nn.Linear(FEATURES, min(options.codes, pixels))
         self.landmarks = nn.Linear(FEATURES, 136)
-        self.au = nn.Linear(FEATURES, len(AUS))
+        self.au = nn.Linear(FEATURES, len(DISFA))
         self.age = nn.Linear(FEATURES, 1)
         self.gender = nn.Linear(FEATURES, 1)
         self.register_buffer("mean_shape", torch.zeros(136))
@@ -204,7 +204,7 @@ def _measure(net: BundledDescriptor, heads: _Heads, faces: FaceData, device: tor
         "codes_r2": round(float(codes_r2), 4),
         "landmarks_iod": round(float(distances.mean()), 4),
         "au_change_r2": round(1 - float(unexplained.mean()), 4),
-        "au_r2": {f"AU{au}": round(1 - float(x), 3) for au, x in zip(AUS, unexplained, strict=True)},
+        "au_r2": {f"AU{au}": round(1 - float(x), 3) for au, x in zip(DISFA, unexplained, strict=True)},
         "age_years": round(float(_masked(years, batch.age >= 0)), 2),
         "gender": round(float(_masked(right.float(), batch.gender >= 0)), 4),
     }

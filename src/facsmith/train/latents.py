@@ -15,7 +15,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 
 __all__ = ["LabelledLatents"]
 
@@ -33,7 +33,7 @@ class LabelledLatents(nn.Module):
         self.spread = nn.Linear(w_dim, num_ws * w_dim, bias=False)
         nn.init.zeros_(self.delta.weight)
         nn.init.zeros_(self.spread.weight)
-        self.raw = nn.Parameter(0.2 * torch.randn(len(AUS), num_ws, w_dim))
+        self.raw = nn.Parameter(0.2 * torch.randn(len(DISFA), num_ws, w_dim))
 
     def directions(self) -> Tensor:
         """(12, num_ws, w_dim), orthogonal to anything that is the same in every layer, as mapping's output is."""

@@ -19,7 +19,7 @@ from facsmith.descriptor import Descriptor
 from facsmith.errors import InputError, NoFaceError
 from facsmith.face import Face
 from facsmith.face.points import MIRROR, eye_centers
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 from facsmith.measure import Population, aligned_displacement, alone
 from facsmith.measure import responses as face_responses
 from facsmith.measure.appearance import appearance_features
@@ -89,7 +89,7 @@ def fit_population(
         means={provider: mean + symmetric(np.mean([judge.offset for judge in found], axis=0))},
         covariance=covariance,
         responses=symmetric(np.mean([judge.responses for judge in found], axis=0)),
-        errors={"landmarks": np.ones(len(AUS))},
+        errors={"landmarks": np.ones(len(DISFA))},
         skill={},
         card={
             "people": len(people),
@@ -147,7 +147,7 @@ def _described(
         pictures = np.asarray(data.images[rows[first : first + _CHUNK]])
         parts.append(appearance_features(pictures.reshape(-1, *pictures.shape[2:]), descriptor))
         progress("describe", min(first + _CHUNK, len(rows)), len(rows))
-    return np.concatenate(parts), data.au[rows].reshape(-1, len(AUS))
+    return np.concatenate(parts), data.au[rows].reshape(-1, len(DISFA))
 
 
 def _shapes(data: Dataset, people: npt.NDArray[np.intp]) -> tuple[Array, Array, int]:

@@ -7,7 +7,7 @@
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from facsmith.boundary_fit.sources.disfa import DISFA, DISFAOptions
+from facsmith.boundary_fit.sources.disfa import DISFAOptions, DISFASource
 from facsmith.boundary_fit.sources.muscles import MuscleOptions, MuscleSource
 from facsmith.boundary_fit.sources.samples import SampleOptions, Samples, measured
 from facsmith.boundary_fit.sources.table import TableOptions, TableSource
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from facsmith.generator import Generator
 
 __all__ = [
-    "DISFA",
     "KINDS",
     "DISFAOptions",
+    "DISFASource",
     "Item",
     "MuscleOptions",
     "MuscleSource",
@@ -51,7 +51,7 @@ def open_source(text: str, generator: "Generator | None" = None, *, seed: int = 
         raise InputError(f"The source {text!r} is none of {', '.join(KINDS)}.")
     match kind:
         case "disfa":
-            return DISFA(rest)
+            return DISFASource(rest)
         case "csv":
             return TableSource(rest)
         case "muscles":

@@ -18,9 +18,9 @@ import numpy.typing as npt
 from facsmith import video
 from facsmith.boundary_fit.sources.types import Item, Portion, everything
 from facsmith.errors import InputError
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 
-__all__ = ["DISFA", "DISFAOptions"]
+__all__ = ["DISFAOptions", "DISFASource"]
 
 Array = npt.NDArray[np.float64]
 
@@ -66,7 +66,7 @@ class _Video(NamedTuple):
     labels: Array
 
 
-class DISFA:
+class DISFASource:
     """A source (`boundary_fit.sources`) over a folder of DISFA. Persons are the subjects, so whole subjects are held
     out."""
 
@@ -145,7 +145,7 @@ def _films(root: Path, camera: str) -> dict[str, list[Path]]:
 
 
 def _label_files(folder: Path, subject: str) -> tuple[Path, ...]:
-    return tuple(folder / f"{subject}_au{au}.txt" for au in AUS)
+    return tuple(folder / f"{subject}_au{au}.txt" for au in DISFA)
 
 
 def _labels(folder: Path, subject: str) -> Array:

@@ -12,7 +12,7 @@ from facsmith import face, image
 from facsmith.boundary_fit.sources.types import MANY, SOME, Item, Portion, everything, portions, readable
 from facsmith.errors import InputError, PhotoError
 from facsmith.face.muscles import MuscleWarp
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 
 __all__ = ["MuscleOptions", "MuscleSource"]
 
@@ -87,7 +87,7 @@ class MuscleSource:
                 if start < made <= end:
                     yield Item(made - 1, au, photo, image=picture, aligned=True, name=photo)
             if made == first and start <= first:
-                yield Item(first, np.zeros(len(AUS)), photo, name=photo)
+                yield Item(first, np.zeros(len(DISFA)), photo, name=photo)
 
     def selection(self) -> Callable[[Array], bool]:
         """See `Source.selection`."""
@@ -105,14 +105,14 @@ class MuscleSource:
         muscles = MuscleWarp(points, crop.shape, seed=number)
         random = np.random.default_rng([self._options.seed, number])
         for variant in range(self._options.variants):
-            wanted = np.zeros(len(AUS)) if variant == 0 else _expression(random)
+            wanted = np.zeros(len(DISFA)) if variant == 0 else _expression(random)
             yield wanted, muscles(crop, wanted - own)
 
 
 def _expression(random: np.random.Generator) -> Array:
     """(12,): one to three AUs, anywhere from faint to full."""
-    e = np.zeros(len(AUS))
-    some = random.choice(len(AUS), size=random.integers(1, 4), replace=False)
+    e = np.zeros(len(DISFA))
+    some = random.choice(len(DISFA), size=random.integers(1, 4), replace=False)
     e[some] = random.uniform(0.2, 1.0, size=len(some))
     return e
 
@@ -123,6 +123,6 @@ def _dataset(root: Path) -> tuple[Image, Array]:
         au = np.load(root / "au.npy", allow_pickle=False)
     except (OSError, ValueError) as error:
         raise InputError(f"{root} is a damaged data set ({error}); make it again: facsmith train data.") from error
-    if images.ndim != 5 or images.dtype != np.uint8 or au.shape != (*images.shape[:2], len(AUS)):
+    if images.ndim != 5 or images.dtype != np.uint8 or au.shape != (*images.shape[:2], len(DISFA)):
         raise InputError(f"{root} holds images {images.shape} and AUs {au.shape}, which do not fit together.")
     return images, np.clip(au.astype(np.float64), 0.0, 1.0)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from facsmith.boundary_fit.sources.types import SOME, Item, Portion, portions
 from facsmith.errors import InputError
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 
 if TYPE_CHECKING:
     import torch
@@ -63,7 +63,7 @@ class Keeper:
     def __init__(self, options: SampleOptions) -> None:
         self._options = options
         self._neutral = 0
-        self.shown = np.zeros((len(AUS), len(AUS)), dtype=np.int64)
+        self.shown = np.zeros((len(DISFA), len(DISFA)), dtype=np.int64)
 
     def offer(self, au: Array) -> bool:
         """Whether a face of these intensities (12,) is wanted; if so, it counts from now on."""

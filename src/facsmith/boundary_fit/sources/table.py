@@ -19,7 +19,7 @@ import numpy.typing as npt
 from facsmith import image, video
 from facsmith.boundary_fit.sources.types import MANY, SOME, Item, Portion, everything, portions, readable
 from facsmith.errors import InputError, PhotoError
-from facsmith.facs import AUS
+from facsmith.facs import DISFA
 
 __all__ = ["TableOptions", "TableSource"]
 
@@ -189,7 +189,7 @@ class TableSource:
 def _au_columns(head: dict[str, int], path: Path) -> tuple[list[int | None], bool]:
     """Where each of the twelve is, and whether they are py-feat's probabilities."""
     for suffix, probabilities in (("_r", False), ("", True)):
-        columns = [head.get(f"AU{au:02d}{suffix}") for au in AUS]
+        columns = [head.get(f"AU{au:02d}{suffix}") for au in DISFA]
         if any(column is not None for column in columns):
             return columns, probabilities
     raise InputError(f"{path} has no column of AUs; OpenFace's are AU12_r, py-feat's AU12.")
