@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from facsmith.errors import ActionUnitError
 
-__all__ = ["AU_NAMES", "DISFA", "EMOTIONS", "INTENSITY_LETTERS", "ActionUnits", "Emotion", "parse_expression"]
+__all__ = ["AUS", "AU_NAMES", "DISFA", "EMOTIONS", "INTENSITY_LETTERS", "ActionUnits", "Emotion", "parse_expression"]
 
 AU_NAMES: Mapping[int, str] = MappingProxyType(
     {
@@ -28,18 +28,37 @@ AU_NAMES: Mapping[int, str] = MappingProxyType(
         4: "brow lowerer",
         5: "upper lid raiser",
         6: "cheek raiser",
+        7: "lid tightener",
         9: "nose wrinkler",
+        10: "upper lip raiser",
         12: "lip corner puller",
+        14: "dimpler",
         15: "lip corner depressor",
+        16: "lower lip depressor",
         17: "chin raiser",
+        18: "lip pucker",
         20: "lip stretcher",
+        22: "lip funneler",
+        23: "lip tightener",
+        24: "lip pressor",
         25: "lips part",
         26: "jaw drop",
+        27: "mouth stretch",
+        28: "lip suck",
+        43: "eyes closed",
+        45: "blink",
+        61: "eyes turn left",
+        62: "eyes turn right",
+        63: "eyes up",
+        64: "eyes down",
     }
 )
-"""FACS names of the twelve AUs, in the paper's order."""
+"""FACS names of the AUs that can be played."""
 
-DISFA: tuple[int, ...] = tuple(AU_NAMES)
+AUS: tuple[int, ...] = tuple(AU_NAMES)
+"""Every AU that can be played, in FACS's order; position = column in every (K,) vector of a film's intensities."""
+
+DISFA: tuple[int, ...] = (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26)
 """The twelve AUs of DISFA in the paper's order; position = column in every (12,) vector."""
 
 INTENSITY_LETTERS: Mapping[str, float] = MappingProxyType({"A": 0.2, "B": 0.4, "C": 0.6, "D": 0.8, "E": 1.0})
