@@ -16,7 +16,7 @@ from facsmith.boundary import BoundarySet
 from facsmith.compose import Compositor, Lids, join
 from facsmith.face import Face
 from facsmith.face.muscles import basis
-from facsmith.facs import DISFA
+from facsmith.facs import AUS, DISFA, spread
 from facsmith.generator import Generator, graphed
 from facsmith.measure import Follow
 
@@ -61,7 +61,7 @@ class Renderer:
                 subject.photo, subject.transform, subject.face.landmarks, subject.reference, mode=options.mode
             )
         self._personal: PersonalBoundaries | None = None
-        if options.personal and subject.face is not None:
+        if options.personal and options.mode != "transfer" and subject.face is not None:
             self._personal = PersonalBoundaries(
                 boundaries, subject.face, draw=self._still, landmarks=self._resting, follow=follow
             )
@@ -169,8 +169,7 @@ class Renderer:
         subject = self._subject
         if self._compositor is None or subject.transform is None:
             return cast(Face, subject.face).landmarks
-        neutral = self._generated(self._boundaries, np.zeros(len(DISFA)))
-        at = self._compositor.landmarks(neutral, asked=-subject.source.vector())
+        at = self._compositor.landmarks(spread(-subject.source.vector()))
         return subject.transform.to_crop(at) if self._options.mode == "crop" else at
 
     def _lips_open(self, intensities: npt.NDArray[np.float64], *, edit: EditMode) -> list[float]:
@@ -205,7 +204,8 @@ class Renderer:
     ) -> Image:
         """One picture, or one for each side of the face. asked: by how much AUs change, of both sides or (2, 12)."""
         if self._compositor is not None:
-            return self._compositor.frame(generated, right, asked=asked, lips_open=lips_open)
+            change = np.zeros(len(AUS)) if asked is None else spread(asked)
+            return self._compositor.frame(generated, right, change=change, lips_open=lips_open)
         if right is None or self._subject.face is None:
             return generated
         return join(generated, right, self._subject.face.landmarks)

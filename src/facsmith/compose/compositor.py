@@ -12,8 +12,9 @@ from facsmith.compose.masks import fade, left_half
 from facsmith.compose.transfer import Change, Transfer
 from facsmith.errors import InputError
 from facsmith.face.align import CropTransform
+from facsmith.face.muscles import displacement, two_sided
 from facsmith.face.points import interocular
-from facsmith.facs import DISFA
+from facsmith.face.shading import SKIN_SHADE
 
 __all__ = ["Compositor", "Mode", "join"]
 
@@ -22,7 +23,6 @@ Image = npt.NDArray[np.float32]
 Mode = Literal["transfer", "paste", "crop"]
 
 _OPEN = 0.025  # IOD: a smaller gap between the inner lips is a landmarker's doubt
-_OUTER = [50, 51, 52, 54, 56, 57, 58]  # the outer lip's points beside the inner ones from 61 on
 _PASTED = 1.5  # grey levels between the generated crop and the reference, on average, from which on `paste` is whole
 
 
@@ -30,9 +30,9 @@ class Compositor:
     """Brings generated crops into one photo. A frame depends on nothing but what it is given: any order gives the same
     film.
 
-    transfer: only the difference between the reference g(z_x) and the generated g(z_t) reaches the photo. Motion moves
-        the photo's own pixels; shading is added; what comes into view is taken from the generator. A crop equal to the
-        reference gives the photo bit for bit, and pixels outside the face are the photo's at all times.
+    transfer: only the change reaches the photo. The muscles move the photo's own pixels and shade its folds; what comes
+        into view is taken from the generator. No change gives the photo bit for bit, and pixels outside the face are
+        the photo's at all times.
     paste: the generated face itself, its colours matched to the photo's, feathered in; it fades in with the first
         movement, so that here too a crop equal to the reference gives the photo bit for bit.
     crop: the generated crop alone, as in the paper.
@@ -69,65 +69,56 @@ class Compositor:
         generated: Pixels,
         right: Pixels | None = None,
         *,
-        asked: npt.NDArray[np.float64] | None = None,
+        change: npt.ArrayLike,
+        drawn: npt.ArrayLike | None = None,
         lips_open: float = 1.0,
     ) -> Pixels:
-        """generated: (R, R, 3) uint8. Returns a new array: the photo with it, (H, W, 3); for ``crop``, the crop.
+        """One frame.
 
-        right: another crop for the person's own right side; ``generated`` is then the left's. Where one side's crop
-        equals the reference, that side is the photo bit for bit, up to the seam along the midline. asked: (12,), or
-        (2, 12) of the left side and of the right, by how much the AUs were to change: where motion is sought first;
-        what the pictures show decides. lips_open: the part
-        that shall stay of the opening between the photo's own lips, where they are open; what the motion leaves of more
-        is closed.
+        Parameters
+        ----------
+        generated
+            (R, R, 3) uint8 of the generator.
+        right
+            Another crop for the person's own right side; ``generated`` is then the left's.
+        change
+            (28,) or (2, 28) in the order of `facs.AUS`: by how much the AUs change from what the photo shows, on the
+            person's own left and right side.
+        drawn
+            The part of ``change`` that the generated picture shows; default all of it.
+        lips_open
+            The part that shall stay of the opening between the photo's own lips, where they are open; what the motion
+            leaves of more is closed.
+
+        Returns
+        -------
+        A new array: the photo with the change, (H, W, 3) uint8; for ``crop``, the crop. Without any change, and with
+        the reference as the generated picture, the photo bit for bit.
         """
         self._checked(generated)
-        if right is None or np.array_equal(generated, self._checked(right)):
-            right = generated
+        if right is not None and not np.array_equal(generated, self._checked(right)):
+            generated = join(generated, right, self._points)
         if self.mode == "crop":
-            return generated.copy() if right is generated else join(generated, right, self._points)
-        if right is generated and np.array_equal(generated, self._reference):
-            return self._photo.copy()
+            return generated.copy()
+        asked = two_sided(change)
+        at_rest = np.array_equal(generated, self._reference)
         if self.mode == "paste":
-            return self._paste(generated, right)
-        of_left, of_right = (None, None) if asked is None else np.broadcast_to(asked, (2, len(DISFA)))
-        change = self._change(generated, of_left)
-        if right is not generated:
-            change = self._transfer.joined(change, self._change(right, of_right))
-        change.flow[:] = self._canvas.vectors_to_photo(change.flow)
+            return self._photo.copy() if at_rest else self._paste(generated)
+        if not asked.any() and at_rest:
+            return self._photo.copy()
+        moved = self._transfer.change(generated, asked, asked if drawn is None else two_sided(drawn))
+        moved.flow[:] = self._canvas.vectors_to_photo(moved.flow)
         out = self._photo.copy()
         for band in self._bands:
-            self._compose(change, band, out)
+            self._compose(moved, band, out)
         if lips_open < 1 and self._gap > _OPEN:
-            moved = self._moved(change.flow)
-            seal(out, moved, float(np.clip(1 - lips_open * self._gap / max(lip_gap(moved), 1e-6), 0, 1)))
+            landmarks = self.landmarks(asked)
+            seal(out, landmarks, float(np.clip(1 - lips_open * self._gap / max(lip_gap(landmarks), 1e-6), 0, 1)))
         return out
 
-    def landmarks(self, generated: Pixels, *, asked: npt.NDArray[np.float64] | None = None) -> npt.NDArray[np.float64]:
-        """Where the photo's landmarks (68, 2) lie, in photo pixels, once the photo moves as ``generated`` does.
-
-        asked: (12,), as for `frame`.
-        """
-        return self._moved(self._canvas.vectors_to_photo(self._change(self._checked(generated), asked).flow))
-
-    def _moved(self, flow: Image) -> npt.NDArray[np.float64]:
-        """Where the photo's landmarks (68, 2) lie in the new frame. flow: on the canvas, backward, in photo pixels.
-
-        A lip's inner contour moves as its middle does: on the contour itself the flow may be that of the teeth.
-        """
-        anchors = self._landmarks.copy()
-        anchors[61:68] = (anchors[61:68] + anchors[_OUTER]) / 2
-        at = anchors
-        for _ in range(8):
-            x, y = self._canvas.points(at).astype(np.float32).T
-            back = cv2.remap(flow, x[None], y[None], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)[0]
-            at = (at + anchors - back) / 2  # halfway: it settles where the flow jumps, too
-        return self._landmarks + at - anchors
-
-    def _change(self, generated: Pixels, asked: npt.NDArray[np.float64] | None) -> Change:
-        if np.array_equal(generated, self._reference):
-            return self._transfer.still()
-        return self._transfer.change(generated, asked)
+    def landmarks(self, change: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Where the photo's landmarks (68, 2) lie, in photo pixels, once its AUs change by (28,) or (2, 28)."""
+        return self._landmarks + displacement(self._landmarks, change)
 
     def _compose(self, change: Change, band: Band, out: Pixels) -> None:
         """Write one band of the frame. change.flow: in photo pixels."""
@@ -138,17 +129,16 @@ class Compositor:
         moved = cv2.remap(
             self._photo, flow[..., 0] + x, flow[..., 1] + y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
         )
-        picture = moved + lift(change.shading, band, smooth=True)
+        picture = moved.astype(np.float32)
+        if change.added is not None:
+            picture += lift(change.added, band, smooth=True)
+        picture *= 1 + lift(change.gain - 1, band, smooth=True)[..., None] * SKIN_SHADE
         opacity = lift(change.opacity, band)[..., None]
         picture += opacity * (lift(change.fresh, band, smooth=True) - picture)
         self._write(picture, band, out)
 
-    def _paste(self, generated: Pixels, right: Pixels) -> Pixels:
+    def _paste(self, generated: Pixels) -> Pixels:
         picture, begun = self._transfer.enlarge(generated), self._begun(generated)
-        if right is not generated:
-            other, left = self._transfer.enlarge(right), self._transfer.left
-            picture = other + left[..., None] * (picture - other)
-            begun = np.float32(self._begun(right)) + left * np.float32(begun - self._begun(right))
         matched = np.clip(picture * self._transfer.gain, 0, 255)
         mask = np.asarray(begun * self._transfer.mask, np.float32)
         out = self._photo.copy()

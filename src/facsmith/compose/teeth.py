@@ -40,10 +40,17 @@ class Teeth:
         rows, columns = mask[self._box].shape
         y, x = np.mgrid[top : top + rows, left : left + columns]
         light = float(np.percentile(brightness[mask > 0.9], 75)) / _WELL_LIT
-        self._painted = paint_mouth(np.stack([x, y], axis=-1) / iod, LipLine(points / iod), jaw=0, level=light, seed=0)
+        self._places, self._line, self._light = np.stack([x, y], axis=-1) / iod, LipLine(points / iod), light
+        self._painted = paint_mouth(self._places, self._line, jaw=0, level=light, seed=0)
         enamel = fade(self._painted.mean(axis=2) / np.float32(max(light, 0.25)), *_ENAMEL)
         own = fade(np.linalg.norm(points[66] - points[62]) / iod, *OWN_TEETH)
         self._share = np.asarray(_PAINTED * (1 - own) * enamel, np.float32)
+
+    def whole(self, shape: tuple[int, int], jaw: float) -> Image:
+        """(H, W, 3) a painted mouth's inside, for what no generator draws; 0 around it. jaw: its drop in IOD."""
+        colours = np.zeros((*shape, 3), np.float32)
+        colours[self._box] = paint_mouth(self._places, self._line, jaw=jaw, level=self._light, seed=0)
+        return colours
 
     def between(self, fresh: Image, parted: Image) -> Image:
         """``fresh`` (H, W, 3), the generator's colours, with teeth where the lips have ``parted`` (H, W)."""

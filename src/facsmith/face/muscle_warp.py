@@ -15,7 +15,7 @@ from facsmith.face.mouth import LipLine, paint_mouth
 from facsmith.face.muscle_table import MuscleTable
 from facsmith.face.muscles import FaceMuscles, two_sided
 from facsmith.face.palette import Palette
-from facsmith.face.shading import FaceShading, unfold_gain
+from facsmith.face.shading import SKIN_SHADE, FaceShading, unfolded
 from facsmith.facs import AUS
 
 __all__ = ["Motion", "MuscleField", "MuscleWarp", "warp"]
@@ -103,6 +103,16 @@ class MuscleField:
         separated = np.clip((upper[..., 1] - lower[..., 1]) / _APART, 0, 1)
         return Motion(source, (inside - teeth) * separated, teeth)
 
+    def between(self, pixels: Array, here: Array, there: Array) -> Array:
+        """(h, w, 2) displacement in IOD that leads from the face whose sites (S, 2) moved by ``here`` to the one whose
+        sites moved by ``there``; the mouth's inside goes with its lips."""
+        controls = np.concatenate([self.muscles.sites + here, self._anchors])
+        moves = np.concatenate([there - here, np.zeros_like(self._anchors)])
+        grid = np.stack(np.meshgrid(np.arange(*_X, 2 * _STEP), np.arange(*_Y, 2 * _STEP)), axis=-1)
+        field = (_spline(controls, grid.reshape(-1, 2)) @ moves).reshape(grid.shape)
+        at = _nodes(pixels.astype(np.float32), 2 * _STEP)
+        return _remap(field.astype(np.float32), at, cv2.INTER_CUBIC).astype(np.float64)
+
     def _source(self, field: Array, pixels: Array) -> Array:
         """(h, w, 2): for each pixel the point that moved there: x + u(x) inverted by Newton's method on a grid, since
         skin that a jaw stretches to twice its length and more is no contraction."""
@@ -151,13 +161,14 @@ class MuscleWarp:
         result = _remap(image, photo, cv2.INTER_CUBIC).astype(np.float32)
         coarse = cv2.resize(motion.source.astype(np.float32), self._coarse.shape[1::-1], interpolation=cv2.INTER_AREA)
         gain = self._shading.gain(np.asarray(coarse, np.float64), e)
+        size = (x1 - x0, y1 - y0)
         smile = float(e[:, AUS.index(12)].mean())
         if smile < 0:
             small = cv2.resize(result, gain.shape[::-1], interpolation=cv2.INTER_AREA)
             face = self.field.face + self.field.muscles.moved(e)[:68]
-            gain = gain * unfold_gain(np.asarray(small, np.float32), self._coarse, face, -smile)
-        large = cv2.resize(gain.astype(np.float32), (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR)
-        result *= np.asarray(large)[..., None]
+            added = unfolded(np.asarray(small, np.float32), self._coarse, face, -smile)
+            result += np.asarray(cv2.resize(added, size, interpolation=cv2.INTER_LINEAR))
+        result *= 1 + (np.asarray(cv2.resize(gain, size, interpolation=cv2.INTER_LINEAR))[..., None] - 1) * SKIN_SHADE
         if motion.parted.any():
             self._fill_mouth(result, image, motion.parted, jaw=float(self.field.muscles.moved(e)[8, 1]))
         out[y0:y1, x0:x1] = np.clip(result + 0.5, 0, 255).astype(np.uint8)

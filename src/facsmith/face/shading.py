@@ -10,12 +10,16 @@ from numpy.typing import NDArray
 
 from facsmith.face.muscles import FaceMuscles
 
-__all__ = ["FaceShading", "unfold_gain"]
+SKIN_SHADE: Final = np.array([0.8, 1.0, 1.1], np.float32)
+"""By how much red, green and blue follow a change of the skin's luminance: shaded skin is redder."""
+
+__all__ = ["SKIN_SHADE", "FaceShading", "unfolded"]
 
 Array = NDArray[np.float64]
 _STEP: Final = 0.1  # IOD, of the map from a face to the mean face
 _EXTENT_X, _EXTENT_Y = (-1.6, 1.6), (-1.4, 2.4)
-_DARKEST, _LIGHTEST = np.float32(0.40), np.float32(0.14)
+_STRENGTH: Final = np.float32(0.75)  # of people under a flash; most portraits are lit more softly
+_DARKEST, _LIGHTEST = np.float32(0.24), np.float32(0.10)
 """Natural logarithms of the gain that no fold and no bulge exceeds: skin turned to the light is soon overexposed."""
 
 
@@ -40,10 +44,11 @@ class FaceShading:
         source
             (h, w, 2) the points of the face at rest that the pixels show, face frame.
         intensities
-            (2, 28) of the left and right side; negative ones take shading away.
+            (2, 28) of the left and right side; negative ones shade nothing (what they undo is left to `unfolded`).
         """
         grid = self._table.grid
-        logs = np.tensordot(intensities.astype(np.float32), self._table.side_shading, axes=2)
+        shown = np.clip(intensities, 0, 1).astype(np.float32)
+        logs = _STRENGTH * np.tensordot(shown, self._table.side_shading, axes=2)
         at = (source.astype(np.float32) - np.array([_EXTENT_X[0], _EXTENT_Y[0]], np.float32)) / np.float32(_STEP)
         mean = cv2.remap(self._to_mean, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         node = (np.asarray(mean) - np.array([grid.left, grid.top], np.float32)) / np.float32(grid.step)
@@ -53,17 +58,26 @@ class FaceShading:
         return np.exp(most * np.tanh(values / most))
 
 
-def unfold_gain(picture: NDArray[np.float32], pixels: Array, face: Array, smile: float) -> NDArray[np.float32]:
-    """Luminance gain, around 1, that fills the nasolabial folds of a smile that was undone.
+def unfolded(picture: NDArray[np.float32], pixels: Array, face: Array, smile: float) -> NDArray[np.float32]:
+    """What to add to a picture whose smile was undone, so that its nasolabial folds are gone.
 
-    A warp moves the cheek back but leaves its shadows, squeezed together. Where they run, brightness is brought to that
-    of the skin around; only light is added, and texture finer than the fold stays.
+    A warp moves the cheek back but leaves its shadows, squeezed together. Where they run, colours are brought to those
+    of the skin around; nothing gets darker, and texture finer than the fold stays.
 
-    Args:
-        picture: (h, w, 3) float32 in [0, 255], the undone picture on a coarse grid.
-        pixels: (h, w, 2) face coordinates of its pixels.
-        face: (68, 2) landmarks after the AUs moved them, face coordinates.
-        smile: how much of AU12 was undone, in [0, 1].
+    Parameters
+    ----------
+    picture
+        (h, w, 3) in [0, 255], the undone picture on a coarse grid.
+    pixels
+        (h, w, 2) face coordinates of its pixels.
+    face
+        (68, 2) landmarks after the AUs moved them, face coordinates.
+    smile
+        How much of AU12 was undone, in [0, 1].
+
+    Returns
+    -------
+    (h, w, 3) to add, grey levels.
     """
     where = np.ones(pixels.shape[:2])
     for side in (0, 1):
@@ -71,22 +85,21 @@ def unfold_gain(picture: NDArray[np.float32], pixels: Array, face: Array, smile:
         out = -1.0 if side == 0 else 1.0
         lower = corner + [0.14 * out, 0.10]
         fold = np.array([ala + [0.02 * out, -0.06], 0.5 * (ala + corner) + [0.12 * out, 0.0], lower])
-        _stroke(where, pixels, fold, 0.07, 1.0)
-        _stroke(where, pixels, fold + [0.13 * out, -0.02], 0.07, 0.7)
-    strength = np.clip(1.3 * smile, 0, 1) * np.clip(where - 1, 0, 1)
-    light = picture.mean(axis=-1)
+        _stroke(where, pixels, fold, 0.08, 1.0)
+        _stroke(where, pixels, fold + [0.13 * out, -0.02], 0.08, 0.8)
+    strength = np.clip(1.4 * smile, 0, 1) * np.clip(where - 1, 0, 1)
     step = max(float(np.abs(np.diff(pixels[:1, :, 0])).mean()), 1e-6)
-    # The lips are no skin: the level around leaves them out.
+    # Lips and nostrils are no skin: the level around leaves them out.
+    skin = np.ones(pixels.shape[:2], np.float32)
     lips = cv2.convexHull(face[48:60].astype(np.float32))[:, 0] * [1.12, 1.0] + [-0.12 * float(face[51, 0]), 0.0]
-    skin = np.ones(light.shape, np.float32)
-    outline = np.rint((lips - pixels[0, 0]) / step).astype(np.int32)
-    cv2.fillConvexPoly(skin, outline, (0.0,))
-    near, wide, share = (
-        np.asarray(cv2.GaussianBlur(values, (0, 0), sigma / step), np.float32)
-        for values, sigma in ((light, 0.02), (light * skin, 0.13), (skin, 0.13))
-    )
-    ratio = np.clip((wide / (share + 1e-3) + 5) / (near + 5), 1.0, 1.5)
-    return np.asarray(ratio ** (strength * skin), np.float32)
+    nose = face[[31, 32, 33, 34, 35]]
+    for outline in (lips, np.concatenate([nose - [0, 0.1], nose[::-1] + [0, 0.05]])):
+        cv2.fillPoly(skin, [np.rint((outline - pixels[0, 0]) / step).astype(np.int32)], (0.0,))
+    near = np.asarray(cv2.GaussianBlur(picture, (0, 0), 0.025 / step), np.float32)
+    wide, share = (np.asarray(cv2.GaussianBlur(v, (0, 0), 0.14 / step)) for v in (picture * skin[..., None], skin))
+    missing = np.clip(wide / (share[..., None] + 1e-3) - near, 0, None)
+    darker = np.clip(missing.mean(axis=2) / 4, 0, 1)  # redness alone is no shadow
+    return np.asarray(missing * (strength * skin * darker)[..., None], np.float32)
 
 
 def _stroke(gain: Array, pixels: Array, line: Array, width: float, strength: float) -> None:
