@@ -13,7 +13,7 @@ from facsmith.compose.transfer import Change, Transfer
 from facsmith.errors import InputError
 from facsmith.face.align import CropTransform
 from facsmith.face.points import interocular
-from facsmith.facs import DISFA
+from facsmith.facs import AUS, DISFA
 
 __all__ = ["Compositor", "Mode", "join"]
 
@@ -21,6 +21,7 @@ Pixels = npt.NDArray[np.uint8]
 Image = npt.NDArray[np.float32]
 Mode = Literal["transfer", "paste", "crop"]
 
+_FITTED = [AUS.index(au) for au in DISFA]  # the AUs whose motion is sought
 _OPEN = 0.025  # IOD: a smaller gap between the inner lips is a landmarker's doubt
 _OUTER = [50, 51, 52, 54, 56, 57, 58]  # the outer lip's points beside the inner ones from 61 on
 _PASTED = 1.5  # grey levels between the generated crop and the reference, on average, from which on `paste` is whole
@@ -75,11 +76,10 @@ class Compositor:
         """generated: (R, R, 3) uint8. Returns a new array: the photo with it, (H, W, 3); for ``crop``, the crop.
 
         right: another crop for the person's own right side; ``generated`` is then the left's. Where one side's crop
-        equals the reference, that side is the photo bit for bit, up to the seam along the midline. asked: (12,), or
-        (2, 12) of the left side and of the right, by how much the AUs were to change: where motion is sought first;
-        what the pictures show decides. lips_open: the part
-        that shall stay of the opening between the photo's own lips, where they are open; what the motion leaves of more
-        is closed.
+        equals the reference, that side is the photo bit for bit, up to the seam along the midline. asked: (K,) over
+        ``facs.AUS``, or (2, K) of the left side and of the right, by how much the AUs were to change: where motion is
+        sought first; what the pictures show decides. lips_open: the part that shall stay of the opening between the
+        photo's own lips, where they are open; what the motion leaves of more is closed.
         """
         self._checked(generated)
         if right is None or np.array_equal(generated, self._checked(right)):
@@ -90,7 +90,7 @@ class Compositor:
             return self._photo.copy()
         if self.mode == "paste":
             return self._paste(generated, right)
-        of_left, of_right = (None, None) if asked is None else np.broadcast_to(asked, (2, len(DISFA)))
+        of_left, of_right = (None, None) if asked is None else np.broadcast_to(asked, (2, len(AUS)))[:, _FITTED]
         change = self._change(generated, of_left)
         if right is not generated:
             change = self._transfer.joined(change, self._change(right, of_right))
@@ -106,9 +106,10 @@ class Compositor:
     def landmarks(self, generated: Pixels, *, asked: npt.NDArray[np.float64] | None = None) -> npt.NDArray[np.float64]:
         """Where the photo's landmarks (68, 2) lie, in photo pixels, once the photo moves as ``generated`` does.
 
-        asked: (12,), as for `frame`.
+        asked: (K,), as for `frame`.
         """
-        return self._moved(self._canvas.vectors_to_photo(self._change(self._checked(generated), asked).flow))
+        sought = None if asked is None else asked[_FITTED]
+        return self._moved(self._canvas.vectors_to_photo(self._change(self._checked(generated), sought).flow))
 
     def _moved(self, flow: Image) -> npt.NDArray[np.float64]:
         """Where the photo's landmarks (68, 2) lie in the new frame. flow: on the canvas, backward, in photo pixels.
