@@ -10,7 +10,7 @@ from facsmith.animate import AnimateOptions, Animator
 from facsmith.animate.receipt import receipt_path
 from facsmith.animate.timing import MOST_KEYFRAMES, keyframe_seconds, plan
 from facsmith.errors import ActionUnitError, BoundaryError, InputError, LatentError, NoFaceError, PhotoError
-from facsmith.facs import DISFA, ActionUnits
+from facsmith.facs import AUS, ActionUnits
 from facsmith.inversion import InversionOptions
 from facsmith.latent import Latent
 from facsmith.timeline import Keyframe, Timeline
@@ -101,7 +101,7 @@ def test_several_expressions_play_in_turn_and_return(make_animator, photo):
     ):
         np.testing.assert_allclose(row, expected.vector(), atol=1e-12)
     np.testing.assert_allclose(asked[4], asked[5])
-    assert asked[4][DISFA.index(15)] == 1
+    assert asked[4][AUS.index(15)] == 1
 
 
 def test_a_film_saves_itself_with_receipt_and_sheet(make_animator, photo, tmp_path):
@@ -121,12 +121,13 @@ def test_a_film_saves_itself_with_receipt_and_sheet(make_animator, photo, tmp_pa
     assert account["model"]["name"] == "tiny"
     assert account["output"] == {"frames": 10, "seconds": pytest.approx(0.9), "width": 120, "height": 96}
     asked = [key["asked"] for key in account["keyframes"]]
-    assert {"AU4": 1.0, "AU5": 1.0} in asked
+    assert {"AU4": 1.0, "AU5": 1.0, "AU7": 1.0, "AU23": 1.0} in asked
     assert all(len(key["measured"]) == 12 for key in account["keyframes"])
     assert account["settings"]["inversion"]["iterations"] == 2
     assert account["inversion"]["start"] == "encoder"
     assert account["timings"].keys() >= {"face", "inversion", "frames"}
-    assert any("Partial" in note for note in account["notes"])
+    ways = account["ways"]
+    assert [ways[au] for au in ("AU4", "AU5", "AU7", "AU23")] == ["latent", "latent", "muscles", "muscles"]
 
 
 def test_a_picture_saves_itself_with_its_receipt(make_animator, photo, tmp_path):
@@ -182,12 +183,19 @@ def test_a_misspelt_expression_is_named_before_the_photo_is_touched(make_animato
     assert faces.found == 0
 
 
-def test_an_action_unit_without_boundary_is_named_before_rendering(make_animator, photo):
+def test_an_action_unit_without_boundary_comes_from_the_muscles_or_is_named_before_rendering(make_animator, photo):
     generator_id = make_animator().networks.generator.generator_id
     animator = make_animator(boundaries=tiny_boundaries(generator_id, aus=(6, 12)))
     assert len(animator.animate(photo, "AU12=E", options=QUICK)) == 10
-    with pytest.raises(BoundaryError, match="AU4"):
-        animator.animate(photo, "AU4=E", options=QUICK)
+    assert animator.animate(photo, "AU4=E", options=QUICK).ways == {
+        "AU4": "muscles",
+        "AU6": "latent",
+        "AU12": "latent",
+    }
+    with pytest.raises(BoundaryError, match=r"AU4 has no boundary here .* mode crop does not move"):
+        animator.animate(photo, "AU4=E", options=replace(QUICK, mode="crop", edit="relative"))
+    film = animator.animate(photo, "AU12=E,AU4=E", options=replace(QUICK, mode="crop", edit="relative"))
+    assert any("AU4 has no boundary" in note and "left out" in note for note in film.notes)
 
 
 def test_a_known_latent_needs_no_inversion(make_animator, photo):
@@ -245,12 +253,12 @@ def test_options_are_validated(wrong):
         AnimateOptions(**wrong)
 
 
-def test_what_an_emotion_cannot_show_is_said():
+def test_an_intensity_that_was_not_given_is_said():
     from facsmith.animate.timing import expression_notes
 
-    (partial,) = expression_notes("contempt")
-    assert "AU14" in partial
-    assert expression_notes("AU12=C") == []
+    (said,) = expression_notes("6+12C+L14")
+    assert said == "AU6, L14: given without an intensity, shown at D (0.8)."
+    assert expression_notes("AU12=C") == expression_notes("contempt") == []
 
 
 def test_a_recorded_track_gives_few_keyframes():
@@ -277,7 +285,7 @@ def test_neutral_first_lets_the_own_expression_go_and_stay_away(make_animator, p
     assert film.timeline.pose(0.0) == own
     asked = film.timeline.at(np.linspace(0.85, film.timeline.duration, 60))
     assert asked[0] == pytest.approx(0)
-    assert np.delete(asked, DISFA.index(1), axis=1) == pytest.approx(0)
+    assert np.delete(asked, AUS.index(1), axis=1) == pytest.approx(0)
     assert asked[-1] == pytest.approx(0)
     assert asked.max() == 1
     with pytest.raises(InputError, match="--relative"):

@@ -161,7 +161,7 @@ def test_relative_adds_and_absolute_replaces() -> None:
 
 def test_frames_and_batches() -> None:
     face = Latent(np.ones((NUM_WS, W_DIM)), GENERATOR)
-    track = np.linspace(0, 1, 5)[:, None] * ActionUnits({12: 1, 4: 0.5}).vector()
+    track = np.linspace(0, 1, 5)[:, None] * ActionUnits({12: 1, 4: 0.5}).vector(aus=DISFA)
     frames = SET.edit(face, track)
     assert frames.ws.shape == (5, NUM_WS, W_DIM)
     for row, frame in zip(track, frames.ws, strict=True):
@@ -233,8 +233,8 @@ def test_refusals() -> None:
         Boundary(12, np.full((2, 2), math.nan), 0.0, SET[12].calibration)
     with pytest.raises(BoundaryError, match="unit length"):
         Boundary(12, np.full((2, 2), 1e300), 0.0, SET[12].calibration)
-    with pytest.raises(BoundaryError, match="AU7"):
-        Boundary(7, SET[12].normal, 0.0, SET[12].calibration)
+    with pytest.raises(BoundaryError, match="AU45 cannot have a boundary"):
+        Boundary(45, SET[12].normal, 0.0, SET[12].calibration)
 
 
 def test_save_and_load_are_exact(tmp_path: Path) -> None:
@@ -311,7 +311,7 @@ def test_boundaries_without_a_word_on_landmarks_are_written_as_before_there_were
 def tampered() -> list[tuple[str, object]]:
     """Changes to one entry of a good file, each of which must be refused."""
     return [
-        ("au", 7),
+        ("au", 45),
         ("au", "twelve"),
         ("au", 1e400),
         ("intercept", "x"),

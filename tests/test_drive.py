@@ -12,7 +12,7 @@ from facsmith import video
 from facsmith.animate import Animator
 from facsmith.drive import DriveOptions, read_performance
 from facsmith.errors import InputError, NoFaceError, TimelineError
-from facsmith.facs import DISFA
+from facsmith.facs import AUS
 from facsmith.timeline import Keyframe, Timeline
 from facsmith.video import Sound
 
@@ -76,18 +76,18 @@ def heard(path):
 def test_what_was_performed_is_read_when_it_was_performed(read):
     assert read.duration == pytest.approx(2.8, abs=0.1)
     times = np.arange(0, 2.8, 0.08)
-    smile, brows = read.at(times)[:, DISFA.index(12)], read.at(times)[:, DISFA.index(2)]
+    smile, brows = read.at(times)[:, AUS.index(12)], read.at(times)[:, AUS.index(2)]
     assert 0.7 <= times[smile.argmax()] <= 1.1 and smile.max() > 0.3
     assert 1.8 <= times[brows.argmax()] <= 2.2 and brows.max() > 0.3
     assert smile[[0, 1, -1]].max() < 0.15 and brows[[0, 1, -1]].max() < 0.15
-    assert read.at(0.9)[0].argmax() == DISFA.index(12)
+    assert read.at(0.9)[0].argmax() == AUS.index(12)
     assert any("counts as neutral" in note for note in read.notes)
 
 
 def test_a_part_with_another_neutral(film):
     part = read_performance(film, options=DriveOptions(fps=FPS, provider="dlib", start=1.4, seconds=1.2))
     assert part.duration == pytest.approx(1.2, abs=0.1)
-    rest, raised = part.at([0.0, 0.6])[:, [DISFA.index(1), DISFA.index(2)]].sum(axis=1)
+    rest, raised = part.at([0.0, 0.6])[:, [AUS.index(1), AUS.index(2)]].sum(axis=1)
     assert rest < 0.05 and raised > 0.8  # of 2: dlib sees half, and gives most of a raised brow to its inner end
 
 

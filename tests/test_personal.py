@@ -14,7 +14,7 @@ from facsmith.boundary import BoundarySet, LandmarkResponse, Response
 from facsmith.errors import NoFaceError
 from facsmith.face import Face, follow
 from facsmith.face.muscle_warp import MuscleWarp
-from facsmith.facs import DISFA
+from facsmith.facs import AUS, DISFA
 from facsmith.inversion import InversionOptions
 
 OPTIONS = AnimateOptions(provider="dlib", inversion=InversionOptions(iterations=0))
@@ -43,7 +43,8 @@ def drawn(portrait: np.ndarray, found: Face) -> Callable[..., Any]:
             asked.append(intensities)
             ends = [boundaries[au].calibration.distance(1.0) for au in DISFA]
             steps = (np.array(ends) + 1) / 2  # distances are -1 at neutral and 1 at full intensity
-            return warp(portrait, np.clip(strength * steps * intensities, 0, 1.5))
+            shown = intensities[[AUS.index(au) for au in DISFA]]
+            return warp(portrait, np.clip(strength * steps * shown, 0, 1.5))
 
         return fitting(trusting(tiny_boundaries("tiny"), trust), found, draw), asked
 
@@ -57,7 +58,8 @@ def fading(portrait: np.ndarray, found: Face) -> Callable[..., Any]:
 
     def draw(boundaries: BoundarySet, intensities: np.ndarray) -> np.ndarray:
         step = (boundaries[9].calibration.distance(1.0) + 1) / 2
-        return warp(portrait, step * max(0, 1.4 - step) * intensities)
+        shown = intensities[[AUS.index(au) for au in DISFA]]
+        return warp(portrait, step * max(0, 1.4 - step) * shown)
 
     return draw
 
@@ -100,7 +102,7 @@ def shown(portrait: np.ndarray, found: Face) -> Callable[[float], Any]:
     def drawing(strength: float) -> Any:
         def draw(boundaries: BoundarySet, intensities: np.ndarray) -> np.ndarray:
             step = (boundaries[9].calibration.distance(1.0) + 1) / 2
-            return warp(portrait, np.clip(strength * step * intensities, 0, 1.5))
+            return warp(portrait, np.clip(strength * step * intensities[[AUS.index(au) for au in DISFA]], 0, 1.5))
 
         return draw
 
@@ -169,7 +171,7 @@ def test_only_what_is_asked_for_and_trusted_is_drawn_and_once(drawn: Callable[..
     assert (asked, personal.factors) == ([], {})
     personal.of([9, 1])
     personal.of([9])
-    assert sorted(np.flatnonzero(a).tolist() for a in asked) == [[], [DISFA.index(9)]]
+    assert sorted(np.flatnonzero(a).tolist() for a in asked) == [[], [AUS.index(9)]]
 
 
 def test_films_use_the_fitted_step_and_say_so(portrait: np.ndarray):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facsmith.errors import TimelineError
-from facsmith.facs import DISFA, EMOTIONS, ActionUnits
+from facsmith.facs import AUS, DISFA, EMOTIONS, ActionUnits
 from facsmith.timeline import EASINGS, NATURAL_TIMINGS, Easing, Keyframe, Timeline, ease
 
 expressions = st.dictionaries(st.sampled_from(DISFA), st.floats(0, 1)).map(ActionUnits)
@@ -57,13 +57,13 @@ def test_frames_include_both_ends_whatever_the_rate() -> None:
     for fps, count in ((25, 26), (2.5, 4), (30, 31), (0.1, 2)):
         frames = timeline.sample(fps)
         assert len(frames) == count
-        assert np.array_equal(frames[0], np.zeros(12))
+        assert np.array_equal(frames[0], np.zeros(28))
         assert np.array_equal(frames[-1], SMILE.vector())
 
 
 def test_the_offset_is_not_the_mirrored_onset() -> None:
     timeline = Timeline.onset_apex_offset(SMILE, onset=1, apex=0, offset=1)
-    smile = timeline.at(np.linspace(0, 2, 101))[:, DISFA.index(12)]
+    smile = timeline.at(np.linspace(0, 2, 101))[:, AUS.index(12)]
     assert np.abs(smile - smile[::-1]).max() > 0.1
 
 
@@ -85,15 +85,15 @@ def test_a_sequence_passes_through_its_poses(poses: list[ActionUnits], first: fl
 
 def test_a_neutral_sequence_still_lasts() -> None:
     frames = Timeline.sequence([(0, ActionUnits()), (2, ActionUnits())]).sample(10)
-    assert frames.shape == (21, 12)
+    assert frames.shape == (21, 28)
     assert not frames.any()
 
 
 def test_aus_have_keyframes_of_their_own() -> None:
     timeline = Timeline({12: (Keyframe(0, 0), Keyframe(1, 1, "linear")), 1: (Keyframe(0.5, 0.25), Keyframe(2, 0.75))})
     assert timeline.duration == 2
-    assert timeline.at(0.5)[0, [DISFA.index(12), DISFA.index(1)]] == pytest.approx([0.5, 0.25])
-    assert timeline.at(9)[0, [DISFA.index(12), DISFA.index(1)]] == pytest.approx([1, 0.75])
+    assert timeline.at(0.5)[0, [AUS.index(12), AUS.index(1)]] == pytest.approx([0.5, 0.25])
+    assert timeline.at(9)[0, [AUS.index(12), AUS.index(1)]] == pytest.approx([1, 0.75])
 
 
 @pytest.mark.parametrize("name", EMOTIONS)
@@ -115,8 +115,10 @@ def test_refusals() -> None:
         Timeline.sequence([(1, SMILE), (1, ActionUnits())])
     with pytest.raises(TimelineError, match="without keyframes"):
         Timeline.sequence([])
-    with pytest.raises(TimelineError, match="AU7"):
-        Timeline({7: (Keyframe(0, 1),)})
+    with pytest.raises(TimelineError, match=r"AU34 \(cheek puff\)"):
+        Timeline({34: (Keyframe(0, 1),)})
+    with pytest.raises(TimelineError, match="AU61 has no sides"):
+        Timeline(left={61: (Keyframe(0, 1),)})
     with pytest.raises(TimelineError, match="intensity"):
         Keyframe(0, math.nan)
     with pytest.raises(TimelineError, match="Unknown easing"):

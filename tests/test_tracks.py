@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from facsmith.errors import InputError, TimelineError
-from facsmith.facs import DISFA, ActionUnits
+from facsmith.facs import AUS, ActionUnits
 from facsmith.timeline import BLINK, Keyframe, Timeline
 from facsmith.tracks import OneEuro, Resampler, TrackOptions, read_track, write_livelink, write_openface
 
-AU12, AU25 = DISFA.index(12), DISFA.index(25)
+AU12, AU25 = AUS.index(12), AUS.index(25)
 
 
 def table(path, head, rows):
@@ -134,7 +134,7 @@ class TestLiveLink:
         assert any("60 frames a second" in note for note in timeline.notes)
         left, right = timeline.sample(25, "left"), timeline.sample(25, "right")
         assert left[-1, AU12] > 0.95 and not right[:, AU12].any()
-        assert left[:, DISFA.index(26)] == pytest.approx(0.5)
+        assert left[:, AUS.index(26)] == pytest.approx(0.5)
         assert timeline.blinks(4.0)[0] == pytest.approx([0.0, 0.99], abs=0.02)
 
     def test_a_rate_that_is_given_is_taken(self, tmp_path):

@@ -1,15 +1,15 @@
-"""Facial Action Units: the twelve of DISFA, their intensities, and the emotions made of them (FACS).
+"""Facial Action Units (FACS): every AU by number and name, those that can be played, their intensities, and emotions.
 
 Conventions: an AU is an int inside and ``AU12`` at the edges; an intensity is a float in [0, 1], and the FACS letters
-A-E are 0.2, 0.4, 0.6, 0.8 and 1.0. Left and right are the person's own. A vector holds the AUs in the order of
-``DISFA``.
+A-E are 0.2, 0.4, 0.6, 0.8 and 1.0. Left and right are the person's own. A vector holds the AUs in the order of ``AUS``
+unless other ``aus`` are named.
 """
 
 import difflib
 import math
 import operator
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -24,11 +24,17 @@ __all__ = [
     "AU_NAMES",
     "DISFA",
     "EMOTIONS",
+    "EYE_AUS",
     "INTENSITY_LETTERS",
+    "OCCURRENCE",
+    "UNSIDED",
     "ActionUnits",
     "Emotion",
+    "au_list",
     "parse_expression",
+    "playable",
     "spread",
+    "unlettered",
 ]
 
 AU_NAMES: Mapping[int, str] = MappingProxyType(
@@ -39,15 +45,20 @@ AU_NAMES: Mapping[int, str] = MappingProxyType(
         5: "upper lid raiser",
         6: "cheek raiser",
         7: "lid tightener",
+        8: "lips toward each other",
         9: "nose wrinkler",
         10: "upper lip raiser",
+        11: "nasolabial furrow deepener",
         12: "lip corner puller",
+        13: "sharp lip puller",
         14: "dimpler",
         15: "lip corner depressor",
         16: "lower lip depressor",
         17: "chin raiser",
         18: "lip pucker",
+        19: "tongue show",
         20: "lip stretcher",
+        21: "neck tightener",
         22: "lip funneler",
         23: "lip tightener",
         24: "lip pressor",
@@ -55,43 +66,123 @@ AU_NAMES: Mapping[int, str] = MappingProxyType(
         26: "jaw drop",
         27: "mouth stretch",
         28: "lip suck",
+        29: "jaw thrust",
+        30: "jaw sideways",
+        31: "jaw clencher",
+        32: "lip bite",
+        33: "cheek blow",
+        34: "cheek puff",
+        35: "cheek suck",
+        36: "tongue bulge",
+        37: "lip wipe",
+        38: "nostril dilator",
+        39: "nostril compressor",
+        40: "sniff",
+        41: "lid droop",
+        42: "slit",
         43: "eyes closed",
+        44: "squint",
         45: "blink",
+        46: "wink",
+        50: "speech",
+        51: "head turns left",
+        52: "head turns right",
+        53: "head up",
+        54: "head down",
+        55: "head tilts left",
+        56: "head tilts right",
+        57: "head forward",
+        58: "head back",
         61: "eyes turn left",
         62: "eyes turn right",
         63: "eyes up",
         64: "eyes down",
+        65: "walleye",
+        66: "cross-eye",
+        69: "eyes look at other person",
+        70: "brows not visible",
+        71: "eyes not visible",
+        72: "lower face not visible",
+        73: "entire face not visible",
+        74: "unscorable",
+        80: "swallow",
+        81: "chewing",
+        82: "shoulder shrug",
+        84: "head shake back and forth",
+        85: "head nod up and down",
+        91: "flash",
+        92: "partial flash",
+        97: "shiver or tremble",
+        98: "fast up-down look",
     }
 )
-"""FACS names of the AUs that can be played."""
+"""Every code of FACS (Ekman & Friesen 1978; Ekman, Friesen & Hager 2002) -> its name."""
 
-AUS: tuple[int, ...] = tuple(AU_NAMES)
+AUS: tuple[int, ...] = (
+    *(1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 16, 17, 18, 20, 22, 23, 24, 25, 26, 27, 28),
+    *(43, 45, 61, 62, 63, 64),
+)
 """Every AU that can be played, in FACS's order; position = column in every (K,) vector of a film's intensities."""
 
 DISFA: tuple[int, ...] = (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26)
-"""The twelve AUs of DISFA in the paper's order; position = column in every (12,) vector."""
+"""The twelve AUs of DISFA in the paper's order: of all that trains, fits, calibrates and reproduces the paper."""
+
+EYE_AUS: tuple[int, ...] = (43, 45, 61, 62, 63, 64)
+"""The AUs of the eyes themselves: closed, blink, and where they look."""
+
+UNSIDED: tuple[int, ...] = (27, 61, 62, 63, 64)
+"""Playable AUs that a face has not got on one side alone: the stretched mouth, and eyes, which turn together."""
 
 INTENSITY_LETTERS: Mapping[str, float] = MappingProxyType({"A": 0.2, "B": 0.4, "C": 0.6, "D": 0.8, "E": 1.0})
 """FACS intensity letters; DISFA's and OpenFace's 1-5."""
 
-_COLUMN = {au: column for column, au in enumerate(DISFA)}
-_ENTRY = re.compile(r"(?P<side>[LR])?(?:AU)?(?P<au>\d{1,3})(?:=(?P<value>\S+)|(?P<letter>[A-E]))", re.IGNORECASE)
+OCCURRENCE: float = INTENSITY_LETTERS["D"]
+"""Intensity at which an AU is played that is written without one, as coders do who note only that it occurs."""
+
+_INSTEAD: Mapping[int, str] = {
+    8: "AU24 presses the lips together",
+    11: "AU10 deepens that furrow, too",
+    13: "AU12 pulls the corners up",
+    41: "AU43=B is a drooping lid",
+    42: "AU43=D is a slit",
+    44: "AU7 is the nearest",
+    46: "L45 or R45 is a wink",
+}
+_ENTRY = re.compile(r"(?P<side>[LR])?(?:AU)?(?P<au>\d{1,3})(?:=(?P<value>\S+)|(?P<letter>[A-E]))?", re.IGNORECASE)
 _HOW = "Write for example AU6=C,AU12=0.6 (letters A-E or 0 to 1; L12 or R12 for one side)."
 
 
-def _active(side: tuple[float, ...]) -> dict[int, float]:
-    return {au: intensity for au, intensity in zip(DISFA, side, strict=True) if intensity > 0}
+def au_list(aus: Iterable[int]) -> str:
+    """``AU1, AU2`` for people."""
+    return ", ".join(f"AU{au}" for au in aus)
 
 
-def _column(au: int) -> int:
+def playable(au: int) -> int:
+    """The AU itself, if it can be played.
+
+    Raises:
+        ActionUnitError: FACS has no such AU, or has it and it cannot be played here; the message tells which.
+    """
     try:
-        return _COLUMN[operator.index(au)]
-    except (KeyError, TypeError):
-        close = difflib.get_close_matches(str(au), map(str, DISFA), n=1, cutoff=0.5)
-        hint = f" Did you mean AU{close[0]}?" if close else ""
+        number = operator.index(au)
+    except TypeError:
+        number = -1
+    if number in AUS:
+        return number
+    if number in AU_NAMES:
+        instead = f" {_INSTEAD[number]}." if number in _INSTEAD else ""
         raise ActionUnitError(
-            f"AU{str(au)[:20]} is not one of the twelve Action Units here: {', '.join(f'AU{a}' for a in DISFA)}.{hint}"
-        ) from None
+            f"AU{number} ({AU_NAMES[number]}) is in FACS but cannot be played here.{instead} Playable: {au_list(AUS)}."
+        )
+    raise ActionUnitError(f"FACS has no AU{str(au)[:20]}. Playable: {au_list(AUS)}.")
+
+
+def _active(side: tuple[float, ...]) -> dict[int, float]:
+    return {au: intensity for au, intensity in zip(AUS, side, strict=True) if intensity > 0}
+
+
+def _columns(aus: Sequence[int]) -> list[int]:
+    return [AUS.index(playable(au)) for au in aus]
 
 
 def _read_intensity(au: int, text: str) -> float:
@@ -116,15 +207,17 @@ def _intensity(au: int, value: float) -> float:
 
 @dataclass(frozen=True, init=False, repr=False)
 class ActionUnits(Mapping[int, float]):
-    """What a face shows: intensities in [0, 1] of the twelve AUs, each side kept.
+    """What a face shows: intensities in [0, 1] of the AUs of ``AUS``, each side kept.
 
     As a mapping it holds the AUs that are active (above 0) with the larger of their sides; an empty one is neutral, and
-    false.
+    false. The AUs of ``UNSIDED`` are the same on both sides.
 
     >>> str(ActionUnits({6: 0.6, 12: 1.0}))
     'AU6=0.60 AU12=1.00'
     >>> ActionUnits.parse("6=C, R12=0.5").right[12]
     0.5
+    >>> ActionUnits.parse("6+12D")[6]
+    0.8
     """
 
     _left: tuple[float, ...]
@@ -139,48 +232,53 @@ class ActionUnits(Mapping[int, float]):
     ) -> None:
         """both: AU -> intensity on both sides; left, right: AU -> intensity that replaces it on that side."""
         for name, override in (("_left", left), ("_right", right)):
-            side = [0.0] * len(DISFA)
+            side = [0.0] * len(AUS)
             for au, intensity in [*(both or {}).items(), *(override or {}).items()]:
-                side[_column(au)] = _intensity(au, intensity)
+                side[AUS.index(playable(au))] = _intensity(au, intensity)
             object.__setattr__(self, name, tuple(side))
+        for column in _columns(UNSIDED):
+            if self._left[column] != self._right[column]:
+                au = AUS[column]
+                raise ActionUnitError(f"AU{au} ({AU_NAMES[au]}) has no sides in FACS. Give AU{au} for both at once.")
 
     @classmethod
     def parse(cls, text: str) -> "ActionUnits":
-        """Read ``AU6=C,AU12=0.6,L12=B``; also ``6=C 12=D``, the coders' ``6C+12D``, and ``neutral`` (no AU)."""
+        """Read ``AU6=C,AU12=0.6,L12=B``; also ``6=C 12=D``, the coders' ``6C+12D``, and ``neutral`` (no AU).
+
+        An AU without letter or number, as in ``6+12``, occurs: it stands at ``OCCURRENCE``.
+        """
         if text.strip().lower() == "neutral":
             return cls()
-        entries = [e for e in re.split(r"[\s,;+]+", re.sub(r"\s*=\s*", "=", text)) if e]
-        if not entries:
-            raise ActionUnitError(f"No Action Unit in {text[:60]!r}. {_HOW}")
         sides: dict[str, dict[int, float]] = {"": {}, "L": {}, "R": {}}
-        for entry in entries:
-            match = _ENTRY.fullmatch(entry)
-            if match is None:
-                raise ActionUnitError(f"{entry[:60]!r} is no Action Unit with an intensity. {_HOW}")
-            au = int(match["au"])
+        for match in _entries(text):
+            au = playable(int(match["au"]))
             side = sides[(match["side"] or "").upper()]
             if au in side:
                 raise ActionUnitError(f"AU{au} is given twice in {text[:60]!r}. Keep one, or give L{au} and R{au}.")
-            _column(au)
-            side[au] = _read_intensity(au, match["value"] or match["letter"])
+            said = match["value"] or match["letter"]
+            side[au] = OCCURRENCE if said is None else _read_intensity(au, said)
         return cls(sides[""], left=sides["L"], right=sides["R"])
 
     @classmethod
-    def from_vector(cls, vector: npt.ArrayLike) -> "ActionUnits":
-        """vector: (12,) intensities in [0, 1] in the order of ``DISFA``, the same on both sides."""
+    def from_vector(cls, vector: npt.ArrayLike, *, aus: Sequence[int] = AUS) -> "ActionUnits":
+        """vector: (K,) intensities in [0, 1] of the K AUs of ``aus``, the same on both sides; others are 0."""
         values = np.asarray(vector, dtype=np.float64)
-        if values.shape != (len(DISFA),):
+        if values.shape != (len(aus),):
             raise ActionUnitError(
-                f"An Action Unit vector has shape (12,), in the order of {DISFA}; not {values.shape}."
+                f"An Action Unit vector has shape ({len(aus)},) for {au_list(aus)}; not {values.shape}."
             )
-        return cls(dict(zip(DISFA, values.tolist(), strict=True)))
+        return cls(dict(zip(aus, values.tolist(), strict=True)))
 
-    def vector(self, side: Literal["left", "right"] | None = None) -> npt.NDArray[np.float64]:
-        """(12,) float64 intensities in the order of ``DISFA``: of one side, or the larger of the two."""
+    def vector(
+        self, side: Literal["left", "right"] | None = None, *, aus: Sequence[int] = AUS
+    ) -> npt.NDArray[np.float64]:
+        """(K,) float64 intensities of the K AUs of ``aus``, in that order: of one side, or the larger of the two.
+
+        What knows the paper's twelve only takes ``aus=DISFA``.
+        """
         left, right = np.array(self._left), np.array(self._right)
-        if side is None:
-            return np.maximum(left, right)
-        return left if side == "left" else right
+        whole = np.maximum(left, right) if side is None else left if side == "left" else right
+        return whole[_columns(aus)]
 
     @property
     def left(self) -> Mapping[int, float]:
@@ -209,7 +307,7 @@ class ActionUnits(Mapping[int, float]):
     def __str__(self) -> str:
         """Two decimals for people; ``parse`` reads it back."""
         words: list[str] = []
-        for au, left, right in zip(DISFA, self._left, self._right, strict=True):
+        for au, left, right in zip(AUS, self._left, self._right, strict=True):
             if left == right:
                 words += [f"AU{au}={left:.2f}"] if left else []
             else:
@@ -222,14 +320,38 @@ class ActionUnits(Mapping[int, float]):
         return f"ActionUnits(left={dict(self.left)}, right={dict(self.right)})"
 
 
+def _entries(text: str) -> list[re.Match[str]]:
+    """The AUs written in a text: groups side, au, value, letter; the latter two None where neither is given."""
+    words = [word for word in re.split(r"[\s,;+]+", re.sub(r"\s*=\s*", "=", text)) if word]
+    if not words:
+        raise ActionUnitError(f"No Action Unit in {text[:60]!r}. {_HOW}")
+    matches: list[re.Match[str]] = []
+    for word in words:
+        match = _ENTRY.fullmatch(word)
+        if match is None:
+            raise ActionUnitError(f"{word[:60]!r} is no Action Unit with an intensity. {_HOW}")
+        matches.append(match)
+    return matches
+
+
+def unlettered(text: str) -> tuple[str, ...]:
+    """The AUs of a list that ``parse`` plays at ``OCCURRENCE``, as ``AU12`` or ``L12``; of an emotion's name, none."""
+    if text.strip().isalpha():
+        return ()
+    return tuple(
+        f"{(match['side'] or 'AU').upper()}{int(match['au'])}"
+        for match in _entries(text)
+        if match["value"] is None and match["letter"] is None
+    )
+
+
 @dataclass(frozen=True)
 class Emotion:
-    """A basic emotion as FACS prototype; ``note`` says what of it the twelve AUs cannot show."""
+    """A basic emotion as FACS prototype. source: where its AUs are from."""
 
     name: str
     action_units: ActionUnits
     source: str
-    note: str | None = None
 
 
 _EKMAN = "Ekman & Friesen 1978, Table 11-1"
@@ -243,23 +365,16 @@ _PROTOTYPES = (
         f"1+2+5B+26: {_EKMAN}; 25 follows the jaw, here as lightly as the lids (B)",
     ),
     Emotion("fear", ActionUnits({1: 1, 2: 1, 4: 1, 5: 1, 20: 1, 25: 1}), f"1+2+4+5+20+25: {_EKMAN}; Du et al. 2014"),
-    Emotion(
-        "anger",
-        ActionUnits({4: 1, 5: 1}),
-        f"4+5 of 4+5+7+23/24: {_EKMAN}",
-        "Partial: tightened lids (AU7) and tightened or pressed lips (AU23, AU24) are outside the twelve AUs.",
-    ),
+    Emotion("anger", ActionUnits({4: 1, 5: 1, 7: 1, 23: 1}), f"4+5+7+23: {_EKMAN}"),
     Emotion(
         "disgust",
-        ActionUnits({9: 1, 15: 1}),
-        f"9+15 of 9+15+16: {_EKMAN}",
-        "Partial: the lowered lower lip (AU16) is outside the twelve AUs.",
+        ActionUnits({9: 1, 10: 1, 16: 1, 25: 0.4}),
+        f"9+10+16: {_EKMAN}; 25 follows the parted lips, lightly (B)",
     ),
     Emotion(
         "contempt",
-        ActionUnits(right={12: 0.6}),
-        f"R12 of R12+R14: {_EKMAN}; C, as a full AU12 on one side reads as half a smile",
-        "Partial: the dimpler (AU14) is outside the twelve AUs.",
+        ActionUnits(right={12: 0.6, 14: 1}),
+        f"R12+R14: {_EKMAN}; 12 at C, as a full AU12 on one side reads as half a smile",
     ),
 )
 EMOTIONS: Mapping[str, Emotion] = MappingProxyType({emotion.name: emotion for emotion in _PROTOTYPES})

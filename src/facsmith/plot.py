@@ -7,8 +7,8 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from facsmith.errors import InputError
-from facsmith.facs import AU_NAMES, DISFA
-from facsmith.timeline import BLINK, Timeline
+from facsmith.facs import AU_NAMES, AUS
+from facsmith.timeline import Timeline
 
 __all__ = ["plot"]
 
@@ -52,13 +52,13 @@ def plot(timeline: Timeline, *, width: int = 1200) -> Pixels:
 
 
 def _lanes(timeline: Timeline, times: Array) -> list[Lane]:
-    shown = np.concatenate([timeline.sides(times), timeline.blinks(times)[:, :, None]], axis=2)  # (T, 2, 13)
+    shown = timeline.sides(times)  # (T, 2, K)
     lanes: list[Lane] = []
-    for column, au in enumerate((*DISFA, BLINK)):
+    for column, au in enumerate(AUS):
         left, right = shown[:, 0, column], shown[:, 1, column]
         if not (left.any() or right.any()):
             continue
-        name = AU_NAMES.get(au, "blink")
+        name = AU_NAMES[au]
         if np.array_equal(left, right):
             lanes.append((f"AU{au}", name, ((left, _BOTH),)))
         else:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from facsmith.animate.receipt import Curves, KeyframeRecord, Leakage, named
 from facsmith.animate.subject import Subject
 from facsmith.animate.watch import Watch
-from facsmith.facs import DISFA, ActionUnits
+from facsmith.facs import AUS, DISFA, ActionUnits
 
 __all__ = ["ASKED", "curves", "inversion", "leakage", "measured_frames", "photo", "summary", "tuning", "unmeasured"]
 
@@ -81,9 +81,9 @@ def tuning(subject: Subject) -> dict[str, Any] | None:
 
 
 def curves(sides: Array, watch: Watch, *, fps: float) -> Curves:
-    """sides: (T, 2, 12), what the person's left and right side shall show. Of one picture, fps means nothing: 1."""
+    """sides: (T, 2, K), what the person's left and right side shall show. Of one picture, fps means nothing: 1."""
     asked: dict[str, tuple[float, ...]] = {}
-    for k, au in enumerate(DISFA):
+    for k, au in enumerate(AUS):
         left, right = (tuple(sides[:, side, k].round(3).tolist()) for side in (0, 1))
         if left == right and any(left):
             asked[f"AU{au}"] = left
@@ -105,9 +105,9 @@ def leakage(keyframes: Sequence[KeyframeRecord], asked: Sequence[ActionUnits]) -
 
 
 def excess(measured: Mapping[str, float], shall: ActionUnits) -> dict[str, float]:
-    """All twelve AUs -> measured less asked; of two sides, the one that is farther off."""
+    """The AUs that are measured -> measured less asked; of two sides, the one that is farther off."""
     found: dict[str, float] = {}
-    wanted = named(shall, all_twelve=True)
+    wanted = named(shall, always=DISFA)
     for au in DISFA:
         both = measured.get(f"AU{au}", 0.0), wanted.get(f"AU{au}", 0.0)
         off = [measured.get(f"{s}{au}", both[0]) - wanted.get(f"{s}{au}", both[1]) for s in "LR"]

@@ -12,7 +12,6 @@ from facsmith.animate.encode import Networks, encode, read_photo, sample
 from facsmith.animate.film import Animation, Picture
 from facsmith.animate.morph import morph
 from facsmith.animate.options import AnimateOptions, Progress
-from facsmith.animate.reach import unreached
 from facsmith.animate.render import Renderer
 from facsmith.animate.subject import Image, Subject, fingerprint
 from facsmith.animate.timing import Expression, Expressions, expression_notes, plan, read_expression
@@ -192,7 +191,7 @@ class Animator:
                 "descriptor": networks.descriptor.name,
             },
             notes=tuple(notes),
-            unreached=unreached(networks.boundaries),
+            boundaries=networks.boundaries,
         )
 
 

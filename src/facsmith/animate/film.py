@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from facsmith import __version__, image, tracks, video
-from facsmith.animate import account
+from facsmith.animate import account, reach
 from facsmith.animate.options import AnimateOptions, Progress
 from facsmith.animate.page import check_page, write_page
 from facsmith.animate.receipt import KeyframeRecord, Receipt, label, named, receipt_path
@@ -17,8 +17,11 @@ from facsmith.animate.render import Renderer
 from facsmith.animate.subject import Image, Subject
 from facsmith.animate.timing import keyframe_seconds, lead
 from facsmith.animate.watch import Watch
+from facsmith.animate.ways import ways
 from facsmith.animate.witness import Witness
-from facsmith.facs import DISFA, ActionUnits
+from facsmith.boundary import BoundarySet
+from facsmith.errors import BoundaryError
+from facsmith.facs import AUS, DISFA, EYE_AUS, ActionUnits, au_list
 from facsmith.timeline import Timeline
 
 __all__ = ["Animation", "Picture"]
@@ -61,10 +64,14 @@ class Animation:
         *,
         options: AnimateOptions,
         model: Mapping[str, Any],
+        boundaries: BoundarySet,
         notes: tuple[str, ...] = (),
-        unreached: Mapping[int, str] | None = None,
     ) -> None:
-        """unreached: AUs that the model shows only in part -> why (`animate.reach`); those asked are in the notes."""
+        """boundaries: the model's; what they show only in part (`animate.reach`) is in the notes where it is asked.
+
+        Raises:
+            BoundaryError: nothing of what is asked can be shown.
+        """
         self.subject = subject
         self.timeline = timeline
         self.options = options
@@ -74,22 +81,24 @@ class Animation:
         self.model = model
         self._times = timeline.frame_times(options.fps)  # (T,)
         at = timeline.at if timeline.is_symmetric else timeline.sides
-        self._intensities = at(self._times)  # (T, 12), or (T, 2, 12) where the sides differ
+        self._intensities = at(self._times)  # (T, K), or (T, 2, K) where the sides differ
         self._watch: Watch | None = None
         self._rendering = 0.0
-        self._blinks = timeline.blinks(self._times)  # (T, 2)
-        if not (renderer.has_landmarks or (timeline.is_symmetric and not timeline.has_blinks)):
-            self.notes += (
-                "No face was found in this picture, so its midline and eyes are unknown: both sides move alike, and it "
-                "does not blink.",
-            )
         most = timeline.at(self._times).max(0)
-        renderer.latents(most[None])  # an AU without boundary is named before rendering
-        self.unreached = {f"AU{au}": why for au, why in (unreached or {}).items()}
+        asked = [au for au, e in zip(AUS, most, strict=True) if e > 0]
+        if not (renderer.has_landmarks or (timeline.is_symmetric and not set(asked) & set(EYE_AUS))):
+            self.notes += (
+                "No face was found in this picture, so its midline and eyes are unknown: both sides move alike, and "
+                "its eyes neither close nor turn.",
+            )
+        self.ways = ways(asked, boundaries)
+        self.notes += _unshown(asked, renderer, options)
+        unreached = reach.unreached(boundaries)
+        self.unreached = {f"AU{au}": why for au, why in unreached.items()}
         self.notes += tuple(
             f"AU{au} {why} with this model: more was asked than can be shown."
-            for au, why in (unreached or {}).items()
-            if most[DISFA.index(au)] >= account.ASKED
+            for au, why in unreached.items()
+            if most[AUS.index(au)] >= account.ASKED
         )
 
     def __len__(self) -> int:
@@ -101,9 +110,7 @@ class Animation:
         began = time.perf_counter()
         wanted = frozenset(account.measured_frames(len(self), self._keyframes()))
         watch = Watch(self._witness.rest, self._witness.face, self._witness.view, keep=wanted)
-        blinks: list[list[float]] = self._blinks.tolist()
-        for index, open_eyed in enumerate(self._renderer.frames(self._intensities)):
-            frame = self._renderer.blinked(open_eyed, *blinks[index])
+        for index, frame in enumerate(self._renderer.frames(self._intensities)):
             watch.see(frame)
             if index + 1 == len(self):
                 self._watch, self._rendering = watch, time.perf_counter() - began
@@ -206,6 +213,7 @@ class Animation:
             unreached=self.unreached,
             leakage=account.leakage([records[i] for i in keyframes], [asked[i] for i in keyframes]),
             curves=account.curves(shows.sides(self._times), watch, fps=self.options.fps),
+            ways=self.ways,
             between=tuple(record for index, record in records.items() if index not in keyframes),
             timings={
                 **self.subject.timings,
@@ -230,7 +238,7 @@ class Animation:
             seconds=round(float(self._times[index]), 3),
             frame=index,
             asked=named(self._asked(index)),
-            measured=None if reading is None else named(reading.action_units, all_twelve=True),
+            measured=None if reading is None else named(reading.action_units, always=DISFA),
             identity=None if reading is None else round(reading.identity, 3),
             unsure=() if reading is None else tuple(f"AU{au}" for au in reading.unsure),
         )
@@ -240,6 +248,20 @@ class Animation:
 
     def _frame_at(self, seconds: float) -> int:
         return min(int(np.searchsorted(self._times, seconds - 1e-6 / self.options.fps)), len(self) - 1)
+
+
+def _unshown(asked: list[int], renderer: Renderer, options: AnimateOptions) -> tuple[str, ...]:
+    """What is to be said of AUs that this film cannot show."""
+    lost = [au for au in asked if au in renderer.unshown]
+    if not lost:
+        return ()
+    where = f"mode {options.mode} does not move" if renderer.has_landmarks else "are not known without a face"
+    said = (
+        f"{au_list(lost)} {'has' if len(lost) == 1 else 'have'} no boundary here and would come from the face's muscles"
+    )
+    if lost == asked:
+        raise BoundaryError(f"{said}, which {where}. Take mode transfer, or fit one: facsmith boundaries fit.")
+    return (f"{said}, which {where}: left out.",)
 
 
 def provenance(model: Mapping[str, Any]) -> dict[str, str]:

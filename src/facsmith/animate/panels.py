@@ -12,7 +12,7 @@ import numpy as np
 from facsmith.animate.account import ASKED
 from facsmith.animate.receipt import KeyframeRecord, Leakage, Receipt
 from facsmith.animate.subject import Image
-from facsmith.facs import AU_NAMES, DISFA
+from facsmith.facs import AU_NAMES, AUS, DISFA
 
 __all__ = ["MOST_ROWS", "curves", "facts", "figures", "head", "matrix", "over_time", "plain", "strip"]
 
@@ -135,7 +135,7 @@ def over_time(figure: Any, receipt: Receipt, *, left: float, width: float, top: 
 
 
 def matrix(figure: Any, rows: Sequence[Leakage], *, left: float, width: float, top: float, height: float) -> None:
-    """Measured less asked of all twelve AUs, at the poses asked for."""
+    """Measured less asked of the AUs that are measured, at the poses asked for."""
     shown = rows[:MOST_ROWS]
     more = f"; {len(rows) - len(shown)} further poses are in the JSON" if len(rows) > len(shown) else ""
     _title(figure, left, top, "Leakage", f"measured less asked when the AUs on the left are asked (bold){more}")
@@ -182,6 +182,7 @@ def facts(figure: Any, receipt: Receipt, *, left: float, width: float, top: floa
                       f"loss {float(inversion.get('loss_at_start', 0)):.3f} → {float(inversion.get('loss', 0)):.3f}"
                       f"{'' if receipt.tuning is None else ', generator tuned to the face'}"
                       if inversion else "none: the latent was given, or the face is the generator's own"),
+        ("ways", _ways(receipt)),
         ("steps", ", ".join(f"{au} × {factor:.2f}" for au, factor in fitted.items()) or "as for people at large"),
         ("versions", ", ".join(f"{name} {number}" for name, number in versions.items())),
     )  # fmt: skip
@@ -193,6 +194,14 @@ def facts(figure: Any, receipt: Receipt, *, left: float, width: float, top: floa
         _text(figure, left + 0.075, y, "\n".join(lines), size=6.8)
         y -= 0.0122 * len(lines) + 0.003
     _notes(figure, receipt, left=left + 0.565 * width, top=top - 0.010)
+
+
+def _ways(receipt: Receipt) -> str:
+    """``latent: AU6, AU12; muscles: AU7``."""
+    aus: dict[str, list[str]] = {}
+    for au, way in receipt.ways.items():
+        aus.setdefault(way, []).append(au)
+    return "; ".join(f"{way}: {', '.join(each)}" for way, each in aus.items()) or "–"
 
 
 def _notes(figure: Any, receipt: Receipt, *, left: float, top: float) -> None:
@@ -218,7 +227,7 @@ def _panels(receipt: Receipt) -> list[str]:
     asked: Mapping[str, Sequence[float]] = {} if receipt.curves is None else receipt.curves.asked
     sided = {name[1:] for name in asked if not name.startswith("AU")}
     heights: dict[str, float] = {}
-    for au in DISFA:
+    for au in AUS:
         for name in (f"R{au}", f"L{au}") if str(au) in sided else (f"AU{au}",):
             most_asked = max(asked.get(name, asked.get(f"AU{au}", ())), default=0.0)
             seen = max((_value(record, name) or 0.0 for record in receipt.moments), default=0.0)
@@ -250,8 +259,11 @@ def _curve(axes: Any, receipt: Receipt, name: str) -> None:
 
 
 def _value(record: KeyframeRecord, name: str) -> float | None:
-    known = record.measured
-    return None if known is None else known.get(name, known.get(f"AU{name.strip('AULR')}", 0.0))
+    """What was measured; None where nothing was, and of AUs that are not measured. Of two sides, where ``name`` is
+    both, the larger."""
+    known, number = record.measured or {}, name.strip("AULR")
+    sides = [known[side] for side in (f"L{number}", f"R{number}") if side in known]
+    return known.get(name, known.get(f"AU{number}", max(sides, default=None)))
 
 
 def _axes(axes: Any, receipt: Receipt) -> Any:

@@ -22,7 +22,7 @@ from facsmith.compose.flow import FLOW_SIZE
 from facsmith.compose.motion import Motion
 from facsmith.errors import NoFaceError
 from facsmith.face import CropTransform, Face, crop_transform
-from facsmith.facs import DISFA
+from facsmith.facs import AUS
 from facsmith.measure import Follow, Shares
 
 __all__ = ["PersonalBoundaries"]
@@ -43,7 +43,7 @@ class PersonalBoundaries:
         *,
         follow: Follow,
     ) -> None:
-        """face: as found in the photo. draw: it with intensities (12,) by these boundaries. landmarks: (68, 2) of what
+        """face: as found in the photo. draw: it with intensities (K,) by these boundaries. landmarks: (68, 2) of what
         is drawn as neutral. follow: finds the face again in what is drawn."""
         self._boundaries = boundaries
         self._face = face
@@ -89,7 +89,7 @@ class PersonalBoundaries:
         """What flow shows of the AU's full intensity at so many times its distance, the landmarker, and what it shows;
         None where it is not to be asked, or cannot say."""
         provider = self._face.provider
-        frame = self._draw(self._boundaries.stretched({au: step}), np.eye(len(DISFA))[DISFA.index(au)])
+        frame = self._draw(self._boundaries.stretched({au: step}), np.eye(len(AUS))[AUS.index(au)])
         share = self._motion.share(self._motion.flow(self._close.crop(frame)), au)
         if provider not in response.landmarks or self._landmarks is None:
             return share, provider, None
@@ -98,7 +98,7 @@ class PersonalBoundaries:
 
     @cached_property
     def _neutral(self) -> Image:
-        return self._draw(self._boundaries, np.zeros(len(DISFA)))
+        return self._draw(self._boundaries, np.zeros(len(AUS)))
 
     @cached_property
     def _at_rest(self) -> Face:

@@ -5,14 +5,14 @@ import json
 import os
 import platform
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from facsmith import __version__
 from facsmith._files import atomic_path
-from facsmith.facs import DISFA, ActionUnits
+from facsmith.facs import AUS, ActionUnits
 
 __all__ = ["Curves", "KeyframeRecord", "Leakage", "Receipt", "label", "named", "receipt_path", "versions"]
 
@@ -34,7 +34,8 @@ SHOWN = 0.005
 
 @dataclass(frozen=True)
 class KeyframeRecord:
-    """asked, measured: AU -> intensity; measured covers all twelve, so that what was not asked shows too.
+    """asked, measured: AU -> intensity; measured covers the twelve of DISFA, so that what was not asked shows
+    too; the further AUs are not measured.
 
     Both are in the scale of this face's own muscles (`measure.Gauge`), so they compare. identity: cosine of the face
     embeddings of frame and photo, 1 the same. Both are None where no landmarks could be read. unsure: AUs that cannot
@@ -69,8 +70,8 @@ class Curves:
 class Leakage:
     """What shows besides what is asked, at the first key frame of a pose; aus: the pose's, none when it is neutral.
 
-    excess: all twelve AUs -> measured less asked; of two sides, the one that is farther off. For the AUs of ``aus``
-    themselves: how much more (or, below 0, less) they show than asked.
+    excess: the AUs that are measured -> measured less asked; of two sides, the one that is farther off. For those of
+    ``aus`` themselves: how much more (or, below 0, less) they show than asked.
     """
 
     aus: tuple[str, ...]
@@ -86,6 +87,7 @@ class Receipt:
     shows only in part -> why, asked or not. summary: the figures of the whole film, see `animate.account.summary`.
     personal: by what an AU's step was longer than people's at large, so that it shows as strongly on this face.
     tuning: how the generator was tuned to the face, and how much more alike its picture is; None where it was not.
+    ways: each AU asked at some time -> where it comes from (`animate.ways`): latent, muscles or eyes.
     """
 
     photo: Mapping[str, Any]
@@ -105,6 +107,7 @@ class Receipt:
     leakage: tuple[Leakage, ...] = ()
     curves: Curves | None = None
     between: tuple[KeyframeRecord, ...] = ()
+    ways: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def moments(self) -> tuple[KeyframeRecord, ...]:
@@ -135,14 +138,17 @@ def receipt_path(output: str | os.PathLike[str]) -> Path:
     return path.with_name(f"{path.name}.json")
 
 
-def named(action_units: ActionUnits, *, all_twelve: bool = False) -> dict[str, float]:
-    """``{"AU12": 0.6}``, rounded to a thousandth; ``L12`` and ``R12`` where the sides differ by that much."""
+def named(action_units: ActionUnits, *, always: Collection[int] = ()) -> dict[str, float]:
+    """``{"AU12": 0.6}``, rounded to a thousandth; ``L12`` and ``R12`` where the sides differ by that much.
+
+    always: AUs that are named even where they are 0.
+    """
     account: dict[str, float] = {}
     left, right = (action_units.vector(side).round(3).tolist() for side in ("left", "right"))
-    for au, of_left, of_right in zip(DISFA, left, right, strict=True):
+    for au, of_left, of_right in zip(AUS, left, right, strict=True):
         if of_left != of_right:
             account |= {f"L{au}": of_left, f"R{au}": of_right}
-        elif all_twelve or action_units.get(au, 0) > 0:
+        elif au in always or action_units.get(au, 0) > 0:
             account[f"AU{au}"] = of_left
     return account
 

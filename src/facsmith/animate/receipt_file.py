@@ -9,12 +9,12 @@ from typing import Any, Final, cast
 
 from facsmith.animate.receipt import Curves, KeyframeRecord, Leakage, Receipt
 from facsmith.errors import InputError
-from facsmith.facs import DISFA
+from facsmith.facs import AUS
 
 __all__ = ["read_receipt"]
 
 _MOST_BYTES: Final = 64 << 20
-_NAMES: Final = frozenset(f"{side}{au}" for side in ("AU", "L", "R") for au in DISFA)
+_NAMES: Final = frozenset(f"{side}{au}" for side in ("AU", "L", "R") for au in AUS)
 
 
 def read_receipt(path: str | os.PathLike[str]) -> Receipt:
@@ -59,6 +59,7 @@ def _receipt(known: Mapping[str, Any]) -> Receipt:
         leakage=tuple(map(_leakage, known.get("leakage", ()))),
         curves=None if known.get("curves") is None else _curves(_mapping(known["curves"])),
         between=tuple(map(_record, known.get("between", ()))),
+        ways={name: str(way) for name, way in _named(known.get("ways", {})).items()},
     )
 
 

@@ -1,7 +1,8 @@
 """Intensities -> latents -> generated crops -> finished frames, as a stream."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
@@ -12,27 +13,33 @@ from facsmith import image
 from facsmith.animate.options import AnimateOptions, EditMode, Progress
 from facsmith.animate.personal import PersonalBoundaries
 from facsmith.animate.subject import Image, Subject
+from facsmith.animate.ways import way
 from facsmith.boundary import BoundarySet
 from facsmith.compose import Compositor, Lids, join
 from facsmith.face import Face
-from facsmith.face.muscles import basis
-from facsmith.facs import AUS, DISFA, spread
+from facsmith.face.muscles import lips_apart
+from facsmith.facs import AUS, EYE_AUS
 from facsmith.generator import Generator, graphed
 from facsmith.measure import Follow
 
 __all__ = ["Renderer"]
 
+Array = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.float32]
 
-_PARTING = np.where(np.isin(DISFA, (25, 26)), basis(DISFA)[:, 66, 1] - basis(DISFA)[:, 62, 1], 0.0)
-"""(12,) by how much AU25 and AU26 at intensity 1 part the inner lips, IOD."""
+MUSCLE_MODES = ("transfer",)
+"""Compositing modes in which muscles move the photo; the others show the generator's picture alone."""
+
+
+_CLOSED, _BLINK, _TURNS = AUS.index(43), AUS.index(45), [AUS.index(au) for au in (61, 62, 63, 64)]
 
 
 class Renderer:
-    """Renders one subject.
+    """Renders one subject: AUs with a boundary through the latent, the eyes' own on the finished frame, the others by
+    the muscles that the compositor moves.
 
-    Frames whose latent equals the frame before are not rendered again; where it equals z_x the reference itself is
-    composed, so that zero displacement is exact whatever the batch.
+    Frames in which neither latent nor muscles differ from the frame before are not composed again; where the latent
+    equals z_x the reference itself is composed, so that zero displacement is exact whatever the batch.
     """
 
     def __init__(
@@ -50,6 +57,14 @@ class Renderer:
         self._subject = subject
         self._options = options
         self._compositor: Compositor | None = None
+        self._latent_columns = [AUS.index(au) for au in boundaries.aus]
+        moves = subject.face is not None and subject.transform is not None and options.mode in MUSCLE_MODES
+        muscles = [au for au in AUS if way(au, boundaries) == "muscles"]
+        self._muscle_columns = [AUS.index(au) for au in AUS if au not in EYE_AUS] if moves else []
+        self._skin = np.array([au not in EYE_AUS for au in AUS], np.float64)
+        self._by_latent = np.isin(AUS, boundaries.aus).astype(np.float64)
+        self.unshown = frozenset([] if moves else muscles)
+        """AUs of the muscles, where nothing moves them: no face was found, or the mode has no muscles."""
         self._lids: Lids | None = None
         if subject.face is not None:
             at = subject.face.landmarks
@@ -61,21 +76,22 @@ class Renderer:
                 subject.photo, subject.transform, subject.face.landmarks, subject.reference, mode=options.mode
             )
         self._personal: PersonalBoundaries | None = None
-        if options.personal and options.mode != "transfer" and subject.face is not None:
+        if options.personal and options.mode not in MUSCLE_MODES and subject.face is not None:
             self._personal = PersonalBoundaries(
                 boundaries, subject.face, draw=self._still, landmarks=self._resting, follow=follow
             )
 
-    def latents(self, intensities: npt.NDArray[np.float64]) -> Codes:
-        """intensities: (T, 12). Returns ws (T, num_ws, w_dim)."""
+    def latents(self, intensities: Array) -> Codes:
+        """intensities: (T, K) over ``facs.AUS``; those with a boundary count. Returns ws (T, num_ws, w_dim)."""
         return (
             self._boundaries_for(intensities)
             .edit(
                 self._subject.latent,
-                intensities,
+                intensities[:, self._latent_columns],
                 mode=self._options.edit,
                 entangled=self._options.entangled,
-                source=self._subject.source.vector(),
+                source=self._subject.source,
+                aus=self._boundaries.aus,
             )
             .ws
         )
@@ -90,40 +106,52 @@ class Renderer:
         if self._personal is not None:
             self._personal.all(progress)
 
-    def _boundaries_for(self, intensities: npt.NDArray[np.float64]) -> BoundarySet:
-        """The boundaries, fitted to the face where one of the AUs asked for (T, 12), or shown by the photo, moves."""
+    def _boundaries_for(self, intensities: Array) -> BoundarySet:
+        """The boundaries, fitted to the face where one of the AUs asked for (T, K), or shown by the photo, moves."""
         if self._personal is None:
             return self._boundaries
         moves = intensities.max(axis=0, initial=0.0) + self._subject.source.vector() > 0
-        return self._personal.of(au for au, asked in zip(DISFA, moves, strict=True) if asked)
+        return self._personal.of(au for au, asked in zip(AUS, moves, strict=True) if asked)
 
     @property
     def has_landmarks(self) -> bool:
         """Whether it is known where the face's midline and eyes are: without, it has no sides and does not blink."""
         return self._subject.face is not None
 
-    def frames(self, intensities: npt.NDArray[np.float64]) -> Iterator[Image]:
+    def frames(self, intensities: Array, *, aus: Sequence[int] = AUS) -> Iterator[Image]:
         """Yields T frames (H, W, 3) uint8; equal neighbours may be one and the same array.
 
-        intensities: (T, 12), or (T, 2, 12) of the person's left side and of the right.
+        intensities: (T, C) of the C AUs of ``aus``, or (T, 2, C) of the person's left side and of the right; others are
+        0.
         """
-        batch = self._options.batch
-        rest = frame = self._compose(self._subject.reference)
-        shown = self._subject.latent.ws[None]  # of one side, or of two
-        for first in range(0, len(intensities), batch):
-            rows = intensities[first : first + batch]
-            moments = self._moments(rows)
-            pictures = self._pictures([shown, *moments])
-            changes, openings = self._changes(rows), self._lips_open(rows, edit=self._options.edit)
-            for moment, change, lips_open in zip(moments, changes, openings, strict=True):
-                if not same(moment, shown):
-                    at_rest = len(moment) == 1 and same(moment[0], self._subject.latent.ws)
-                    drawn = (pictures[key(ws)] for ws in moment)
-                    frame = rest if at_rest else self._compose(*drawn, asked=change, lips_open=lips_open)
-                shown = moment
+        asked = np.zeros((*intensities.shape[:-1], len(AUS)))
+        asked[..., [AUS.index(au) for au in aus]] = intensities
+        rest = still = frame = self._compose(self._subject.reference)
+        shown = _Moment(self._subject.latent.ws[None], np.zeros((2, len(self._muscle_columns))))
+        turned = np.zeros(4)
+        for first in range(0, len(asked), self._options.batch):
+            rows = asked[first : first + self._options.batch]
+            changes = self._changes(rows)
+            moments = [
+                _Moment(ws, change[:, self._muscle_columns])
+                for ws, change in zip(self._codes(rows), changes, strict=True)
+            ]
+            fresh = [not moment.same(before) for before, moment in itertools.pairwise([shown, *moments])]
+            pictures = self._pictures(itertools.compress(moments, fresh))
+            openings = self._lips_open(rows, edit=self._options.edit)
+            for moment, is_fresh, change, lips_open, eyes in zip(
+                moments, fresh, changes, openings, _eyes(rows), strict=True
+            ):
+                if is_fresh:
+                    at_rest = same(moment.ws, self._subject.latent.ws[None]) and not moment.muscles.any()
+                    drawn = (pictures[key(ws)] for ws in moment.ws)
+                    still = rest if at_rest else self._compose(*drawn, asked=change, lips_open=lips_open)
+                if is_fresh or not np.array_equal(eyes, turned):
+                    frame = self._with_eyes(still, eyes)
+                shown, turned = moment, eyes
                 yield frame
 
-    def _moments(self, intensities: npt.NDArray[np.float64]) -> list[Codes]:
+    def _codes(self, intensities: Array) -> list[Codes]:
         """Per frame the codes (1, num_ws, w_dim) of both sides, or (2, num_ws, w_dim) where they differ."""
         if intensities.ndim == 2:
             return [*self.latents(intensities)[:, None]]
@@ -132,58 +160,58 @@ class Renderer:
         left, right = (self.latents(intensities[:, side]) for side in (0, 1))
         return [a[None] if same(a, b) else np.stack([a, b]) for a, b in zip(left, right, strict=True)]
 
-    def _pictures(self, moments: list[Codes]) -> dict[bytes, Image]:
-        """The picture of every code that is not shown by the moment before it; z_x's is the reference itself."""
+    def _pictures(self, moments: Iterable["_Moment"]) -> dict[bytes, Image]:
+        """The picture of every code; z_x's is the reference itself."""
         own = self._subject.latent.ws
-        wanted = {
-            key(ws): ws
-            for before, moment in itertools.pairwise(moments)
-            if not same(before, moment)
-            for ws in moment
-            if not same(ws, own)
-        }
+        wanted = {key(ws): ws for moment in moments for ws in moment.ws if not same(ws, own)}
         drawn = self._synthesise(np.array([*wanted.values()], np.float32).reshape(-1, *own.shape))
         return {key(own): self._subject.reference, **dict(zip(wanted, drawn, strict=True))}
 
-    def blinked(self, frame: Image, left: float, right: float) -> Image:
-        """The frame with the person's own left and right eye closed by so much, 0 to 1."""
-        return frame if self._lids is None else self._lids.closed(frame, left, right)
+    def _with_eyes(self, frame: Image, eyes: Array) -> Image:
+        """The frame with its eyes closed and turned. eyes: (4,), a row of `_eyes`."""
+        if self._lids is None:
+            return frame
+        left, right, *_ = eyes.tolist()
+        return self._lids.closed(frame, left, right)
 
     def neutral(self) -> Image:
         """The same person with every AU at 0: what measurements compare with."""
-        nothing = np.zeros(len(DISFA))
+        nothing = np.zeros(len(AUS))
         return self._still(self._boundaries_for(nothing[None]), nothing)
 
-    def _still(self, boundaries: BoundarySet, intensities: npt.NDArray[np.float64]) -> Image:
-        """One frame that shows intensities (12,) and nothing else."""
+    def _still(self, boundaries: BoundarySet, intensities: Array) -> Image:
+        """One frame that shows intensities (K,) and nothing else."""
         lips_open = self._lips_open(intensities[None], edit="absolute")[0]
-        change = intensities - self._subject.source.vector()
+        change = np.tile(intensities - self._subject.source.vector(), (2, 1))
         return self._compose(self._generated(boundaries, intensities), asked=change, lips_open=lips_open)
 
-    def _generated(self, boundaries: BoundarySet, intensities: npt.NDArray[np.float64]) -> Image:
-        edited = boundaries.edit(self._subject.latent, intensities, source=self._subject.source.vector())
+    def _generated(self, boundaries: BoundarySet, intensities: Array) -> Image:
+        asked = intensities[self._latent_columns]
+        edited = boundaries.edit(self._subject.latent, asked, source=self._subject.source, aus=boundaries.aus)
         return self._synthesise(edited.ws)[0]
 
-    def _resting(self) -> npt.NDArray[np.float64]:
+    def _resting(self) -> Array:
         """(68, 2) the landmarks of `_still` with every AU at 0, by people's boundaries, in its pixels."""
         subject = self._subject
         if self._compositor is None or subject.transform is None:
             return cast(Face, subject.face).landmarks
-        at = self._compositor.landmarks(spread(-subject.source.vector()))
+        at = self._compositor.landmarks(-subject.source.vector())
         return subject.transform.to_crop(at) if self._options.mode == "crop" else at
 
-    def _lips_open(self, intensities: npt.NDArray[np.float64], *, edit: EditMode) -> list[float]:
-        """Per frame, the part of the photo's own opening between the lips that the asked AU25 and AU26 leave."""
-        own = float(self._subject.source.vector() @ _PARTING)
+    def _lips_open(self, intensities: Array, *, edit: EditMode) -> list[float]:
+        """Per frame, the part of the photo's own opening between the lips that the asked AUs leave."""
+        own = float(lips_apart(self._subject.source.vector()))
         if edit == "relative" or own <= 0:
             return [1.0] * len(intensities)
-        asked = (intensities if intensities.ndim == 2 else intensities.max(axis=1)) @ _PARTING
+        asked = lips_apart(intensities if intensities.ndim == 2 else intensities.max(axis=1))
         return np.clip(asked / own, 0.0, 1.0).tolist()
 
-    def _changes(self, intensities: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """By how much AUs change from the photo to each frame. intensities: as for `frames`; returns the same shape."""
+    def _changes(self, intensities: Array) -> Array:
+        """(T, 2, K) by how much AUs change from the photo to each frame, of both sides. intensities: as for `frames`,
+        over all AUs."""
         own = self._subject.source.vector()
-        shown = np.clip(own + intensities, 0.0, 1.0) if self._options.edit == "relative" else intensities
+        sides = _both_sides(intensities)
+        shown = np.clip(own + sides, 0.0, 1.0) if self._options.edit == "relative" else sides
         return shown - own
 
     def _synthesise(self, ws: npt.NDArray[np.float32]) -> Image:
@@ -199,16 +227,44 @@ class Renderer:
         generated: Image,
         right: Image | None = None,
         *,
-        asked: npt.NDArray[np.float64] | None = None,
+        asked: Array | None = None,
         lips_open: float = 1.0,
     ) -> Image:
-        """One picture, or one for each side of the face. asked: by how much AUs change, of both sides or (2, 12)."""
+        """One picture, or one for each side of the face. asked: by how much AUs change, (2, K) of both sides."""
         if self._compositor is not None:
-            change = np.zeros(len(AUS)) if asked is None else spread(asked)
-            return self._compositor.frame(generated, right, change=change, lips_open=lips_open)
+            change = np.zeros((2, len(AUS))) if asked is None else asked * self._skin
+            return self._compositor.frame(
+                generated, right, change=change, drawn=change * self._by_latent, lips_open=lips_open
+            )
         if right is None or self._subject.face is None:
             return generated
         return join(generated, right, self._subject.face.landmarks)
+
+
+@dataclass(frozen=True, eq=False)
+class _Moment:
+    """What a frame is composed of. ws: (1, num_ws, w_dim) of both sides, or (2, num_ws, w_dim). muscles: (2, M), by how
+    much the AUs change that move skin."""
+
+    ws: Codes
+    muscles: Array
+
+    def same(self, other: "_Moment") -> bool:
+        return same(self.ws, other.ws) and np.array_equal(self.muscles, other.muscles)
+
+
+def _both_sides(intensities: Array) -> Array:
+    """(T, K) or (T, 2, K) -> (T, 2, K)."""
+    return intensities if intensities.ndim == 3 else np.repeat(intensities[:, None], 2, axis=1)
+
+
+def _eyes(intensities: Array) -> Array:
+    """(T, 4) of (T, K) or (T, 2, K): closure of the person's left eye and of the right, 0 to 1; gaze across and up, -1
+    to 1, across being positive to the person's left."""
+    sides = _both_sides(intensities)
+    closure = np.maximum(sides[:, :, _CLOSED], sides[:, :, _BLINK])
+    left, right, up, down = sides[:, :, _TURNS].max(axis=1).T
+    return np.column_stack([closure, left - right, up - down])
 
 
 def same(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from facsmith.animate.options import AnimateOptions
 from facsmith.errors import ActionUnitError
-from facsmith.facs import EMOTIONS, ActionUnits, parse_expression
+from facsmith.facs import INTENSITY_LETTERS, OCCURRENCE, ActionUnits, parse_expression, unlettered
 from facsmith.timeline import NATURAL_TIMINGS, Timeline, Timing, vary
 from facsmith.timeline.blocks import DEFAULT_TIMING
 from facsmith.timeline.natural import ASYNCHRONY
@@ -77,15 +77,16 @@ def _between(expressions: Expression | Sequence[Expression], start: ActionUnits,
 
 
 def expression_notes(expressions: Expressions) -> list[str]:
-    """Where an asked expression can be shown only in part."""
+    """What was read into an asked expression: AUs without an intensity occur at a stated one."""
     if isinstance(expressions, Timeline):
         return list(expressions.notes)
     each = [expressions] if isinstance(expressions, str | ActionUnits) else expressions
     notes: list[str] = []
     for expression in each:
-        emotion = EMOTIONS.get(expression.strip().lower()) if isinstance(expression, str) else None
-        if emotion is not None and emotion.note:
-            notes.append(f"{emotion.name}: {emotion.note}")
+        plain = unlettered(expression) if isinstance(expression, str) else ()
+        if plain:
+            letter = next(letter for letter, e in INTENSITY_LETTERS.items() if e == OCCURRENCE)
+            notes.append(f"{', '.join(plain)}: given without an intensity, shown at {letter} ({OCCURRENCE:g}).")
     return notes
 
 

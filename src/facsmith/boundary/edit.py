@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, cast
@@ -14,7 +14,7 @@ from facsmith._arrays import read_tensors, write_tensors
 from facsmith.boundary.calibration import Calibration
 from facsmith.boundary.response import LandmarkResponse, Response
 from facsmith.errors import ActionUnitError, BoundaryError, LatentError
-from facsmith.facs import DISFA, ActionUnits
+from facsmith.facs import AUS, DISFA, EYE_AUS, ActionUnits, au_list
 from facsmith.latent import MAX_NUM_WS, MAX_W_DIM, Latent
 
 __all__ = ["Boundary", "BoundarySet"]
@@ -45,8 +45,9 @@ class Boundary:
     response: Response | None = None
 
     def __post_init__(self) -> None:
-        if self.au not in DISFA:
-            raise BoundaryError(f"AU{self.au} is not one of the twelve: {_names(DISFA)}.")
+        movable = [au for au in AUS if au not in EYE_AUS]
+        if self.au not in movable:
+            raise BoundaryError(f"AU{self.au} cannot have a boundary; these can: {au_list(movable)}.")
         normal = np.ascontiguousarray(self.normal, dtype=np.float64)
         if normal.ndim != 2 or not (0 < normal.shape[0] <= MAX_NUM_WS and 0 < normal.shape[1] <= MAX_W_DIM):
             raise BoundaryError(f"AU{self.au}: a normal has shape (num_ws, w_dim); given: {normal.shape}.")
@@ -71,7 +72,7 @@ class BoundarySet:
         if not self.boundaries:
             raise BoundaryError("A boundary set without boundaries; give at least one.")
         if len(set(self.aus)) < len(self.aus):
-            raise BoundaryError(f"An AU has two boundaries in {_names(self.aus)}; give one per AU.")
+            raise BoundaryError(f"An AU has two boundaries in {au_list(self.aus)}; give one per AU.")
         shapes = {b.normal.shape for b in self.boundaries}
         if len(shapes) > 1:
             raise BoundaryError(f"Boundaries of different shapes {sorted(shapes)}; all must be of one generator.")
@@ -91,7 +92,7 @@ class BoundarySet:
             if boundary.au == au:
                 return boundary
         raise BoundaryError(
-            f"AU{au} has no boundary here; available: {_names(self.aus)}. Fit one: facsmith boundaries fit --au {au}"
+            f"AU{au} has no boundary here; available: {au_list(self.aus)}. Fit one: facsmith boundaries fit --au {au}"
         )
 
     def stretched(self, factors: Mapping[int, float]) -> "BoundarySet":
@@ -135,13 +136,17 @@ class BoundarySet:
         mode: Literal["absolute", "relative"] = "absolute",
         entangled: bool = False,
         source: npt.ArrayLike | ActionUnits | None = None,
+        aus: Sequence[int] = DISFA,
     ) -> Latent:
         """Move a latent so that it shows the asked intensities.
 
         latent: (num_ws, w_dim), or (T, num_ws, w_dim): one code for each row of intensities.
-        intensities: (T, 12) or (12,) in [0, 1] in the order of DISFA, or ActionUnits (the larger of their sides).
+        intensities: (T, C) or (C,) in [0, 1], a column for each of the C AUs of ``aus``; or ActionUnits (the larger of
+        their sides).
         mode: "absolute" (what the face shall show) or "relative" (added to what it shows).
-        source: what it shows now, (12,) or (T, 12); by default read from the latent with the calibrations.
+        source: what it shows now, (C,) or (T, C); by default read from the latent with the calibrations.
+        aus: the AUs of the columns, by default the paper's twelve. AUs with a boundary that are not among them are
+        asked for at 0, and so is what ``source`` says of them.
         Returns (T, num_ws, w_dim). A target equal to the source moves exactly nothing.
 
         t - d is taken between the calibrated distances of target and source. Then dz = B^T (B B^T)^+ (t - d): the
@@ -152,12 +157,16 @@ class BoundarySet:
         if mode not in ("absolute", "relative"):
             raise BoundaryError(f"Unknown mode {mode!r}; available: absolute, relative.")
         self._check(latent)
-        vectors = np.atleast_2d(_vectors(intensities))
-        for column in np.flatnonzero(vectors.max(axis=0, initial=0.0)):
-            self[DISFA[column]]  # raises for an AU without boundary
-        columns = [DISFA.index(au) for au in self.aus]
-        asked = vectors[:, columns]
-        current = np.atleast_2d(self.intensities(latent) if source is None else _vectors(source)[..., columns])
+        if isinstance(intensities, ActionUnits):
+            for au in intensities:
+                self[au]  # raises for an AU without boundary
+        vectors = np.atleast_2d(_vectors(intensities, aus))
+        for column in np.flatnonzero(vectors.max(axis=0, initial=0.0)).tolist():
+            self[aus[column]]
+        asked = self._ordered(vectors, aus)
+        current = np.atleast_2d(
+            self.intensities(latent) if source is None else self._ordered(_vectors(source, aus), aus)
+        )
         if latent.ws.ndim > 3 or len({len(asked), len(current), latent.ws[..., 0, 0].size} - {1}) > 1:
             raise LatentError(
                 f"A latent of shape {latent.ws.shape} and {len(current)} source expressions cannot be edited to "
@@ -170,8 +179,19 @@ class BoundarySet:
 
     def singles(self, latent: Latent, *, source: npt.ArrayLike | ActionUnits | None = None) -> Latent:
         """The face (num_ws, w_dim) at rest, and with each AU alone at 1: ws (K + 1, num_ws, w_dim)."""
-        alone = np.eye(len(DISFA))[[DISFA.index(au) for au in self.aus]]
-        return self.edit(latent, np.vstack([np.zeros(len(DISFA)), alone]), source=source)
+        alone = np.vstack([np.zeros(len(self.aus)), np.eye(len(self.aus))])
+        if isinstance(source, ActionUnits):
+            return self.edit(latent, alone, source=source, aus=self.aus)
+        shown = None if source is None else self._ordered(_vectors(source, DISFA), DISFA)
+        return self.edit(latent, alone, source=shown, aus=self.aus)
+
+    def _ordered(self, vectors: Array, aus: Sequence[int]) -> Array:
+        """(..., C) columns of ``aus`` -> (..., K) columns of the boundaries; 0 of AUs that are not among them."""
+        found = np.zeros((*vectors.shape[:-1], len(self.aus)))
+        for column, au in enumerate(self.aus):
+            if au in aus:
+                found[..., column] = vectors[..., aus.index(au)]
+        return found
 
     @cached_property
     def _joint(self) -> Array:
@@ -228,12 +248,15 @@ class BoundarySet:
             raise BoundaryError(f"{path} holds damaged boundaries: {cause}. Fit or download them again.") from cause
 
 
-def _vectors(intensities: npt.ArrayLike | ActionUnits) -> Array:
-    """(12,) or (T, 12) intensities in [0, 1]."""
-    given = intensities.vector() if isinstance(intensities, ActionUnits) else intensities
+def _vectors(intensities: npt.ArrayLike | ActionUnits, aus: Sequence[int]) -> Array:
+    """(C,) or (T, C) intensities in [0, 1] of the AUs named."""
+    given = intensities.vector(aus=aus) if isinstance(intensities, ActionUnits) else intensities
     values = np.asarray(given, dtype=np.float64)
-    if values.ndim not in (1, 2) or values.shape[-1] != len(DISFA):
-        raise ActionUnitError(f"Intensities have shape (T, 12) or (12,), in the order {DISFA}; given: {values.shape}.")
+    count = len(aus)
+    if values.ndim not in (1, 2) or values.shape[-1] != count:
+        raise ActionUnitError(
+            f"Intensities have shape (T, {count}) or ({count},), in the order {tuple(aus)}; given: {values.shape}."
+        )
     if not np.all((values >= 0) & (values <= 1)):
         raise ActionUnitError("An intensity is NaN or outside [0, 1]; give numbers from 0 to 1.")
     return values
@@ -259,7 +282,3 @@ def _response_entry(response: Response) -> dict[str, Any]:
 def _response(entry: dict[str, Any]) -> Response:
     known = dict(entry.pop("landmarks", {}))
     return Response(**entry, landmarks={str(provider): LandmarkResponse(**one) for provider, one in known.items()})
-
-
-def _names(aus: tuple[int, ...]) -> str:
-    return ", ".join(f"AU{au}" for au in aus)

@@ -198,7 +198,7 @@ def animator_render(animator: "Animator", options: "AnimateOptions | None" = Non
                     Renderer(networks.generator, networks.boundaries, subject, settings, follow=networks.faces.follow),
                 )
             ]
-        return next(last[0][1].frames(intensities[None]))
+        return next(last[0][1].frames(intensities[None], aus=DISFA))
 
     return render
 

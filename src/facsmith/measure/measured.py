@@ -33,7 +33,7 @@ class Measured:
     @property
     def action_units(self) -> ActionUnits:
         """The intensities by AU; 0 where no source has a say."""
-        return ActionUnits.from_vector(np.nan_to_num(self.intensities))
+        return ActionUnits.from_vector(np.nan_to_num(self.intensities), aus=DISFA)
 
     def to_json(self) -> dict[str, Any]:
         """Numbers rounded to three places, NaN as None."""

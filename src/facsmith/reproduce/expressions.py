@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from facsmith.evaluate.faces import JudgedFace
 from facsmith.face import crop_transform
-from facsmith.facs import AU_NAMES, DISFA, EMOTIONS, ActionUnits
+from facsmith.facs import AU_NAMES, DISFA, EMOTIONS, ActionUnits, au_list
 from facsmith.reproduce.bench import Bench, described
 from facsmith.reproduce.boards import board, photographic
 from facsmith.reproduce.methods import DEFAULT, Method, filming
@@ -92,7 +92,7 @@ def _figure9(bench: Bench, film: Method) -> Section:
 
 
 def _figure1(bench: Bench, film: Method, crop: Method) -> Section:
-    happy = EMOTIONS["happiness"].action_units.vector()
+    happy = EMOTIONS["happiness"].action_units.vector(aus=DISFA)
     asked = _both(np.linspace(0, 1, _STEPS)[:, None] * happy)
     faces = bench.faces[: bench.plan.portraits]
 
@@ -127,7 +127,7 @@ def _figure10(bench: Bench, film: Method) -> Section:
     above = ["photo", *(mood.name for mood in moods)]
     shown = board(rows, names=[face.name for face in faces], above=above, cell=_SIDE, margin=96)
     caption = f"Fig. 10: emotions as combinations of AUs at full intensity, {len(faces)} faces; {_how(bench, film)}"
-    recipes = tuple((mood.name, str(mood.action_units), mood.source, mood.note or "") for mood in moods)
+    recipes = tuple((mood.name, str(mood.action_units), mood.source, _left_out(mood.action_units)) for mood in moods)
     return Section(
         "fig10",
         "Fig. 10: emotions from Action Units",
@@ -156,5 +156,12 @@ def _both(asked: Array) -> Array:
     return np.repeat(asked[:, None], 2, axis=1)
 
 
+def _left_out(units: ActionUnits) -> str:
+    """What of it the paper's twelve AUs do not show."""
+    further = [au for au in units if au not in DISFA]
+    return f"shown here without {au_list(further)}, which the paper has not" if further else ""
+
+
 def _sides(units: ActionUnits) -> Array:
-    return np.stack([units.vector("left"), units.vector("right")])
+    """(2, 12)."""
+    return np.stack([units.vector("left", aus=DISFA), units.vector("right", aus=DISFA)])

@@ -124,7 +124,7 @@ class _Watched:
 def _flicker(films: Filming) -> float:
     """Mean |second difference over time| of the face's pixels, in grey levels, on a linear ramp from neutral to
     happiness: what jumps back and forth. Texture that moves evenly has some, too: compare with the muscles' warp."""
-    happy = EMOTIONS["happiness"].action_units.vector()
+    happy = EMOTIONS["happiness"].action_units.vector(aus=DISFA)
     shares = np.linspace(0, 1, _RAMP)
     ramp = np.stack([films.crop(films.render(films.photo, share * happy)) for share in shares]).astype(np.float32)
     return float(np.abs(np.diff(ramp.mean(axis=3), n=2, axis=0)).mean())

@@ -124,7 +124,7 @@ def filming(bench: Bench, method: Method, face: JudgedFace) -> Filming:
     able = np.array([au not in method.missing for au in DISFA], dtype=np.float64)
 
     def render(photo: Image, intensities: Array) -> Image:
-        return next(renderer.frames((intensities * able)[None]))
+        return next(renderer.frames((intensities * able)[None], aus=DISFA))
 
     if method.mode != "crop":
         return Filming(render, face.photo, subject.face, subject.transform)

@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from facsmith.errors import TimelineError
-from facsmith.facs import DISFA, ActionUnits, Emotion
+from facsmith.errors import ActionUnitError, TimelineError
+from facsmith.facs import AUS, EYE_AUS, UNSIDED, ActionUnits, Emotion, playable
 from facsmith.timeline.curves import (
     BLINK,
     MAX_SECONDS,
@@ -59,8 +59,8 @@ class Timeline:
     """A track per AU: keyframes, or samples; an AU without one stays at 0.
 
     Before a track's first keyframe its intensity is held, and after its last one too. ``tracks`` move both sides;
-    ``left`` and ``right`` replace them on that side, the person's own. AU45, the blink, may have a track like the
-    twelve; it is in none of the vectors, `blinks` gives it. notes: what the user should know of where it comes from.
+    ``left`` and ``right`` replace them on that side, the person's own. notes: what the user should know of where it
+    comes from.
 
     >>> Timeline.onset_apex_offset(ActionUnits({12: 1.0}), onset=0.5, apex=1.0, offset=1.0).duration
     2.5
@@ -81,11 +81,15 @@ class Timeline:
         for name, prefix in (("tracks", "AU"), ("left", "L"), ("right", "R")):
             given: Mapping[int, Track] = getattr(self, name)
             for au in given:
-                if au not in DISFA and au != BLINK:
-                    known = ", ".join(f"AU{a}" for a in DISFA)
-                    raise TimelineError(f"AU{au} has keyframes but is not one of {known}, or AU45, the blink.")
+                try:
+                    playable(au)
+                except ActionUnitError as error:
+                    raise TimelineError(str(error)) from error
             tracks = {au: checked(f"{prefix}{au}", track) for au, track in given.items()}
             object.__setattr__(self, name, MappingProxyType(tracks))
+        for au in UNSIDED:
+            if au in self.left or au in self.right:
+                raise TimelineError(f"AU{au} has no sides in FACS; give AU{au} a track, not L{au} or R{au}.")
 
     @classmethod
     def onset_apex_offset(
@@ -175,7 +179,7 @@ class Timeline:
         return any(BLINK in tracks for tracks in (self.tracks, self.left, self.right))
 
     def at(self, seconds: npt.ArrayLike, side: Sides | None = None) -> Array:
-        """Intensities (T, 12) in [0, 1] at the given seconds (T,), in the order of ``DISFA``.
+        """Intensities (T, K) in [0, 1] at the given seconds (T,), in the order of ``AUS``.
 
         side: the person's own; None gives the larger of the two.
         """
@@ -183,27 +187,23 @@ class Timeline:
             left = self.at(seconds, "left")
             return left if self.is_symmetric else np.maximum(left, self.at(seconds, "right"))
         times = np.atleast_1d(np.asarray(seconds, dtype=np.float64))
-        values = np.zeros((len(times), len(DISFA)))
+        values = np.zeros((len(times), len(AUS)))
         for au, track in {**self.tracks, **(self.left if side == "left" else self.right)}.items():
-            if au != BLINK:
-                values[:, DISFA.index(au)] = evaluate(track, times)
+            values[:, AUS.index(au)] = evaluate(track, times)
         return values
 
     def sides(self, seconds: npt.ArrayLike) -> Array:
-        """Intensities (T, 2, 12) at the given seconds (T,): of the person's left side, then of the right."""
+        """Intensities (T, 2, K) at the given seconds (T,): of the person's left side, then of the right."""
         return np.stack([self.at(seconds, "left"), self.at(seconds, "right")], axis=1)
 
     def blinks(self, seconds: npt.ArrayLike) -> Array:
-        """How far the eyes are closed, (T, 2) in [0, 1]: the person's left eye, then the right."""
-        times = np.atleast_1d(np.asarray(seconds, dtype=np.float64))
-        both = self.tracks.get(BLINK, ())
-        eyes = (self.left.get(BLINK, both), self.right.get(BLINK, both))
-        return np.stack([evaluate(track, times) for track in eyes], axis=1)
+        """How far AU45 closes the eyes, (T, 2) in [0, 1]: the person's left eye, then the right."""
+        return self.sides(seconds)[:, :, AUS.index(BLINK)]
 
     def pose(self, seconds: float) -> ActionUnits:
         """What is asked at one moment, both sides kept."""
         left, right = self.sides(seconds)[0].clip(0, 1).tolist()
-        return ActionUnits(left=dict(zip(DISFA, left, strict=True)), right=dict(zip(DISFA, right, strict=True)))
+        return ActionUnits(left=dict(zip(AUS, left, strict=True)), right=dict(zip(AUS, right, strict=True)))
 
     def frame_times(self, fps: float) -> Array:
         """Seconds (T,) of the frames: the first is 0, the last the timeline's end, or of a loop the one before it."""
@@ -216,7 +216,7 @@ class Timeline:
         return np.minimum(np.arange(frames) / fps, self.duration)
 
     def sample(self, fps: float, side: Sides | None = None) -> Array:
-        """Intensities (T, 12) in [0, 1], one row per frame of `frame_times`."""
+        """Intensities (T, K) in [0, 1], one row per frame of `frame_times`."""
         return self.at(self.frame_times(fps), side)
 
     def key_times(self) -> list[float]:
@@ -227,14 +227,14 @@ class Timeline:
         return sorted(times)
 
     def scaled(self, gain: float) -> "Timeline":
-        """Every intensity times ``gain``, at most 1; blinks stay as they are."""
+        """Every intensity times ``gain``, at most 1; blinks and gaze stay as they are."""
         if not (math.isfinite(gain) and gain >= 0):
             raise TimelineError(f"A gain of {gain:g}; give a number of 0 or more (1: as it is).")
-        return self._mapped(lambda au, track: track if au == BLINK else scaled(track, gain))
+        return self._mapped(lambda au, track: track if au in EYE_AUS else scaled(track, gain))
 
     def scattered(self, asynchrony: float, *, seed: int = 0) -> "Timeline":
         """Each AU's keyframes later by its own part of ``asynchrony`` s; its first and last stay, samples too."""
-        by = delays((*DISFA, BLINK), asynchrony, seed)
+        by = delays(AUS, asynchrony, seed)
         return self._mapped(lambda au, track: late(track, by[au])) if asynchrony else self
 
     def led_in(self, start: ActionUnits, *, rise: float, hold: float = 0.0, rest: float = 0.0) -> "Timeline":
@@ -259,22 +259,24 @@ class Timeline:
         )
 
     def added_to(self, own: ActionUnits, *, fps: float) -> "Timeline":
-        """Every frame with the AUs of ``own`` added, at most 1, as samples; blinks stay as they are."""
+        """Every frame with the AUs of ``own`` added, at most 1, as samples of the AUs that show at some time."""
         times = self.frame_times(fps)
-        shown = self.sides(times) + np.stack([own.vector("left"), own.vector("right")])
-        left, right = (
-            {au: Samples(times, np.clip(shown[:, side, column], 0.0, 1.0)) for column, au in enumerate(DISFA)}
-            for side in (0, 1)
-        )
-        eyes = [{au: track for au, track in tracks.items() if au == BLINK} for tracks in (self.left, self.right)]
-        both = {au: track for au, track in self.tracks.items() if au == BLINK}
-        return replace(self, tracks=both, left=left | eyes[0], right=right | eyes[1])
+        shown = np.clip(self.sides(times) + np.stack([own.vector("left"), own.vector("right")]), 0.0, 1.0)
+        tracks: tuple[dict[int, Track], ...] = ({}, {}, {})
+        for column, au in enumerate(AUS):
+            left, right = shown[:, 0, column], shown[:, 1, column]
+            if np.array_equal(left, right):
+                if left.any():
+                    tracks[0][au] = Samples(times, left)
+            else:
+                tracks[1][au], tracks[2][au] = Samples(times, left), Samples(times, right)
+        return replace(self, tracks=tracks[0], left=tracks[1], right=tracks[2], minimum_duration=self.duration)
 
     def looped(self, *, rise: float = _RETURN) -> "Timeline":
         """A loop without a jump: where the end is not the first pose, every AU goes back to it in ``rise`` s."""
         ends = np.array([0.0, self.duration])
-        poses, eyes = self.sides(ends), self.blinks(ends)
-        if np.allclose(poses[0], poses[1]) and np.allclose(eyes[0], eyes[1]):
+        poses = self.sides(ends)
+        if np.allclose(poses[0], poses[1]):
             return replace(self, loop=True)
         until = self.duration
         back = self._mapped(lambda au, track: returned(track, until, until + rise))

@@ -17,7 +17,7 @@ Easing = Literal["linear", "smooth", "min-jerk", "relax"]
 EASINGS: tuple[Easing, ...] = ("linear", "smooth", "min-jerk", "relax")
 
 BLINK = 45
-"""The AU of a blink. It is none of the twelve: no boundary moves it, the photo's own lids are drawn over the eyes."""
+"""The AU of a blink."""
 MAX_SECONDS = 3600.0
 SHORTEST_PHASE = 1e-6
 

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from facsmith._files import atomic_path
 from facsmith.errors import ActionUnitError, InputError, TimelineError
-from facsmith.facs import DISFA, INTENSITY_LETTERS
+from facsmith.facs import INTENSITY_LETTERS, UNSIDED, playable
 from facsmith.timeline._plain import load_plain, shown
 from facsmith.timeline.blocks import Block, block_tracks
 from facsmith.timeline.core import Sides, Timeline
@@ -157,9 +157,14 @@ def _add_keyframes(tracks: dict[Sides | None, Tracks], data: Any) -> None:
         where = f"keyframes.{label}"
         prefix = label.rstrip("0123456789").upper()
         number = label[len(prefix) :]
-        if prefix not in _SIDES or not number or int(number[:9]) not in (*DISFA, BLINK):
-            known = ", ".join(f"AU{au}" for au in (*DISFA, BLINK))
-            raise TimelineError(f"{where} is no Action Unit here; give {known}, or L12 or R12 for one side.")
+        if prefix not in _SIDES or not number:
+            raise TimelineError(f"{where} is no Action Unit; give AU12, or L12 or R12 for one side.")
+        try:
+            au = playable(int(number[:9]))
+        except ActionUnitError as error:
+            raise TimelineError(f"{where}: {error}") from error
+        if au in UNSIDED and prefix != "AU":
+            raise TimelineError(f"{where}: AU{au} has no sides in FACS; give AU{au}.")
         one = tracks[_SIDES[prefix]]
         if int(number) in one:
             raise TimelineError(f"{where} is given twice.")
