@@ -365,3 +365,51 @@ def test_high_fidelity_draws_this_very_face_and_can_be_kept(tmp_path):
         assert gained == pytest.approx(sign * (after - before), abs=1e-5 * made["seconds"])
     other = animator.edit(portrait, "AU12=D", options=plain)
     assert np.abs(other.image.astype(int) - directly.image).max() > 10
+
+
+@pytest.fixture
+def composed(monkeypatch):
+    """What the compositor is given: (asked, whether the latent moved) a frame; its frames tell asked AU7 and AU14."""
+    from facsmith.animate import render
+
+    seen = []
+
+    class Spy(render.Compositor):
+        def frame(self, generated, right=None, *, asked=None, lips_open=1.0):
+            out = super().frame(generated, right, asked=asked, lips_open=lips_open)
+            if asked is not None:
+                seen.append((asked, not np.array_equal(generated, self._reference)))
+                out[0, 0, :2] = np.rint(100 * asked[:, [AUS.index(7), AUS.index(14)]].max(axis=1))
+            return out
+
+    monkeypatch.setattr(render, "Compositor", Spy)
+    return seen
+
+
+def test_aus_of_the_muscles_reach_the_compositor_with_the_latent_at_rest(make_animator, photo, composed):
+    relative = replace(QUICK, edit="relative")
+    film = make_animator().animate(photo, "AU7=E,R14=C", options=relative)
+    frames = list(film.frames())
+    assert film.ways == {"AU7": "muscles", "AU14": "muscles"}
+    assert np.array_equal(frames[0], photo) and np.array_equal(frames[-1], photo)
+    assert all(asked.shape == (2, 28) and not moved for asked, moved in composed)
+    peak = max((asked for asked, _ in composed), key=np.sum)
+    assert peak[:, AUS.index(7)].tolist() == [1.0, 1.0]
+    assert peak[:, AUS.index(14)].tolist() == [0.0, 0.6]
+    assert len({frame.tobytes() for frame in frames}) > 4, "each step of the muscles is a frame of its own"
+
+
+def test_muscles_do_not_depend_on_the_batch(make_animator, photo, composed):
+    films = [
+        list(make_animator().animate(photo, "AU7=E,AU12=C", options=replace(QUICK, batch=batch)).frames())
+        for batch in (1, 3, 8)
+    ]
+    for one, *others in zip(*films, strict=True):
+        assert all(np.array_equal(one, other) for other in others)
+
+
+def test_eyes_close_on_a_frame_that_is_composed_once(make_animator, photo, composed):
+    held = Timeline({7: (Keyframe(0, 0.5),), 45: (Keyframe(0, 0), Keyframe(0.5, 1))}, 0.5)
+    frames = list(make_animator().animate(photo, held, options=replace(QUICK, edit="relative")).frames())
+    assert len(composed) == 1
+    assert len({frame.tobytes() for frame in frames}) > 3

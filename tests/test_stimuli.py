@@ -125,7 +125,8 @@ def test_levels_and_aus_are_read():
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"aus": (("AU", 7),)},
+        {"aus": (("AU", 34),)},
+        {"aus": (("L", 61),)},
         {"aus": ()},
         {"aus": (("AU", 1), ("AU", 1))},
         {"levels": ()},

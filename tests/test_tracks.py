@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from facsmith.errors import InputError, TimelineError
-from facsmith.facs import AUS, ActionUnits
+from facsmith.facs import AUS, OCCURRENCE, ActionUnits
 from facsmith.timeline import BLINK, Keyframe, Timeline
 from facsmith.tracks import OneEuro, Resampler, TrackOptions, read_track, write_livelink, write_openface
 
@@ -134,7 +134,8 @@ class TestLiveLink:
         assert any("60 frames a second" in note for note in timeline.notes)
         left, right = timeline.sample(25, "left"), timeline.sample(25, "right")
         assert left[-1, AU12] > 0.95 and not right[:, AU12].any()
-        assert left[:, AUS.index(26)] == pytest.approx(0.5)
+        jaw = left[:, [AUS.index(26), AUS.index(27)]]  # jawOpen .4 is a full AU26, .9 a full AU27
+        assert jaw == pytest.approx(np.tile([0.8, 0.2], (len(jaw), 1)))
         assert timeline.blinks(4.0)[0] == pytest.approx([0.0, 0.99], abs=0.02)
 
     def test_a_rate_that_is_given_is_taken(self, tmp_path):
@@ -166,6 +167,42 @@ def test_openface_out_and_in_is_the_same(tmp_path):
     np.testing.assert_allclose(again.sample(25), TIMELINE.sample(25), atol=1e-4)
     np.testing.assert_allclose(again.blinks([0.2, 0.4])[:, 0], [0, 1], atol=1e-4)
     assert again.notes == ()
+
+
+WINK = Timeline(
+    {
+        au: (Keyframe(0, 0), Keyframe(1, e))
+        for au, e in {7: 0.4, 16: 0.3, 18: 0.5, 22: 0.6, 24: 0.7, 27: 0.5, 26: 0.5, 28: 0.2, 61: 0.8, 64: 0.3}.items()
+    },
+    left={14: (Keyframe(0, 0), Keyframe(1, 1)), 45: (Keyframe(0, 0), Keyframe(1, 1)), 25: (Keyframe(0, 0.75),)},
+)
+
+
+def test_further_aus_go_out_and_in_by_openface(tmp_path):
+    write_openface(tmp_path / "out.csv", WINK, fps=25)
+    np.testing.assert_allclose(read_track(tmp_path / "out.csv").sample(25), WINK.sample(25), atol=2e-4)
+
+
+def test_further_aus_go_out_and_in_by_livelink(tmp_path):
+    write_livelink(tmp_path / "out.csv", WINK, fps=25)
+    again = read_track(tmp_path / "out.csv", options=TrackOptions(source_fps=25))
+    np.testing.assert_allclose(again.sides([0, 1]), WINK.sides([0, 1]), atol=1e-4)
+    assert any("tongueOut" in note for note in again.notes)
+
+
+def test_gaze_turns_one_eye_inwards_and_the_other_outwards(tmp_path):
+    write_livelink(tmp_path / "out.csv", Timeline({61: (Keyframe(0, 1.0), Keyframe(1, 1.0))}), fps=25)
+    with open(tmp_path / "out.csv", encoding="utf-8") as file:
+        row = next(csv.DictReader(file))
+    looks = {name for name, value in row.items() if name.startswith("EyeLook") and float(value) == 1}
+    assert looks == {"EyeLookOutLeft", "EyeLookInRight"}
+
+
+def test_openface_tells_only_that_au28_occurs(tmp_path):
+    path = table(tmp_path / "of.csv", ["timestamp", "success", "AU12_r", "AU28_c"], [[0, 1, 5, 0], [1, 1, 5, 1]])
+    track = read_track(path)
+    assert track.at([0.0, 1.0])[:, AUS.index(28)].tolist() == [0.0, OCCURRENCE]
+    assert any("AU28" in note for note in track.notes)
 
 
 def test_livelink_out_and_in_keeps_the_sides(tmp_path):
@@ -220,7 +257,7 @@ def test_bad_rows_are_named(tmp_path, change, said):
     [
         (b"", "empty"),
         (b"a,b,c\n1,2,3\n", "of no known kind"),
-        (b"timestamp,AU07_r\n0,1\n1,1\n", "none of its AUs"),
+        (b"timestamp,AU34_r\n0,1\n1,1\n", "none of its AUs"),
         (b"success,AU12_r\n1,1\n", "has no time"),
         (b"\xff\xfe\x00\x01\x80\x81", "no text"),
         (b"timestamp,AU12_r\n" + b"9" * 200_000, "line is longer"),

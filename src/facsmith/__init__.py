@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from facsmith.bundle import Bundle, load_bundle
     from facsmith.checkpoint import load_generator
     from facsmith.errors import FacsmithError
-    from facsmith.facs import DISFA, EMOTIONS, ActionUnits, Emotion, parse_expression
+    from facsmith.facs import AUS, DISFA, EMOTIONS, ActionUnits, Emotion, parse_expression
     from facsmith.generator import Generator
     from facsmith.inversion import Inversion, InversionOptions
     from facsmith.latent import Latent
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AUS",
     "DISFA",
     "EMOTIONS",
     "ActionUnits",
@@ -57,7 +58,7 @@ _HOME = {
     "bundle": ("Bundle", "load_bundle"),
     "checkpoint": ("load_generator",),
     "errors": ("FacsmithError",),
-    "facs": ("DISFA", "EMOTIONS", "ActionUnits", "Emotion", "parse_expression"),
+    "facs": ("AUS", "DISFA", "EMOTIONS", "ActionUnits", "Emotion", "parse_expression"),
     "generator": ("Generator",),
     "inversion": ("Inversion", "InversionOptions"),
     "latent": ("Latent",),

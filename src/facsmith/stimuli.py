@@ -17,8 +17,8 @@ from facsmith._files import atomic_path
 from facsmith.animate import AnimateOptions, Animator, Progress, Subject
 from facsmith.animate.film import provenance
 from facsmith.animate.timing import DEFAULT_TIMING
-from facsmith.errors import InputError, PhotoError
-from facsmith.facs import DISFA, INTENSITY_LETTERS, ActionUnits
+from facsmith.errors import ActionUnitError, InputError, PhotoError
+from facsmith.facs import AUS, INTENSITY_LETTERS, UNSIDED, ActionUnits, playable
 from facsmith.timeline import Timeline
 
 __all__ = [
@@ -70,8 +70,12 @@ class Design:
 
     def __post_init__(self) -> None:
         for prefix, au in self.aus:
-            if prefix not in ("AU", "L", "R") or au not in DISFA:
-                raise InputError(f"{prefix}{au} is not one of {', '.join(f'AU{a}' for a in DISFA)}, or L or R of one.")
+            try:
+                playable(au)
+            except ActionUnitError as error:
+                raise InputError(str(error)) from error
+            if prefix not in ("AU", "L", "R") or (au in UNSIDED and prefix != "AU"):
+                raise InputError(f"{prefix}{au} is no Action Unit of a side; give AU{au}, or L or R of one with sides.")
         if not self.aus or len(set(self.aus)) < len(self.aus) or not self.levels:
             raise InputError("A battery needs AUs, each once, and levels; as in --aus 1,4,12 --levels A-E.")
         hundredths = {round(100 * level) for level in self.levels if 0.005 < level <= 1}
@@ -222,7 +226,7 @@ def _row(
         "kind": kind,
         "photo": subject.name,
         "condition": condition.name,
-        **{f"AU{au:02d}": max(a, b) for au, a, b in zip(DISFA, left, right, strict=True)},
+        **{f"AU{au:02d}": max(a, b) for au, a, b in zip(AUS, left, right, strict=True)},
         "side": _side(asked),
         "frames": frames,
         "seconds": round(seconds, 6),

@@ -16,10 +16,11 @@ from facsmith import image, video
 from facsmith.animate import AnimateOptions
 from facsmith.animate.closeup import close_up
 from facsmith.errors import ActionUnitError, InputError, LatentError, NoFaceError, PhotoError, TimelineError
-from facsmith.facs import DISFA, EMOTIONS, ActionUnits
+from facsmith.facs import AUS, EMOTIONS, UNSIDED, ActionUnits
 from facsmith.inversion import InversionOptions
 from facsmith.latent import Latent
 from facsmith.studio import StudioOptions, views
+from facsmith.studio.boards import GROUPS, expression_board
 from facsmith.studio.exports import EXPORTS, export
 from facsmith.studio.jobs import Job, JobCancelledError
 from facsmith.studio.phases import Phases, Score
@@ -211,7 +212,7 @@ def test_poses_survive_the_page():
     "value",
     [None, [], {}, {"left": {}, "right": {}}, {"left": {"12": "x"}, "right": {}, "split": []},
      {"left": {"12": 2}, "right": {}, "split": []}, {"left": {"99": 0.1}, "right": {}, "split": []},
-     {"left": {}, "right": {}, "split": [7]}, {"left": {"12": float("nan")}, "right": {}, "split": []}],
+     {"left": {}, "right": {}, "split": [34]}, {"left": {"12": float("nan")}, "right": {}, "split": []}],
 )  # fmt: skip
 def test_sliders_from_elsewhere_are_checked(value):
     with pytest.raises(ActionUnitError):
@@ -251,11 +252,20 @@ def test_history_is_bounded():
     assert last.action_units[12] == pytest.approx(199 / 300)
 
 
-def test_a_partial_emotion_says_so(opened):
+def test_an_emotion_s_whole_prototype_reaches_the_sliders(opened):
     opened.emotion("anger")
-    assert "AU7" in opened.remark
-    opened.neutral()
     assert opened.remark == ""
+    assert {4, 5, 7, 23} == set(opened.pose.action_units)
+    assert {4, 5, 7, 23} <= set(views.timing(opened)["active"])
+
+
+def test_every_au_has_one_row_and_eyes_have_no_sides_to_split():
+    assert sorted(au for group in GROUPS.values() for au in group) == list(AUS)
+    html = expression_board({1: "data:,"}).html_template
+    assert html.count('class="au"') == len(AUS) and html.count("<img") == 1
+    assert html.count('class="link"') == len(AUS) - len(UNSIDED)
+    with pytest.raises(ActionUnitError, match="split"):
+        Pose.from_json({"left": {}, "right": {}, "split": [61]})
 
 
 # --- film -------------------------------------------------------------------------------------------------------------
@@ -265,16 +275,16 @@ def test_every_au_keeps_its_own_time():
     score = Score({12: Phases(0.5, 0.5, 1.0, 1.0), 6: Phases(0.0, 0.2, 0.0, 0.0)})
     timeline = score.timeline(ActionUnits({25: 0.4}), ActionUnits({12: 0.8, 6: 0.6}))
     at = timeline.at([0, 0.2, 0.5, 1.0, 2.0, 3.0])
-    assert at[:, DISFA.index(12)] == pytest.approx([0, 0, 0, 0.8, 0.8, 0])
-    assert at[:, DISFA.index(6)] == pytest.approx([0, 0.6, 0.6, 0.6, 0.6, 0.6])  # no offset: it stays
-    assert at[[0, -1], DISFA.index(25)] == pytest.approx([0.4, 0.4])  # what the photo shows comes back
-    assert at[2, DISFA.index(25)] < 0.4
+    assert at[:, AUS.index(12)] == pytest.approx([0, 0, 0, 0.8, 0.8, 0])
+    assert at[:, AUS.index(6)] == pytest.approx([0, 0.6, 0.6, 0.6, 0.6, 0.6])  # no offset: it stays
+    assert at[[0, -1], AUS.index(25)] == pytest.approx([0.4, 0.4])  # what the photo shows comes back
+    assert at[2, AUS.index(25)] < 0.4
     assert Score.from_json(score.to_json()).phases == score.phases
 
 
 @pytest.mark.parametrize(
     "value",
-    [None, [], {"12": [1, 2, 3]}, {"12": [1, 2, 3, -1]}, {"12": [1, 2, 3, 1e9]}, {"7": [1] * 4}, {"12": ["x"] * 4}],
+    [None, [], {"12": [1, 2, 3]}, {"12": [1, 2, 3, -1]}, {"12": [1, 2, 3, 1e9]}, {"34": [1] * 4}, {"12": ["x"] * 4}],
 )
 def test_seconds_from_elsewhere_are_checked(value):
     with pytest.raises((TimelineError, InputError)):
@@ -324,9 +334,7 @@ def test_each_side_goes_its_own_way(opened):
     opened.settle(Pose(ActionUnits(right={12: 1.0})))
     timeline = opened.timeline
     middle = timeline.duration / 2
-    assert (
-        timeline.at(middle, "right")[0, DISFA.index(12)] == 1 and timeline.at(middle, "left")[0, DISFA.index(12)] == 0
-    )
+    assert timeline.at(middle, "right")[0, AUS.index(12)] == 1 and timeline.at(middle, "left")[0, AUS.index(12)] == 0
     assert "R12" in views.timing_plot(opened) and "AU12" not in views.timing_plot(opened)
     html = views.film(opened) or (opened.play(nothing) and views.film(opened))
     assert "<b>R12</b>" in html and "<b>AU12</b>" not in html
@@ -340,15 +348,15 @@ TRACK = "frame, timestamp, confidence, success, AU12_r\n" + "\n".join(
 def test_a_track_drives_until_a_slider_moves(opened):
     opened.load_track(TRACK.encode(), name="smile.csv")
     assert opened.track is not None and "smile.csv drives" in opened.remark
-    assert opened.timeline.at(10)[0, DISFA.index(12)] == pytest.approx(1.0, abs=0.01)
+    assert opened.timeline.at(10)[0, AUS.index(12)] == pytest.approx(1.0, abs=0.01)
     again = export(opened, "openface", nothing).read_bytes()
     yaml = export(opened, "yaml", nothing).read_bytes()
     for data, name in ((again, "again.csv"), (yaml, "again.yaml")):
         opened.load_track(data, name=name)
-        assert opened.timeline.at(10)[0, DISFA.index(12)] == pytest.approx(1.0, abs=0.02)
+        assert opened.timeline.at(10)[0, AUS.index(12)] == pytest.approx(1.0, abs=0.02)
     opened.settle(Pose(ActionUnits({4: 0.5})))
     assert opened.track is None
-    assert opened.timeline.at(1)[0, DISFA.index(12)] < 0.9
+    assert opened.timeline.at(1)[0, AUS.index(12)] < 0.9
 
 
 @pytest.mark.parametrize(

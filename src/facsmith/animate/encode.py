@@ -57,8 +57,10 @@ class Networks:
         if landmarks is not None:
             own = face.own_expression(landmarks)
             for au, e in read.items():
-                seen = (e + float(own[DISFA.index(au)])) / 2
-                read[au] = seen if au in face.READABLE else e if e >= _STRONG else 0.0
+                if au in face.READABLE:
+                    read[au] = (e + float(own[DISFA.index(au)])) / 2
+                else:
+                    read[au] = e if e >= _STRONG else 0.0
         return ActionUnits(read)
 
     def edits(self, ws: torch.Tensor) -> torch.Tensor:

@@ -45,12 +45,18 @@ One face photo and FACS Action Units in, a facial-expression animation out.
 [bold]Words[/bold]
 
 An Action Unit (AU) is the visible work of a facial muscle; its intensity is a
-letter, A to E, or a number, 0 to 1: AU12=C is AU12=0.6. The twelve here:
+letter, A to E, or a number, 0 to 1: AU12=C is AU12=0.6. Without one, as coders
+write 6+12, it is D. L12 and R12 are one side, the person's own; L45 is a wink.
 
-   1 inner brow raiser    6 cheek raiser         17 chin raiser
-   2 outer brow raiser    9 nose wrinkler        20 lip stretcher
-   4 brow lowerer        12 lip corner puller    25 lips part
-   5 upper lid raiser    15 lip corner depressor 26 jaw drop
+   1 inner brow raiser   14 dimpler               25 lips part
+   2 outer brow raiser   15 lip corner depressor  26 jaw drop
+   4 brow lowerer        16 lower lip depressor   27 mouth stretch
+   5 upper lid raiser    17 chin raiser           28 lip suck
+   6 cheek raiser        18 lip pucker            43 eyes closed
+   7 lid tightener       20 lip stretcher         45 blink
+   9 nose wrinkler       22 lip funneler          61 eyes turn left
+  10 upper lip raiser    23 lip tightener         62 eyes turn right
+  12 lip corner puller   24 lip pressor           63 eyes up, 64 down
 
 Emotions are made of them: happiness, sadness, surprise, fear, anger, disgust,
 contempt; and neutral.

@@ -224,7 +224,8 @@ def edit(
     [bold]Examples[/bold]
 
       facsmith edit her.jpg -e neutral -o neutral.png
-      facsmith edit her.jpg -e "AU9=E,AU15=C" -o disgusted.png
+      facsmith edit her.jpg -e "AU9=E,AU10=D" -o disgusted.png
+      facsmith edit her.jpg -e L45 -o winking.png
       facsmith edit her.jpg -e AU12=B --relative -o a-little-happier.jpg
     """
     check_picture(output)

@@ -346,8 +346,7 @@ def build(sessions: Sessions) -> gr.Blocks:
     """The page, ready to be mounted."""
     with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
         gr.HTML(
-            '<header class="fs-head"><h1>facsmith studio</h1>'
-            "<p>One photo, twelve facial muscles, one film.</p></header>",
+            '<header class="fs-head"><h1>facsmith studio</h1><p>One photo, a face\'s muscles, one film.</p></header>',
             apply_default_css=False,
         )
         _Page(sessions)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import gradio as gr
 
-from facsmith.facs import AU_NAMES, DISFA
+from facsmith.facs import AU_NAMES, AUS, UNSIDED
 from facsmith.studio.exports import EXPORTS
 from facsmith.studio.phases import LONGEST_PHASE, PHASE_NAMES, Score
 from facsmith.studio.pose import Pose
@@ -34,7 +34,14 @@ __all__ = [
 
 _STATIC: Final = Path(__file__).parent / "static"
 STYLE: Final = _STATIC / "studio.css"
-GROUPS: Final = {"Upper face": (1, 2, 4, 5), "Middle face": (6, 9), "Lower face": (12, 15, 17, 20, 25, 26)}
+GROUPS: Final = {
+    "Upper face": (1, 2, 4, 5, 7),
+    "Middle face": (6, 9, 10),
+    "Eyes": (43, 45, 61, 62, 63, 64),
+    "Lower face": (12, 14, 15, 16, 17, 20, 26, 27),
+    "Lips": (18, 22, 23, 24, 25, 28),
+}
+_COLUMNS: Final = (("Upper face", "Middle face", "Eyes"), ("Lower face", "Lips"))
 
 
 Board = gr.HTML
@@ -113,20 +120,19 @@ def faces_board() -> Board:
 
 
 def expression_board(pictures: Mapping[int, str]) -> Board:
-    """pictures: AU -> ``data:`` address of what it does. An AU without one has no boundary in this model."""
-    columns = (("Upper face", "Middle face"), ("Lower face",))
+    """pictures: AU -> ``data:`` address of what it does, of those that the model draws; others show their number."""
     html = "".join(
-        f'<div class="column">{"".join(_group(name, pictures) for name in names)}</div>' for names in columns
+        f'<div class="column">{"".join(_group(name, pictures) for name in names)}</div>' for names in _COLUMNS
     )
     return _board(Pose().to_json(), f'<div class="fs-aus">{html}</div>', "expression.js", "expression")
 
 
 def _group(name: str, pictures: Mapping[int, str]) -> str:
-    rows = "".join(_row(au, pictures[au]) for au in GROUPS[name] if au in pictures)
+    rows = "".join(_row(au, pictures.get(au)) for au in GROUPS[name])
     return f"<fieldset><legend>{name}</legend>{rows}</fieldset>"
 
 
-def _row(au: int, picture: str) -> str:
+def _row(au: int, picture: str | None) -> str:
     name = AU_NAMES[au]
     sliders = "".join(
         f'<div class="slide {side}"><span class="side" title="the person\'s own {side}">{side[0].upper()}</span>'
@@ -134,10 +140,16 @@ def _row(au: int, picture: str) -> str:
         f'aria-label="AU{au} {name}, {side}"></div>'
         for side in ("right", "left")
     )
-    return f"""<div class="au" data-au="{au}"><img src="{picture}" alt="">
+    tile = f'<span class="tile" aria-hidden="true">{au}</span>' if picture is None else f'<img src="{picture}" alt="">'
+    link = (
+        ""
+        if au in UNSIDED
+        else f"""<label class="link" title="Both sides together"><input type="checkbox" checked
+      aria-label="AU{au}: both sides together"><span aria-hidden="true">L=R</span></label>"""
+    )
+    return f"""<div class="au" data-au="{au}">{tile}
   <div class="what"><b>AU{au}</b> {name[0].upper()}{name[1:]}
-    <label class="link" title="Both sides together"><input type="checkbox" checked
-      aria-label="AU{au}: both sides together"><span aria-hidden="true">L=R</span></label></div>
+    {link}</div>
   <div class="slides">{sliders}<div class="letters" aria-hidden="true"><i></i><i>A</i><i>B</i><i>C</i><i>D</i><i>E</i>
   </div></div><div class="level"><output>–</output><span class="number">0.00</span></div></div>"""
 
@@ -145,7 +157,7 @@ def _row(au: int, picture: str) -> str:
 def timing_board() -> Board:
     """Seconds of every AU's phases."""
     heads = "".join(f'<th scope="col">{name.capitalize()}</th>' for name in PHASE_NAMES)
-    rows = "".join(_seconds_row(f"AU{au}", AU_NAMES[au], f'data-au="{au}"') for au in DISFA)
+    rows = "".join(_seconds_row(f"AU{au}", AU_NAMES[au], f'data-au="{au}"') for au in AUS)
     every = _seconds_row("All", "at once", "")
     return _board(
         timing_value(Score.of(), ()),

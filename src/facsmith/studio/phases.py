@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any, cast
 
 from facsmith.errors import TimelineError
-from facsmith.facs import DISFA, ActionUnits
+from facsmith.facs import AUS, ActionUnits
 from facsmith.timeline import NATURAL_TIMINGS, Easing, Keyframe, Timeline, Timing
 from facsmith.timeline.blocks import DEFAULT_TIMING
 
@@ -48,17 +48,17 @@ class Phases:
 
 @dataclass(frozen=True)
 class Score:
-    """The phases of all twelve AUs."""
+    """The phases of every AU that can be played."""
 
     phases: Mapping[int, Phases]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "phases", MappingProxyType({au: self.phases.get(au, Phases()) for au in DISFA}))
+        object.__setattr__(self, "phases", MappingProxyType({au: self.phases.get(au, Phases()) for au in AUS}))
 
     @classmethod
     def of(cls, timing: Timing = DEFAULT_TIMING) -> "Score":
         """All AUs together."""
-        return cls(dict.fromkeys(DISFA, Phases.of(timing)))
+        return cls(dict.fromkeys(AUS, Phases.of(timing)))
 
     @classmethod
     def natural(cls, emotion: str) -> "Score":
@@ -74,7 +74,7 @@ class Score:
         """
         try:
             rows = {int(au): [float(s) for s in row] for au, row in cast(Mapping[str, Any], value).items()}
-            if not set(rows) <= set(DISFA) or any(len(row) != len(PHASE_NAMES) for row in rows.values()):
+            if not set(rows) <= set(AUS) or any(len(row) != len(PHASE_NAMES) for row in rows.values()):
                 raise ValueError(rows)
             return cls({au: Phases(*row) for au, row in rows.items()})
         except TimelineError:
@@ -88,7 +88,7 @@ class Score:
 
     def timeline(self, source: ActionUnits, target: ActionUnits) -> Timeline:
         """From what the photo shows to the pose and back, every AU in its own time, each side to its own height."""
-        moving = [au for au in DISFA if au in source or au in target]
+        moving = [au for au in AUS if au in source or au in target]
         left, right = (
             {
                 au: _track(self.phases[au], getattr(source, side).get(au, 0.0), getattr(target, side).get(au, 0.0))

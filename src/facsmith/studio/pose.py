@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from facsmith.errors import ActionUnitError
-from facsmith.facs import DISFA, ActionUnits
+from facsmith.facs import AUS, UNSIDED, ActionUnits
 
 __all__ = ["MOST_STEPS_BACK", "History", "Pose"]
 
@@ -20,7 +20,7 @@ class Pose:
     split: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
-        uneven = {au for au in DISFA if self.action_units.left.get(au) != self.action_units.right.get(au)}
+        uneven = {au for au in AUS if self.action_units.left.get(au) != self.action_units.right.get(au)}
         object.__setattr__(self, "split", frozenset(self.split) | uneven)
 
     @classmethod
@@ -39,14 +39,14 @@ class Pose:
             split = {int(au) for au in cast(Iterable[Any], given["split"])}
         except (TypeError, KeyError, ValueError, AttributeError, OverflowError) as error:
             raise ActionUnitError("The page sent sliders that cannot be read; reload the page.") from error
-        if not split <= set(DISFA):
-            raise ActionUnitError("The page sent Action Units that are not among the twelve; reload the page.")
+        if not split <= set(AUS) - set(UNSIDED):
+            raise ActionUnitError("The page sent Action Units that cannot be split into sides; reload the page.")
         return cls(ActionUnits(left=left, right=right), frozenset(split))
 
     def to_json(self) -> dict[str, Any]:
-        """What `from_json` reads, all twelve AUs of both sides."""
+        """What `from_json` reads, every AU that can be played, of both sides."""
         sides = {"left": self.action_units.vector("left"), "right": self.action_units.vector("right")}
-        numbers = {side: dict(zip(map(str, DISFA), v.round(4).tolist(), strict=True)) for side, v in sides.items()}
+        numbers = {side: dict(zip(map(str, AUS), v.round(4).tolist(), strict=True)) for side, v in sides.items()}
         return {**numbers, "split": sorted(self.split)}
 
     def show(self, action_units: ActionUnits) -> "Pose":

@@ -170,7 +170,7 @@ class StudioSession:
         """A prototype's AUs, with the emotion's own timing."""
         self.settle(Pose(EMOTIONS[name].action_units))
         self.score = Score.natural(name)
-        self.remark = EMOTIONS[name].note or ""
+        self.remark = ""
 
     def preview(self) -> Image:
         """The face's close-up with the sliders' expression, (H, W, 3) uint8."""

@@ -1,7 +1,7 @@
 """Drawings for the page: curves over time, calibrations, and how the boundaries lie to each other.
 
 Conventions: an SVG is a string; sizes are in its own units, the page scales it. Colours come from the page's style
-sheet where they must follow it, and from ``COLOURS`` for the twelve AUs.
+sheet where they must follow it, and from ``COLOURS`` for the AUs.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,21 +11,20 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from facsmith.facs import AU_NAMES, DISFA, INTENSITY_LETTERS
+from facsmith.facs import AU_NAMES, AUS, INTENSITY_LETTERS
 from facsmith.timeline import Timeline
 
 __all__ = ["COLOURS", "calibration_curve", "cosine_table", "line", "loss_curve", "timeline_plot"]
 
-COLOURS: Final[Mapping[int, str]] = dict(
-    zip(
-        DISFA,
-        ("#0b4a82", "#2f78b7", "#0b5560", "#1b8078", "#6b4fa0", "#8a5cb8", "#c2410c", "#a16207", "#65730a", "#be185d",
-         "#dc2626", "#7c2d12"),
-        strict=True,
-    )
-)  # fmt: skip
-"""Blues and greens for the upper face, violets for the middle, warm ones for the mouth; 4.5:1 on white for the lines'
-labels."""
+COLOURS: Final[Mapping[int, str]] = {
+    **{1: "#0b4a82", 2: "#2f78b7", 4: "#0b5560", 5: "#1b8078", 7: "#005ce6"},
+    **{6: "#6b4fa0", 9: "#8a5cb8", 10: "#b800e6"},
+    **{12: "#c2410c", 14: "#99002e", 15: "#a16207", 16: "#833f5a", 17: "#65730a", 18: "#af5a73", 20: "#be185d"},
+    **{22: "#b82eaa", 23: "#8e0b8e", 24: "#470066", 25: "#dc2626", 26: "#7c2d12", 27: "#52142d", 28: "#6100c2"},
+    **{43: "#006600", 45: "#2f4521", 61: "#230aff", 62: "#000099", 63: "#3f833f", 64: "#3b3bce"},
+}
+"""Blues and greens for the upper face and the eyes, violets for the middle, warm ones for the mouth; 4.5:1 on white for
+the lines' labels."""
 
 _POINTS = 240
 
@@ -58,7 +57,7 @@ def timeline_plot(timeline: Timeline) -> str:
 
 
 def calibration_curve(intensities: npt.ArrayLike, distances: npt.ArrayLike, *, title: str, colour: str) -> str:
-    """Asked intensity (0 to 1, across) against the distance in W+ (up), small enough for twelve of them."""
+    """Asked intensity (0 to 1, across) against the distance in W+ (up), small enough for a page of them."""
     width, height, pad = 150, 96, 8
     e, d = np.asarray(intensities, float), np.asarray(distances, float)
     x = pad + e * (width - 2 * pad)
@@ -105,7 +104,7 @@ def _curves(timeline: Timeline, times: npt.NDArray[np.float64]) -> list[tuple[st
     """(name, AU, intensities) of every curve that leaves 0: one an AU, or one a side where they differ."""
     left, right = timeline.at(times, "left"), timeline.at(times, "right")
     curves: list[tuple[str, int, npt.NDArray[np.float64]]] = []
-    for column, au in enumerate(DISFA):
+    for column, au in enumerate(AUS):
         a, b = left[:, column], right[:, column]
         curves += [(f"AU{au}", au, a)] if np.array_equal(a, b) else [(f"R{au}", au, b), (f"L{au}", au, a)]
     return [curve for curve in curves if curve[2].max() > 0]

@@ -8,7 +8,7 @@ from typing import Any, cast
 from facsmith.animate import KeyframeRecord, Receipt
 from facsmith.animate.receipt import label
 from facsmith.boundary import BoundarySet
-from facsmith.facs import AU_NAMES, DISFA, ActionUnits
+from facsmith.facs import AU_NAMES, AUS, ActionUnits
 from facsmith.studio.jobs import Step
 from facsmith.studio.pictures import data_uri, jpeg, thumbnail
 from facsmith.studio.session import StudioSession
@@ -56,7 +56,7 @@ def expression(session: StudioSession) -> dict[str, Any]:
 def timing(session: StudioSession) -> dict[str, Any]:
     """The seconds, and which AUs' are shown."""
     source = session.scene.subject.source if session.scene is not None else ActionUnits()
-    shown = [au for au in DISFA if session.pose.action_units.get(au) or source.get(au)]
+    shown = [au for au in AUS if session.pose.action_units.get(au) or source.get(au)]
     return {"rows": session.score.to_json(), "active": [] if session.track is not None else shown}
 
 
@@ -189,7 +189,7 @@ def _boundary(known: BoundarySet, au: int) -> str:
 def _receipt(receipt: Receipt) -> str:
     shown = [
         name
-        for au in DISFA
+        for au in AUS
         for name in _rows(receipt, au)
         if any(
             max(_value(record.asked, name), _value(record.measured, name) - _SEEN) > 0 for record in receipt.keyframes
@@ -251,7 +251,8 @@ def _value(account: Mapping[str, float] | None, name: str) -> float:
 
 def _cell(record: KeyframeRecord, name: str) -> str:
     asked, measured = _value(record.asked, name), _value(record.measured, name)
-    told = "–" if record.measured is None else f"{measured:.2f}"
+    is_measured = any(known.lstrip("AULR") == name.lstrip("AULR") for known in record.measured or ())
+    told = f"{measured:.2f}" if is_measured else "–"
     return (
         f'<td><span class="bars" aria-hidden="true"><i class="asked" style="width:{100 * asked:.0f}%"></i>'
         f'<i class="measured" style="width:{100 * min(1.0, measured):.0f}%"></i></span>'

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
 
+import numpy as np
+
 from facsmith.errors import InputError, TimelineError
 from facsmith.timeline import MAX_SECONDS, Timeline
 from facsmith.tracks.layouts import Layout, layout
@@ -58,16 +60,17 @@ def _read(file: Path, options: TrackOptions) -> Timeline:
             raise TimelineError("it is empty; give a CSV file with a header.")
         plan = layout(header, min_confidence=options.min_confidence)
         clock, notes = _clock(plan, file, options)
-        resampler = Resampler(len(plan.channels), options.fps)
+        resampler = Resampler(len(plan.columns), options.fps)
         dropped = _stream(reader, plan, clock, options, resampler)
     if dropped:
         total = dropped + resampler.rows
         notes += [f"{dropped} of the track's {total} rows are marked unsuccessful or hold no face: left out."]
     seconds, values = resampler.points()
+    curves = plan.decode({column.name: values[:, index] for index, column in enumerate(plan.columns)})
     return to_timeline(
         seconds,
-        values,
-        [channel.target for channel in plan.channels],
+        np.column_stack([*curves.values()]),
+        [*curves],
         fps=options.fps,
         until=resampler.last,
         smoothing=options.smoothing,
@@ -122,14 +125,14 @@ def _usable(plan: Layout, row: list[str], line: int) -> bool:
     if plan.kind != "py-feat":
         return True
     # Where it found no face, py-feat leaves every number of the row out.
-    cells = (row[channel.column].strip().lower() for channel in plan.channels if channel.column < len(row))
+    cells = (row[column.index].strip().lower() for column in plan.columns if column.index < len(row))
     return any(cell not in ("", "nan") for cell in cells)
 
 
 def _numbers(plan: Layout, row: list[str], line: int) -> list[float]:
     if len(row) < plan.width:
         raise TimelineError(f"row {line} has {len(row)} columns; the header promises {plan.width} or more.")
-    return [channel.scale * _finite(row[channel.column], line, channel.column) for channel in plan.channels]
+    return [column.scale * _finite(row[column.index], line, column.index) for column in plan.columns]
 
 
 def _finite(cell: str, line: int, column: int) -> float:

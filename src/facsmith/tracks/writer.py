@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith._files import atomic_path
-from facsmith.facs import DISFA
-from facsmith.timeline import BLINK, Timeline
-from facsmith.tracks.layouts import ARKIT, WHOLE
+from facsmith.facs import AUS
+from facsmith.timeline import Timeline
+from facsmith.tracks.arkit import blendshapes
+from facsmith.tracks.layouts import FULL_GAZE, GAZE, GAZE_AUS
 
 __all__ = ["write_livelink", "write_openface"]
 
@@ -37,18 +38,24 @@ _LIVELINK = (
 
 
 def write_openface(path: str | os.PathLike[str], timeline: Timeline, *, fps: float) -> None:
-    """Write an OpenFace-style CSV: AU01_r to AU45_r from 0 to 5, AU01_c and so on. Of two sides the larger is written.
+    """Write an OpenFace-style CSV: AU01_r to AU45_r from 0 to 5, AU01_c and so on, and where the eyes look in radians
+    (gaze_angle_x, gaze_angle_y). Of two sides the larger is written.
 
     Every row says success 1 and confidence 1: nothing was recorded, so nothing was missed.
     """
-    names = [f"AU{au:02d}" for au in (*DISFA, BLINK)]
-    head = ["frame", "timestamp", "confidence", "success", *(f"{n}_r" for n in names), *(f"{n}_c" for n in names)]
+    columns = [column for column, au in enumerate(AUS) if au not in GAZE_AUS]
+    names = [f"AU{AUS[column]:02d}" for column in columns]
+    aus = (*(f"{n}_r" for n in names), *(f"{n}_c" for n in names))
+    head = ["frame", "timestamp", "confidence", "success", *GAZE, *aus]
 
     def rows() -> Iterator[list[object]]:
         for first, times in _chunks(timeline, fps):
-            scaled = 5 * np.column_stack([timeline.at(times), timeline.blinks(times).max(axis=1)])
-            for index, (seconds, row) in enumerate(zip(times.tolist(), scaled, strict=True), first):
-                numbers = [f"{value:.4f}" for value in row]
+            faces = timeline.at(times)
+            gaze = [faces[:, AUS.index(ahead)] - faces[:, AUS.index(back)] for ahead, back in GAZE.values()]
+            looks = FULL_GAZE * np.column_stack(gaze)
+            rows = zip(times.tolist(), looks, 5 * faces[:, columns], strict=True)
+            for index, (seconds, look, row) in enumerate(rows, first):
+                numbers = [f"{value:.4f}" for value in (*look, *row)]
                 shows = [int(value >= _SHOWS) for value in row]
                 yield [index + 1, f"{seconds:.6f}", 1, 1, *numbers, *shows]
 
@@ -56,20 +63,14 @@ def write_openface(path: str | os.PathLike[str], timeline: Timeline, *, fps: flo
 
 
 def write_livelink(path: str | os.PathLike[str], timeline: Timeline, *, fps: float) -> None:
-    """Write a Live Link Face CSV, sides kept where ARKit has them; AU25 has no blendshape there and is left out."""
+    """Write a Live Link Face CSV, sides kept where ARKit has them (`tracks.arkit`). The head has no angles."""
     columns = {name: index for index, name in enumerate(_LIVELINK)}
 
     def rows() -> Iterator[list[object]]:
         for _, times in _chunks(timeline, fps):
-            faces = np.concatenate([timeline.sides(times), timeline.blinks(times)[:, :, None]], axis=2)  # (T, 2, 13)
             values = np.zeros((len(times), len(_LIVELINK)))
-            for au, shape in ARKIT.items():
-                sides = faces[:, :, (*DISFA, BLINK).index(au)]
-                shape = shape[0].upper() + shape[1:]
-                if au in WHOLE:
-                    values[:, columns[shape]] = sides.max(axis=1)
-                else:
-                    values[:, [columns[f"{shape}Left"], columns[f"{shape}Right"]]] = sides
+            for shape, curve in blendshapes(timeline.sides(times)).items():
+                values[:, columns[shape[0].upper() + shape[1:]]] = curve
             for seconds, row in zip(times.tolist(), values, strict=True):
                 yield [_timecode(seconds, fps), len(_LIVELINK), *(f"{value:.6f}" for value in row)]
 

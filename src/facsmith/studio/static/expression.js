@@ -1,4 +1,4 @@
-// Twelve sliders, each with two sides. value: {left: {"12": .6}, right: {...}, split: [12], turn}. Sends 'move' while a slider
+// A slider an AU, most with two sides. value: {left: {"12": .6}, right: {...}, split: [12], turn}. Sends 'move' while a slider
 // goes and 'settle' when it stands.
 const rows = [...element.querySelectorAll(".au")];
 const letter = (v) => "–ABCDE"[Math.min(5, Math.round(v * 5))];
@@ -8,7 +8,8 @@ function paint() {
   for (const row of rows) {
     const au = row.dataset.au, split = value.split.includes(Number(au));
     row.classList.toggle("split", split);
-    row.querySelector(".link input").checked = !split;
+    const link = row.querySelector(".link input");  // eyes turn together, and have none
+    if (link) link.checked = !split;
     let most = 0;
     for (const input of row.querySelectorAll("input[type=range]")) {
       const v = value[input.dataset.side][au] || 0;
