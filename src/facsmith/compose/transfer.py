@@ -41,6 +41,7 @@ _DETAIL: Final = 2.5
 _REGISTRATION_BLUR, _REGISTRATION_REACH = 6.0, 0.12  # the second in IOD: what a long registration tends to
 _SHARPEST: Final = 1.5
 _DEPTH = 40.0, 80.0  # grey levels of the mouth's depth: with more, teeth that lie there are seen
+_SHARP: Final = 256  # pixels of the generator's side from which its teeth are no blur; below, a mouth is painted
 _OPENS: Final = 0.02  # IOD between the lips from which a generator's picture shows a mouth's inside
 _SMILE: Final = AUS.index(12)
 
@@ -109,7 +110,7 @@ class Transfer:
         gain, added = self._shading.gain(motion.source, asked), self._unfolded(flow, asked)
         fresh = np.zeros((*self._canvas.shape, 3), np.float32)
         opacity = parted * self._generated
-        opens = float(lips_apart(drawn.mean(axis=0))) > _OPENS
+        opens = generated.shape[0] >= _SHARP and float(lips_apart(drawn.mean(axis=0))) > _OPENS
         if (parted.any() or teeth.any()) and opens:
             frame = self._brought(self.enlarge(generated), asked, drawn, flow)
             fresh = np.clip(self._sharpened(frame) * self.gain, 0, 255)
