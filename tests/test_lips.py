@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_compose import LANDMARKS, Scene
+from test_compose import LANDMARKS, Scene, change
 
 from facsmith.compose.lips import lip_gap, seal
 
@@ -66,10 +66,15 @@ def test_a_mouth_at_or_beyond_the_border_does_no_harm(shift):
 def test_the_compositor_closes_what_the_motion_leaves_open(scene):
     """The generator hardly closes her mouth; asked for none of the opening, the frame shows little but a gleam."""
     generated = scene.generated(scene.truth("AU17=.3"))
-    as_it_comes, closed, half = (scene.compositor().frame(generated, change=asked, lips_open=share) for share in (1.0, 0.0, 0.6))
+    asked = change("AU17=.3")
+    as_it_comes, closed, half = (
+        scene.compositor().frame(generated, change=asked, lips_open=share) for share in (1.0, 0.0, 0.6)
+    )
     assert white(closed, scene.landmarks) < 0.35 * white(as_it_comes, scene.landmarks)
     assert white(closed, scene.landmarks) <= white(half, scene.landmarks) <= white(as_it_comes, scene.landmarks)
-    assert np.array_equal(scene.compositor().frame(scene.reference, change=0 * asked, lips_open=0.0), scene.photo), "at rest, the photo"
+    assert np.array_equal(scene.compositor().frame(scene.reference, change=0 * asked, lips_open=0.0), scene.photo), (
+        "at rest, the photo"
+    )
 
 
 def test_no_speck_of_teeth_is_left_along_closed_lips(scene: Scene) -> None:

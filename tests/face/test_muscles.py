@@ -148,13 +148,13 @@ def test_no_intensity_gives_the_photo_back(face: Array, photo: NDArray[np.uint8]
 
 @pytest.mark.parametrize("au", FIELDS)
 def test_an_au_leaves_the_far_parts_of_the_face_alone(face: Array, photo: NDArray[np.uint8], au: int) -> None:
-    changed = np.abs(warp(photo, face, one(au)).astype(int) - photo).max(axis=2) > 4
+    changed = np.abs(warp(photo, face, one(au)).astype(int) - photo).max(axis=2) > 8
     assert changed.any()
     assert (
         not changed[:60].any() and not changed[-40:].any() and not changed[:, :40].any() and not changed[:, -40:].any()
     )
     if not moved_points(au)[48:68].any():  # an AU of the upper face
-        assert changed[300:, :].mean() < 0.03
+        assert changed[300:, :].mean() < 0.05
 
 
 def test_parting_the_lips_paints_a_mouth_between_them(face: Array) -> None:
@@ -184,5 +184,5 @@ def test_undoing_a_smile_fills_its_fold(face: Array) -> None:
         return float(np.maximum(skin[0, 0] - cheeks, 0).sum())
 
     assert shadow(folded) > 50_000
-    assert shadow(rest) < 0.5 * shadow(folded)
+    assert shadow(rest) < 0.7 * shadow(folded)
     assert np.abs(rest[150:190].astype(int) - skin[150:190]).max() < 4

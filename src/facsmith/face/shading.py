@@ -44,10 +44,10 @@ class FaceShading:
         source
             (h, w, 2) the points of the face at rest that the pixels show, face frame.
         intensities
-            (2, 28) of the left and right side; negative ones shade nothing (what they undo is left to `unfolded`).
+            (2, 28) of the left and right side; negative ones take shading away.
         """
         grid = self._table.grid
-        shown = np.clip(intensities, 0, 1).astype(np.float32)
+        shown = np.clip(intensities, -1, 1).astype(np.float32)
         logs = _STRENGTH * np.tensordot(shown, self._table.side_shading, axes=2)
         at = (source.astype(np.float32) - np.array([_EXTENT_X[0], _EXTENT_Y[0]], np.float32)) / np.float32(_STEP)
         mean = cv2.remap(self._to_mean, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

@@ -208,9 +208,8 @@ def read_coded_peaks(
     """
     from facsmith.face import mediapipe_provider
 
-    known = _Prior(prior)
+    rows, known = _rows(pairs), _Prior(prior)
     landmarker = mediapipe_provider.load()
-    rows = _rows(pairs)
     seen: list[tuple[Mapping[str, str], list[Image], list[_Mesh]]] = []
     with PictureArchive(faces) as pictures:
         for done, row in enumerate(rows, 1):
