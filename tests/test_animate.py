@@ -375,11 +375,11 @@ def composed(monkeypatch):
     seen = []
 
     class Spy(render.Compositor):
-        def frame(self, generated, right=None, *, asked=None, lips_open=1.0):
-            out = super().frame(generated, right, asked=asked, lips_open=lips_open)
-            if asked is not None:
-                seen.append((asked, not np.array_equal(generated, self._reference)))
-                out[0, 0, :2] = np.rint(100 * asked[:, [AUS.index(7), AUS.index(14)]].max(axis=1))
+        def frame(self, generated, right=None, *, change, drawn=None, lips_open=1.0):
+            out = super().frame(generated, right, change=change, drawn=drawn, lips_open=lips_open)
+            if change.any():
+                seen.append((change, not np.array_equal(generated, self._reference)))
+                out[0, 0, :2] = np.rint(100 * change[:, [AUS.index(7), AUS.index(14)]].max(axis=1))
             return out
 
     monkeypatch.setattr(render, "Compositor", Spy)

@@ -50,7 +50,7 @@ class ShadingGrid:
         """(height, width, 2) face coordinates."""
         x = self.left + self.step * np.arange(self.width)
         y = self.top + self.step * np.arange(self.height)
-        return np.stack(np.meshgrid(x, y), axis=-1)
+        return np.stack(np.meshgrid(x, y), axis=-1).astype(np.float64)
 
 
 @dataclass(frozen=True, eq=False)

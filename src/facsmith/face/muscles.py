@@ -6,8 +6,8 @@ learned from people (`face.muscle_table`).
 
 Conventions: the face frame has its origin midway between the eye centres, x along the eye line to the viewer's right,
 y down, unit = inter-ocular distance (IOD) of the face seen from the front. Landmarks are the 68 iBUG points in photo
-pixels. Intensities are (28,) in the order of `facs.AUS`, or (2, 28) for the person's own left and right side; negative
-ones undo an expression that the face already shows.
+pixels. Intensities are (28,) in the order of `facs.AUS`, or (12,) in that of `facs.DISFA`; (2, 28) or (2, 12) for the
+person's own left and right side. Negative ones undo an expression that the face already shows.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from facsmith.face.muscle_table import MuscleTable, muscle_table
 from facsmith.face.points import eye_centers, interocular, yaw_degrees
-from facsmith.facs import AUS
+from facsmith.facs import AUS, DISFA, spread
 
 __all__ = ["FaceFrame", "FaceMuscles", "basis", "displacement", "lips_apart", "moved_points", "two_sided"]
 
@@ -57,8 +57,10 @@ def lips_apart(intensities: ArrayLike) -> Array:
 
 
 def two_sided(intensities: ArrayLike) -> Array:
-    """(28,) or (2, 28) -> (2, 28)."""
+    """(28,) or (2, 28) in the order of `facs.AUS`, or (12,) or (2, 12) in that of `facs.DISFA` -> (2, 28)."""
     values = np.asarray(intensities, dtype=np.float64)
+    if values.ndim and values.shape[-1] == len(DISFA):
+        values = spread(values)
     if values.shape not in ((len(AUS),), (2, len(AUS))):
         raise ValueError(
             f"intensities are ({len(AUS)},) or (2, {len(AUS)}) in the order of facs.AUS; got {values.shape}"

@@ -34,7 +34,8 @@ class Palette:
         """The palette of pixels (..., 3) uint8 RGB."""
         lab = _lab(pixels.reshape(1, -1, 3).astype(np.float32))[0]
         design = _powers(lab[:, 0])
-        tone = np.asarray(cast(Any, np.linalg).lstsq(design, lab[:, 1:], rcond=None)[0], np.float64)
+        solved: Any = cast(Any, np.linalg).lstsq(design, lab[:, 1:], rcond=None)
+        tone = np.asarray(solved[0], np.float64)
         spread = float(np.sqrt(np.mean((lab[:, 1:] - design @ tone) ** 2)))
         return cls(tone, float(np.clip((spread - _MONOCHROME) / (_COLOURED - _MONOCHROME), 0, 1)))
 

@@ -17,7 +17,7 @@ from facsmith.face import Face, follow
 from facsmith.face.muscle_warp import MuscleWarp
 from facsmith.face.muscles import basis, moved_points
 from facsmith.face.points import EYE_CORNERS, JAW, eye_centers
-from facsmith.facs import DISFA, spread
+from facsmith.facs import DISFA
 
 __all__ = [
     "POINT_WEIGHTS",
@@ -130,7 +130,7 @@ def responses(neutral: Image, face: Face) -> Array:
     """
     rest = follow(neutral, face).landmarks
     muscles = MuscleWarp(face.landmarks, neutral.shape)
-    moved = (follow(muscles(neutral, spread(one)), face).landmarks for one in np.eye(len(DISFA)))
+    moved = (follow(muscles(neutral, one), face).landmarks for one in np.eye(len(DISFA)))
     return np.stack([aligned_displacement(landmarks, rest) for landmarks in moved])
 
 

@@ -31,7 +31,7 @@ from facsmith.face.align import crop_transform
 from facsmith.face.muscle_warp import MuscleWarp
 from facsmith.face.muscles import displacement
 from facsmith.face.own import own_expression
-from facsmith.facs import DISFA, spread
+from facsmith.facs import DISFA
 
 __all__ = ["DataOptions", "Photo", "build_dataset", "folder_photos", "random_expression"]
 
@@ -183,10 +183,10 @@ def _variants(job: tuple[Photo, int, DataOptions]) -> tuple[Image, Image, NDArra
             wanted = random_expression(random)
             # Half from the face at rest, half on top of what the face shows.
             added = wanted - own if variant % 2 == 0 else np.minimum(wanted, 1 - own)
-        image = move(crop, spread(added))
+        image = move(crop, added)
         tiles.append(_shrink(image, options.resolution))
         labels.append(own + added)
-        moved.append((points + displacement(points, spread(added)) + 0.5) * scale - 0.5)
+        moved.append((points + displacement(points, added) + 0.5) * scale - 0.5)
     small = _shrink(inside, options.resolution)
     return np.stack(tiles), small, np.stack(labels).astype(np.float32), np.stack(moved).astype(np.float32)
 

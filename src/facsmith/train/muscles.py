@@ -7,6 +7,7 @@ regression towards nothing of the logarithm of luminance at the peak over that a
 """
 
 import csv
+import importlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -245,7 +246,7 @@ def fit_muscles(peaks: Sequence[CodedPeak], prior: str | Path, options: MusclesO
     if len(people) < options.folds:
         raise InputError(f"{options.folds} folds need as many people with a coded peak; there are {len(people)}.")
     order = np.random.default_rng(options.seed).permutation(len(people))
-    fold = {people[person]: place % options.folds for place, person in enumerate(order)}
+    fold: dict[str, int] = {people[int(who)]: place % options.folds for place, who in enumerate(order.tolist())}
     residuals: dict[str, list[float]] = {"blendshapes": [], "people": []}
     explained: list[tuple[float, float]] = []
     for part in range(options.folds):
@@ -325,7 +326,7 @@ def _shading(peaks: Sequence[CodedPeak], prior: _Prior, options: MusclesOptions)
     maps = found.reshape(len(BLENDSHAPES), _GRID.height, _GRID.width)
     maps = (maps + maps[..., ::-1]) / 2
     of_left = 0.5 + 0.5 * np.tanh(_GRID.nodes()[..., 0] / 0.12)
-    maps = np.stack([cv2.GaussianBlur(one, (0, 0), 0.7) for one in maps]) * of_left
+    maps = np.stack([np.asarray(cv2.GaussianBlur(one, (0, 0), 0.7), np.float64) for one in maps]) * of_left
     for row, au in enumerate(BLENDSHAPES):
         if au in MIDLINE_AUS:
             maps[row] = (maps[row] + maps[row][:, ::-1]) / 2
@@ -360,7 +361,6 @@ def _unexplained(peak: CodedPeak, left: NDArray[np.float32]) -> tuple[float, flo
 
 def _peak(subject: str, codes: Array, pictures: Sequence[Image], meshes: Sequence[Array], prior: _Prior) -> CodedPeak:
     from scipy.interpolate import RBFInterpolator  # pyright: ignore[reportMissingTypeStubs]
-    from scipy.spatial import cKDTree  # pyright: ignore[reportMissingTypeStubs]
 
     rest, shown = (to_ibug(mesh) for mesh in meshes)
     centre, axes, iod = _frame(rest)
@@ -372,7 +372,8 @@ def _peak(subject: str, codes: Array, pictures: Sequence[Image], meshes: Sequenc
     mesh_moved = np.hstack([meshes[1], np.ones((len(meshes[1]), 1))]) @ similarity - mesh_rest
     place = cast(Any, RBFInterpolator)(prior.neutral[:68, :2], at_rest, smoothing=1e-3)
     skin = place(prior.neutral[68:, :2])
-    distance, nearest = cast(Any, cKDTree)(mesh_rest).query(skin, k=6)
+    spatial: Any = importlib.import_module("scipy.spatial")
+    distance, nearest = spatial.KDTree(mesh_rest).query(skin, k=6)
     weight = 1 / (distance + 0.02) ** 2
     weight /= weight.sum(axis=1, keepdims=True)
     moved = np.concatenate([moved, (mesh_moved[nearest] * weight[..., None]).sum(axis=1)])
@@ -468,15 +469,14 @@ class _Mesh:
 
 def _twins(meshes: Sequence[Array]) -> NDArray[np.intp]:
     """(478,) the point on the other side of each, by their mean over many faces."""
-    from scipy.optimize import linear_sum_assignment  # pyright: ignore[reportMissingTypeStubs]
-
+    optimize: Any = importlib.import_module("scipy.optimize")
     faces: list[Array] = []
     for mesh in meshes:
         centre, axes, iod = _frame(to_ibug(mesh))
         faces.append((mesh - centre) @ axes.T / iod)
     mean = np.mean(faces, axis=0)
     apart = np.linalg.norm(mean[:, None] * [-1.0, 1.0] - mean[None], axis=2)
-    return np.asarray(cast(Any, linear_sum_assignment)(apart)[1], np.intp)
+    return np.asarray(optimize.linear_sum_assignment(apart)[1], np.intp)
 
 
 def _rows(pairs: str | Path) -> list[dict[str, str]]:
