@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facsmith.train.data import Photo
+from facsmith.train.photos import Photo
 from facsmith.train.dataset import reading
 
 __all__ = ["known_in"]

@@ -23,7 +23,7 @@ from PIL import Image as Pillow
 from facsmith._arrays import read_tensors, write_tensors
 from facsmith.errors import InputError
 from facsmith.face.align import crop_transform
-from facsmith.train.data import Photo
+from facsmith.train.photos import Photo
 
 __all__ = ["PackOptions", "pack", "unpack"]
 
