@@ -12,7 +12,8 @@ from facsmith.compose import Compositor, anatomy, canvas, flow, masks
 from facsmith.compose.transfer import Transfer
 from facsmith.errors import InputError
 from facsmith.face.align import CropTransform, crop_transform
-from facsmith.face.muscles import MuscleWarp, displacement
+from facsmith.face.muscle_warp import MuscleWarp
+from facsmith.face.muscles import displacement
 from facsmith.facs import ActionUnits
 
 # fmt: off

@@ -13,7 +13,7 @@ from facsmith.animate.personal import PersonalBoundaries
 from facsmith.boundary import BoundarySet, LandmarkResponse, Response
 from facsmith.errors import NoFaceError
 from facsmith.face import Face, follow
-from facsmith.face.muscles import MuscleWarp
+from facsmith.face.muscle_warp import MuscleWarp
 from facsmith.facs import DISFA
 from facsmith.inversion import InversionOptions
 

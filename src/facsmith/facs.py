@@ -19,7 +19,17 @@ import numpy.typing as npt
 
 from facsmith.errors import ActionUnitError
 
-__all__ = ["AUS", "AU_NAMES", "DISFA", "EMOTIONS", "INTENSITY_LETTERS", "ActionUnits", "Emotion", "parse_expression"]
+__all__ = [
+    "AUS",
+    "AU_NAMES",
+    "DISFA",
+    "EMOTIONS",
+    "INTENSITY_LETTERS",
+    "ActionUnits",
+    "Emotion",
+    "parse_expression",
+    "spread",
+]
 
 AU_NAMES: Mapping[int, str] = MappingProxyType(
     {
@@ -268,3 +278,13 @@ def parse_expression(text: str) -> ActionUnits:
             f"Unknown emotion {text[:60]!r}.{hint} Give one of {', '.join(EMOTIONS)}; or AUs: AU6=C,AU12=0.6."
         )
     return ActionUnits.parse(text)
+
+
+def spread(values: npt.ArrayLike, aus: tuple[int, ...] = DISFA) -> npt.NDArray[np.float64]:
+    """(..., len(aus)) intensities of some AUs -> (..., 28) in the order of ``AUS``, 0 elsewhere."""
+    given = np.asarray(values, dtype=np.float64)
+    if given.ndim == 0 or given.shape[-1] != len(aus):
+        raise ActionUnitError(f"Intensities of {len(aus)} AUs have shape (..., {len(aus)}); given: {given.shape}.")
+    whole = np.zeros((*given.shape[:-1], len(AUS)))
+    whole[..., [AUS.index(au) for au in aus]] = given
+    return whole

@@ -285,7 +285,7 @@ def test_faces_of_disfas_videos_are_cut_out_and_encoded(tmp_path):
 
     from facsmith.boundary_fit.sources import DISFASource
     from facsmith.face import choose, find
-    from facsmith.face.muscles import MuscleWarp
+    from facsmith.face.muscle_warp import MuscleWarp
 
     photo = np.ascontiguousarray(astronaut()[0:256, 100:356])
     muscles = MuscleWarp(choose(find(photo, provider="dlib")).face.landmarks, photo.shape)

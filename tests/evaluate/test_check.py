@@ -15,7 +15,7 @@ from facsmith.compose.motion import Motion
 from facsmith.errors import InputError, NoFaceError
 from facsmith.evaluate import Bar, Check, Row, check, table
 from facsmith.face import Face, choose, crop_transform, find
-from facsmith.face.muscles import MuscleWarp
+from facsmith.face.muscle_warp import MuscleWarp
 from facsmith.facs import DISFA
 
 PROVIDER = "dlib"

@@ -11,7 +11,7 @@ from facsmith import image
 from facsmith.errors import InputError
 from facsmith.evaluate.emotions import QUESTIONS, agreement, agreement_table, labelled_photos
 from facsmith.face import choose, find
-from facsmith.face.muscles import MuscleWarp
+from facsmith.face.muscle_warp import MuscleWarp
 from facsmith.facs import DISFA
 
 SHOWN = {"neutral": {}, "happiness": {12: 0.9}, "surprise": {1: 0.8, 2: 0.8, 25: 0.5, 26: 0.9}, "anger": {4: 1.0}}

@@ -25,7 +25,7 @@ from facsmith.evaluate.model import ModelOptions, ModelReport, evaluate_model, s
 from facsmith.evaluate.model_tables import tables
 from facsmith.evaluate.reconstruction import Principal
 from facsmith.face import Face, choose, find
-from facsmith.face.muscles import MuscleWarp
+from facsmith.face.muscle_warp import MuscleWarp
 from facsmith.facs import DISFA
 from facsmith.tuning import TuningOptions
 

@@ -9,7 +9,7 @@ from skimage.data import astronaut
 from facsmith import video
 from facsmith.errors import InputError
 from facsmith.face import choose, find
-from facsmith.face.muscles import MuscleWarp
+from facsmith.face.muscle_warp import MuscleWarp
 from facsmith.facs import DISFA
 from facsmith.measure.film import read_film
 from facsmith.measure.table import COLUMNS, Row, write_table

@@ -9,7 +9,7 @@ from skimage.data import astronaut
 from facsmith import measure
 from facsmith.errors import CheckpointError, NoFaceError
 from facsmith.face import choose, find
-from facsmith.face.muscles import MuscleWarp
+from facsmith.face.muscle_warp import MuscleWarp
 from facsmith.facs import DISFA
 from facsmith.measure import Gauge, Population, blendshapes
 from facsmith.measure.appearance import even_light

@@ -7,7 +7,7 @@ import pytest
 
 from facsmith.errors import NoFaceError
 from facsmith.face import Face, follow
-from facsmith.face.muscles import MuscleWarp
+from facsmith.face.muscle_warp import MuscleWarp
 from facsmith.facs import DISFA
 from facsmith.measure import Shares
 

@@ -15,7 +15,7 @@ from facsmith.boundary_fit import FitOptions
 from facsmith.boundary_fit.folder import LabelledCodes
 from facsmith.errors import InputError
 from facsmith.face import choose, crop_transform, find
-from facsmith.face.muscles import MuscleWarp
+from facsmith.face.muscle_warp import MuscleWarp
 from facsmith.facs import DISFA
 from facsmith.latent import Latent
 from facsmith.train.boundaries import (

@@ -7,7 +7,8 @@ from skimage.data import astronaut
 from facsmith.descriptor import load_descriptor
 from facsmith.errors import InputError
 from facsmith.face import choose, crop_transform, find
-from facsmith.face.muscles import MuscleWarp, displacement
+from facsmith.face.muscle_warp import MuscleWarp
+from facsmith.face.muscles import displacement
 from facsmith.facs import DISFA
 from facsmith.measure import Population, alone
 from facsmith.measure.stranger import combined, symmetric

@@ -24,7 +24,7 @@ __all__ = ["Renderer"]
 
 Codes = npt.NDArray[np.float32]
 
-_PARTING = np.where(np.isin(DISFA, (25, 26)), basis()[:, 66, 1] - basis()[:, 62, 1], 0.0)
+_PARTING = np.where(np.isin(DISFA, (25, 26)), basis(DISFA)[:, 66, 1] - basis(DISFA)[:, 62, 1], 0.0)
 """(12,) by how much AU25 and AU26 at intensity 1 part the inner lips, IOD."""
 
 

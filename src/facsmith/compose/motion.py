@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith.compose.flow import FLOW_SIZE, backward_flow
-from facsmith.face.muscles import MuscleWarp
+from facsmith.face.muscle_warp import MuscleWarp
 from facsmith.face.points import interocular
-from facsmith.facs import DISFA
+from facsmith.facs import spread
 
 __all__ = ["Motion"]
 
@@ -51,7 +51,7 @@ class Motion:
     def muscles(self, au: int) -> Array:
         """The flow of this face's muscles at intensity 1, as `flow`."""
         if au not in self._muscles:
-            self._muscles[au] = self.flow(self._warp(self._neutral, np.eye(len(DISFA))[DISFA.index(au)]))
+            self._muscles[au] = self.flow(self._warp(self._neutral, spread([1.0], (au,))))
         return self._muscles[au]
 
     def at_points(self, flow: Array) -> Array:

@@ -23,8 +23,8 @@ from facsmith import face, measure
 from facsmith.errors import InputError, ModelUnavailableError, NoFaceError
 from facsmith.evaluate.resting import Render, Resting
 from facsmith.face import Face
-from facsmith.face.muscles import MuscleWarp
-from facsmith.facs import AU_NAMES, DISFA
+from facsmith.face.muscle_warp import MuscleWarp
+from facsmith.facs import AU_NAMES, DISFA, spread
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -253,7 +253,7 @@ def _read(
         with suppress(NoFaceError, ModelUnavailableError):
             other = measure.Shares(resting.frame, replace(resting.face, provider=second))
     muscles = MuscleWarp(resting.face.landmarks, resting.frame.shape)
-    responses = np.stack([resting.moved(muscles(resting.frame, one)) for one in np.eye(len(DISFA))])
+    responses = np.stack([resting.moved(muscles(resting.frame, spread(one))) for one in np.eye(len(DISFA))])
     readings: list[Reading] = []
     for au in aus:
         one = np.eye(len(DISFA))[DISFA.index(au)]

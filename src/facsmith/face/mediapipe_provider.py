@@ -64,6 +64,15 @@ class MediaPipeProvider:
         scores = self._result(crop).face_blendshapes
         return {score.category_name: float(score.score) for score in scores[0]} if len(scores) == 1 else None
 
+    def mesh(self, image: Image) -> Points | None:
+        """The whole mesh of the widest face, (478, 2) in pixels; None where there is none."""
+        height, width = image.shape[:2]
+        meshes = [
+            np.array([(p.x * width - 0.5, p.y * height - 0.5) for p in face])
+            for face in self._result(image).face_landmarks
+        ]
+        return max(meshes, key=lambda mesh: float(np.ptp(mesh[:, 0])), default=None)
+
     def _detect(self, image: Image) -> list[Points]:
         height, width = image.shape[:2]
         return [

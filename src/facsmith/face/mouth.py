@@ -10,6 +10,7 @@ __all__ = ["LipLine", "paint_mouth"]
 
 Array = NDArray[np.float64]
 
+_OPEN = 0.02  # IOD beyond the soft edges: lips less apart show no teeth worth keeping
 _UPPER, _LOWER = [60, 61, 62, 63, 64], [60, 67, 66, 65, 64]  # inner contours, corner to corner
 
 
@@ -75,7 +76,7 @@ class LipLine:
         soft = 0.03
         x, y = pixels[..., 0], pixels[..., 1]
         upper, lower = self.upper(x) + soft, self.lower(x) - soft
-        share = _ramp((self.lower(x) - y) / soft - 0.5) * _ramp((lower - upper) / soft - 0.5)
+        share = _ramp((self.lower(x) - y) / soft - 0.5) * _ramp((lower - upper - _OPEN) / soft - 0.5)
         share *= _ramp((np.minimum(x - self.left, self.right - x)) / 0.06 - 0.5)
         return np.stack([x, np.clip(y, upper, np.maximum(lower, upper))], axis=-1), share
 
@@ -109,9 +110,9 @@ def paint_mouth(pixels: Array, lips: LipLine, *, jaw: float, level: float, seed:
     gaps = 1 - 0.10 * np.exp(-(((x - centre + 0.04) % 0.08 - 0.04) ** 2) / 0.006**2)
     dark = np.array([58.0, 26.0, 26.0]) * min(level, 1.2)
     enamel = np.array([228.0, 218.0, 204.0]) * shade * float(np.clip(level, 0.25, 1.12))
-    tongue = np.array([150.0, 78.0, 76.0]) * float(np.clip(level, 0.25, 1.1))
-    tongue_at = np.exp(-((across / 0.55) ** 2)) * _ramp((y - rest - 0.62 * jaw - 0.02) / 0.06) * float(jaw > 0.08)
-    colour = dark * (0.75 + 0.5 * np.clip(arch, 0, 1))[..., None]
+    tongue = np.array([112.0, 58.0, 56.0]) * float(np.clip(level, 0.25, 1.1))
+    tongue_at = np.exp(-((across / 0.5) ** 2)) * _ramp((y - rest - 0.6 * jaw - 0.02) / 0.25) * float(jaw > 0.08)
+    colour = dark * (0.5 + 0.4 * np.clip(arch, 0, 1))[..., None]
     colour = colour + tongue_at[..., None] * (tongue - colour)
     lit = enamel * ((0.62 + 0.38 * np.clip(arch, 0, 1)) * gaps)[..., None]
     return (colour + teeth[..., None] * (lit - colour)).astype(np.float32)

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facsmith.face.muscles import basis
-from facsmith.facs import DISFA
+from facsmith.facs import AUS, DISFA
 
 __all__ = ["READABLE", "own_expression"]
 
@@ -41,4 +41,5 @@ def own_expression(landmarks: NDArray[np.floating]) -> Array:
 
 def _opening(au: int) -> float:
     """By how much the AU at intensity 1 parts the inner lips, IOD."""
-    return float(basis()[_INDEX[au], 66, 1] - basis()[_INDEX[au], 62, 1])
+    rows = basis()[AUS.index(au)]
+    return float(rows[66, 1] - rows[62, 1])

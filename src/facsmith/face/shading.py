@@ -2,76 +2,55 @@
 those that a face at rest would not have. Face frame of `face.muscles`."""
 
 from itertools import pairwise
+from typing import Any, Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facsmith.facs import DISFA
+from facsmith.face.muscles import FaceMuscles
 
-__all__ = ["fold_gain", "unfold_gain"]
+__all__ = ["FaceShading", "unfold_gain"]
 
 Array = NDArray[np.float64]
-_INDEX = {au: row for row, au in enumerate(DISFA)}
+_STEP: Final = 0.1  # IOD, of the map from a face to the mean face
+_EXTENT_X, _EXTENT_Y = (-1.6, 1.6), (-1.4, 2.4)
+_DARKEST, _LIGHTEST = np.float32(0.40), np.float32(0.14)
+"""Natural logarithms of the gain that no fold and no bulge exceeds: skin that turns to the light is soon overexposed."""
 
 
-def fold_gain(pixels: Array, face: Array, intensities: Array) -> NDArray[np.float32]:
-    """Luminance gain of the folds, around 1.
+class FaceShading:
+    """The table's shading on one face: skin that folds or bulges, as people's does (`train.muscles`)."""
 
-    Args:
-        pixels: (h, w, 2) face coordinates of the output pixels.
-        face: (68, 2) landmarks after the AUs moved them, face coordinates.
-        intensities: (12,) in AU order; negative ones raise no fold.
-    """
-    e = {au: max(0.0, float(intensities[row])) for au, row in _INDEX.items()}
-    gain = np.ones(pixels.shape[:2])
-    for side in (0, 1):
-        corner, ala = face[48 + 6 * side], face[31 + 4 * side]
-        outer_eye, lid = face[36 + 9 * side], face[[40, 41] if side == 0 else [46, 47]].mean(axis=0)
-        inner_brow, mid_brow = face[21 + side], face[19 + 5 * side]
-        out = -1.0 if side == 0 else 1.0
-        fold = np.array(
-            [ala + [0.04 * out, -0.03], 0.55 * ala + 0.45 * corner + [0.13 * out, 0.0], corner + [0.14 * out, -0.01]]
-        )
-        _stroke(gain, pixels, fold, 0.035, -0.17 * max(e[12], 0.5 * e[9]) - 0.05 * e[20])
-        _stroke(gain, pixels, fold + [0.10 * out, -0.05], 0.09, 0.05 * e[12])
-        below = np.array([lid + [-0.20, 0.08], lid + [0.0, 0.13], lid + [0.20, 0.08]])
-        _stroke(gain, pixels, below, 0.028, -0.13 * e[6])
-        _stroke(gain, pixels, below - [0.0, 0.06], 0.03, 0.08 * e[6])
-        for rise in (-0.05, 0.03, 0.11):
-            feet = np.array([outer_eye + [0.06 * out, 0.5 * rise], outer_eye + [0.24 * out, 1.4 * rise]])
-            _stroke(gain, pixels, feet, 0.018, -0.08 * e[6])
-        frown = np.array([inner_brow + [0.0, -0.08], inner_brow + [-0.05 * out, 0.0], inner_brow + [-0.05 * out, 0.12]])
-        _stroke(gain, pixels, frown, 0.028, -0.15 * e[4] - 0.06 * e[9])
-        _stroke(gain, pixels, np.array([inner_brow, mid_brow]) + [0.0, 0.08], 0.05, -0.10 * e[4])
-        for rise in (0.17, 0.29):
-            _stroke(
-                gain,
-                pixels,
-                np.array([mid_brow + [-0.3 * out, 0.0], mid_brow, face[17 + 9 * side]]) - [0.0, rise],
-                0.025,
-                -0.06 * e[2],
-            )
-        side_nose = (face[28] + face[29]) / 2 + [0.09 * out, -0.02]
-        for shift in (-0.04, 0.05):
-            wrinkle = np.array([side_nose + [-0.02 * out, shift - 0.03], side_nose + [0.08 * out, shift + 0.05]])
-            _stroke(gain, pixels, wrinkle, 0.022, -0.14 * e[9])
-        hook = np.array([corner + [0.02 * out, -0.02], corner + [0.06 * out, 0.06], corner + [0.07 * out, 0.16]])
-        _stroke(gain, pixels, hook, 0.04, -0.15 * e[15] - 0.04 * e[17])
-        stretch = np.array([corner + [0.06 * out, -0.08], corner + [0.09 * out, 0.0], corner + [0.06 * out, 0.10]])
-        _stroke(gain, pixels, stretch, 0.035, -0.15 * e[20])
-    centre = (face[21] + face[22]) / 2
-    for rise in (0.20, 0.32):
-        _stroke(
-            gain, pixels, centre + np.array([[-0.42, -rise], [0.0, -rise + 0.02], [0.42, -rise]]), 0.028, -0.08 * e[1]
-        )
-    _stroke(
-        gain, pixels, np.array([face[27] + [-0.10, -0.02], face[27], face[27] + [0.10, -0.02]]), 0.025, -0.12 * e[9]
-    )
-    boss = (face[57] + face[8]) / 2
-    _stroke(gain, pixels, boss + np.array([[-0.22, -0.02], [0.0, -0.08], [0.22, -0.02]]), 0.035, -0.13 * e[17])
-    _stroke(gain, pixels, boss + np.array([[-0.10, 0.06], [0.10, 0.06]]), 0.07, 0.05 * e[17])
-    return np.clip(gain, 0.55, 1.35).astype(np.float32)
+    def __init__(self, muscles: FaceMuscles) -> None:
+        from scipy.interpolate import RBFInterpolator  # pyright: ignore[reportMissingTypeStubs]
+
+        self._table = muscles.table
+        mean = muscles.table.neutral[:, :2]
+        place: Any = RBFInterpolator(muscles.sites, mean, smoothing=1e-2)
+        x, y = np.arange(*_EXTENT_X, _STEP), np.arange(*_EXTENT_Y, _STEP)
+        nodes = np.stack(np.meshgrid(x, y), axis=-1)
+        self._to_mean = place(nodes.reshape(-1, 2)).reshape(nodes.shape).astype(np.float32)
+
+    def gain(self, source: Array, intensities: Array) -> NDArray[np.float32]:
+        """Luminance gain, around 1.
+
+        Parameters
+        ----------
+        source
+            (h, w, 2) the points of the face at rest that the pixels show, face frame.
+        intensities
+            (2, 28) of the left and right side; negative ones take shading away.
+        """
+        grid = self._table.grid
+        logs = np.tensordot(intensities.astype(np.float32), self._table.side_shading, axes=2)
+        at = (source.astype(np.float32) - np.float32([_EXTENT_X[0], _EXTENT_Y[0]])) / np.float32(_STEP)
+        mean = cv2.remap(self._to_mean, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        node = (np.asarray(mean) - np.float32([grid.left, grid.top])) / np.float32(grid.step)
+        seen = cv2.remap(logs, node[..., 0], node[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT)
+        values = np.asarray(seen, np.float32)
+        most = np.where(values < 0, _DARKEST, _LIGHTEST)
+        return np.exp(most * np.tanh(values / most))
 
 
 def unfold_gain(picture: NDArray[np.float32], pixels: Array, face: Array, smile: float) -> NDArray[np.float32]:

@@ -14,9 +14,10 @@ import numpy.typing as npt
 
 from facsmith.errors import ActionUnitError, InputError
 from facsmith.face import Face, follow
-from facsmith.face.muscles import MuscleWarp, basis, moved_points
+from facsmith.face.muscle_warp import MuscleWarp
+from facsmith.face.muscles import basis, moved_points
 from facsmith.face.points import EYE_CORNERS, JAW, eye_centers
-from facsmith.facs import DISFA
+from facsmith.facs import DISFA, spread
 
 __all__ = [
     "POINT_WEIGHTS",
@@ -72,7 +73,7 @@ def aligned_displacement(landmarks: npt.ArrayLike, neutral: npt.ArrayLike) -> Ar
 
 def along(displacement: npt.ArrayLike, au: int) -> float:
     """How far a displacement goes in an AU's direction: 1.0 is the table's full intensity, 0.0 nothing of it."""
-    direction = basis()[_row(au)]
+    direction = basis(DISFA)[_row(au)]
     return float((np.asarray(displacement) * direction).sum() / (direction**2).sum())
 
 
@@ -97,7 +98,7 @@ def from_displacement(displacement: npt.ArrayLike, *, responses: Array | None = 
     On eleven portraits moved by one AU at a time, the other eleven together were read as .15 that way (`unmixed`), and
     as .74 without the price on each AU.
     """
-    rows = (basis() if responses is None else responses) * POINT_WEIGHTS
+    rows = (basis(DISFA) if responses is None else responses) * POINT_WEIGHTS
     seen = np.asarray(displacement, dtype=np.float64) * POINT_WEIGHTS
     return unmixed(rows.reshape(len(DISFA), -1), seen.ravel(), noise=_NOISE)
 
@@ -129,7 +130,7 @@ def responses(neutral: Image, face: Face) -> Array:
     """
     rest = follow(neutral, face).landmarks
     muscles = MuscleWarp(face.landmarks, neutral.shape)
-    moved = (follow(muscles(neutral, one), face).landmarks for one in np.eye(len(DISFA)))
+    moved = (follow(muscles(neutral, spread(one)), face).landmarks for one in np.eye(len(DISFA)))
     return np.stack([aligned_displacement(landmarks, rest) for landmarks in moved])
 
 

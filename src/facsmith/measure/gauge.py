@@ -15,8 +15,8 @@ import numpy.typing as npt
 from facsmith import face as face_module
 from facsmith.errors import ModelUnavailableError, NoFaceError
 from facsmith.face import Face, crop_transform
-from facsmith.face.muscles import MuscleWarp
-from facsmith.facs import DISFA
+from facsmith.face.muscle_warp import MuscleWarp
+from facsmith.facs import DISFA, spread
 from facsmith.measure.appearance import from_appearance
 from facsmith.measure.blendshapes import from_blendshapes
 from facsmith.measure.displacement import POINT_WEIGHTS, aligned_displacement, unmixed
@@ -72,7 +72,7 @@ class Gauge:
             source: np.zeros((len(DISFA), len(self._rest[source]))) for source in self._rest
         }
         for row, one in enumerate(np.eye(len(DISFA))):
-            moved = muscles(crop, one)
+            moved = muscles(crop, spread(one))
             try:
                 seen = self._observe(moved, follow(moved, self._face))
             except NoFaceError:

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from facsmith import face as face_module
 from facsmith.errors import NoFaceError
 from facsmith.face import Face, crop_transform
-from facsmith.face.muscles import MuscleWarp
-from facsmith.facs import DISFA
+from facsmith.face.muscle_warp import MuscleWarp
+from facsmith.facs import spread
 from facsmith.measure.displacement import aligned_displacement, along
 from facsmith.measure.gauge import READ_SIDE, Follow
 
@@ -65,7 +65,7 @@ class Shares:
     def share(self, picture: Image, au: int) -> float:
         """What a picture shows of an AU, 1.0 as much as the muscles at intensity 1; NaN where that cannot be told."""
         if au not in self._muscles:
-            self._muscles[au] = self._along(self._warp(self._crop, np.eye(len(DISFA))[DISFA.index(au)]), au)
+            self._muscles[au] = self._along(self._warp(self._crop, spread([1.0], (au,))), au)
         return share_of(self._along(self._transform.crop(picture), au), self._muscles[au])
 
     def _along(self, crop: Image, au: int) -> float:

@@ -13,8 +13,8 @@ from facsmith.errors import NoFaceError
 from facsmith.evaluate.faces import JudgedFace
 from facsmith.evaluate.resting import Render
 from facsmith.face import CropTransform, Face
-from facsmith.face.muscles import MuscleWarp
-from facsmith.facs import DISFA
+from facsmith.face.muscle_warp import MuscleWarp
+from facsmith.facs import DISFA, spread
 from facsmith.inversion import InversionOptions
 from facsmith.latent import Latent
 from facsmith.reproduce import sources
@@ -116,7 +116,7 @@ def filming(bench: Bench, method: Method, face: JudgedFace) -> Filming:
         raise NoFaceError(f"No face was found in {face.name}.")
     if method.boundaries is None:
         muscles = MuscleWarp(subject.face.landmarks, face.photo.shape)
-        return Filming(muscles, face.photo, subject.face, subject.transform)
+        return Filming(lambda photo, e: muscles(photo, spread(e)), face.photo, subject.face, subject.transform)
     generator = bench.networks.generator
     renderer = Renderer(
         generator, method.boundaries, subject, _options(bench, method), follow=bench.networks.faces.follow

@@ -28,9 +28,10 @@ from numpy.typing import NDArray
 
 from facsmith.errors import InputError
 from facsmith.face.align import crop_transform
-from facsmith.face.muscles import MuscleWarp, displacement
+from facsmith.face.muscle_warp import MuscleWarp
+from facsmith.face.muscles import displacement
 from facsmith.face.own import own_expression
-from facsmith.facs import AUS, DISFA
+from facsmith.facs import AUS, spread
 from facsmith.train.photos import Photo
 
 __all__ = ["DataOptions", "build_dataset", "random_expression"]
@@ -128,7 +129,7 @@ def _variants(job: tuple[Photo, int, DataOptions]) -> tuple[Image, Image, NDArra
     inside = np.asarray(cv2.warpAffine(whole, transform.matrix, (work, work)), np.uint8)
     crop = _fill_border(crop, inside)
     points = transform.to_crop(photo.landmarks)
-    own = _own_aus(points)
+    own = spread(own_expression(points))
     move = MuscleWarp(points, crop.shape[:2], seed=index) if options.variants > 1 else None
     tiles: list[Image] = []
     labels: list[Array] = []
@@ -149,13 +150,6 @@ def _variants(job: tuple[Photo, int, DataOptions]) -> tuple[Image, Image, NDArra
         moved.append((points + (displacement(points, added) if moving else 0) + 0.5) * scale - 0.5)
     small = _shrink(inside, options.resolution)
     return np.stack(tiles), small, np.stack(labels).astype(np.float32), np.stack(moved).astype(np.float32)
-
-
-def _own_aus(points: Array) -> Array:
-    read = own_expression(points)
-    own = np.zeros(len(AUS))
-    own[[AUS.index(au) for au in (DISFA if len(read) == len(DISFA) else AUS)]] = read
-    return own
 
 
 def _shrink(image: Image, side: int) -> Image:

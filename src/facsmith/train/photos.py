@@ -1,8 +1,6 @@
 """Photos to train on and their landmarks: a folder of pictures, or a tar of pictures with a table of landmarks."""
 
 import csv
-import io
-import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as Pillow
 
 from facsmith.errors import InputError, PhotoError
 from facsmith.face.points import to_ibug
+from facsmith.picture_archive import PictureArchive
 
 __all__ = ["Photo", "archive_photos", "folder_photos", "read_names"]
 
@@ -21,8 +19,6 @@ Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
-_MAX_SIDE = 4096
-_MAX_BYTES = 32 << 20  # of one picture in a tar
 
 
 @dataclass(frozen=True)
@@ -94,17 +90,12 @@ def archive_photos(tar: str | Path, *, progress: Callable[[str], None] = lambda 
             f"{path} needs {table.name} beside it, with name (N,) and landmarks68 (N, 68, 2) or landmarks (N, 478, 2); "
             f"found: {error}."
         ) from error
-    try:
-        with tarfile.open(path) as file:
-            for name, landmarks, age, gender, group in rows:
-                try:
-                    pixels = _picture(file, name)
-                except (KeyError, OSError, ValueError, SyntaxError) as error:
-                    progress(f"skipped {name}: {error}")
-                    continue
-                yield Photo(name, pixels, landmarks, age, gender, group)
-    except tarfile.TarError as error:
-        raise InputError(f"{path} is no tar of photos ({error}); give a folder, a tar, or a packed file.") from error
+    with PictureArchive(path) as pictures:
+        for name, landmarks, age, gender, group in rows:
+            try:
+                yield Photo(name, pictures.read(name), landmarks, age, gender, group)
+            except (InputError, PhotoError) as error:
+                progress(f"skipped {name}: {error}")
 
 
 def read_names(file: str | Path) -> frozenset[str]:
@@ -134,14 +125,3 @@ def _rows(columns: dict[str, NDArray[Any]]) -> list[tuple[str, Array, int, int, 
     age, gender = columns.get("age", unknown), columns.get("gender", unknown)
     group = columns.get("group", np.full(count, ""))
     return [(n, p, int(a), int(g), str(q)) for n, p, a, g, q in zip(names, points, age, gender, group, strict=True)]
-
-
-def _picture(file: tarfile.TarFile, name: str) -> Image:
-    member = file.getmember(name)
-    stream = file.extractfile(member) if member.isfile() and member.size <= _MAX_BYTES else None
-    if stream is None:
-        raise ValueError(f"no file of at most {_MAX_BYTES >> 20} MB")
-    with Pillow.open(io.BytesIO(stream.read()), formats=["JPEG", "PNG", "WEBP"]) as picture:
-        if max(picture.size) > _MAX_SIDE:
-            raise ValueError(f"{picture.size[0]} x {picture.size[1]} pixels, above {_MAX_SIDE}")
-        return np.array(picture.convert("RGB"), np.uint8)

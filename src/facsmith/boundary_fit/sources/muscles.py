@@ -11,8 +11,8 @@ import numpy.typing as npt
 from facsmith import face, image
 from facsmith.boundary_fit.sources.types import MANY, SOME, Item, Portion, everything, portions, readable
 from facsmith.errors import InputError, PhotoError
-from facsmith.face.muscles import MuscleWarp
-from facsmith.facs import DISFA
+from facsmith.face.muscle_warp import MuscleWarp
+from facsmith.facs import DISFA, spread
 
 __all__ = ["MuscleOptions", "MuscleSource"]
 
@@ -106,7 +106,7 @@ class MuscleSource:
         random = np.random.default_rng([self._options.seed, number])
         for variant in range(self._options.variants):
             wanted = np.zeros(len(DISFA)) if variant == 0 else _expression(random)
-            yield wanted, muscles(crop, wanted - own)
+            yield wanted, muscles(crop, spread(wanted - own))
 
 
 def _expression(random: np.random.Generator) -> Array:

@@ -1,0 +1,261 @@
+"""The skin between the sites: dense displacement of a face by AUs, and a photo moved and shaded by it.
+
+Skin follows the sites by a smoothed thin-plate spline. Lips are two contours: what lies above the mouth's line follows
+the one, what lies below it the other. Conventions as in `face.muscles`.
+"""
+
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from facsmith.face.mouth import LipLine, paint_mouth
+from facsmith.face.muscle_table import MuscleTable
+from facsmith.face.muscles import FaceMuscles, two_sided
+from facsmith.face.palette import Palette
+from facsmith.face.shading import FaceShading, unfold_gain
+from facsmith.facs import AUS
+
+__all__ = ["Motion", "MuscleField", "MuscleWarp", "warp"]
+
+Array = NDArray[np.float64]
+Image = NDArray[np.uint8]
+
+_STEP: Final = 0.08  # grid of the displacement field, IOD
+_X, _Y = (-2.4, 2.4), (-2.0, 3.2)
+_FINE: Final = 0.04  # grid of its inverse, IOD
+_NEWTON: Final = 7
+_SMOOTHING: Final = 2e-3
+_MIDDLE, _WIDE, _HIGH, _LOW, _WHOLE = 0.45, 1.75, 1.75, 2.2, 0.75
+"""Height of the middle of what moves and its reach to the sides, upwards and downwards, IOD; the share of the reach in
+which the skin moves wholly."""
+_LOWER_LIP: Final = (55, 56, 57, 58, 59, 65, 66, 67)
+_UPPER_LIP: Final = (49, 50, 51, 52, 53, 61, 62, 63)
+_LOWER_JAW: Final = tuple(range(4, 13))
+_BELOW: Final = ("mentolabial", "chin", "marionette", "jaw")
+_ABOVE: Final = ("philtrum", "upper")
+_APART: Final = 0.03  # IOD of the lips' own movement from which what lies between them is new
+
+
+class Motion(NamedTuple):
+    """source: (..., 2) for each pixel the point of the face at rest that is seen there, face frame. parted: (...) in
+    [0, 1], how much of the pixel lies between the lips and shows what the face at rest does not. teeth: (...) how much
+    of it lies between the lips and shows what the face at rest shows there, too: teeth stay on the skull."""
+
+    source: Array
+    parted: Array
+    teeth: Array
+
+
+class MuscleField:
+    """The dense motion of one face. Everything that depends on the face alone is computed once."""
+
+    def __init__(self, landmarks: ArrayLike, table: MuscleTable | None = None) -> None:
+        """landmarks: (68, 2) iBUG points in photo pixels."""
+        self.muscles = FaceMuscles(landmarks, table)
+        self.frame = self.muscles.frame
+        self.face = self.muscles.sites[:68]
+        self.lips = LipLine(self.face)
+        names = self.muscles.table.sites
+        skin = [(k, names[k].split("_")[0]) for k in range(68, len(names))]
+        above = [p for p in range(68) if p not in _LOWER_LIP and p not in _LOWER_JAW]
+        below = [p for p in range(68) if p not in _UPPER_LIP]
+        above += [k for k, name in skin if name not in _BELOW]
+        below += [k for k, name in skin if name not in _ABOVE]
+        self._anchors = _anchors(self.face)
+        xs, ys = np.arange(*_X, _STEP), np.arange(*_Y, _STEP)
+        self._shape = (len(ys), len(xs))
+        grid = np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2)
+        near = _near_face(grid)[:, None]
+        self._branches = [
+            (kept, near * _spline(np.concatenate([self.muscles.sites[kept], self._anchors]), grid))
+            for kept in (np.array(above), np.array(below))
+        ]
+
+    def motion(self, pixels: Array, intensities: ArrayLike, *, pixel: float) -> Motion:
+        """Where the pixels of the moved face come from.
+
+        Parameters
+        ----------
+        pixels
+            (h, w, 2) face coordinates.
+        intensities
+            (28,) or (2, 28).
+        pixel
+            Size of a pixel in IOD.
+        """
+        nothing = np.zeros(pixels.shape[:2])
+        if not np.any(intensities):
+            return Motion(pixels, nothing, nothing)
+        moved = self.muscles.moved(intensities)
+        still = np.zeros_like(self._anchors)
+        upper, lower = (
+            self._source(spline @ np.concatenate([moved[kept], still]), pixels) for kept, spline in self._branches
+        )
+        source, inside = self.lips.join(upper, lower, pixel=pixel)
+        within, own = self.lips.own_interior(pixels)
+        teeth = inside * own
+        # Above the old lip there are no teeth to see: where it rose, the highest visible ones are lengthened.
+        lifted = np.clip((upper[..., 1] - pixels[..., 1]) / _APART, 0, 1)[..., None]
+        source = source + teeth[..., None] * (pixels + lifted * (within - pixels) - source)
+        separated = np.clip((upper[..., 1] - lower[..., 1]) / _APART, 0, 1)
+        return Motion(source, (inside - teeth) * separated, teeth)
+
+    def _source(self, field: Array, pixels: Array) -> Array:
+        """(h, w, 2): for each pixel the point that moved there: x + u(x) inverted by Newton's method on a grid, since
+        skin that a jaw stretches to twice its length and more is no contraction."""
+        u = field.reshape(*self._shape, 2).astype(np.float32)
+        along, down = np.gradient(u, _STEP, axis=1), np.gradient(u, _STEP, axis=0)
+        tables = np.concatenate([u, along, down], axis=-1)
+        target = _fine_grid()
+        source = target - _remap(u, _nodes(target, _STEP), cv2.INTER_LINEAR)
+        for _ in range(_NEWTON):
+            ux, uy, xx, yx, xy, yy = np.moveaxis(_remap(tables, _nodes(source, _STEP), cv2.INTER_LINEAR), -1, 0)
+            off_x, off_y = source[..., 0] + ux - target[..., 0], source[..., 1] + uy - target[..., 1]
+            a, d = 1 + xx, 1 + yy
+            det = np.maximum(a * d - xy * yx, np.float32(0.15))  # skin never folds over
+            step = np.stack([d * off_x - xy * off_y, a * off_y - yx * off_x], axis=-1) / det[..., None]
+            source = source - np.clip(step, -0.25, 0.25)
+        moved = _remap(source - target, _nodes(pixels.astype(np.float32), _FINE), cv2.INTER_LINEAR)
+        return pixels + moved
+
+
+class MuscleWarp:
+    """`warp` for many expressions of one photo."""
+
+    def __init__(
+        self, landmarks: ArrayLike, shape: tuple[int, ...], *, seed: int = 0, table: MuscleTable | None = None
+    ) -> None:
+        self.field = MuscleField(landmarks, table)
+        self._seed = seed
+        frame = self.field.frame
+        self._region = x0, y0, x1, y1 = self._affected(shape)
+        xs, ys = np.meshgrid(np.arange(x0, x1, dtype=np.float64), np.arange(y0, y1, dtype=np.float64))
+        self._pixels = frame.to_face(np.stack([xs, ys], axis=-1))  # (h, w, 2)
+        stride = max(1, round(0.02 * frame.iod))  # folds need no finer grid
+        self._coarse = self._pixels[::stride, ::stride]
+        self._shading = FaceShading(self.field.muscles)
+
+    def __call__(self, image: Image, intensities: ArrayLike) -> Image:
+        """Warp ``image``, whose face has the landmarks given at construction."""
+        e = two_sided(intensities)
+        out = image.copy()
+        x0, y0, x1, y1 = self._region
+        if not e.any() or x0 >= x1 or y0 >= y1:
+            return out
+        pixel = 1.0 / self.field.frame.iod
+        motion = self.field.motion(self._pixels, e, pixel=pixel)
+        photo = self.field.frame.to_photo(motion.source).astype(np.float32)
+        result = _remap(image, photo, cv2.INTER_CUBIC).astype(np.float32)
+        coarse = cv2.resize(motion.source.astype(np.float32), self._coarse.shape[1::-1], interpolation=cv2.INTER_AREA)
+        gain = self._shading.gain(np.asarray(coarse, np.float64), e)
+        smile = float(e[:, AUS.index(12)].mean())
+        if smile < 0:
+            small = cv2.resize(result, gain.shape[::-1], interpolation=cv2.INTER_AREA)
+            face = self.field.face + self.field.muscles.moved(e)[:68]
+            gain = gain * unfold_gain(np.asarray(small, np.float32), self._coarse, face, -smile)
+        large = cv2.resize(gain.astype(np.float32), (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR)
+        result *= np.asarray(large)[..., None]
+        if motion.parted.any():
+            self._fill_mouth(result, image, motion.parted, jaw=float(self.field.muscles.moved(e)[8, 1]))
+        out[y0:y1, x0:x1] = np.clip(result + 0.5, 0, 255).astype(np.uint8)
+        return out
+
+    def _fill_mouth(self, result: NDArray[np.float32], image: Image, inside: Array, *, jaw: float) -> None:
+        rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+        box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        level = _skin_level(image, self._region)
+        filling = paint_mouth(self._pixels[box], self.field.lips, jaw=jaw, level=level, seed=self._seed)
+        x0, y0, x1, y1 = self._region
+        filling = Palette.of(image[y0:y1:4, x0:x1:4]).toned(filling)
+        result[box] += inside[box][..., None] * (filling - result[box])
+
+    def _affected(self, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+        corners = np.array([[x, y] for x in (-1.9, 1.9) for y in (-1.4, 2.9)])
+        photo = self.field.frame.to_photo(corners)
+        x0, y0 = np.maximum(np.floor(photo.min(axis=0)), 0).astype(int)
+        x1, y1 = np.minimum(np.ceil(photo.max(axis=0)), [shape[1], shape[0]]).astype(int)
+        return int(x0), int(y0), int(x1), int(y1)
+
+
+def warp(image: Image, landmarks: ArrayLike, intensities: ArrayLike, *, seed: int = 0) -> Image:
+    """Move a photo's face by AU intensities: skin follows the muscles, lips part, the mouth's inside is filled, folds
+    get their shading.
+
+    Parameters
+    ----------
+    image
+        (H, W, 3) uint8 RGB.
+    landmarks
+        (68, 2) iBUG points in photo pixels.
+    intensities
+        (28,) in the order of `facs.AUS`, or (2, 28) of the left and the right side; usually in [0, 1]; negative values
+        undo an expression the face already shows.
+    seed
+        Chooses the look of teeth where the photo shows none.
+
+    Returns
+    -------
+    (H, W, 3) uint8 RGB; the input itself, copied, when nothing moves.
+    """
+    return MuscleWarp(landmarks, image.shape[:2], seed=seed)(image, intensities)
+
+
+@lru_cache(maxsize=1)
+def _fine_grid() -> NDArray[np.float32]:
+    """(rows, columns, 2) face coordinates of the nodes of the inverse."""
+    grid = np.stack(np.meshgrid(np.arange(*_X, _FINE), np.arange(*_Y, _FINE)), axis=-1).astype(np.float32)
+    grid.setflags(write=False)
+    return grid
+
+
+def _nodes(points: NDArray[np.float32], step: float) -> NDArray[np.float32]:
+    """Face coordinates -> places on a grid that begins at (_X[0], _Y[0])."""
+    return (points - np.float32([_X[0], _Y[0]])) / np.float32(step)
+
+
+def _remap(values: NDArray[Any], at: NDArray[np.float32], how: int) -> NDArray[Any]:
+    """values: (H, W, C) read at (h, w, 2) pixel positions; the border is repeated outside."""
+    return np.asarray(cv2.remap(values, at[..., 0], at[..., 1], how, borderMode=cv2.BORDER_REPLICATE))
+
+
+def _spline(controls: Array, at: Array) -> Array:
+    """(len(at), controls): the linear map from control displacements to displacements at points (smoothed thin-plate
+    spline)."""
+    n = len(controls)
+    system = np.zeros((n + 3, n + 3))
+    system[:n, :n] = _thin_plate(controls, controls) + _SMOOTHING * np.eye(n)
+    system[:n, n:] = np.concatenate([np.ones((n, 1)), controls], axis=1)
+    system[n:, :n] = system[:n, n:].T
+    rows = np.concatenate([_thin_plate(at, controls), np.ones((len(at), 1)), at], axis=1)
+    return np.asarray(rows @ np.linalg.lstsq(system, np.eye(n + 3, n), rcond=None)[0])
+
+
+def _thin_plate(a: Array, b: Array) -> Array:
+    squared = ((a[:, None] - b[None]) ** 2).sum(axis=-1)
+    return 0.5 * squared * np.log(squared + 1e-12)
+
+
+def _near_face(points: Array) -> Array:
+    """(N,) 1 on a face, 0 from where on nothing of it moves: a spline alone never quite ends."""
+    x, y = points[:, 0] / _WIDE, points[:, 1] - _MIDDLE
+    far = np.hypot(x, y / np.where(y < 0, _HIGH, _LOW))
+    t = np.clip((1 - far) / (1 - _WHOLE), 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def _anchors(face: Array) -> Array:
+    """Points that never move: the forehead's upper part and a far ring."""
+    brow_top = float(face[17:27, 1].min())
+    forehead = [[x, brow_top - rise] for rise in (0.6, 0.9) for x in (-1.1, -0.55, 0.0, 0.55, 1.1)]
+    angles = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+    ring = np.stack([1.95 * np.cos(angles), 0.55 + 2.2 * np.sin(angles)], axis=1)
+    return np.concatenate([np.array(forehead), ring])
+
+
+def _skin_level(image: Image, region: tuple[int, int, int, int]) -> float:
+    """The photo's exposure, 1.0 for a well-lit face: teeth in a dark photo are dark."""
+    x0, y0, x1, y1 = region
+    return float(np.percentile(image[y0:y1:4, x0:x1:4].mean(axis=-1), 75)) / 170.0

@@ -1,0 +1,57 @@
+"""Colours that a photo can hold: what is painted into a grey or sepia photo is grey or sepia."""
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Palette"]
+
+_MONOCHROME, _COLOURED = 1.5, 4.0
+"""Spread of chroma (CIE Lab) around its mean at each lightness: below the first a photo has one tone, above the second
+it is in colour."""
+
+
+@dataclass(frozen=True)
+class Palette:
+    """How a photo's chroma follows its lightness.
+
+    Parameters
+    ----------
+    tone
+        (3, 2) polynomial in lightness / 100 that gives the mean a, b of CIE Lab.
+    colour
+        In [0, 1]: 0 for a photo of one tone (grey, sepia), 1 for a photo in colour.
+    """
+
+    tone: NDArray[np.float64]
+    colour: float
+
+    @classmethod
+    def of(cls, pixels: NDArray[np.uint8]) -> "Palette":
+        """The palette of pixels (..., 3) uint8 RGB."""
+        lab = _lab(pixels.reshape(1, -1, 3).astype(np.float32))[0]
+        design = _powers(lab[:, 0])
+        tone = np.asarray(cast(Any, np.linalg).lstsq(design, lab[:, 1:], rcond=None)[0], np.float64)
+        spread = float(np.sqrt(np.mean((lab[:, 1:] - design @ tone) ** 2)))
+        return cls(tone, float(np.clip((spread - _MONOCHROME) / (_COLOURED - _MONOCHROME), 0, 1)))
+
+    def toned(self, colours: NDArray[np.float32]) -> NDArray[np.float32]:
+        """colours (H, W, 3) in [0, 255] as the photo would hold them: themselves in a photo in colour."""
+        if self.colour >= 1 or not colours.size:
+            return colours
+        lab = _lab(colours)
+        own = (_powers(lab[..., 0].ravel()) @ self.tone).reshape(*lab.shape[:2], 2)
+        lab[..., 1:] = own + self.colour * (lab[..., 1:] - own)
+        return np.clip(cv2.cvtColor(lab.astype(np.float32), cv2.COLOR_Lab2RGB), 0, 1) * np.float32(255)
+
+
+def _lab(colours: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(cv2.cvtColor(np.clip(colours / np.float32(255), 0, 1), cv2.COLOR_RGB2Lab), np.float32)
+
+
+def _powers(lightness: NDArray[Any]) -> NDArray[np.float64]:
+    t = np.asarray(lightness, np.float64) / 100
+    return np.stack([np.ones_like(t), t, t * t], axis=1)
