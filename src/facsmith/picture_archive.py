@@ -30,7 +30,7 @@ class PictureArchive:
         if self._path.is_dir():
             return
         try:
-            self._tar = tarfile.open(self._path)
+            self._tar = tarfile.open(self._path)  # noqa: SIM115 - open as long as this object
             self._members = {member.name.removeprefix("./"): member for member in self._tar if member.isfile()}
         except (tarfile.TarError, OSError, EOFError) as error:
             raise InputError(f"{path} is neither a folder nor a readable .tar ({error}); give one.") from error

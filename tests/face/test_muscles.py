@@ -148,13 +148,13 @@ def test_no_intensity_gives_the_photo_back(face: Array, photo: NDArray[np.uint8]
 
 @pytest.mark.parametrize("au", FIELDS)
 def test_an_au_leaves_the_far_parts_of_the_face_alone(face: Array, photo: NDArray[np.uint8], au: int) -> None:
-    changed = np.abs(warp(photo, face, one(au)).astype(int) - photo).max(axis=2) > 2
+    changed = np.abs(warp(photo, face, one(au)).astype(int) - photo).max(axis=2) > 4
     assert changed.any()
     assert (
         not changed[:60].any() and not changed[-40:].any() and not changed[:, :40].any() and not changed[:, -40:].any()
     )
     if not moved_points(au)[48:68].any():  # an AU of the upper face
-        assert changed[285:, :].mean() < 0.01
+        assert changed[300:, :].mean() < 0.03
 
 
 def test_parting_the_lips_paints_a_mouth_between_them(face: Array) -> None:

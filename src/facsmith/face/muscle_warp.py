@@ -213,7 +213,7 @@ def _fine_grid() -> NDArray[np.float32]:
 
 def _nodes(points: NDArray[np.float32], step: float) -> NDArray[np.float32]:
     """Face coordinates -> places on a grid that begins at (_X[0], _Y[0])."""
-    return (points - np.float32([_X[0], _Y[0]])) / np.float32(step)
+    return (points - np.array([_X[0], _Y[0]], np.float32)) / np.float32(step)
 
 
 def _remap(values: NDArray[Any], at: NDArray[np.float32], how: int) -> NDArray[Any]:

@@ -1,7 +1,7 @@
 """How Action Units move the points of one face: the table's 3D displacements, turned as the head is turned.
 
-After Waters (1987), "A muscle model for animating three-dimensional facial expression": an AU moves sites of the face in
-proportion to its intensity, and the skin between them follows smoothly (`face.muscle_warp`). The displacements are
+After Waters (1987), "A muscle model for animating three-dimensional facial expression": an AU moves sites of the face
+in proportion to its intensity, and the skin between them follows smoothly (`face.muscle_warp`). The displacements are
 learned from people (`face.muscle_table`).
 
 Conventions: the face frame has its origin midway between the eye centres, x along the eye line to the viewer's right,

@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 _STEP: Final = 0.1  # IOD, of the map from a face to the mean face
 _EXTENT_X, _EXTENT_Y = (-1.6, 1.6), (-1.4, 2.4)
 _DARKEST, _LIGHTEST = np.float32(0.40), np.float32(0.14)
-"""Natural logarithms of the gain that no fold and no bulge exceeds: skin that turns to the light is soon overexposed."""
+"""Natural logarithms of the gain that no fold and no bulge exceeds: skin turned to the light is soon overexposed."""
 
 
 class FaceShading:
@@ -44,9 +44,9 @@ class FaceShading:
         """
         grid = self._table.grid
         logs = np.tensordot(intensities.astype(np.float32), self._table.side_shading, axes=2)
-        at = (source.astype(np.float32) - np.float32([_EXTENT_X[0], _EXTENT_Y[0]])) / np.float32(_STEP)
+        at = (source.astype(np.float32) - np.array([_EXTENT_X[0], _EXTENT_Y[0]], np.float32)) / np.float32(_STEP)
         mean = cv2.remap(self._to_mean, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        node = (np.asarray(mean) - np.float32([grid.left, grid.top])) / np.float32(grid.step)
+        node = (np.asarray(mean) - np.array([grid.left, grid.top], np.float32)) / np.float32(grid.step)
         seen = cv2.remap(logs, node[..., 0], node[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT)
         values = np.asarray(seen, np.float32)
         most = np.where(values < 0, _DARKEST, _LIGHTEST)
