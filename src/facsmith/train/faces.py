@@ -107,9 +107,9 @@ class Faces:
         rows = self._held_out if held_out else self.photos
         return rows[np.linspace(0, len(rows) - 1, min(limit, len(rows))).astype(int)]
 
-    def pictures(self, rows: NDArray[np.int_], device: torch.device) -> Tensor:
-        """(N, 3, R, R) in [-1, 1] at the data set's own size, as photographed."""
-        return self._pictures.get(rows, np.zeros(len(rows), int), device)[0]
+    def pictures(self, rows: NDArray[np.int_], resolution: int, device: torch.device) -> Tensor:
+        """(N, 3, R, R) in [-1, 1], as photographed."""
+        return F.adaptive_avg_pool2d(self._pictures.get(rows, np.zeros(len(rows), int), device)[0], resolution)
 
     def expressions(self, random: np.random.Generator, count: int) -> Tensor:
         """AU vectors (count, K) that photographs show."""

@@ -5,8 +5,8 @@ Every training photo has a known latent from the start,
     ws(photo, e) = mapping(code) + H code + delta(photo) + A e,
 
 with ``code`` its whitened PCA code (Gaussian like z, so the mapping network is trained on the way), H and ``delta``
-small per-layer corrections, common and its own, and A the directions of the AUs (`facs.AUS`), shared by everyone. A is kept
-orthogonal to the span of mapping's output and to the corrections.
+small per-layer corrections, common and its own, and A the directions of the AUs of `facs.AUS`, shared by everyone. A is
+kept orthogonal to the span of mapping's output and to the corrections.
 """
 
 import math

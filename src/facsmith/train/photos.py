@@ -23,8 +23,8 @@ _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
 @dataclass(frozen=True)
 class Photo:
-    """One face to train on. landmarks: (68, 2) photo pixels. age, gender: -1 where unknown. group: of people who shall be
-    drawn as often as others (`GeneratorOptions.balance`), "" where unknown.
+    """One face to train on. landmarks: (68, 2) photo pixels. age, gender: -1 where unknown. group: of people, to be
+    balanced against others (`GeneratorOptions.balance`), "" where unknown.
 
     codes (K,), held_out: as they were in another data set, where this one has to go on from it (`train.known`).
     """

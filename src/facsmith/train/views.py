@@ -22,7 +22,7 @@ _MOUTH = (0.75, 0.55, 1.45, 6)
 def whole_face(images: Tensor) -> Tensor:
     """images: (N, 3, R, R) -> (N, 3, S, S): 96 px for 64, 160 for 128, 224 for 256 and above."""
     resolution = images.shape[-1]
-    return _resized(images, *[min(224, 32 * max(2, round(resolution * 1.25 / 32)), resolution + 32)] * 2)
+    return _resized(images, *[min(224, resolution + 32)] * 2)
 
 
 def eyes_and_mouth(images: Tensor) -> Tensor:
