@@ -17,7 +17,7 @@ from facsmith._arrays import write_tensors
 from facsmith.errors import InputError
 from facsmith.train.faces import Faces
 from facsmith.train.generator_run import SETTLED, STATE, GeneratorRun
-from facsmith.train.image_features import ImageFeatures, load_image_features
+from facsmith.train.image_features import FrozenEfficientNet, ImageFeatures
 from facsmith.train.looks import Looks
 from facsmith.train.loop import interruptible
 from facsmith.train.options import AdversaryOptions, GeneratorOptions
@@ -58,7 +58,7 @@ def train_generator(
             share=(team.rank, team.size),
             balance=options.balance,
         )
-        seeing = (features or load_image_features()).to(team.device)
+        seeing = features or FrozenEfficientNet(team.device)
         run = GeneratorRun(faces, root, options, team, seeing)
         looks = Looks(run.average, run.latents, faces, seeing, device=team.device)
         if (root / STATE).is_file():

@@ -211,10 +211,10 @@ class GeneratorRun:
         for name, view in VIEWS.items():
             network = cast(ProjectedDiscriminator, self.critic[name])
             network.learn(False)
+            shown = self.features(view(torch.cat([fake, new])))
+            with torch.no_grad():
+                wanted = self.features(view(real))
             with mixed_precision(device):
-                shown = self.features(view(torch.cat([fake, new])))
-                with torch.no_grad():
-                    wanted = self.features(view(real))
                 fool = fool + self.judge.fooled(name, [f[:count] for f in shown])
                 fool = fool + self.judge.fooled(name, [f[count:] for f in shown])
             network.learn(True)
