@@ -144,10 +144,12 @@ def _variants(job: tuple[Photo, int, DataOptions]) -> tuple[Image, Image, NDArra
             wanted = random_expression(random)
             # Half from the face at rest, half on top of what the face shows.
             added = wanted - own if variant % 2 == 0 else np.minimum(wanted, 1 - own)
-        moving = move is not None and added.any()
-        tiles.append(_shrink(move(crop, added) if moving else crop, options.resolution))
+        image, to = crop, points
+        if move is not None and added.any():
+            image, to = move(crop, added), points + displacement(points, added)
+        tiles.append(_shrink(image, options.resolution))
         labels.append(own + added)
-        moved.append((points + (displacement(points, added) if moving else 0) + 0.5) * scale - 0.5)
+        moved.append((to + 0.5) * scale - 0.5)
     small = _shrink(inside, options.resolution)
     return np.stack(tiles), small, np.stack(labels).astype(np.float32), np.stack(moved).astype(np.float32)
 

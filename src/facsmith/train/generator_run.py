@@ -5,7 +5,6 @@ and on new people; then one step of the discriminators. What they take for real 
 a warped picture teaches where a face moves, at half its size and in coarse features, not what it looks like.
 """
 
-import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import cast

@@ -30,7 +30,7 @@ class ImageFeatures(Protocol):
 class FrozenEfficientNet(nn.Module):
     """`ImageFeatures` of EfficientNet-Lite0, after the last block of each stride from 4 to 32."""
 
-    channels = FEATURE_CHANNELS
+    channels: tuple[int, ...] = FEATURE_CHANNELS
 
     def __init__(self, device: torch.device, network: EfficientNetLite0 | None = None) -> None:
         """network: None: with its ImageNet weights; copied, as what is loaded is shared within the process."""

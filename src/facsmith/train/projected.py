@@ -65,9 +65,9 @@ def hinge(verdicts: Sequence[Tensor], *, photographed: bool) -> Tensor:
 
 def feature_distance(one: Sequence[Tensor], other: Sequence[Tensor]) -> Tensor:
     """(N,): mean L1 of features (N, C, h, w) whose every place has unit mean square, mean over the layers."""
-    return torch.stack([(_unit(a) - _unit(b)).abs().mean(dim=(1, 2, 3)) for a, b in zip(one, other, strict=True)]).mean(
-        dim=0
-    )
+    return torch.stack(
+        [(_unit(a.float()) - _unit(b.float())).abs().mean(dim=(1, 2, 3)) for a, b in zip(one, other, strict=True)]
+    ).mean(dim=0)
 
 
 def _unit(feature: Tensor) -> Tensor:
