@@ -16,7 +16,7 @@ from facsmith.boundary_fit.folder import LabelledCodes
 from facsmith.errors import InputError
 from facsmith.face import choose, crop_transform, find
 from facsmith.face.muscle_warp import MuscleWarp
-from facsmith.facs import DISFA
+from facsmith.facs import DISFA, columns, spread
 from facsmith.latent import Latent
 from facsmith.train.boundaries import (
     BoundaryTraining,
@@ -75,7 +75,7 @@ class Faces:
         images = np.zeros((people, variants, SIDE, SIDE, 3), np.uint8)
         images[:, :, 0, :4, 0] = numbers
         np.save(root / "images.npy", images)
-        np.save(root / "au.npy", au.astype(np.float32))
+        np.save(root / "au.npy", spread(au).astype(np.float32))
         np.save(root / "landmarks.npy", np.broadcast_to(generator.points, (people, variants, 68, 2)).astype(np.float32))
         np.savez(root / "attributes.npz", held_out=np.arange(people) < held_out)
         self.asked: list[int] = []
@@ -154,7 +154,9 @@ def test_judges_for_boundaries_fitted_elsewhere_are_held_out_too(generator: Musc
 
 def test_known_codes_are_fitted_instead_of_encoding_anybody(generator: MuscleGenerator, root: Path, faces: Faces):
     known = LabelledCodes(
-        faces.ws.reshape(-1, NUM_WS, W_DIM), np.load(root / "au.npy").reshape(-1, 12), np.repeat(np.arange(40), 8)
+        faces.ws.reshape(-1, NUM_WS, W_DIM),
+        columns(np.load(root / "au.npy")).reshape(-1, 12),
+        np.repeat(np.arange(40), 8),
     )
     before = len(faces.asked)
     options = BoundaryTraining(judges=2, fit=FitOptions(aus=(26,), threshold=0.5))

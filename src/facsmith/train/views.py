@@ -14,9 +14,10 @@ from facsmith.face.align import CENTER_BELOW_EYES, CROP_SIDE
 
 __all__ = ["VIEWS", "eyes_and_mouth", "whole_face"]
 
-# Half width, top and bottom, IOD from the midpoint of the eye centres, y down; rows of the view out of 10.
-_EYES = (0.9, -0.42, 0.30, 4)
-_MOUTH = (0.75, 0.55, 1.45, 6)
+# Half width, top and bottom, IOD from the midpoint of the eye centres, y down.
+_EYES = (0.9, -0.42, 0.30)
+_MOUTH = (0.75, 0.55, 1.45)
+_EYES_SHARE = 0.4  # of the view's rows
 
 
 def whole_face(images: Tensor) -> Tensor:
@@ -28,8 +29,9 @@ def whole_face(images: Tensor) -> Tensor:
 def eyes_and_mouth(images: Tensor) -> Tensor:
     """images: (N, 3, R, R) -> (N, 3, S, S), eyes above, mouth below, S about .6 R: near the pictures' own sharpness."""
     side = 32 * max(2, round(images.shape[-1] * 0.625 / 32))
-    parts = [_resized(_window(images, *window), side * rows // 10, side) for *window, rows in (_EYES, _MOUTH)]
-    return torch.cat(parts, dim=2)
+    rows = round(side * _EYES_SHARE)
+    eyes, mouth = _window(images, *_EYES), _window(images, *_MOUTH)
+    return torch.cat([_resized(eyes, rows, side), _resized(mouth, side - rows, side)], dim=2)
 
 
 VIEWS: Mapping[str, Callable[[Tensor], Tensor]] = {"face": whole_face, "parts": eyes_and_mouth}
