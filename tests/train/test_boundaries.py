@@ -54,7 +54,7 @@ class MuscleGenerator:
         return np.sign(held) * np.abs(held) ** 1.5
 
     def synthesis(self, ws: Tensor, *, noise: str = "const") -> Tensor:
-        pictures = np.stack([self.warp(self.crop, e) for e in self.shown(ws.numpy())])
+        pictures = np.stack([self.warp(self.crop, spread(e)) for e in self.shown(ws.numpy())])
         return torch.tensor(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
@@ -122,8 +122,8 @@ def test_an_asked_intensity_shows(generator: MuscleGenerator, trained: BoundaryS
 
 
 def test_what_was_fitted_is_the_generators_own_direction(generator: MuscleGenerator, trained: BoundarySet):
-    assert direction_cosines(trained, generator.directions).min() > 0.95
-    assert direction_cosines(trained, -generator.directions).max() < -0.95
+    assert direction_cosines(trained, spread(generator.directions.T).T).min() > 0.95
+    assert direction_cosines(trained, -spread(generator.directions.T).T).max() < -0.95
 
 
 def test_uncalibrated_distances_fall_short_and_the_report_says_what_shows(trained: BoundarySet):

@@ -31,7 +31,7 @@ def known(tmp_path: Path) -> dict[str, Any]:
     """A generator with AU directions, and photos it has never seen: whose codes lie along other axes than its own,
     who have corrections, and who show AUs."""
     torch.manual_seed(0)
-    generator = StyleGAN2(StyleGAN2Config(8, z_dim=W, w_dim=W, mapping_layers=2, channel_base=64, channel_max=8))
+    generator = StyleGAN2(StyleGAN2Config(32, z_dim=W, w_dim=W, mapping_layers=2, channel_base=256, channel_max=8))
     generator.requires_grad_(False).mapping.w_avg.copy_(torch.randn(W))
     latents = LabelledLatents(1, generator.num_ws, W).requires_grad_(False)
     latents.spread.weight.normal_(std=0.1)

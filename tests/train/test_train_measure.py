@@ -38,11 +38,11 @@ def data(tmp_path_factory):
             if variant > 1:
                 wanted[random.choice(12, 2, replace=False)] = random.uniform(0.4, 1, 2)
             added = wanted - own if variant else np.zeros(12)
-            picture = muscles(crop, added).astype(np.float64) * gain
+            picture = muscles(crop, spread(added)).astype(np.float64) * gain
             images[person, variant] = np.clip(picture, 0, 255).astype(np.uint8)
             au[person, variant] = own + added
             jitter = random.normal(0, 0.3, (68, 2))
-            landmarks[person, variant] = points + displacement(points, added) + jitter
+            landmarks[person, variant] = points + displacement(points, spread(added)) + jitter
     np.save(root / "images.npy", images)
     np.save(root / "au.npy", spread(au).astype(np.float32))
     np.save(root / "landmarks.npy", landmarks.astype(np.float32))
