@@ -174,7 +174,7 @@ def generator(
     [bold]Examples[/bold]
 
       facsmith train generator runs/data -o runs/generator --minutes 900
-      facsmith train generator runs/data -o runs/more --from training/face256-state.safetensors --minutes 60
+      facsmith train generator runs/data -o runs/more --from my-state.safetensors --minutes 60
       torchrun --nproc-per-node 4 -m facsmith train generator runs/data -o runs/big --batch 64 --channels 8192 256
     """
     from facsmith.train.generator import AdversaryOptions, GeneratorOptions, train_generator
@@ -222,7 +222,7 @@ def adopt(
 
     [bold]Example[/bold]
 
-      facsmith train adopt runs/data --from training/face128-state.safetensors -o runs/start.safetensors
+      facsmith train adopt runs/data --from my-state.safetensors -o runs/start.safetensors
       facsmith train generator runs/data -o runs/more --from runs/start.safetensors --minutes 60
     """
     from facsmith.bundle import load_bundle
