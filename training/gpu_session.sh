@@ -7,7 +7,7 @@
 # RUN where everything is written (kept while the machine is); OUT what comes back; EXTRA options of `train generator`.
 set -euo pipefail
 PART=${1:?give the part: 1, 2 or 3}
-LIMIT=${LIMIT:-570} MINUTES=${MINUTES:-22} BATCH=${BATCH:-64} CHANNELS=${CHANNELS:-4096 256} VARIANTS=${VARIANTS:-8}
+LIMIT=${LIMIT:-570} MINUTES=${MINUTES:-900} BATCH=${BATCH:-32} CHANNELS=${CHANNELS:-4096 256} VARIANTS=${VARIANTS:-6}
 CARRIED=${CARRIED:-runs/carry} RUN=${RUN:-runs/gpu} OUT=${OUT:-runs/out} FROM=${FROM:-} EXTRA=${EXTRA:-}
 PYTHON=${PYTHON:-python3} PYTHONPATH=$PWD/src:${PYTHONPATH:-}
 export PYTHONPATH PYTHONUNBUFFERED=1

@@ -31,6 +31,7 @@ __all__ = [
     "ActionUnits",
     "Emotion",
     "au_list",
+    "columns",
     "parse_expression",
     "playable",
     "spread",
@@ -393,6 +394,14 @@ def parse_expression(text: str) -> ActionUnits:
             f"Unknown emotion {text[:60]!r}.{hint} Give one of {', '.join(EMOTIONS)}; or AUs: AU6=C,AU12=0.6."
         )
     return ActionUnits.parse(text)
+
+
+def columns(values: npt.ArrayLike, aus: tuple[int, ...] = DISFA) -> npt.NDArray[np.float64]:
+    """(..., 28) intensities in the order of ``AUS`` -> (..., len(aus)) of some AUs: `spread` undone."""
+    whole = np.asarray(values, dtype=np.float64)
+    if whole.ndim == 0 or whole.shape[-1] != len(AUS):
+        raise ActionUnitError(f"Intensities of all AUs have shape (..., {len(AUS)}); given: {whole.shape}.")
+    return whole[..., [AUS.index(au) for au in aus]]
 
 
 def spread(values: npt.ArrayLike, aus: tuple[int, ...] = DISFA) -> npt.NDArray[np.float64]:

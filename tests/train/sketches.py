@@ -1,9 +1,11 @@
-"""Cartoon faces whose landmarks are known, for a data set in seconds."""
+"""Cartoon faces whose landmarks are known, for a data set in seconds; and a network to see them with."""
 
 import cv2
 import numpy as np
+import torch
+from torch import Tensor, nn
 
-from facsmith.train.data import Photo
+from facsmith.train.photos import Photo
 
 
 def sketch(seed: int) -> Photo:
@@ -41,3 +43,26 @@ def sketch(seed: int) -> Photo:
             image, [p[group[0] : group[1]].round().astype(np.int32)], tuple(int(v) for v in random.integers(20, 120, 3))
         )
     return Photo(f"{seed}.png", image, p, age=30, gender=seed % 2)
+
+
+class TinyFeatures(nn.Module):
+    """Random convolutions that see at strides 1 to 4, in place of EfficientNet-Lite0."""
+
+    channels = (4, 6, 8)
+
+    def __init__(self) -> None:
+        super().__init__()
+        state = torch.get_rng_state()
+        torch.manual_seed(7)
+        widths = zip((3, *self.channels[:-1]), self.channels, (1, 2, 2), strict=True)
+        self.layers = nn.ModuleList(nn.Conv2d(a, b, 3, stride, 1) for a, b, stride in widths).requires_grad_(False)
+        torch.set_rng_state(state)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        found = [images]
+        for layer in self.layers:
+            found.append(torch.relu(layer(found[-1])))
+        return found[1:]
+
+    def pooled(self, images: Tensor) -> Tensor:
+        return self(images)[-1].mean(dim=(2, 3))

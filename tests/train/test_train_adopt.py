@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from sketches import sketch
+from sketches import TinyFeatures, sketch
 from torch import Tensor
 
 from facsmith._weights import read_metadata
 from facsmith.checkpoint import convert, load_generator
 from facsmith.encoder import Encoder, EncoderConfig
 from facsmith.errors import CheckpointError, InputError
+from facsmith.facs import AUS
 from facsmith.generator.stylegan2 import StyleGAN2, StyleGAN2Config
 from facsmith.train.adopt import adopt
 from facsmith.train.data import DataOptions, build_dataset
-from facsmith.train.generator import AdversaryOptions, GeneratorOptions, train_generator
+from facsmith.train.generator import GeneratorOptions, train_generator
 from facsmith.train.latents import LabelledLatents
 from facsmith.train.start import DELTA, keep, kept_model
 
@@ -30,7 +31,7 @@ def known(tmp_path: Path) -> dict[str, Any]:
     """A generator with AU directions, and photos it has never seen: whose codes lie along other axes than its own,
     who have corrections, and who show AUs."""
     torch.manual_seed(0)
-    generator = StyleGAN2(StyleGAN2Config(8, z_dim=W, w_dim=W, mapping_layers=2, channel_base=64, channel_max=8))
+    generator = StyleGAN2(StyleGAN2Config(32, z_dim=W, w_dim=W, mapping_layers=2, channel_base=256, channel_max=8))
     generator.requires_grad_(False).mapping.w_avg.copy_(torch.randn(W))
     latents = LabelledLatents(1, generator.num_ws, W).requires_grad_(False)
     latents.spread.weight.normal_(std=0.1)
@@ -39,7 +40,7 @@ def known(tmp_path: Path) -> dict[str, Any]:
     save_file(networks, tmp_path / "state.safetensors")
 
     own = torch.randn(PEOPLE, CODES)
-    au = torch.rand(PEOPLE, 2, 12).round()
+    au = torch.rand(PEOPLE, 2, len(AUS)).round()
     correction = 0.05 * torch.randn(PEOPLE, generator.num_ws * W)
     base = generator.mapping(own[:, :W])
     ws = torch.stack([latents(base, own[:, :W], correction, au[:, v]) for v in range(2)], dim=1)
@@ -115,7 +116,7 @@ def test_what_is_kept_with_its_encoder_can_adopt_by_itself(tmp_path: Path) -> No
     options = GeneratorOptions(resolution=16, w_dim=8, channel_base=256, channel_max=16, steps=1, batch=8, samples=0)
     data = DataOptions(resolution=32, variants=2, held_out=0.2, codes=8, workers=1)
     faces = build_dataset([sketch(seed) for seed in range(12)], tmp_path / "data", data)
-    train_generator(faces, tmp_path / "run", options)
+    train_generator(faces, tmp_path / "run", options, features=TinyFeatures())
     other = load_generator(tmp_path / "run" / "generator.safetensors")
     generator = load_generator(
         convert(tmp_path / "run" / "generator.safetensors", tmp_path / "g.safetensors", half=True)
@@ -163,9 +164,8 @@ def test_training_starts_from_what_was_adopted(tmp_path: Path, corrections: bool
         grow=(),
         batch=8,
         samples=0,
-        adversary=AdversaryOptions(begin=0.5),
     )
-    train_generator(faces("old", 0), tmp_path / "run", options)
+    train_generator(faces("old", 0), tmp_path / "run", options, features=TinyFeatures())
     kept, start = (
         keep(tmp_path / "run" / "state.safetensors", tmp_path / "kept.safetensors", corrections=corrections),
         tmp_path / "start.safetensors",
@@ -174,7 +174,7 @@ def test_training_starts_from_what_was_adopted(tmp_path: Path, corrections: bool
     new = faces("new", 20)
     where = generator.w_avg + torch.randn(generator.num_ws, 8, generator=torch.Generator().manual_seed(0))
     adopt(new, kept, start, generator=generator, see=lambda images: where.expand(len(images), -1, -1), steps=5)
-    train_generator(new, tmp_path / "more", options, start=start)
+    train_generator(new, tmp_path / "more", options, start=start, features=TinyFeatures())
     begun = load_file(tmp_path / "more" / "state.safetensors")
     assert load_file(start)[DELTA].abs().max() > 0.1
     torch.testing.assert_close(begun[DELTA], load_file(start)[DELTA], atol=0.05, rtol=0)

@@ -7,6 +7,7 @@ import torch
 
 from facsmith.descriptor import BundledDescriptor, DescriptorConfig
 from facsmith.errors import InputError
+from facsmith.facs import spread
 from facsmith.train.descriptor import DescriptorTraining, train_descriptor
 from facsmith.train.loop import Budget
 
@@ -36,7 +37,7 @@ def faces(tmp_path: Path) -> Path:
     folder = tmp_path / "data"
     folder.mkdir()
     np.save(folder / "images.npy", images)
-    np.save(folder / "au.npy", au)
+    np.save(folder / "au.npy", spread(au))
     offsets = random.uniform(-3, 3, (68, 2))
     np.save(folder / "landmarks.npy", np.float32(centre[:, :, None] + offsets))
     held_out = np.arange(photos) < 8

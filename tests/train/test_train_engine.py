@@ -1,29 +1,27 @@
-"""The engine: it resumes to the step, trains in a team, begins from another run, augments adaptively, and survives what
-makes second derivatives infinite."""
+"""The engine: it resumes to the step, trains in a team, begins from another run, takes photographs alone for real."""
 
 import json
 import os
 import signal
 import subprocess
 import sys
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
-from sketches import sketch
+from safetensors.torch import load_file
+from sketches import TinyFeatures, sketch
 
 from facsmith.errors import CheckpointError, InputError
-from facsmith.train.augment import Augmenter, draw_augmentation
 from facsmith.train.data import DataOptions, build_dataset
-from facsmith.train.discriminator import Discriminator, gradient_penalty
 from facsmith.train.faces import Faces
-from facsmith.train.generator import AdversaryOptions, GeneratorOptions, train_generator
+from facsmith.train.generator import GeneratorOptions, train_generator
+from facsmith.train.generator_run import GeneratorRun
 from facsmith.train.start import keep
+from facsmith.train.team import Team
+from facsmith.train.views import whole_face
 
 OPTIONS = GeneratorOptions(
     resolution=16,
@@ -31,12 +29,12 @@ OPTIONS = GeneratorOptions(
     channel_base=256,
     channel_max=16,
     steps=10,
-    grow=((8, 0.3),),
+    grow=((8, 24),),
     batch=4,
     log_every=1,
     samples=0,
-    adversary=AdversaryOptions(begin=0.3, path_every=2, r1_every=2, augment_images=100),
 )
+FEATURES = TinyFeatures()
 CPU = torch.device("cpu")
 
 
@@ -53,18 +51,18 @@ def losses(folder: Path) -> list[dict[str, float]]:
 
 def test_an_interrupted_run_goes_on_with_the_losses_it_would_have_had(dataset: Path, tmp_path: Path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    train_generator(dataset, whole, OPTIONS)
+    train_generator(dataset, whole, OPTIONS, features=FEATURES)
 
     def press_ctrl_c(row: dict[str, float]) -> None:
         if row["step"] == 6 and "loss" in row:
             signal.raise_signal(signal.SIGINT)
 
-    train_generator(dataset, parts, OPTIONS, progress=press_ctrl_c)
+    train_generator(dataset, parts, OPTIONS, progress=press_ctrl_c, features=FEATURES)
     assert [row["step"] for row in losses(parts)] == list(range(1, 7))
-    train_generator(dataset, parts, OPTIONS)
+    train_generator(dataset, parts, OPTIONS, features=FEATURES)
     assert losses(parts) == losses(whole)
-    assert losses(whole)[-1]["augment"] > 0
-    assert {"fool", "path", "critic"} <= losses(whole)[-2].keys()
+    assert {"fool", "match", "critic"} <= losses(whole)[-1].keys()
+    assert "critic" not in losses(whole)[0]  # it has grown
     one, other = load_file(whole / "state.safetensors"), load_file(parts / "state.safetensors")
     assert all(torch.equal(one[name], other[name]) for name in one)
 
@@ -73,17 +71,17 @@ TEAM = """
 import sys
 from pathlib import Path
 import torch
-from test_train_engine import OPTIONS
+from test_train_engine import FEATURES, OPTIONS
 from dataclasses import replace
 from facsmith.train import generator
 
 snapshot = generator._snapshot
 def shown(root, run, looks, progress):
     snapshot(root, run, looks, progress)
-    parts = (run.generator, run.latents, run.critic, run.augmenter, run.paths)
+    parts = (run.generator, run.latents, run.critic)
     torch.save([part.state_dict() for part in parts], root / f"rank{run.team.rank}.pt")
 generator._snapshot = shown
-generator.train_generator(sys.argv[1], sys.argv[2], replace(OPTIONS, accumulate=2))
+generator.train_generator(sys.argv[1], sys.argv[2], replace(OPTIONS, accumulate=2), features=FEATURES)
 """
 
 
@@ -106,7 +104,7 @@ def test_two_processes_train_one_network(dataset: Path, tmp_path: Path):
     one, other = (torch.load(out / f"rank{rank}.pt") for rank in (0, 1))
     for a, b in zip(one, other, strict=True):
         for name in a:
-            if name not in ("mapping.w_avg", "signs", "count"):  # what each process sees of its own
+            if not name.endswith(("mapping.w_avg", "._u", "._v")):  # what each process sees of its own
                 assert torch.equal(a[name], b[name]), name
     assert one[1]["delta.weight"].abs().amax(dim=1).min() > 0  # both shares of the photos were trained
     images = [row["images"] for row in losses(out)]
@@ -115,51 +113,26 @@ def test_two_processes_train_one_network(dataset: Path, tmp_path: Path):
 
 
 def test_a_run_begins_from_another_s_essence(dataset: Path, tmp_path: Path):
-    train_generator(dataset, tmp_path / "old", replace(OPTIONS, steps=4))
+    train_generator(dataset, tmp_path / "old", replace(OPTIONS, steps=4), features=FEATURES)
     old = load_file(tmp_path / "old/state.safetensors")
     slim = keep(tmp_path / "old/state.safetensors", tmp_path / "slim.safetensors")
     full = keep(tmp_path / "old/state.safetensors", tmp_path / "full.safetensors", corrections=True)
     assert slim.stat().st_size < full.stat().st_size < 0.5 * (tmp_path / "old/state.safetensors").stat().st_size
     for name, file in (("a", slim), ("b", full)):
         # One step of no learning rate (it warms up from 0): what is saved is what was begun from.
-        train_generator(dataset, tmp_path / name, replace(OPTIONS, steps=1), start=file)
+        train_generator(dataset, tmp_path / name, replace(OPTIONS, steps=1), start=file, features=FEATURES)
         new = load_file(tmp_path / name / "state.safetensors")
-        for part in ("generator/synthesis.b4.conv1.weight", "critic/head0.weight", "latents/raw"):
+        head = next(part for part in old if part.startswith("critic/face.heads.0") and part.endswith("original"))
+        for part in ("average/synthesis.b4.conv1.weight", head, "latents/raw"):
             torch.testing.assert_close(new[part], old[part], atol=2e-3, rtol=1e-3)
+        kept = old["average/synthesis.b4.conv1.weight"]
+        torch.testing.assert_close(new["generator/synthesis.b4.conv1.weight"], kept, atol=2e-3, rtol=1e-3)
         wanted = old["latents/delta.weight"] if name == "b" else torch.zeros_like(old["latents/delta.weight"])
         torch.testing.assert_close(new["latents/delta.weight"], wanted, atol=float(wanted.abs().max()) / 100, rtol=0)
     with pytest.raises(CheckpointError, match="other sizes"):
-        train_generator(dataset, tmp_path / "c", replace(OPTIONS, channel_max=8), start=slim)
+        train_generator(dataset, tmp_path / "c", replace(OPTIONS, channel_max=8), start=slim, features=FEATURES)
     with pytest.raises(InputError, match="no state of"):
         keep(slim, tmp_path / "again.safetensors")
-
-
-def test_the_training_state_in_the_repository_is_that_of_the_bundled_model(dataset: Path, tmp_path: Path):
-    state = Path(__file__).parents[2] / "training/face128-state.safetensors"
-    from facsmith import Animator
-    from facsmith.generator import StyleGAN2, StyleGAN2Config
-    from facsmith.train.latents import LabelledLatents
-    from facsmith.train.start import begin_from, kept_model
-
-    defaults = GeneratorOptions()
-    config = StyleGAN2Config(
-        128, z_dim=256, w_dim=256, mapping_layers=2, channel_base=defaults.channel_base, channel_max=128
-    )
-    modules = {
-        "generator": StyleGAN2(config),
-        "average": StyleGAN2(config),
-        "critic": Discriminator(128),
-        "latents": LabelledLatents(3, config.num_ws, 256),
-    }
-    assert begin_from(state, modules) > 100_000
-    model = kept_model(state)
-    assert model is not None
-    bundled = Animator.from_pretrained().networks
-    assert model[0].generator_id == bundled.generator.generator_id
-    for name, value in model[1].state_dict().items():
-        torch.testing.assert_close(value.half(), bundled.encoder.state_dict()[name].half())
-    assert modules["latents"].directions().abs().max() > 0
-    assert not modules["latents"].delta.weight.any()
 
 
 def test_a_data_set_in_memory_gives_the_batches_of_one_on_disk(dataset: Path):
@@ -174,85 +147,77 @@ def test_a_data_set_in_memory_gives_the_batches_of_one_on_disk(dataset: Path):
         Faces(dataset, code_size=6, share=(99, 100))
 
 
-def test_no_chance_changes_nothing_and_a_sure_one_every_picture_alike_for_a_pair():
-    images = torch.rand(6, 3, 32, 32) * 2 - 1
-    random = torch.Generator().manual_seed(0)
-    kept = draw_augmentation(6, torch.tensor(0.0), resolution=32, random=random)(images)
-    torch.testing.assert_close(kept, images, atol=1e-5, rtol=1e-5)
-    sure = draw_augmentation(6, torch.tensor(1.0), resolution=32, random=random)
-    moved = sure(images)
-    assert (moved - images).abs().mean(dim=(1, 2, 3)).min() > 0.05
-    torch.testing.assert_close(sure(images), moved)
-    grey = torch.full((6, 3, 32, 32), 0.25)
-    shown = sure(grey)
-    torch.testing.assert_close(shown, shown[:, :1, :1, :1].expand_as(shown), atol=1e-4, rtol=1e-4)  # grey stays grey
-
-
-def test_augmentation_keeps_faces_upright():
-    """Half of them mirrored, never turned by more than ten degrees and never upside down."""
-    random = torch.Generator().manual_seed(0)
-    plane = draw_augmentation(2000, torch.tensor(1.0), resolution=64, random=random).plane
-    assert 0.3 < (plane[:, 0, 0] < 0).float().mean() < 0.7
-    assert plane[:, 1, 1].min() > 0
-    angle = torch.atan2(plane[:, 1, 0].abs(), plane[:, 1, 1])
-    assert torch.rad2deg(angle).max() < 10.01
-
-
-def test_the_chance_follows_the_verdict_on_photos():
-    augmenter = Augmenter(target=0.6, every=4, images=1000, most=0.5)
-    for _ in range(10):
-        augmenter.note(torch.ones(10, 1, 2, 2))
-        augmenter.adjust(augmenter.signs, augmenter.count)
-    assert float(augmenter.chance) == pytest.approx(0.1)
-    for _ in range(200):
-        augmenter.note(torch.ones(10, 1, 2, 2))
-        augmenter.adjust(augmenter.signs, augmenter.count)
-    assert float(augmenter.chance) == pytest.approx(0.5)
-    augmenter.note(torch.cat([torch.ones(5, 1, 1, 1), -torch.ones(5, 1, 1, 1)]))
-    augmenter.adjust(augmenter.signs, augmenter.count)
-    assert float(augmenter.chance) == pytest.approx(0.49)
-
-
-def test_the_penalty_is_finite_where_all_photos_agree():
-    torch.manual_seed(0)
-    critic = Discriminator(16, channel_base=64, channel_max=8)
-    penalty = gradient_penalty(critic, torch.zeros(4, 3, 16, 16))
-    penalty.backward()
-    assert all(p.grad is None or bool(torch.isfinite(p.grad).all()) for p in critic.parameters())
-
-
 def test_a_diverged_run_stops_and_keeps_its_last_state(dataset: Path, tmp_path: Path):
-    train_generator(dataset, tmp_path, replace(OPTIONS, steps=2))
+    train_generator(dataset, tmp_path, replace(OPTIONS, steps=2), features=FEATURES)
     good = (tmp_path / "state.safetensors").read_bytes()
     with pytest.raises(InputError, match="diverged"):
-        train_generator(dataset, tmp_path, replace(OPTIONS, steps=400, learning_rate=1e8))
+        train_generator(dataset, tmp_path, replace(OPTIONS, steps=400, learning_rate=1e8), features=FEATURES)
     assert (tmp_path / "state.safetensors").read_bytes() == good
 
 
-def test_a_state_from_before_augmentation_goes_on(dataset: Path, tmp_path: Path):
-    train_generator(dataset, tmp_path, replace(OPTIONS, steps=2))
-    state = tmp_path / "state.safetensors"
-    with safe_open(state, framework="pt") as file:
-        metadata = file.metadata()
-    old = {name: t for name, t in load_file(state).items() if not name.startswith(("augmenter/", "paths/"))}
-    save_file(old, state, metadata=metadata)
-    train_generator(dataset, tmp_path, replace(OPTIONS, steps=4))
-    assert [row["step"] for row in losses(tmp_path)] == [1, 2, 3, 4]
-    save_file({n: t for n, t in old.items() if not n.startswith("critic/")}, state, metadata=metadata)
-    with pytest.raises(CheckpointError, match="other options"):
-        train_generator(dataset, tmp_path, replace(OPTIONS, steps=4))
-
-
-def test_half_precision_trains_as_well(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """What a GPU does by itself: bfloat16 everywhere but in the penalties."""
-    for name, precision in (
-        ("half", lambda _: torch.autocast("cpu", torch.bfloat16)),
-        ("full", lambda _: nullcontext()),
-    ):
-        for module in ("players", "generator_run"):
-            monkeypatch.setattr(f"facsmith.train.{module}.mixed_precision", precision)
-        train_generator(dataset, tmp_path / name, replace(OPTIONS, steps=6))
+def test_half_precision_trains_as_well(dataset: Path, tmp_path: Path):
+    for name, half in (("half", True), ("full", False)):
+        train_generator(dataset, tmp_path / name, replace(OPTIONS, steps=6, half=half), features=FEATURES)
     half, full = losses(tmp_path / "half"), losses(tmp_path / "full")
     assert half != full
     assert [row["loss"] for row in half] == pytest.approx([row["loss"] for row in full], rel=0.05)
-    assert half[-2]["path"] == pytest.approx(full[-2]["path"], rel=0.1)
+
+
+def test_discriminators_take_photographs_alone_for_real(dataset: Path, tmp_path: Path):
+    seen: list[torch.Tensor] = []
+
+    class Watched(TinyFeatures):
+        def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
+            if not torch.is_grad_enabled():
+                seen.append(images)
+            return super().forward(images)
+
+    options = replace(OPTIONS, grow=(), steps=1)
+    run = GeneratorRun(Faces(dataset, code_size=6), tmp_path, options, Team(0, 1, CPU), Watched())
+    judged: list[int] = []
+    run.shared_judge.register_forward_pre_hook(
+        lambda _, given: judged.extend(len(shown.photographs[0]) for shown in given[0].values())
+    )
+    run.train_step()
+    assert judged == [8, 8]  # of four people and four more; the four warped pictures are matched, not believed
+    images = np.load(dataset / "images.npy")
+    photographs = torch.tensor(images[:, 0]).permute(0, 3, 1, 2).float() / 127.5 - 1
+    inside = torch.tensor(np.load(dataset / "inside.npy"))[:, None].float() / 255
+    pool = torch.nn.functional.adaptive_avg_pool2d
+    known = whole_face(pool(photographs, 16) * pool(inside, 16))
+    shown = seen[0]
+    nearest = torch.cdist(shown.flatten(1), known.flatten(1)).amin(dim=1)
+    assert len(shown) == 12
+    assert nearest[[0, 2, 4, 6, 8, 9, 10, 11]].max() < 1e-3 < nearest[[1, 3, 5, 7]].max()
+
+
+def test_people_are_drawn_by_their_groups_chances(tmp_path: Path):
+    photos = [replace(sketch(seed), group="many" if seed < 9 else "few") for seed in range(12)]
+    options = DataOptions(resolution=16, variants=1, held_out=0.1, codes=4, workers=1)
+    root = build_dataset(photos, tmp_path, options)
+    groups = np.load(root / "attributes.npz")["group"]
+    share: list[float] = []
+    for balance in (0.0, 0.5, 1.0):
+        faces = Faces(root, code_size=4, balance=balance)
+        batch = faces.batch(np.random.default_rng(0), 2000, 16, CPU)
+        assert bool(batch.photographed.all())
+        assert not batch.moved.any()
+        share.append(float((groups[faces.photos[batch.photos.numpy()]] == "few").mean()))
+    few = float((groups[faces.photos] == "few").mean())
+    assert share[0] == pytest.approx(few, abs=0.04)
+    assert share[0] < share[1] < share[2] == pytest.approx(0.5, abs=0.04)
+
+
+def test_a_run_goes_on_with_other_variants_of_the_same_photos(dataset: Path, tmp_path: Path):
+    alone = build_dataset(
+        [sketch(seed) for seed in range(8)],
+        tmp_path / "alone",
+        DataOptions(resolution=32, variants=1, held_out=0.2, codes=6, workers=1),
+    )
+    np.testing.assert_allclose(np.load(alone / "codes.npy"), np.load(dataset / "codes.npy"), atol=1e-4)
+    train_generator(alone, tmp_path / "run", replace(OPTIONS, steps=3), features=FEATURES)
+    before = load_file(tmp_path / "run/state.safetensors")["latents/delta.weight"]
+    train_generator(dataset, tmp_path / "run", replace(OPTIONS, steps=4), features=FEATURES)
+    after = load_file(tmp_path / "run/state.safetensors")["latents/delta.weight"]
+    assert before.shape == after.shape
+    assert [row["step"] for row in losses(tmp_path / "run")] == [1, 2, 3, 4]

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from facsmith.errors import InputError
+from facsmith.facs import spread
 from facsmith.train.labelled import FaceData
 
 SIDE = 64
@@ -23,7 +24,7 @@ def write(root: Path, *, photos: int = 4, variants: int = 3, side: int = SIDE, h
     au = np.arange(photos * variants, dtype=np.float32)[:, None].repeat(12, 1).reshape(photos, variants, 12)
     np.save(root / "images.npy", images)
     np.save(root / "landmarks.npy", landmarks)
-    np.save(root / "au.npy", au)
+    np.save(root / "au.npy", spread(au))
     held = np.arange(photos) < held_out
     np.savez(root / "attributes.npz", age=10 + np.arange(photos), gender=np.arange(photos) % 2, held_out=held)
     return root

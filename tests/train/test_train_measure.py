@@ -9,7 +9,7 @@ from facsmith.errors import InputError
 from facsmith.face import choose, crop_transform, find
 from facsmith.face.muscle_warp import MuscleWarp
 from facsmith.face.muscles import displacement
-from facsmith.facs import DISFA
+from facsmith.facs import DISFA, columns, spread
 from facsmith.measure import Population, alone
 from facsmith.measure.stranger import combined, symmetric
 from facsmith.train.measure import MeasureTraining, fit_population
@@ -38,13 +38,13 @@ def data(tmp_path_factory):
             if variant > 1:
                 wanted[random.choice(12, 2, replace=False)] = random.uniform(0.4, 1, 2)
             added = wanted - own if variant else np.zeros(12)
-            picture = muscles(crop, added).astype(np.float64) * gain
+            picture = muscles(crop, spread(added)).astype(np.float64) * gain
             images[person, variant] = np.clip(picture, 0, 255).astype(np.uint8)
             au[person, variant] = own + added
             jitter = random.normal(0, 0.3, (68, 2))
-            landmarks[person, variant] = points + displacement(points, added) + jitter
+            landmarks[person, variant] = points + displacement(points, spread(added)) + jitter
     np.save(root / "images.npy", images)
-    np.save(root / "au.npy", au.astype(np.float32))
+    np.save(root / "au.npy", spread(au).astype(np.float32))
     np.save(root / "landmarks.npy", landmarks.astype(np.float32))
     np.savez(root / "attributes.npz", held_out=np.arange(PEOPLE) < 3)
     return root
@@ -69,7 +69,7 @@ def population(data, descriptor, stages):
 
 
 def test_the_head_reads_what_it_was_taught(data, descriptor, population, stages):
-    images, au = np.load(data / "images.npy"), np.load(data / "au.npy")
+    images, au = np.load(data / "images.npy"), columns(np.load(data / "au.npy"))
     from facsmith.measure.appearance import appearance_features
 
     read = appearance_features(images[:3].reshape(-1, SIDE, SIDE, 3), descriptor) @ population.weight.T

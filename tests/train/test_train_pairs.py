@@ -7,6 +7,7 @@ from safetensors.torch import save_file
 
 from facsmith.checkpoint import save_generator
 from facsmith.errors import InputError
+from facsmith.facs import AUS
 from facsmith.generator import StyleGAN2, StyleGAN2Config
 from facsmith.train.latents import LabelledLatents
 from facsmith.train.loop import seeded
@@ -28,7 +29,7 @@ def trained(root: Path) -> tuple[Path, Path, StyleGAN2, LabelledLatents]:
     run.mkdir()
     random = np.random.default_rng(0)
     np.save(data / "codes.npy", random.standard_normal((PHOTOS, W_DIM + 4), dtype=np.float32))
-    np.save(data / "au.npy", random.random((PHOTOS, VARIANTS, 12), dtype=np.float32))
+    np.save(data / "au.npy", random.random((PHOTOS, VARIANTS, len(AUS)), dtype=np.float32))
     np.save(data / "images.npy", np.zeros((PHOTOS, VARIANTS, 16, 16, 3), np.uint8))
     np.savez(data / "attributes.npz", held_out=np.array([False, True, False, True, False]))
     save_generator(generator, run / "generator.safetensors", metadata={})

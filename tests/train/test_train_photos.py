@@ -1,5 +1,7 @@
 """Photos on their way into a data set: chosen, packed into one small file, and known from another data set."""
 
+import io
+import tarfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from facsmith.errors import InputError
 from facsmith.train.data import DataOptions, build_dataset
 from facsmith.train.known import known_in
 from facsmith.train.packed import PackOptions, pack, unpack
+from facsmith.train.photos import archive_photos, read_names
 from facsmith.train.select import Selection, pitch_degrees, selected, sharpness
 
 PHOTOS = [replace(sketch(seed), age=20 + seed) for seed in range(5)]
@@ -103,3 +106,50 @@ def test_the_command_packs_builds_and_says_what_is_missing(tmp_path: Path):
     assert done.exit_code == 0, done.exception
     assert np.load(tmp_path / "data/images.npy").shape == (3, 2, 32, 32, 3)
     assert isinstance(run(app, ["train", "data", str(file)]).exception, InputError)
+
+
+def test_a_tar_is_read_with_the_landmarks_beside_it(tmp_path: Path):
+    def packed(stem: str, **table: object) -> Path:
+        with tarfile.open(tmp_path / f"{stem}.tar", "w") as file:
+            for photo in PHOTOS:
+                data = cv2.imencode(".png", photo.image[..., ::-1])[1].tobytes()
+                member = tarfile.TarInfo(photo.name)
+                member.size = len(data)
+                file.addfile(member, io.BytesIO(data))
+        np.savez(tmp_path / f"{stem}.npz", **table)  # type: ignore[arg-type]
+        return tmp_path / f"{stem}.tar"
+
+    names = np.array([photo.name for photo in PHOTOS] + ["absent.png"])
+    points = np.stack([photo.landmarks for photo in [*PHOTOS, PHOTOS[0]]])
+    groups = np.array(["a", "b", "a", "b", "a", "b"])
+    told: list[str] = []
+    read = list(archive_photos(packed("faces", name=names, landmarks68=points, group=groups), progress=told.append))
+    assert [(p.name, p.group, p.age) for p in read] == [(p.name, g, -1) for p, g in zip(PHOTOS, groups, strict=False)]
+    assert len(told) == 1 and "absent.png" in told[0]
+    for one, other in zip(read, PHOTOS, strict=True):
+        np.testing.assert_array_equal(one.image, other.image)
+        np.testing.assert_allclose(one.landmarks, other.landmarks)
+    for table in (
+        {},
+        {"name": names},
+        {"name": names, "landmarks68": points[:2]},
+        {"name": names, "landmarks68": points * np.nan},
+    ):
+        with pytest.raises(InputError, match=r"bad\.npz"):
+            list(archive_photos(packed("bad", **table)))
+
+
+def test_names_on_lists_are_left_out_and_held_out(tmp_path: Path):
+    file = pack([replace(photo, group="g") for photo in PHOTOS], tmp_path / "faces.safetensors")
+    (tmp_path / "out.txt").write_text(f"# too young\n{PHOTOS[1].name}\n")
+    (tmp_path / "held.txt").write_text(f"{PHOTOS[3].name}\n")
+    arguments = ["train", "data", str(file), "-o", str(tmp_path / "data"), "--resolution", "32", "--variants", "1"]
+    lists = ["--leave-out", str(tmp_path / "out.txt"), "--held-out", str(tmp_path / "held.txt"), "--workers", "1"]
+    done = CliRunner().invoke(app, [*arguments, *lists])
+    assert done.exit_code == 0, done.exception
+    with np.load(tmp_path / "data/attributes.npz") as stored:
+        assert list(stored["name"]) == [PHOTOS[k].name for k in (0, 2, 3, 4)]
+        assert list(stored["held_out"]) == [False, False, True, False]
+        assert set(stored["group"]) == {"g"}
+    with pytest.raises(InputError, match="one name a line"):
+        read_names(tmp_path / "nothing.txt")

@@ -32,7 +32,11 @@ MinutesOption = Annotated[float | None, typer.Option("--minutes", help="Minutes 
 @app.command("data")
 def data(
     photos: Annotated[
-        Path, typer.Argument(metavar="PHOTOS", help="A folder of face photos, or a file that --packed wrote.")
+        Path,
+        typer.Argument(
+            metavar="PHOTOS",
+            help="A folder of face photos, a .tar with landmarks in the .npz beside it, or a file that --packed wrote.",
+        ),
     ],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FOLDER", help="Where the data set is written.")
@@ -42,10 +46,11 @@ def data(
         typer.Option("--packed", metavar="FILE", help="Also, or instead of -o: the photos' faces in one small file."),
     ] = None,
     megabytes: Annotated[float, typer.Option("--megabytes", help="Size of the packed file, at most.")] = 56.0,
-    resolution: Annotated[int, typer.Option("--resolution", help="Side of the crops in pixels.")] = 128,
+    resolution: Annotated[int, typer.Option("--resolution", help="Side of the crops in pixels.")] = 256,
     variants: Annotated[
-        int, typer.Option("--variants", help="Pictures per photo: itself and warped by random AUs.")
-    ] = 4,
+        int,
+        typer.Option("--variants", help="Pictures per photo: itself, at rest, and warped by random AUs; 1: itself."),
+    ] = 6,
     known: Annotated[
         Path | None,
         typer.Option(
@@ -59,25 +64,39 @@ def data(
     ] = 0.0,
     yaw: Annotated[float, typer.Option("--max-yaw", help="Degrees that a face may be turned to a side.")] = 90.0,
     pitch: Annotated[float, typer.Option("--max-pitch", help="Degrees that a face may look up or down.")] = 90.0,
-    age: Annotated[int, typer.Option("--min-age", help="Years, where attributes.csv tells them.")] = 0,
+    age: Annotated[int, typer.Option("--min-age", help="Years, where they are known.")] = 18,
+    leave_out: Annotated[
+        Path | None, typer.Option("--leave-out", metavar="FILE", help="Names of photos to leave out, one a line.")
+    ] = None,
+    held_out: Annotated[
+        Path | None,
+        typer.Option(
+            "--held-out",
+            metavar="FILE",
+            help="Names of photos that nothing trains on, one a line.",
+            show_default="6 of a hundred by --seed",
+        ),
+    ] = None,
     workers: Annotated[int, typer.Option("--workers", help="Processes.")] = 2,
     seed: SeedOption = 0,
 ) -> None:
     """Cut the faces out of photos and give each further expressions by warping: AU-labelled faces from any photos.
 
-    A file attributes.csv in the folder (columns name, age, gender) is read where
-    there is one. What is left out, and why, is told on stderr.
+    A file attributes.csv in the folder (columns name, age, gender, group) is read
+    where there is one. What is left out, and why, is told on stderr.
 
     [bold]Examples[/bold]
 
       facsmith train data photos/ -o runs/data
       facsmith train data photos/ -o runs/data --min-sharpness 35 --max-yaw 20 --max-pitch 20 --variants 8
+      facsmith train data faces.tar -o runs/data --held-out training/held_out.txt
       facsmith train data photos/ --packed faces.safetensors      (to carry to another machine, and there)
       facsmith train data faces.safetensors -o runs/data --variants 8 --workers 16
     """
-    from facsmith.train.data import DataOptions, build_dataset, folder_photos
+    from facsmith.train.data import DataOptions, build_dataset
     from facsmith.train.known import known_in
     from facsmith.train.packed import PackOptions, pack, unpack
+    from facsmith.train.photos import archive_photos, folder_photos, read_names
     from facsmith.train.select import Selection, selected
 
     if output is None and packed is None:
@@ -88,14 +107,19 @@ def data(
     def tell(line: str) -> None:
         typer.echo(line, err=True)
 
+    absent = frozenset[str]() if leave_out is None else read_names(leave_out)
+    kept = None if held_out is None else read_names(held_out)
     if photos.is_file():
-        read = iter(unpack(photos))
+        read = archive_photos(photos, progress=tell) if photos.suffix == ".tar" else iter(unpack(photos))
     elif photos.is_dir():
         read = folder_photos(photos, progress=tell)
     else:
         raise OutputError(f"There is no folder {photos}; give a folder of face photos.")
     wanted = Selection(sharpness=sharpness, yaw=yaw, pitch=pitch, age=age)
-    welcome = selected(read, wanted, resolution=resolution, progress=tell)
+    named = (photo for photo in read if photo.name not in absent)
+    welcome = selected(named, wanted, resolution=resolution, progress=tell)
+    if kept is not None:
+        welcome = (replace(photo, held_out=photo.name in kept) for photo in welcome)
     found = list(welcome if known is None else known_in(known, welcome, progress=tell))
     if packed is not None:
         typer.echo(str(pack(found, packed, PackOptions(megabytes=megabytes))))
@@ -108,60 +132,54 @@ def data(
 def generator(
     data: DataArgument,
     output: OutOption,
-    minutes: Annotated[float, typer.Option("--minutes", help="Minutes in all, resumed runs included.")] = 90.0,
-    steps: Annotated[
-        int | None, typer.Option("--steps", help="Steps in all; the schedule then follows them, not the minutes.")
-    ] = None,
-    resolution: Annotated[int, typer.Option("--resolution", help="Side of the pictures in pixels.")] = 128,
+    minutes: Annotated[float, typer.Option("--minutes", help="Minutes in all, resumed runs included.")] = 900.0,
+    steps: Annotated[int | None, typer.Option("--steps", help="Steps in all, instead of minutes.")] = None,
+    resolution: Annotated[int, typer.Option("--resolution", help="Side of the pictures in pixels.")] = 256,
     channels: Annotated[
         tuple[int, int], typer.Option("--channels", help="BASE and MOST: min(BASE / r, MOST) channels at r pixels.")
-    ] = (2048, 128),
+    ] = (4096, 256),
     start: Annotated[
         Path | None,
         typer.Option("--from", metavar="FILE", help="Begin from another run's state, or from what `train keep` kept."),
     ] = None,
     batch: Annotated[int, typer.Option("--batch", help="Pictures a step and process, an even number.")] = 16,
     accumulate: Annotated[int, typer.Option("--accumulate", help="Batches whose gradients make one step.")] = 1,
-    learning_rate: Annotated[float, typer.Option("--learning-rate", help="Of the synthesis network.")] = 3e-3,
-    begin: Annotated[
-        float | None,
+    learning_rate: Annotated[float, typer.Option("--learning-rate", help="Of the synthesis network.")] = 2e-3,
+    features: Annotated[float, typer.Option("--features", help="Weight of the reconstruction's features.")] = 1.0,
+    weight: Annotated[float, typer.Option("--adversary", help="Weight of the discriminators' verdict.")] = 0.05,
+    balance: Annotated[
+        float, typer.Option("--balance", help="0: people as they are in the data; 1: all its groups drawn alike.")
+    ] = 0.5,
+    half: Annotated[
+        bool | None,
         typer.Option(
-            "--adversary-from", help="Part of the budget before the discriminator.", show_default="0.6; with --from 0"
+            "--bfloat16/--float32",
+            help="Precision of the network; on a CPU bfloat16 pays with AVX-512 BF16 only.",
+            show_default="bfloat16 on a GPU",
         ),
     ] = None,
-    weight: Annotated[float, typer.Option("--adversary", help="Weight of its verdict.")] = 0.05,
-    r1: Annotated[float, typer.Option("--r1", help="Weight (gamma) of the lazy R1 penalty.")] = 1.0,
-    path: Annotated[float, typer.Option("--path", help="Weight of the lazy path length penalty; 0: none.")] = 2.0,
-    augment: Annotated[
-        float, typer.Option("--augment", help="Adaptive augmentation: the overfitting aimed at; 1: no augmentation.")
-    ] = 0.6,
-    snapshot: Annotated[float, typer.Option("--snapshot", help="Minutes between states and sample sheets.")] = 5.0,
+    snapshot: Annotated[float, typer.Option("--snapshot", help="Minutes between states and sample sheets.")] = 10.0,
+    samples: Annotated[
+        int, typer.Option("--samples", help="Random faces for the Fréchet distance of each snapshot; 0: none.")
+    ] = 1000,
     seed: SeedOption = 0,
 ) -> None:
-    """Train the generator: a StyleGAN2 that first learns to draw the photos, then to be sharp. Ctrl-C saves and stops.
+    """Train the generator: a StyleGAN2 that learns to draw the photos, growing from 16 px. Ctrl-C saves and stops.
 
-    The same command again goes on, to the step. On a GPU it computes in bfloat16
-    with the data set in the GPU's memory. metrics.jsonl gets a line every 50 steps,
-    and a Fréchet distance with every sample sheet.
+    The same command again goes on, to the step, also with a larger budget or with
+    other variants of the same photos. On a GPU it computes in bfloat16 with the data
+    set in the GPU's memory. metrics.jsonl gets a line every 20 steps, and Fréchet
+    distances with every sample sheet.
 
     [bold]Examples[/bold]
 
-      facsmith train generator runs/data -o runs/generator --minutes 120
-      facsmith train generator runs/data -o runs/more --from training/face128-state.safetensors --minutes 60
+      facsmith train generator runs/data -o runs/generator --minutes 900
+      facsmith train generator runs/data -o runs/more --from my-state.safetensors --minutes 60
       torchrun --nproc-per-node 4 -m facsmith train generator runs/data -o runs/big --batch 64 --channels 8192 256
     """
     from facsmith.train.generator import AdversaryOptions, GeneratorOptions, train_generator
 
     check_place(output)
-    adversary = AdversaryOptions(
-        begin=begin if begin is not None else 0.6 if start is None else 0.0,
-        weight=weight,
-        r1=r1,
-        path=path,
-        augment_target=augment if augment < 1 else None,
-        channel_base=channels[0],
-        channel_max=channels[1],
-    )
     options = GeneratorOptions(
         minutes=minutes,
         steps=steps,
@@ -171,8 +189,11 @@ def generator(
         batch=batch,
         accumulate=accumulate,
         learning_rate=learning_rate,
+        balance=balance,
+        half=half,
         snapshot_minutes=snapshot,
-        adversary=adversary,
+        samples=samples,
+        adversary=AdversaryOptions(features=features, weight=weight),
         seed=seed,
     )
     if start is not None:
@@ -201,7 +222,7 @@ def adopt(
 
     [bold]Example[/bold]
 
-      facsmith train adopt runs/data --from training/face128-state.safetensors -o runs/start.safetensors
+      facsmith train adopt runs/data --from my-state.safetensors -o runs/start.safetensors
       facsmith train generator runs/data -o runs/more --from runs/start.safetensors --minutes 60
     """
     from facsmith.bundle import load_bundle

@@ -32,7 +32,7 @@ class Palette:
     @classmethod
     def of(cls, pixels: NDArray[np.uint8]) -> "Palette":
         """The palette of pixels (..., 3) uint8 RGB."""
-        lab = _lab(pixels.reshape(1, -1, 3).astype(np.float32))[0]
+        lab = _lab(np.asarray(pixels.reshape(1, -1, 3), np.float32))[0]
         design = _powers(lab[:, 0])
         solved: Any = cast(Any, np.linalg).lstsq(design, lab[:, 1:], rcond=None)
         tone = np.asarray(solved[0], np.float64)
@@ -54,5 +54,5 @@ def _lab(colours: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _powers(lightness: NDArray[Any]) -> NDArray[np.float64]:
-    t = np.asarray(lightness, np.float64) / 100
+    t: NDArray[np.float64] = np.asarray(lightness, np.float64) / 100
     return np.stack([np.ones_like(t), t, t * t], axis=1)

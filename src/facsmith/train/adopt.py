@@ -19,7 +19,7 @@ from torch import Tensor
 from facsmith._files import atomic_path
 from facsmith._weights import read_metadata
 from facsmith.errors import InputError
-from facsmith.facs import DISFA
+from facsmith.facs import AUS
 from facsmith.generator import Generator
 from facsmith.train.dataset import reading
 from facsmith.train.latents import LabelledLatents
@@ -27,7 +27,7 @@ from facsmith.train.start import DELTA, NETWORKS, read_networks
 
 __all__ = ["adopt"]
 
-_VARIANTS = 2  # pictures of a photo that are looked at: as photographed, and at rest
+_VARIANTS = 2  # pictures of a photo that are looked at, at most: as photographed, and at rest
 _CHUNK = 64
 _STEPS = 3000
 _BATCH = 256
@@ -68,8 +68,7 @@ def adopt(
     count = len(images)
     if (
         images.ndim != 5
-        or images.shape[1] < _VARIANTS
-        or au.shape != (*images.shape[:2], len(DISFA))
+        or au.shape != (*images.shape[:2], len(AUS))
         or codes.ndim != 2
         or len(codes) != count
         or training.shape != (count,)
@@ -135,12 +134,13 @@ def _seen(
     """(N, num_ws, w_dim): the people, without the AUs that their pictures show."""
     device, directions = generator.w_avg.device, latents.directions()
     total = torch.zeros(len(images), generator.num_ws, generator.w_dim)
+    variants = min(_VARIANTS, images.shape[1])
     for first in range(0, len(images), _CHUNK):
         rows = slice(first, first + _CHUNK)
-        for variant in range(_VARIANTS):
+        for variant in range(variants):
             pixels = torch.tensor(np.ascontiguousarray(images[rows, variant])).permute(0, 3, 1, 2)
             ws = see(pixels.to(device).float() / 127.5 - 1).float().cpu()
-            total[rows] += (ws - torch.einsum("nk,kld->nld", au[rows, variant], directions)) / _VARIANTS
+            total[rows] += (ws - torch.einsum("nk,kld->nld", au[rows, variant], directions)) / variants
         progress("photos", min(first + _CHUNK, len(images)), len(images))
     return total
 

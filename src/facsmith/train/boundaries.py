@@ -26,7 +26,7 @@ from facsmith.compose.motion import Motion
 from facsmith.descriptor import Descriptor
 from facsmith.encoder import Encoder
 from facsmith.errors import InputError
-from facsmith.facs import DISFA
+from facsmith.facs import AUS, DISFA
 from facsmith.generator import Generator
 from facsmith.inversion import InversionOptions, invert
 from facsmith.latent import Latent
@@ -186,13 +186,14 @@ def calibrate(
 def direction_cosines(boundaries: BoundarySet, directions: npt.ArrayLike) -> Array:
     """(K,) cosines between the joint edit of each AU alone and its own direction.
 
-    directions: (12, num_ws, w_dim), such as those `train.generator` drew its labelled latents with: a check of the fit.
+    directions: (K, num_ws, w_dim) of `facs.AUS`, such as those `train.generator` drew its labelled latents with: a
+    check of the fit.
     """
     origin = Latent(np.zeros(boundaries.shape, np.float32), boundaries.generator_id)
     rows = [DISFA.index(au) for au in boundaries.aus]
     asked = np.eye(len(DISFA))[rows]
     moves = boundaries.edit(origin, asked, source=np.zeros(len(DISFA))).ws.reshape(len(rows), -1).astype(np.float64)
-    wanted = np.asarray(directions, dtype=np.float64).reshape(len(DISFA), -1)[rows]
+    wanted = np.asarray(directions, dtype=np.float64).reshape(len(AUS), -1)[[AUS.index(au) for au in boundaries.aus]]
     return (moves * wanted).sum(axis=1) / np.linalg.norm(moves, axis=1) / np.linalg.norm(wanted, axis=1)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith.errors import InputError
-from facsmith.facs import DISFA
+from facsmith.facs import AUS, columns
 
 __all__ = ["REST", "Dataset", "open_dataset", "reading"]
 
@@ -20,8 +20,8 @@ REST: Final = 1
 
 
 class Dataset(NamedTuple):
-    """N people in V variants. images: (N, V, R, R, 3) uint8, memory-mapped. au: (N, V, 12) in [0, 1]. landmarks:
-    (N, V, 68, 2) crop pixels. held_out: (N,) who is kept from training."""
+    """N people in V variants. images: (N, V, R, R, 3) uint8, memory-mapped. au: (N, V, 12) in [0, 1], DISFA's.
+    landmarks: (N, V, 68, 2) crop pixels. held_out: (N,) who is kept from training."""
 
     images: npt.NDArray[np.uint8]
     au: Array
@@ -57,14 +57,15 @@ def open_dataset(folder: str | Path, *, resolution: int | None = None) -> Datase
     side = resolution or (picture or [0])[0]
     if v <= REST or (picture, au.shape, landmarks.shape, held_out.shape) != (
         [side, side, 3],
-        (n, v, len(DISFA)),
+        (n, v, len(AUS)),
         (n, v, 68, 2),
         (n,),
     ):
         raise InputError(
             f"The data set {root} holds images {images.shape}, AUs {au.shape} and landmarks {landmarks.shape}; wanted "
-            f"are (N, V, {side}, {side}, 3), (N, V, 12) and (N, V, 68, 2), V >= 2. Make it again: facsmith train data."
+            f"are (N, V, {side}, {side}, 3), (N, V, {len(AUS)}) and (N, V, 68, 2), V >= 2. Make it "
+            "again: facsmith train data."
         )
     if held_out.sum() < 2 or (~held_out).sum() < 2:
         raise InputError(f"The data set {root} needs photos to train on and held-out ones, 2 of each at least.")
-    return Dataset(images, np.clip(au.astype(np.float64), 0, 1), landmarks.astype(np.float64), held_out)
+    return Dataset(images, np.clip(columns(au), 0, 1), landmarks.astype(np.float64), held_out)

@@ -1,4 +1,4 @@
-"""Batches out of a data set of `train.data`: pairs of expressions of the same person, memory-mapped."""
+"""Batches out of a data set of `train.data`: photographs, and each beside another expression of the same person."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facsmith.errors import InputError
-from facsmith.train.data import random_expression
 
 __all__ = ["FaceBatch", "Faces"]
 
@@ -20,10 +19,12 @@ _COPIED = 256
 
 @dataclass(frozen=True)
 class FaceBatch:
-    """N samples at R px, neighbours 2k and 2k + 1 being two expressions of one person.
+    """N samples at R px, neighbours 2k and 2k + 1 being a photograph and another expression of the same person; or N
+    photographs, where the data set has nothing else.
 
     images: (N, 3, R, R) in [-1, 1]; inside: (N, 1, R, R) in [0, 1]; moved: (N, 1, R, R), where the pair differs; au:
-        (N, 12); landmarks: (N, 68, 2) in [0, 1]; codes: (N, K); photos: (N,) rows of the training photos.
+        (N, K) of `facs.AUS`; landmarks: (N, 68, 2) in [0, 1]; codes: (N, C); photos: (N,) rows of the training photos;
+        photographed: (N,) bool, False where the picture was warped.
     """
 
     images: Tensor
@@ -33,6 +34,7 @@ class FaceBatch:
     landmarks: Tensor
     codes: Tensor
     photos: Tensor
+    photographed: Tensor
 
 
 class Faces:
@@ -40,10 +42,17 @@ class Faces:
     this process's share."""
 
     def __init__(
-        self, root: Path, *, code_size: int, resident: torch.device | None = None, share: tuple[int, int] = (0, 1)
+        self,
+        root: Path,
+        *,
+        code_size: int,
+        resident: torch.device | None = None,
+        share: tuple[int, int] = (0, 1),
+        balance: float = 0.0,
     ) -> None:
         """resident: a device that keeps all pictures, as bytes, so that no batch waits for a disk; None: mapped from
-        disk. share: this process's number and how many there are; each draws batches from photos of its own."""
+        disk. share: this process's number and how many there are; each draws batches from photos of its own. balance:
+        a group of n people is drawn n^(1 - balance) times as often: 0 as they are, 1 all groups alike."""
         missing = [n for n in ("images", "inside", "au", "landmarks", "codes") if not (root / f"{n}.npy").is_file()]
         if missing:
             raise InputError(
@@ -58,32 +67,53 @@ class Faces:
         if codes.shape[1] < code_size:
             raise InputError(f"{root} has {codes.shape[1]} codes a photo; the generator needs {code_size}.")
         self._codes = codes[:, :code_size]
-        held_out = np.load(root / "attributes.npz")["held_out"]
+        with np.load(root / "attributes.npz", allow_pickle=False) as attributes:
+            held_out, group = attributes["held_out"].astype(bool), attributes["group"]
         self.photos, self._held_out = np.flatnonzero(~held_out), np.flatnonzero(held_out)
         self.own = np.arange(share[0], len(self.photos), share[1])
         if len(self.own) == 0:
             raise InputError(f"{root} has {len(self.photos)} photos to train on: too few for {share[1]} processes.")
+        _, at, count = np.unique(group[self.photos[self.own]], return_inverse=True, return_counts=True)
+        chance = count[at] ** -float(balance)
+        self._chance = chance / chance.sum()
 
     def batch(self, random: np.random.Generator, size: int, resolution: int, device: torch.device) -> FaceBatch:
-        """Random people, two expressions each."""
-        people = self.own[random.integers(len(self.own), size=size // 2)]
-        variants = np.stack([random.permutation(self._variants)[:2] for _ in people])
+        """Random people: a photograph and another expression of each, or photographs alone."""
+        if self._variants == 1:
+            people = self._people(random, size)
+            return self._load(self.photos[people], np.zeros(size, int), people, resolution, device)
+        people = self._people(random, size // 2)
+        variants = np.stack([np.zeros(len(people), int), random.integers(1, self._variants, size=len(people))], axis=1)
         return self._load(self.photos[people].repeat(2), variants.ravel(), people.repeat(2), resolution, device)
+
+    def photographs(
+        self, random: np.random.Generator, size: int, resolution: int, device: torch.device
+    ) -> tuple[Tensor, Tensor]:
+        """Random people as photographed: images (N, 3, R, R) in [-1, 1], inside (N, 1, R, R) in [0, 1]."""
+        rows = self.photos[self._people(random, size)]
+        images, inside = self._pictures.get(rows, np.zeros(size, int), device)
+        return F.adaptive_avg_pool2d(images, resolution), F.adaptive_avg_pool2d(inside, resolution)
+
+    def _people(self, random: np.random.Generator, size: int) -> NDArray[np.int_]:
+        return self.own[random.choice(len(self.own), size=size, p=self._chance)]
 
     def held_out(self, limit: int, resolution: int, device: torch.device) -> FaceBatch:
         """The first held-out people as photographed."""
         rows = self._held_out[:limit]
         return self._load(rows, np.zeros(len(rows), int), np.zeros(len(rows), int), resolution, device)
 
-    def photographed(self, limit: int, resolution: int, device: torch.device) -> Tensor:
-        """(N, 3, R, R) in [-1, 1]: training people as photographed, spread over the data set."""
-        rows = self.photos[np.linspace(0, len(self.photos) - 1, min(limit, len(self.photos))).astype(int)]
-        images, _ = self._pictures.get(rows, np.zeros(len(rows), int), device)
-        return F.adaptive_avg_pool2d(images, resolution)
+    def photographed(self, limit: int, *, held_out: bool) -> NDArray[np.int_]:
+        """Rows of at most ``limit`` people, training or held out, spread over the data set, for `pictures`."""
+        rows = self._held_out if held_out else self.photos
+        return rows[np.linspace(0, len(rows) - 1, min(limit, len(rows))).astype(int)]
+
+    def pictures(self, rows: NDArray[np.int_], resolution: int, device: torch.device) -> Tensor:
+        """(N, 3, R, R) in [-1, 1], as photographed."""
+        return F.adaptive_avg_pool2d(self._pictures.get(rows, np.zeros(len(rows), int), device)[0], resolution)
 
     def expressions(self, random: np.random.Generator, count: int) -> Tensor:
-        """Random AU vectors (count, 12)."""
-        return _tensor(np.stack([random_expression(random) for _ in range(count)]).astype(np.float32))
+        """AU vectors (count, K) that photographs show."""
+        return _tensor(self._au[self.photos[self._people(random, count)], 0])
 
     def _load(
         self,
@@ -95,7 +125,8 @@ class Faces:
     ) -> FaceBatch:
         images, inside = self._pictures.get(rows, variants, device)
         images, inside = F.adaptive_avg_pool2d(images, resolution), F.adaptive_avg_pool2d(inside, resolution)
-        other = images.view(-1, 2, *images.shape[1:]).flip(1).reshape(images.shape) if len(rows) % 2 == 0 else images
+        paired = len(rows) % 2 == 0 and bool((rows[::2] == rows[1::2]).all())
+        other = images.view(-1, 2, *images.shape[1:]).flip(1).reshape(images.shape) if paired else images
         return FaceBatch(
             images=images,
             inside=inside,
@@ -104,6 +135,7 @@ class Faces:
             landmarks=_tensor((self._landmarks[rows, variants] + 0.5) / self._side).to(device),
             codes=_tensor(self._codes[rows]).to(device),
             photos=_tensor(photos).to(device),
+            photographed=_tensor(variants == 0).to(device),
         )
 
 

@@ -1,9 +1,9 @@
-"""Train the bundled generator without a day of GPU: StyleGAN2's synthesis network as the decoder of labelled faces.
+"""Train the bundled generator without a week of GPU: StyleGAN2's synthesis network as the decoder of labelled faces.
 
 A GAN from scratch does not converge on a few cores. So every training photo has a known latent from the start
-(`train.latents`); the network grows from 16 px, learns to draw `face.muscles` variants, and is sharpened by a
-discriminator (`AdversaryOptions`): adaptive augmentation, lazy R1 and path length penalties. On a GPU the same command
-computes in bfloat16 with the data set in its memory; `torchrun` starts it on several.
+(`train.latents`); the network grows from 16 px, and what it draws is compared with photographs in the features of a
+network that has seen a million of them: as a reconstruction term, and by projected discriminators (`train.projected`).
+On a GPU the same command computes in bfloat16 with the data set in its memory; `torchrun` starts it on several.
 """
 
 import json
@@ -17,6 +17,7 @@ from facsmith._arrays import write_tensors
 from facsmith.errors import InputError
 from facsmith.train.faces import Faces
 from facsmith.train.generator_run import SETTLED, STATE, GeneratorRun
+from facsmith.train.image_features import FrozenEfficientNet, ImageFeatures
 from facsmith.train.looks import Looks
 from facsmith.train.loop import interruptible
 from facsmith.train.options import AdversaryOptions, GeneratorOptions
@@ -34,12 +35,13 @@ def train_generator(
     options: GeneratorOptions | None = None,
     *,
     start: str | Path | None = None,
+    features: ImageFeatures | None = None,
     progress: Progress = lambda _: None,
 ) -> Path:
     """Train on a data set of `train.data`, resuming from ``out`` where a run was left.
 
     start: a state of another run, or its essence (`train.start`), to begin from. Under `torchrun`, every process calls
-    this.
+    this. features: what the discriminators see with, and what Fréchet distances are of; None: EfficientNet-Lite0's.
 
     Writes into ``out``: ``generator.safetensors`` (the averaged weights), ``latents.safetensors`` (deltas and AU
     directions), ``state.safetensors`` (everything, to go on), ``metrics.jsonl`` and sample sheets. Ctrl-C saves and
@@ -54,9 +56,11 @@ def train_generator(
             code_size=options.w_dim,
             resident=team.device if team.device.type == "cuda" else None,
             share=(team.rank, team.size),
+            balance=options.balance,
         )
-        run = GeneratorRun(faces, root, options, team)
-        looks = Looks(run.average, run.latents, faces, device=team.device)
+        seeing = features or FrozenEfficientNet(team.device)
+        run = GeneratorRun(faces, root, options, team, seeing)
+        looks = Looks(run.average, run.latents, faces, seeing, device=team.device)
         if (root / STATE).is_file():
             run.resume()
         elif start is not None:
@@ -115,11 +119,11 @@ def _snapshot(root: Path, run: GeneratorRun, looks: Looks, progress: Progress) -
     write_tensors(
         root / "latents.safetensors", {name: value.detach().cpu().numpy() for name, value in latents.items()}, {}
     )
-    resolution = run.options.stage(run.progress)
+    resolution = run.options.stage(run.images)
     image.write(root / f"sheet-{run.images // 1000:05d}k.png", looks.sheet(resolution))
-    report: dict[str, float | str] = {"held_out_l1_64": looks.held_out_l1(min(64, resolution))}
-    if resolution == run.options.resolution:
-        image.write(root / f"samples-{run.images // 1000:05d}k.png", looks.samples())
+    report: dict[str, float | str] = dict(looks.held_out(resolution))
+    if resolution >= min(run.options.adversary.resolution, run.options.resolution):
+        image.write(root / f"samples-{run.images // 1000:05d}k.png", looks.samples(resolution))
         if run.options.samples > 1:
-            report["frechet"], report["frechet_features"] = looks.frechet(run.options.samples)
+            report |= looks.frechet(run.options.samples, resolution)
     _log(root, run, report, progress)

@@ -1,28 +1,29 @@
 """One run of the generator's training: everything that changes, one step of it, and how it is saved.
 
-A step: gradients of the reconstruction of photos, of the adversary's verdict on them and on new people, now and then of
-the path length penalty; then one step of the discriminator, now and then with R1.
+A step: gradients of the reconstruction of photos, in pixels and in features, and of the discriminators' verdict on it
+and on new people; then one step of the discriminators. What they take for real are photographs, never warped ones:
+a warped picture teaches where a face moves, at half its size and in coarse features, not what it looks like.
 """
 
-import math
 from dataclasses import asdict
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from facsmith.generator.stylegan2 import StyleGAN2
-from facsmith.train.augment import Augmenter
-from facsmith.train.discriminator import Discriminator
 from facsmith.train.faces import FaceBatch, Faces
+from facsmith.train.image_features import ImageFeatures
 from facsmith.train.latents import LabelledLatents
 from facsmith.train.losses import face_weights, reconstruction_loss
 from facsmith.train.options import GeneratorOptions
-from facsmith.train.players import Critic, Painter, PathRequest, Request
+from facsmith.train.players import Judge, Painter, Request, Seen
+from facsmith.train.projected import ProjectedDiscriminator, feature_distance
 from facsmith.train.state import load_state, mixed_precision, save_state
 from facsmith.train.team import Team
+from facsmith.train.views import VIEWS
 
 __all__ = ["SETTLED", "STATE", "GeneratorRun"]
 
@@ -30,45 +31,32 @@ STATE = "state.safetensors"
 SETTLED = 50_000
 """Images after which the average has its full half-life."""
 
-_PATH_DECAY = 0.01
 _HALF_LIFE = 5000.0  # of the average, in images
-
-
-class _Paths(nn.Module):
-    """The running mean of path lengths, part of a run's state."""
-
-    mean: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(()))
+_COARSE = 2
+"""The strides of the features, from this one on, in which warped pictures are matched, too."""
 
 
 class GeneratorRun:
     """Everything that changes while training. painter, judge: what the optimisers' gradients come from."""
 
-    def __init__(self, faces: Faces, out: Path, options: GeneratorOptions, team: Team) -> None:
+    def __init__(self, faces: Faces, out: Path, options: GeneratorOptions, team: Team, features: ImageFeatures) -> None:
+        """features: of the discriminators; frozen, on the team's device."""
         torch.manual_seed(options.seed)  # pyright: ignore[reportUnknownMemberType]
-        self.options, self.out, self.faces, self.team = options, out, faces, team
-        device, gan = team.device, options.adversary
+        self.options, self.out, self.faces, self.team, self.features = options, out, faces, team, features
+        device = team.device
         config = options.network
         self.generator = StyleGAN2(config).to(device)
         self.average = StyleGAN2(config).to(device).requires_grad_(False)
         self.average.load_state_dict(self.generator.state_dict())
         self.latents = LabelledLatents(len(faces.photos), config.num_ws, config.w_dim).to(device)
-        self.critic = Discriminator(options.resolution, channel_base=gan.channel_base, channel_max=gan.channel_max).to(
-            device
-        )
-        self.augmenter = Augmenter(
-            target=gan.augment_target or 0.0,
-            every=gan.augment_every,
-            images=gan.augment_images,
-            most=0.0 if gan.augment_target is None else gan.augment_most,
+        self.critic = nn.ModuleDict(
+            {name: ProjectedDiscriminator(features.channels, seed=seed) for seed, name in enumerate(VIEWS)}
         ).to(device)
-        self.paths = _Paths().to(device)
         self.optimizers = self._optimizers()
         self.rates = {name: [group["lr"] for group in o.param_groups] for name, o in self.optimizers.items()}
-        self.painter, self.judge = team.share(Painter(self.generator, self.latents)), team.share(Critic(self.critic))
+        self.painter = team.share(Painter(self.generator, self.latents, half=options.half))
+        self.judge = Judge(self.critic)
+        self.shared_judge = team.share(self.judge)
         self.step, self.images, self.seconds = 0, 0, 0.0
         self.random, self.noise = np.random.default_rng(options.seed), torch.Generator(device)
 
@@ -87,7 +75,10 @@ class GeneratorRun:
             ),
             "delta": torch.optim.SparseAdam(self.latents.delta.parameters(), lr=10 * lr),
             "critic": torch.optim.Adam(
-                self.critic.parameters(), lr=self.options.adversary.learning_rate, betas=(0.0, 0.99), fused=True
+                [p for p in self.critic.parameters() if p.requires_grad],
+                lr=self.options.adversary.learning_rate,
+                betas=(0.0, 0.99),
+                fused=True,
             ),
         }
 
@@ -105,8 +96,6 @@ class GeneratorRun:
             "average": self.average,
             "latents": self.latents,
             "critic": self.critic,
-            "augmenter": self.augmenter,
-            "paths": self.paths,
         }
 
     def save(self) -> None:
@@ -120,7 +109,7 @@ class GeneratorRun:
         Raises:
             CheckpointError: it is of a run with other sizes.
         """
-        counters = load_state(self.out / STATE, self.modules(), self.optimizers, newer=("augmenter", "paths"))
+        counters = load_state(self.out / STATE, self.modules(), self.optimizers)
         self.step, self.images = int(counters["step"]), int(counters["images"])
         self.seconds = float(counters["seconds"])
 
@@ -146,112 +135,110 @@ class GeneratorRun:
         self.random = np.random.default_rng(int(seeds[0]))
         self.noise.manual_seed(int(seeds[1] >> np.uint64(1)))
         self._set_learning_rate()
-        resolution = opt.stage(self.progress)
-        adversarial = self.progress >= gan.begin and resolution == opt.resolution
+        resolution = opt.stage(self.images)
+        adversarial = resolution >= min(gan.resolution, opt.resolution)
         for name in ("generator", "delta"):
             self.optimizers[name].zero_grad(set_to_none=True)
         report: dict[str, Tensor] = {}
-        seen: list[tuple[Tensor, Tensor, Tensor]] = []
+        seen: list[dict[str, Seen]] = []
         for part in range(opt.accumulate):
             with self.team.alone(self.painter, until_last=part < opt.accumulate - 1):
                 told, shown = self._generator_part(resolution, adversarial=adversarial)
             report |= told
-            seen += [] if shown is None else [shown]
-        if adversarial and gan.path and self.step % gan.path_every == 0:
-            report |= self._path_part()
+            seen += [shown] if shown else []
         for name in ("generator", "delta"):
             self.optimizers[name].step()  # pyright: ignore[reportUnknownMemberType]
         if seen:
             report |= self._critic_step(seen)
-        images = opt.batch * (2 if resolution <= 32 else 1) * opt.accumulate * self.team.size
+        images = self._size(resolution) * opt.accumulate * self.team.size
         self._average(images)
         self.step += 1
         self.images += images
         return report | {"resolution": torch.tensor(resolution)}
 
+    def _size(self, resolution: int) -> int:
+        """Of a batch: small pictures leave room for larger ones."""
+        return self.options.batch * (2 if resolution <= 32 else 1)
+
     def _set_learning_rate(self) -> None:
-        factor = min(1.0, self.step / 200) * (0.5 + 0.5 * math.cos(math.pi * max(0.0, self.progress - 0.4) / 0.6) * 0.9)
+        factor = min(1.0, self.step / 200)
         for name, optimizer in self.optimizers.items():
             for group, rate in zip(optimizer.param_groups, self.rates[name], strict=True):
                 group["lr"] = rate * factor
 
-    def _generator_part(
-        self, resolution: int, *, adversarial: bool
-    ) -> tuple[dict[str, Tensor], tuple[Tensor, Tensor, Tensor] | None]:
-        """Gradients of one part of the batch; measures; and (photos, reconstructions, new people) for the critic."""
-        opt = self.options
-        # Small pictures leave room for larger batches.
-        size = opt.batch * (2 if resolution <= 32 else 1)
-        batch = self.faces.batch(self.random, size, resolution, self.team.device)
+    def _generator_part(self, resolution: int, *, adversarial: bool) -> tuple[dict[str, Tensor], dict[str, Seen]]:
+        """Gradients of one part of the batch; measures; and what each discriminator has to learn from."""
+        opt, device = self.options, self.team.device
+        size = self._size(resolution)
+        batch = self.faces.batch(self.random, size, resolution, device)
         delta = self.latents.delta(batch.photos)
         z, z_au = self._strangers(size // 2) if adversarial else (None, None)
         request = Request(batch.codes, delta, batch.au, z, z_au, resolution, self.noise)
         drawn, sampled = self.painter(request)
         weights = face_weights(batch.landmarks, batch.inside, batch.moved, resolution=resolution)
-        loss = reconstruction_loss(drawn, batch.images, weights)
+        loss = reconstruction_loss(drawn, batch.images, weights, sharp=batch.photographed)
         report = {"loss": loss.detach(), "l1": (drawn - batch.images).abs().mean().detach()}
         loss = loss + opt.delta_decay * delta.square().sum(dim=1).mean()
-        shown = None
+        seen: dict[str, Seen] = {}
         if sampled is not None:
-            adversary, told, shown = self._adversary(batch, drawn, sampled)
+            adversary, told, seen = self._adversary(batch, drawn, sampled)
             loss, report = loss + adversary, report | told
         torch.autograd.backward(loss / opt.accumulate)
-        return report, shown
+        return report, seen
 
     def _strangers(self, count: int) -> tuple[Tensor, Tensor]:
-        """Codes (N, K) and random expressions (N, 12) of new people, whom only the discriminator sees."""
+        """Codes (N, C) of new people, and expressions (N, K) that photographs show: nothing but the discriminators'
+        verdict teaches how these look, and it knows no other expressions."""
         device = self.team.device
         z = torch.randn(count, self.options.w_dim, device=device, generator=self.noise)
         return z, self.faces.expressions(self.random, count).to(device)
 
     def _adversary(
         self, batch: FaceBatch, drawn: Tensor, sampled: Tensor
-    ) -> tuple[Tensor, dict[str, Tensor], tuple[Tensor, Tensor, Tensor]]:
-        gan = self.options.adversary
-        self.critic.requires_grad_(False)
-        pair, alone = self.augmenter.draw(drawn, self.noise), self.augmenter.draw(sampled, self.noise)
-        real, fake, new = batch.images * batch.inside, drawn * batch.inside, sampled * batch.inside[: len(sampled)]
-        with mixed_precision(self.team.device):
-            # One augmentation for both of a pair: their features stay comparable.
-            score, features = self.critic(pair(fake))
-            sampled_score, _ = self.critic(alone(new))
+    ) -> tuple[Tensor, dict[str, Tensor], dict[str, Seen]]:
+        gan, device, count = self.options.adversary, self.team.device, len(drawn)
+        real, fake = batch.images * batch.inside, drawn * batch.inside
+        new = sampled * batch.inside[: len(sampled)]
+        more = int((~batch.photographed).sum())
+        if more:  # as many photographs as there are pictures in the batch
+            images, inside = self.faces.photographs(self.random, more, drawn.shape[-1], device)
+            real = torch.cat([real, images * inside])
+        warped = torch.nonzero(~batch.photographed)[:, 0]
+        plain = torch.nonzero(batch.photographed)[:, 0]
+        seen: dict[str, Seen] = {}
+        fool, match = drawn.new_zeros(()), drawn.new_zeros(())
+        for name, view in VIEWS.items():
+            network = cast(ProjectedDiscriminator, self.critic[name])
+            network.learn(False)
+            shown = self.features(view(torch.cat([fake, new])))
             with torch.no_grad():
-                _, wanted = self.critic(pair(real))
-        fool = F.softplus(-score).mean() + F.softplus(-sampled_score).mean()
-        match = _apart(features, wanted)
-        self.critic.requires_grad_(True)
+                wanted = self.features(view(real))
+            with mixed_precision(device):
+                fool = fool + self.judge.fooled(name, [f[:count] for f in shown])
+                fool = fool + self.judge.fooled(name, [f[count:] for f in shown])
+            network.learn(True)
+            apart = feature_distance([f[plain] for f in shown], [f[plain] for f in wanted]).sum()
+            if more:
+                coarse = [[f[warped] for f in layers[_COARSE:]] for layers in (shown, wanted)]
+                apart = apart + feature_distance(*coarse).sum()
+            match = match + apart / count
+            photographs = [torch.cat([f[plain], f[count:]]) for f in wanted]
+            detached = [f.detach() for f in shown]
+            seen[name] = Seen(photographs, [f[:count] for f in detached], [f[count:] for f in detached])
         told = {"fool": fool.detach(), "match": match.detach()}
-        return gan.weight * fool + gan.features * match, told, (real, fake.detach(), new.detach())
+        return gan.weight * fool + gan.features * match, told, seen
 
-    def _path_part(self) -> dict[str, Tensor]:
-        """Gradients of the path length penalty, heavier by as many steps as it is left out of (lazy)."""
-        gan = self.options.adversary
-        z, au = self._strangers(max(2, int(gan.share * self.options.batch)))
-        lengths, _ = self.painter(PathRequest(z, au, self.noise))
-        now = self.team.sum(lengths.mean().detach()) / self.team.size
-        mean = torch.where(self.paths.mean > 0, self.paths.mean.lerp(now, _PATH_DECAY), now)
-        penalty = (lengths - mean).square().mean()
-        torch.autograd.backward(gan.weight * gan.path * gan.path_every * penalty)
-        self.paths.mean.copy_(mean)
-        return {"path": now, "path_penalty": penalty.detach()}
-
-    def _critic_step(self, seen: list[tuple[Tensor, Tensor, Tensor]]) -> dict[str, Tensor]:
-        gan, parts = self.options.adversary, self.options.accumulate
-        penalised = max(2, int(gan.share * self.options.batch)) if gan.r1 and self.step % gan.r1_every == 0 else 0
+    def _critic_step(self, seen: list[dict[str, Seen]]) -> dict[str, Tensor]:
+        parts = self.options.accumulate
         self.optimizers["critic"].zero_grad(set_to_none=True)
         report: dict[str, Tensor] = {}
-        for part, pictures in enumerate(seen):
-            with torch.no_grad():
-                views = [self.augmenter.draw(images, self.noise)(images) for images in pictures]
-            with self.team.alone(self.judge, until_last=part < parts - 1):
-                loss, penalty, scores = self.judge(*views, penalised=penalised)
-                torch.autograd.backward((loss + gan.r1_every * gan.r1 / 2 * penalty) / parts)
-            self.augmenter.note(scores)
-            report = {"critic": loss.detach(), "real": scores.mean(), "augment": self.augmenter.chance.clone()}
-            report |= {"r1": penalty.detach()} if penalised else {}
+        for part, shown in enumerate(seen):
+            with self.team.alone(self.shared_judge, until_last=part < parts - 1):
+                with mixed_precision(self.team.device):
+                    loss, real = self.shared_judge(shown)
+                torch.autograd.backward(loss / parts)
+            report = {"critic": loss.detach(), "real": real}
         self.optimizers["critic"].step()  # pyright: ignore[reportUnknownMemberType]
-        if (self.step + 1) % gan.augment_every == 0:
-            self.augmenter.adjust(self.team.sum(self.augmenter.signs), self.team.sum(self.augmenter.count))
         return report
 
     @torch.no_grad()
@@ -261,10 +248,3 @@ class GeneratorRun:
         for kept, new in zip(self.average.parameters(), self.generator.parameters(), strict=True):
             kept.lerp_(new, 1 - beta)
         self.average.mapping.w_avg.copy_(self.generator.mapping.w_avg)
-
-
-def _apart(features: list[Tensor], wanted: list[Tensor]) -> Tensor:
-    """Mean L1 between two pictures' features; 0 where a tiny discriminator has none."""
-    pairs = zip(features, wanted, strict=True)
-    apart = [(a.float() - b.float()).abs().mean() for a, b in pairs]
-    return torch.stack(apart).mean() if apart else torch.zeros(())

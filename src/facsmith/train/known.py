@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from facsmith.train.data import Photo
 from facsmith.train.dataset import reading
+from facsmith.train.photos import Photo
 
 __all__ = ["known_in"]
 

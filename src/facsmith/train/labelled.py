@@ -13,6 +13,7 @@ from torch import Tensor
 
 from facsmith.errors import InputError
 from facsmith.face.points import EYE_CORNERS, MIRROR
+from facsmith.facs import AUS, columns
 from facsmith.train.dataset import reading
 
 __all__ = ["Batch", "FaceData"]
@@ -29,7 +30,7 @@ class Batch:
     """2P crops: P photos in one variant each, then the same P photos in another.
 
     images: (2P, 3, R, R) in [-1, 1]. landmarks: (2P, 68, 2) in half crop sides from the centre, x right, y down. au:
-    (2P, 12) in [0, 1]. age in years, gender 0 or 1: (2P,), -1 where unknown.
+    (2P, 12) in [0, 1], DISFA's. age in years, gender 0 or 1: (2P,), -1 where unknown.
     """
 
     images: Tensor
@@ -52,19 +53,20 @@ class FaceData:
         root = Path(folder)
         with reading(folder):
             self._images = np.load(root / "images.npy", mmap_mode="r", allow_pickle=False)
-            self._au = np.load(root / "au.npy", allow_pickle=False)
+            au = np.load(root / "au.npy", allow_pickle=False)
             self._landmarks = np.load(root / "landmarks.npy", allow_pickle=False)
             with np.load(root / "attributes.npz", allow_pickle=False) as attributes:
                 self._age, self._gender = attributes["age"], attributes["gender"]
                 held_out = attributes["held_out"].astype(bool)
         n, v = self._images.shape[:2]
-        shapes = (self._images.shape[2:], self._au.shape, self._landmarks.shape, self._age.shape, held_out.shape)
-        if shapes != ((resolution, resolution, 3), (n, v, 12), (n, v, 68, 2), (n,), (n,)) or v < 2:
+        shapes = (self._images.shape[2:], au.shape, self._landmarks.shape, self._age.shape, held_out.shape)
+        if shapes != ((resolution, resolution, 3), (n, v, len(AUS)), (n, v, 68, 2), (n,), (n,)) or v < 2:
             raise InputError(
-                f"The data set {folder} has arrays of shapes {self._images.shape}, {self._au.shape} and "
-                f"{self._landmarks.shape}; wanted are (N, V, {resolution}, {resolution}, 3), (N, V, 12) and "
+                f"The data set {folder} has arrays of shapes {self._images.shape}, {au.shape} and "
+                f"{self._landmarks.shape}; wanted are (N, V, {resolution}, {resolution}, 3), (N, V, {len(AUS)}) and "
                 "(N, V, 68, 2) with V >= 2."
             )
+        self._au = columns(au)
         self.training = np.flatnonzero(~held_out)
         self.held_out = np.flatnonzero(held_out)
         if len(self.training) == 0 or len(self.held_out) == 0:

@@ -5,8 +5,8 @@ Every training photo has a known latent from the start,
     ws(photo, e) = mapping(code) + H code + delta(photo) + A e,
 
 with ``code`` its whitened PCA code (Gaussian like z, so the mapping network is trained on the way), H and ``delta``
-small per-layer corrections, common and its own, and A the directions of the 12 AUs, shared by everyone. A is kept
-orthogonal to the span of mapping's output and to the corrections.
+small per-layer corrections, common and its own, and A the directions of the AUs of `facs.AUS`, shared by everyone. A is
+kept orthogonal to the span of mapping's output and to the corrections.
 """
 
 import math
@@ -15,7 +15,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from facsmith.facs import DISFA
+from facsmith.facs import AUS
 
 __all__ = ["LabelledLatents"]
 
@@ -33,10 +33,10 @@ class LabelledLatents(nn.Module):
         self.spread = nn.Linear(w_dim, num_ws * w_dim, bias=False)
         nn.init.zeros_(self.delta.weight)
         nn.init.zeros_(self.spread.weight)
-        self.raw = nn.Parameter(0.2 * torch.randn(len(DISFA), num_ws, w_dim))
+        self.raw = nn.Parameter(0.2 * torch.randn(len(AUS), num_ws, w_dim))
 
     def directions(self) -> Tensor:
-        """(12, num_ws, w_dim), orthogonal to anything that is the same in every layer, as mapping's output is."""
+        """(K, num_ws, w_dim), orthogonal to anything that is the same in every layer, as mapping's output is."""
         return self.raw - self.raw.mean(dim=1, keepdim=True)
 
     def forward(
@@ -48,7 +48,7 @@ class LabelledLatents(nn.Module):
             base: (N, num_ws, w_dim) from mapping.
             codes: (N, w_dim) that base was mapped from.
             delta: (N, num_ws * w_dim) own corrections, None for a stranger.
-            au: (N, 12).
+            au: (N, K).
             keep: (N, 1), 0 where mapping alone shall draw the person; all 1 where None.
         """
         directions = self.directions()

@@ -43,12 +43,16 @@ def edges(images: Tensor) -> Tensor:
     return torch.cat([right, down], dim=1)
 
 
-def reconstruction_loss(generated: Tensor, real: Tensor, weights: Tensor) -> Tensor:
-    """Weighted L1 of pixels, of their halves and quarters, and of edges, summed: a scalar."""
+def reconstruction_loss(generated: Tensor, real: Tensor, weights: Tensor, *, sharp: Tensor) -> Tensor:
+    """Weighted L1 of pixels, of their halves and quarters, and of edges, summed: a scalar.
+
+    sharp: (N,) bool, whose pixels and edges count; of the others only what is seen at half the size.
+    """
     weights = weights / weights.mean(dim=(1, 2, 3), keepdim=True)
     error = generated - real
-    loss = (error.abs() * weights).mean()
-    loss = loss + (edges(error).abs() * weights[:, :, :-1, :-1]).mean()
+    fine = weights * sharp[:, None, None, None].to(weights.dtype)
+    loss = (error.abs() * fine).mean()
+    loss = loss + (edges(error).abs() * fine[:, :, :-1, :-1]).mean()
     for _ in range(2):
         if error.shape[-1] < 16:
             break

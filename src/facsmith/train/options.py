@@ -1,4 +1,4 @@
-"""How to train the generator: sizes, budget, and the adversary's own set of options."""
+"""How to train the generator: sizes, budget, and the discriminators' own set of options."""
 
 from dataclasses import dataclass, field
 
@@ -10,75 +10,56 @@ __all__ = ["AdversaryOptions", "GeneratorOptions"]
 
 @dataclass(frozen=True)
 class AdversaryOptions:
-    """StyleGAN2's terms (Karras et al. 2020), on top of the labelled latents.
+    """Terms in EfficientNet-Lite0's features, on top of the reconstruction of pixels.
 
-    begin: part of the budget after which the discriminator plays. weight: of its verdict on reconstructions and on
-    random faces; features: of the match of its features between a reconstruction and its photo. learning_rate: of the
-    discriminator, with channels ``min(channel_base // r, channel_max)`` at resolution r.
-
-    r1: gamma of the penalty on the verdict's gradient at photos, every r1_every steps, on a part ``share`` of a batch.
-    path: weight, relative to ``weight``, of the path length penalty on random faces, every path_every steps, on the
-    same part; 0: none.
-
-    Adaptive augmentation: every augment_every steps the chance p of each transformation goes up where the mean sign of
-    the verdict on photos is above augment_target, else down, so fast that augment_images images take it from 0 to 1;
-    it ends at augment_most. augment_target None: no augmentation.
+    resolution: of the pictures from which these terms play; smaller ones say nothing to the network. features: weight
+    of the distance of a reconstruction's features from its photo's. weight: of the projected discriminators' verdict on
+    reconstructions and on random faces (Sauer et al. 2021). learning_rate: of the discriminators.
     """
 
-    begin: float = 0.6
+    resolution: int = 64
+    features: float = 1.0
     weight: float = 0.05
-    features: float = 0.5
-    learning_rate: float = 2e-3
-    channel_base: int = 2048
-    channel_max: int = 128
-    r1: float = 1.0
-    r1_every: int = 16
-    path: float = 2.0
-    path_every: int = 8
-    share: float = 0.25
-    augment_target: float | None = 0.6
-    augment_every: int = 4
-    augment_images: int = 500_000
-    augment_most: float = 0.8
+    learning_rate: float = 5e-4
 
     def __post_init__(self) -> None:
-        if min(self.r1_every, self.path_every, self.augment_every, self.augment_images) < 1:
-            raise InputError("r1_every, path_every, augment_every and augment_images are counts from 1.")
-        if min(self.weight, self.features, self.r1, self.path) < 0 or not self.learning_rate > 0:
+        if min(self.weight, self.features) < 0 or not self.learning_rate > 0:
             raise InputError("The adversary's weights are not negative, and its learning rate is above 0.")
-        if not (self.begin >= 0 and 0 < self.share <= 1 and 0 <= self.augment_most < 1):
-            raise InputError(
-                f"begin is 0 or more, share in (0, 1], augment_most in [0, 1); got {self.begin:g}, {self.share:g} and "
-                f"{self.augment_most:g}."
-            )
-        if self.augment_target is not None and not -1 < self.augment_target < 1:
-            raise InputError(f"augment_target is {self.augment_target:g}; give a mean sign between -1 and 1, or None.")
 
 
 @dataclass(frozen=True)
 class GeneratorOptions:
-    """How to train. Shares are of the budget, in order: of ``steps`` where given, else of ``minutes``.
+    """How to train.
 
-    Both count over resumed runs. batch: images a step and process, drawn ``accumulate`` times. snapshot_minutes:
-    between states and sample sheets. log_every: steps between lines of metrics. samples: random faces for the Fréchet
-    distance of each snapshot, 0: none.
+    resolution, w_dim, channel_base, channel_max, mapping_layers: of the network; see `generator.stylegan2`.
+
+    minutes or steps: the budget, over resumed runs. grow: (resolution, images) pairs: the network draws at that
+    resolution until so many images were seen; then at the next, at last at its own. The schedule is one of images, so
+    that a budget can be raised at any time. batch: images a step and process, drawn ``accumulate`` times; twice as many
+    up to 32 px. learning_rate: constant after 200 steps; the average of the weights settles what it stirs up.
+    delta_decay: pull of the photos' own corrections towards 0. balance: of the groups of people (`train.faces`).
+
+    half: the generator in bfloat16; None: on a GPU only. snapshot_minutes: between states and sample sheets. log_every:
+    steps between lines of metrics. samples: random faces for the Fréchet distance of each snapshot, 0: none.
     """
 
-    resolution: int = 128
+    resolution: int = 256
     w_dim: int = 256
-    channel_base: int = 2048
-    channel_max: int = 128
+    channel_base: int = 4096
+    channel_max: int = 256
     mapping_layers: int = 2
-    minutes: float = 90.0
+    minutes: float = 900.0
     steps: int | None = None
-    grow: tuple[tuple[int, float], ...] = ((16, 0.03), (32, 0.10), (64, 0.27))
+    grow: tuple[tuple[int, int], ...] = ((16, 16_000), (32, 40_000), (64, 64_000), (128, 100_000))
     batch: int = 16
     accumulate: int = 1
-    learning_rate: float = 3e-3
+    learning_rate: float = 2e-3
     delta_decay: float = 1e-4
-    snapshot_minutes: float = 5.0
-    log_every: int = 50
-    samples: int = 256
+    balance: float = 0.5
+    half: bool | None = None
+    snapshot_minutes: float = 10.0
+    log_every: int = 20
+    samples: int = 1000
     adversary: AdversaryOptions = field(default_factory=AdversaryOptions)
     seed: int = 0
 
@@ -93,6 +74,8 @@ class GeneratorOptions:
             raise InputError(
                 "accumulate and log_every are counts from 1, samples from 0, and the learning rate is above 0."
             )
+        if not 0 <= self.balance <= 1:
+            raise InputError(f"balance is {self.balance:g}; give 0 (people as they are) to 1 (all groups alike).")
 
     @property
     def network(self) -> StyleGAN2Config:
@@ -106,11 +89,9 @@ class GeneratorOptions:
             channel_max=self.channel_max,
         )
 
-    def stage(self, progress: float) -> int:
-        """Resolution at this share of the budget."""
-        until = 0.0
-        for resolution, share in self.grow:
-            until += share
-            if progress < until and resolution < self.resolution:
+    def stage(self, images: int) -> int:
+        """Resolution after so many images."""
+        for resolution, until in self.grow:
+            if images < until and resolution < self.resolution:
                 return resolution
         return self.resolution

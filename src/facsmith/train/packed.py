@@ -4,8 +4,9 @@ A data set of 4,500 photos in 8 expressions at 128 px is 1.8 GB; the photos it i
 compressed, are 30 MB, and build it again in a minute on 16 cores, with no landmarks to be found: they lie inside.
 
 The file is safetensors: ``pictures`` uint8, WebP files end to end; ``ends`` (N,) int64, where each ends; ``landmarks``
-(N, 68, 2) float32 in each picture's pixels; ``age``, ``gender`` (N,); the names as JSON in the metadata; and, where all
-photos are known from another data set (`train.known`), ``codes`` (N, K) float16 and ``held_out`` (N,).
+(N, 68, 2) float32 in each picture's pixels; ``age``, ``gender`` (N,); the names and groups as JSON in the
+metadata; where it was decided who is held out, ``held_out`` (N,); and, where all photos are known from another data set
+(`train.known`), ``codes`` (N, K) float16.
 """
 
 import io
@@ -23,13 +24,13 @@ from PIL import Image as Pillow
 from facsmith._arrays import read_tensors, write_tensors
 from facsmith.errors import InputError
 from facsmith.face.align import crop_transform
-from facsmith.train.data import Photo
+from facsmith.train.photos import Photo
 
 __all__ = ["PackOptions", "pack", "unpack"]
 
 Image = npt.NDArray[np.uint8]
 
-_FORMAT = "facsmith-photos-1"
+_FORMAT = "facsmith-photos-2"
 _QUALITIES = (95, 90, 85, 80, 70, 60)
 _TRIED = 48  # photos on which the quality is chosen
 _MARGIN = 0.08  # of the crop's side, around it
@@ -90,7 +91,10 @@ def unpack(file: str | Path) -> list[Photo]:
     try:
         names = cast("list[str]", json.loads(metadata["names"]))
         starts = np.concatenate([[0], tensors["ends"][:-1]])
-        rows = zip(names, starts, tensors["ends"], tensors["landmarks"], tensors["age"], tensors["gender"], strict=True)
+        groups = cast("list[str]", json.loads(metadata["groups"]))
+        rows = zip(
+            names, groups, starts, tensors["ends"], tensors["landmarks"], tensors["age"], tensors["gender"], strict=True
+        )
         photos = [
             Photo(
                 str(name),
@@ -98,13 +102,16 @@ def unpack(file: str | Path) -> list[Photo]:
                 landmarks.reshape(68, 2).astype(np.float64),
                 int(age),
                 int(gender),
+                group,
             )
-            for name, start, end, landmarks, age, gender in rows
+            for name, group, start, end, landmarks, age, gender in rows
         ]
-        if "codes" not in tensors:
-            return photos
-        known = zip(photos, tensors["codes"], tensors["held_out"], strict=True)
-        return [replace(photo, codes=codes.astype(np.float32), held_out=bool(held)) for photo, codes, held in known]
+        if "held_out" in tensors:
+            photos = [replace(p, held_out=bool(held)) for p, held in zip(photos, tensors["held_out"], strict=True)]
+        if "codes" in tensors:
+            known = zip(photos, tensors["codes"], strict=True)
+            photos = [replace(photo, codes=codes.astype(np.float32)) for photo, codes in known]
+        return photos
     except (KeyError, ValueError, TypeError, IndexError, OSError, SyntaxError) as error:
         raise InputError(f"{file} holds damaged photos ({error}); pack them again.") from error
 
@@ -149,5 +156,7 @@ def _write(file: Path, faces: list[Photo], pictures: list[bytes]) -> None:
     codes = [face.codes for face in faces if face.codes is not None]
     if len(codes) == len(faces):
         tensors["codes"] = np.stack(codes).astype(np.float16)
+    if any(face.held_out is not None for face in faces):
         tensors["held_out"] = np.array([bool(face.held_out) for face in faces], np.uint8)
-    write_tensors(file, tensors, {"format": _FORMAT, "names": json.dumps([face.name for face in faces])})
+    names, groups = (json.dumps([getattr(face, column) for face in faces]) for column in ("name", "group"))
+    write_tensors(file, tensors, {"format": _FORMAT, "names": names, "groups": groups})

@@ -11,19 +11,20 @@ from torch import Tensor
 from facsmith._files import atomic_path
 from facsmith.checkpoint import load_generator
 from facsmith.errors import InputError, OutputError
+from facsmith.facs import columns
 from facsmith.train.latents import LabelledLatents
 
 __all__ = ["known_pairs"]
 
-_LINKED = ("images.npy", "au.npy", "attributes.npz")  # what the encoder and `boundaries fit` need
+_LINKED = ("images.npy", "attributes.npz")  # what the encoder and `boundaries fit` need, beside the AUs
 
 
 def known_pairs(data: str | Path, trained: str | Path, out: str | Path) -> tuple[Path, Tensor]:
     """Write ``ws.npy`` (N, V, num_ws, w_dim) float16 for the data set ``data``, and link its images beside it.
 
     trained: the folder of `facsmith train generator` on that data set. Held-out photos, for which no correction was
-    learned, get the latent of a stranger. Returns the folder, to be given as ``pairs``, and the 12 AU directions
-    (12, num_ws, w_dim), to be given as ``directions``.
+    learned, get the latent of a stranger. Returns the folder, to be given as ``pairs``, and the AU directions
+    (K, num_ws, w_dim) of `facs.AUS`, to be given as ``directions``.
     """
     root, target = Path(data).resolve(), Path(out)
     generator = load_generator(Path(trained) / "generator.safetensors")
@@ -51,6 +52,8 @@ def known_pairs(data: str | Path, trained: str | Path, out: str | Path) -> tuple
                 base = generator.mapping(codes)
                 ws[:, variant] = latents(base, codes, delta, au[:, variant]).half().numpy()
         ws.flush()
+    with atomic_path(target / "au.npy") as temporary:
+        np.save(temporary, columns(au.numpy()).astype(np.float32))
     try:
         for name in _LINKED:
             (target / name).unlink(missing_ok=True)

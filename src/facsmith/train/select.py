@@ -11,7 +11,7 @@ import numpy.typing as npt
 from facsmith.errors import InputError
 from facsmith.face.align import crop_transform
 from facsmith.face.points import eye_centers, interocular, yaw_degrees
-from facsmith.train.data import Photo
+from facsmith.train.photos import Photo
 
 __all__ = ["Selection", "pitch_degrees", "selected", "sharpness"]
 

@@ -25,8 +25,8 @@ from facsmith.train.options import GeneratorOptions
 
 __all__ = ["DELTA", "NETWORKS", "begin_from", "keep", "kept_model", "read_networks"]
 
-NETWORKS = ("generator", "average", "critic", "latents")
-"""What a run begins from."""
+NETWORKS = ("average", "critic", "latents")
+"""What a run begins from; its generator from the average."""
 
 DELTA = "latents/delta.weight"
 """The photos' own corrections, in a state."""
@@ -42,7 +42,8 @@ def begin_from(path: str | Path, modules: dict[str, nn.Module]) -> int:
     """Copy a state of another run, or its essence, into networks of the same sizes; returns on how many images they
     were trained, as far as the file says.
 
-    modules: of a run, by their names in the file: generator, average, critic, latents. Optimisers stay fresh. So do the
+    modules: of a run, by their names in the file: average, critic, latents; and generator, which begins where the
+    average is. Optimisers stay fresh. So do the
     photos' corrections, unless the file has some for just as many photos.
 
     Raises:
@@ -67,6 +68,7 @@ def begin_from(path: str | Path, modules: dict[str, nn.Module]) -> int:
                 value.copy_(tensors[key])
             if own is not None and corrections is not None and corrections.shape == own.shape:
                 own.copy_(corrections)
+    modules["generator"].load_state_dict(modules["average"].state_dict())
     counters: dict[str, Any] = json.loads(read_metadata(path).get("counters", "{}"))
     return int(counters.get("images", 0))
 
@@ -74,7 +76,7 @@ def begin_from(path: str | Path, modules: dict[str, nn.Module]) -> int:
 def keep(state: str | Path, out: str | Path, *, corrections: bool = False, encoder: str | Path | None = None) -> Path:
     """Write the essence of a run's ``state.safetensors``; returns ``out``.
 
-    corrections: those of the single photos, too: four times the rest of the file for face128. encoder: the generator's,
+    corrections: those of the single photos, too: as much as the rest of the file again. encoder: the generator's,
     which other photos are adopted by (`train.adopt`).
 
     Raises:

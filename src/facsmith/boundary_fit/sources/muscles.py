@@ -12,7 +12,7 @@ from facsmith import face, image
 from facsmith.boundary_fit.sources.types import MANY, SOME, Item, Portion, everything, portions, readable
 from facsmith.errors import InputError, PhotoError
 from facsmith.face.muscle_warp import MuscleWarp
-from facsmith.facs import DISFA
+from facsmith.facs import AUS, DISFA, columns
 
 __all__ = ["MuscleOptions", "MuscleSource"]
 
@@ -123,6 +123,6 @@ def _dataset(root: Path) -> tuple[Image, Array]:
         au = np.load(root / "au.npy", allow_pickle=False)
     except (OSError, ValueError) as error:
         raise InputError(f"{root} is a damaged data set ({error}); make it again: facsmith train data.") from error
-    if images.ndim != 5 or images.dtype != np.uint8 or au.shape != (*images.shape[:2], len(DISFA)):
+    if images.ndim != 5 or images.dtype != np.uint8 or au.shape != (*images.shape[:2], len(AUS)):
         raise InputError(f"{root} holds images {images.shape} and AUs {au.shape}, which do not fit together.")
-    return images, np.clip(au.astype(np.float64), 0.0, 1.0)
+    return images, np.clip(columns(au), 0.0, 1.0)
