@@ -13,7 +13,7 @@ from facsmith.animate.options import AnimateOptions, EditMode, Progress
 from facsmith.animate.personal import PersonalBoundaries
 from facsmith.animate.subject import Image, Subject
 from facsmith.boundary import BoundarySet
-from facsmith.compose import Compositor, Lids, join
+from facsmith.compose import Compositor, Eyes, join
 from facsmith.face import Face
 from facsmith.face.muscles import basis
 from facsmith.facs import AUS, DISFA, spread
@@ -50,12 +50,12 @@ class Renderer:
         self._subject = subject
         self._options = options
         self._compositor: Compositor | None = None
-        self._lids: Lids | None = None
+        self._eyes: Eyes | None = None
         if subject.face is not None:
-            at = subject.face.landmarks
+            photo, at = subject.photo, subject.face.landmarks
             if options.mode == "crop" and subject.transform is not None:
-                at = subject.transform.to_crop(at)
-            self._lids = Lids(at)
+                photo, at = subject.reference, subject.transform.to_crop(at)
+            self._eyes = Eyes(photo, at)
         if subject.transform is not None and subject.face is not None:
             self._compositor = Compositor(
                 subject.photo, subject.transform, subject.face.landmarks, subject.reference, mode=options.mode
@@ -147,7 +147,7 @@ class Renderer:
 
     def blinked(self, frame: Image, left: float, right: float) -> Image:
         """The frame with the person's own left and right eye closed by so much, 0 to 1."""
-        return frame if self._lids is None else self._lids.closed(frame, left, right)
+        return frame if self._eyes is None else self._eyes.apply(frame, None, left, right)
 
     def neutral(self) -> Image:
         """The same person with every AU at 0: what measurements compare with."""
