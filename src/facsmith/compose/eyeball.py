@@ -22,6 +22,7 @@ Box = tuple[int, int, int, int]
 
 _SHADOW, _SHADOW_REACH = 0.35, 0.07  # how much light the upper lid takes, and how far down, in widths of the eye
 _RIM = (1.02, 1.16)  # of the radius: the disc is carried along whole up to the first, fading out to the second
+_MIRRORED = 0.5  # of the mirrored texture: more shows lashes twice, less is a flat ring
 _CATCH_LIGHT = 40.0  # brighter than the disc is at this radius: a reflection
 
 
@@ -150,15 +151,16 @@ def _disc(
     disc, have = clean.copy(), clear.astype(np.float32)
     x, y = at
     left, top = x[0, 0], y[0, 0]
+    soft = max(0.08 * iris.radius, 0.8)
     result = typical.copy()
     for sign_x, sign_y in ((-1, 1), (-1, -1), (1, -1), (1, 1)):
         map_x = (iris.centre[0] + sign_x * (x - iris.centre[0]) - left).astype(np.float32)
         map_y = (iris.centre[1] + sign_y * (y - iris.centre[1]) - top).astype(np.float32)
         share = cv2.remap(have, map_x, map_y, cv2.INTER_LINEAR)
-        if (sign_x, sign_y) == (1, 1):
-            share = have
         share = np.where(share > 0.999, 1, 0).astype(np.float32)
-        share = np.minimum(cv2.GaussianBlur(share, (0, 0), 0.8), share)[..., None]
+        share = np.minimum(cv2.GaussianBlur(share, (0, 0), soft), share)[..., None]
+        if (sign_x, sign_y) != (1, 1):
+            share = _MIRRORED * share
         result += share * (cv2.remap(disc, map_x, map_y, cv2.INTER_LINEAR) - result)
     return result, light
 

@@ -20,7 +20,7 @@ Array = npt.NDArray[np.float64]
 
 _LASHES = 0.025  # IOD: the moving edge lies this far above the landmarks, which sit on the eyeball's own edge
 _BELOW = 0.012  # IOD: a closed lid ends this far below the lower lid's landmarks
-_SKIN = 0.6  # of the way from the lid to the middle of the brow: there the brow's own hair begins
+_SKIN = 0.45  # of the way from the lid to the middle of the brow: there the brow's own hair begins
 _LEAST_SKIN = 0.07  # IOD
 _RIGID = 0.05  # IOD above the moving edge: lashes and their line, which do not stretch
 _CORNER = 0.06  # of the eye's width: how softly the lid ends at its corners
@@ -52,6 +52,13 @@ class Eyelids:
     def aspect(self) -> float:
         """The opening's largest height in widths of the eye."""
         return float((self.edges[1] - self.edges[0]).max() / self.width)
+
+    def bounds(self) -> tuple[Array, Array]:
+        """(2,) and (2,) pixels: the box of the opening, with the room that a raised lid takes."""
+        depths = (float(min(self.edges[0].min(), self.upper.min())) - 0.1 * self.width, float(self.edges[1].max()) + 1)
+        down = np.array([-self.along[1], self.along[0]])
+        corners = np.array([self.corner + a * self.along + d * down for a in (0, self.width) for d in depths])
+        return corners.min(axis=0), corners.max(axis=0)
 
     def place(self, x: Array, y: Array) -> tuple[Array, Array]:
         """s and depth of pixels."""
@@ -116,11 +123,11 @@ def close(out: Pixels, frame: Pixels, eye: Eyelids, closure: float) -> None:
     y, x = np.mgrid[top:bottom, left:right].astype(np.float64)
     s, depth = eye.place(x, y)
     upper, opening, skin = (np.interp(s, _S, table) for table in (eye.upper, eye.opening, eye.skin))
-    edge = upper + closure * opening
     ceiling = upper - skin
     # The lashes move as they are; the skin above them is stretched evenly, from 0 at the ceiling on.
-    moves = closure * opening
     stretched = np.maximum(skin - _RIGID * eye.iod, 0.3 * skin)
+    moves = np.maximum(closure * opening, -0.5 * stretched)  # a raised lid folds its skin to half at most
+    edge = upper + moves
     shift = -moves * np.clip((depth - ceiling) / (stretched + moves), 0, 1)
     moved = cv2.remap(
         frame,

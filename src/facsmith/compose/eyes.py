@@ -18,9 +18,9 @@ __all__ = ["Eyes"]
 Pixels = npt.NDArray[np.uint8]
 Array = npt.NDArray[np.float64]
 
-_CORNER_GAP = 0.85  # radii between the iris's centre and the corner at full gaze: its edge has just gone behind it
-_UP, _DOWN = 0.75, 0.85  # radii that the iris travels at full gaze
-_LID_UP, _LID_DOWN = 0.13, 0.38  # of the opening: how far the upper lid goes with it
+_CORNER_GAP = 1.15  # radii between the iris's centre and the corner at full gaze: its edge has nearly reached it
+_UP, _DOWN = 0.65, 0.5  # radii that the iris travels at full gaze
+_LID_UP, _LID_DOWN = 0.13, 0.3  # of the opening: how far the upper lid goes with it
 _MOVED = 0.02  # pixels: landmarks nearer than this have not moved
 
 
@@ -112,9 +112,9 @@ class Eyes:
         if ball is None:
             return
         height, width = out.shape[:2]
-        reach = 0.6 * lids.width
-        left, top = np.clip(np.floor(lids.centre - reach), 0, (width, height)).astype(int).tolist()
-        right, bottom = np.clip(np.ceil(lids.centre + reach) + 1, 0, (width, height)).astype(int).tolist()
+        low, high = lids.bounds()
+        left, top = np.clip(np.floor(low) - 1, 0, (width, height)).astype(int).tolist()
+        right, bottom = np.clip(np.ceil(high) + 2, 0, (width, height)).astype(int).tolist()
         if left >= right or top >= bottom:
             return
         y, x = np.mgrid[top:bottom, left:right].astype(np.float64)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import maximum_filter1d
 
 from facsmith.compose.eyelids import Eyelids
 
@@ -23,6 +24,7 @@ _RADII = np.linspace(0.15, 0.25, 11)  # of the eye's width: 11.7 mm across in an
 _ACROSS = np.linspace(0.24, 0.76, 40)
 _ANGLES = np.linspace(0, 2 * np.pi, 48, endpoint=False)
 _STEP = 0.16  # of the radius: the jump is measured from so far inside to so far outside
+_ROWS = 2  # of 0.015 of the width: how much higher or lower than the mean of both an iris may lie
 _LEAST_OPEN = 0.13  # of the width: less is a closed eye
 _LEAST_JUMP = 0.10  # of the brightest in the eye: less is sunglasses, or a face too dark or too small
 
@@ -38,23 +40,26 @@ class Iris:
 def find_irises(photo: Pixels, eyes: Sequence[Eyelids]) -> tuple[Iris | None, ...]:
     """photo: (H, W, 3) RGB. None for an eye that is closed or shows no disc."""
     scores = [_scores(photo, eye) if eye.aspect >= _LEAST_OPEN else None for eye in eyes]
-    # In pixels the radius is one for both eyes; in widths it is nearly so, unless the head is turned.
-    shared = sum(np.nan_to_num(s[0].max(axis=(1, 2)), neginf=-1.0) for s in scores if s is not None)
-    size = int(np.argmax(shared))
-    widths = [eye.width for eye, s in zip(eyes, scores, strict=True) if s is not None]
-    radius = float(_RADII[size] * np.mean(widths)) if widths else 0.0
+    # Both eyes are of one size and look the same way: the circles of both lie about as high between the lids.
+    best = [maximum_filter1d(table.max(axis=2), 2 * _ROWS + 1, axis=1) for table, _ in filter(None, scores)]
+    if not best:
+        return (None,) * len(eyes)
+    size, middle = np.unravel_index(int(np.argmax(np.sum(best, axis=0))), best[0].shape)
+    near = slice(max(int(middle) - _ROWS, 0), int(middle) + _ROWS + 1)
+    radius = float(_RADII[size] * np.mean([eye.width for eye, s in zip(eyes, scores, strict=True) if s is not None]))
     found: list[Iris | None] = []
     for eye, score in zip(eyes, scores, strict=True):
         if score is None:
             found.append(None)
             continue
         table, depths = score
-        row, column = np.unravel_index(int(np.argmax(table[size])), table[size].shape)
+        row, column = (int(i) for i in np.unravel_index(np.argmax(table[size, near]), table[size, near].shape))
+        row += near.start
         if not table[size, row, column] >= _LEAST_JUMP:
             found.append(None)
             continue
         down = np.array([-eye.along[1], eye.along[0]])
-        across = _peak(table[size, row], _ACROSS, int(column))
+        across = _peak(table[size, row], _ACROSS, column)
         centre = eye.corner + across * eye.width * eye.along + depths[row] * eye.width * down
         found.append(Iris(centre, radius))
     return tuple(found)
