@@ -15,7 +15,7 @@ from facsmith.animate.personal import PersonalBoundaries
 from facsmith.animate.subject import Image, Subject
 from facsmith.animate.ways import way
 from facsmith.boundary import BoundarySet
-from facsmith.compose import Compositor, Lids, join
+from facsmith.compose import Compositor, Eyes, join
 from facsmith.face import Face
 from facsmith.face.muscles import lips_apart
 from facsmith.facs import AUS, EYE_AUS
@@ -31,6 +31,8 @@ MUSCLE_MODES = ("transfer",)
 """Compositing modes in which muscles move the photo; the others show the generator's picture alone."""
 
 
+_LID_AUS = (1, 2, 4, 5, 6, 7, 9, 12)
+"""AUs that move the lids' contours: behind them the eyeball is laid anew."""
 _CLOSED, _BLINK, _TURNS = AUS.index(43), AUS.index(45), [AUS.index(au) for au in (61, 62, 63, 64)]
 
 
@@ -62,15 +64,16 @@ class Renderer:
         muscles = [au for au in AUS if way(au, boundaries) == "muscles"]
         self._muscle_columns = [AUS.index(au) for au in AUS if au not in EYE_AUS] if moves else []
         self._skin = np.array([au not in EYE_AUS for au in AUS], np.float64)
+        self._lid_columns = [AUS.index(au) for au in _LID_AUS]
         self._by_latent = np.isin(AUS, boundaries.aus).astype(np.float64)
         self.unshown = frozenset([] if moves else muscles)
         """AUs of the muscles, where nothing moves them: no face was found, or the mode has no muscles."""
-        self._lids: Lids | None = None
+        self._eyes: Eyes | None = None
         if subject.face is not None:
-            at = subject.face.landmarks
+            photo, at = subject.photo, subject.face.landmarks
             if options.mode == "crop" and subject.transform is not None:
-                at = subject.transform.to_crop(at)
-            self._lids = Lids(at)
+                photo, at = subject.reference, subject.transform.to_crop(at)
+            self._eyes = Eyes(photo, at)
         if subject.transform is not None and subject.face is not None:
             self._compositor = Compositor(
                 subject.photo, subject.transform, subject.face.landmarks, subject.reference, mode=options.mode
@@ -147,7 +150,7 @@ class Renderer:
                     drawn = (pictures[key(ws)] for ws in moment.ws)
                     still = rest if at_rest else self._compose(*drawn, asked=change, lips_open=lips_open)
                 if is_fresh or not np.array_equal(eyes, turned):
-                    frame = self._with_eyes(still, eyes)
+                    frame = self._with_eyes(still, eyes, change)
                 shown, turned = moment, eyes
                 yield frame
 
@@ -167,12 +170,18 @@ class Renderer:
         drawn = self._synthesise(np.array([*wanted.values()], np.float32).reshape(-1, *own.shape))
         return {key(own): self._subject.reference, **dict(zip(wanted, drawn, strict=True))}
 
-    def _with_eyes(self, frame: Image, eyes: Array) -> Image:
-        """The frame with its eyes closed and turned. eyes: (4,), a row of `_eyes`."""
-        if self._lids is None:
+    def _with_eyes(self, frame: Image, eyes: Array, change: Array) -> Image:
+        """The frame with its irises round behind the lids that the muscles moved, and its eyes closed and turned.
+
+        eyes: (4,), a row of `_eyes`. change: (2, K), by how much the AUs change.
+        """
+        if self._eyes is None:
             return frame
-        left, right, *_ = eyes.tolist()
-        return self._lids.closed(frame, left, right)
+        left, right, across, up = eyes.tolist()
+        moved = None
+        if self._muscle_columns and self._compositor is not None and change[:, self._lid_columns].any():
+            moved = self._compositor.landmarks(change * self._skin)
+        return self._eyes.apply(frame, moved, left, right, gaze=(across, up))
 
     def neutral(self) -> Image:
         """The same person with every AU at 0: what measurements compare with."""

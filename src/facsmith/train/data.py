@@ -60,8 +60,6 @@ class DataOptions:
             )
 
 
-"""Closed and turned eyes: shown on a photo's own eyes, not by the generator."""
-
 _WARPED = [column for column, au in enumerate(AUS) if au not in EYE_AUS]
 
 
