@@ -1,6 +1,6 @@
 """An eye of a photo taken apart into what lies behind the lids: white, iris, catch-light; and laid again elsewhere.
 
-Conventions: layers are float32 RGB in 0 to 255 with the upper lid's shadow divided out, in a patch of the photo's pixels.
+Conventions: layers are float32 RGB in 0 to 255, the upper lid's shadow divided out, in a patch of the photo's pixels.
 """
 
 from dataclasses import dataclass
@@ -33,16 +33,19 @@ def lid_shadow(below: Array, width: float) -> Layer:
 
 @dataclass(frozen=True, eq=False)
 class Eyeball:
-    """origin: (2,) the patch's first pixel in the photo. whole: (h, w, 3) the eye at rest, completed behind the lids.
-    white, disc, light: (h, w, 3) its layers and rim: (h, w) the disc's coverage, or None where no iris was found.
+    """origin: (2,) the patch's first pixel in the photo. whole: (h, w, 3) the eye at rest, completed behind the lids;
+    white, disc, light: (h, w, 3) its layers. bare, bare_white: without what the photo shows close to the lids, as
+    lashes. rim: (h, w) the disc's coverage.
     """
 
     origin: Array
     whole: Layer
-    white: Layer | None = None
-    disc: Layer | None = None
-    rim: Layer | None = None
-    light: Layer | None = None
+    bare: Layer
+    white: Layer
+    bare_white: Layer
+    disc: Layer
+    rim: Layer
+    light: Layer
 
     @classmethod
     def of(cls, photo: Pixels, lids: Eyelids, iris: Iris | None) -> "Eyeball | None":
@@ -59,25 +62,41 @@ class Eyeball:
         radius = np.hypot(x - iris.centre[0], y - iris.centre[1]) / iris.radius
         seen = (below > 0.5) & (above > 0.5)
         clear = (below > 0.045 * lids.width) & (above > 0.02 * lids.width)  # of lashes and the lids' wet edges
-        white = _white(patch, seen & (radius > _RIM[1]), clear & (radius > 1.22), lids.place(x, y))
+        beside, sure = seen & (radius > _RIM[1]), clear & (radius > 1.22)
+        white = _white(patch, beside, sure, lids.place(x, y))
+        bare_white = _white(patch, beside & clear, sure, lids.place(x, y))
         disc, light = _disc(patch, clear & (radius < 1.3), radius, (x, y), iris)
         rim = (1 - _smoothstep((radius - _RIM[0]) / (_RIM[1] - _RIM[0]))).astype(np.float32)
-        laid = white + rim[..., None] * (disc - white) + light
-        own = (_smoothstep(below / (0.03 * lids.width)) * _smoothstep(above / (0.02 * lids.width)))[..., None]
-        whole = (laid + own * (patch - laid)).astype(np.float32)
-        return cls(np.array([left, top], np.float64), whole, white, disc, rim, light)
 
-    def laid(self, box: Box, shift: Array, turn: Array) -> Layer:
-        """The eye in a box of the frame. shift: (2,) pixels the whole eye goes; turn: (2,) the iris goes besides."""
+        def shown(ground: Layer, upper: float, lower: float) -> Layer:
+            """The photo from so far, in widths, within the lids on; beyond, its layers with this white."""
+            laid = ground + rim[..., None] * (disc - ground) + light
+            own = _smoothstep(below / (0.03 * lids.width) - upper / 0.03)
+            own = own * _smoothstep(above / (0.02 * lids.width) - lower / 0.02)
+            return (laid + own[..., None] * (patch - laid)).astype(np.float32)
+
+        origin = np.array([left, top], np.float64)
+        return cls(origin, shown(white, 0.0, 0.0), shown(bare_white, 0.06, 0.03), white, bare_white, disc, rim, light)
+
+    def laid(self, box: Box, shift: Array, turn: Array, *, bared: float) -> Layer:
+        """The eye in a box of the frame.
+
+        shift: (2,) pixels the whole eye goes. turn: (2,) the iris goes besides. bared: 0 with the lids where they were,
+        1 where they are so far from there that nothing of them may be left on the eye.
+        """
         far = float(np.hypot(*turn))
         whole = self._at(self.whole, box, shift)
-        if far == 0 or self.white is None or self.disc is None or self.rim is None or self.light is None:
+        if bared > 0:
+            whole += bared * (self._at(self.bare, box, shift) - whole)
+        if far == 0:
             return whole
         white = self._at(self.white, box, shift)
+        if bared > 0:
+            white += bared * (self._at(self.bare_white, box, shift) - white)
         rim = self._at(self.rim, box, shift + turn, outside=0.0)[..., None]
         turned = white + rim * (self._at(self.disc, box, shift + turn) - white)
         turned += self._at(self.light, box, shift + 0.5 * turn, outside=0.0)
-        return whole + min(far, 1.0) * (turned - whole)
+        return np.asarray(whole + min(far, 1.0) * (turned - whole), np.float32)
 
     def _at(self, layer: Layer, box: Box, shift: Array, *, outside: float | None = None) -> Layer:
         offset = self.origin + shift - box[:2]
@@ -92,11 +111,11 @@ def _white(
     patch: Layer, seen: npt.NDArray[np.bool_], clear: npt.NDArray[np.bool_], place: tuple[Array, Array]
 ) -> Layer:
     """The white as the photo shows it, and where it does not, its own colours' smooth continuation."""
-    grey = patch.mean(axis=2)
+    grey = np.asarray(patch.mean(axis=2), np.float64)
     if clear.sum() < 12:
         clear = seen
     if clear.sum() < 12:
-        clear = np.ones_like(seen)
+        clear = np.ones(seen.shape, np.bool_)
     bright = float(np.percentile(grey[clear], 85))
     sure = clear & (grey > 0.6 * bright)
     s, depth = place
@@ -107,17 +126,17 @@ def _white(
     penalty = np.diag([0.0, 0.02, 0.05, 0.05]) * len(a)
     base = terms @ np.linalg.solve(a.T @ a + penalty + 1e-6 * np.eye(4), a.T @ b)
     # What the fit leaves is carried on too, ever more smoothly the farther it is from what was seen.
-    rest = np.where(sure[..., None], patch - base, 0).astype(np.float32)
+    rest = np.asarray(np.where(sure[..., None], patch - base, 0), np.float32)
     weight = sure.astype(np.float32)
     spread = np.zeros_like(rest)
     total = np.full(weight.shape, 1e-3, np.float32)
     for sigma, part in ((1.5, 1.0), (3.0, 0.2), (6.0, 0.05)):
-        spread += part * cv2.GaussianBlur(rest, (0, 0), sigma)
-        total += part * cv2.GaussianBlur(weight, (0, 0), sigma)
+        spread += np.asarray(part * cv2.GaussianBlur(rest, (0, 0), sigma), np.float32)
+        total += np.asarray(part * cv2.GaussianBlur(weight, (0, 0), sigma), np.float32)
     filled = base + spread / total[..., None]
     share = cv2.GaussianBlur((seen & ((grey > 0.6 * bright) | ~clear)).astype(np.float32), (0, 0), 0.8)
-    share = np.where(seen, share, 0)[..., None]
-    return np.clip(filled + share * (patch - filled), 0, 255).astype(np.float32)
+    share = np.asarray(np.where(seen, share, 0), np.float32)[..., None]
+    return np.asarray(np.clip(filled + share * (patch - filled), 0, 255), np.float32)
 
 
 def _disc(
@@ -135,7 +154,7 @@ def _disc(
         if of.any():
             inner = of & (grey <= np.percentile(grey[of], 60)) if middle < 1 else of
             known.append(float(middle))
-            colours.append(np.median(patch[inner], axis=0))
+            colours.append(np.asarray(np.median(patch[inner], axis=0), np.float64))
     if not known:
         known, colours = [0.0], [np.full(3, 40.0)]
     table = np.array(colours)

@@ -68,7 +68,7 @@ class Eyelids:
     def distances(self, x: Array, y: Array, *, closure: float = 0.0) -> tuple[Array, Array]:
         """Pixels below the upper lid's edge and above the lower one's; inside the opening both are positive."""
         s, depth = self.place(x, y)
-        upper, lower = (np.interp(s, _S, table) for table in self.edges)
+        upper, lower = (np.asarray(np.interp(s, _S, table), np.float64) for table in self.edges)
         upper = upper + closure * np.interp(s, _S, self.opening)
         inside = (s > 0) & (s < 1)
         return np.where(inside, depth - upper, -1.0), np.where(inside, lower - depth, -1.0)

@@ -21,6 +21,7 @@ Array = npt.NDArray[np.float64]
 _CORNER_GAP = 1.15  # radii between the iris's centre and the corner at full gaze: its edge has nearly reached it
 _UP, _DOWN = 0.65, 0.5  # radii that the iris travels at full gaze
 _LID_UP, _LID_DOWN = 0.13, 0.3  # of the opening: how far the upper lid goes with it
+_BARED = 0.04  # of the width: lids that moved so far leave nothing of their own on the eye
 _MOVED = 0.02  # pixels: landmarks nearer than this have not moved
 
 
@@ -122,7 +123,10 @@ class Eyes:
         soft = max(0.02 * lids.width, 1.0)
         mask = (np.clip(below / soft + 0.5, 0, 1) * np.clip(above / soft + 0.5, 0, 1)).astype(np.float32)
         mask = np.where((below > -1) & (above > -1), cv2.GaussianBlur(mask, (0, 0), 0.5), 0)[..., None]
-        laid = ball.laid((left, top, right, bottom), lids.centre - self._lids[index].centre, turn)
+        shift = lids.centre - self._lids[index].centre
+        opened = np.abs(lids.edges - self._lids[index].edges).max() / lids.width
+        bared = float(np.clip(opened / _BARED, 0, 1))
+        laid = ball.laid((left, top, right, bottom), shift, turn, bared=bared)
         laid = laid * lid_shadow(below, lids.width)[..., None]
         region = out[top:bottom, left:right].astype(np.float32)
         out[top:bottom, left:right] = np.rint(np.clip(region + mask * (laid - region), 0, 255)).astype(np.uint8)

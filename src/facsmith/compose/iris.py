@@ -1,7 +1,7 @@
 """The iris found in a photo: a dark disc between the lids, by the jump in brightness around it.
 
-After Daugman (1993), "High confidence visual recognition of persons by a test of statistical independence": over circles,
-the largest mean derivative across the circle; here on what the lids leave free, both eyes sharing the radius.
+After Daugman (1993), "High confidence visual recognition of persons by a test of statistical independence": over
+circles, the largest mean derivative across the circle; here on what the lids leave free, both eyes sharing the radius.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import maximum_filter1d
 
 from facsmith.compose.eyelids import Eyelids
 
@@ -41,7 +40,7 @@ def find_irises(photo: Pixels, eyes: Sequence[Eyelids]) -> tuple[Iris | None, ..
     """photo: (H, W, 3) RGB. None for an eye that is closed or shows no disc."""
     scores = [_scores(photo, eye) if eye.aspect >= _LEAST_OPEN else None for eye in eyes]
     # Both eyes are of one size and look the same way: the circles of both lie about as high between the lids.
-    best = [maximum_filter1d(table.max(axis=2), 2 * _ROWS + 1, axis=1) for table, _ in filter(None, scores)]
+    best = [_highest_near(np.asarray(score[0].max(axis=2), np.float64)) for score in scores if score is not None]
     if not best:
         return (None,) * len(eyes)
     size, middle = np.unravel_index(int(np.argmax(np.sum(best, axis=0))), best[0].shape)
@@ -77,14 +76,19 @@ def _scores(photo: Pixels, eye: Eyelids) -> tuple[Array, Array]:
     grey = colour[..., :2].mean(axis=2, dtype=np.float64)
     bright = max(float(np.percentile(grey[free], 95)), 1.0) if free.any() else 1.0
     # A catch-light is no part of the disc's brightness: what is brightest is cut.
-    grey = np.minimum(cv2.GaussianBlur(grey, (0, 0), 1.0) / bright, 1.0)
+    grey = np.minimum(np.asarray(cv2.GaussianBlur(grey, (0, 0), 1.0), np.float64) / bright, 1.0)
 
     middle = eye.edges.mean(axis=0)[len(eye.edges[0]) // 2] / eye.width
     depths = middle + np.linspace(-0.10, 0.08, 13)
-    radius, y, x, angle = np.meshgrid(_RADII, depths, _ACROSS, _ANGLES, indexing="ij", sparse=True)
+    radius, y, x, angle = (
+        _RADII[:, None, None, None],
+        np.asarray(depths, np.float64)[None, :, None, None],
+        _ACROSS[None, None, :, None],
+        _ANGLES,
+    )
     values: list[Array] = []
     seen: list[npt.NDArray[np.bool_]] = []
-    for far in (1 - _STEP, 1 + _STEP, 0.5):
+    for far in (1.0 - _STEP, 1 + _STEP, 0.5):
         column = np.clip(np.rint((x + far * radius * np.cos(angle)) * _SIDE + 16), 0, grey.shape[1] - 1).astype(int)
         row = np.clip(np.rint((y + far * radius * np.sin(angle)) * _SIDE + 32), 0, grey.shape[0] - 1).astype(int)
         values.append(grey[row, column])
@@ -100,10 +104,15 @@ def _scores(photo: Pixels, eye: Eyelids) -> tuple[Array, Array]:
     return np.asarray(table), depths
 
 
+def _highest_near(table: Array) -> Array:
+    """(R, Y): the largest value within ``_ROWS`` rows."""
+    return np.asarray(cv2.dilate(table, np.ones((1, 2 * _ROWS + 1), np.uint8)), np.float64)
+
+
 def _peak(row: Array, places: Array, index: int) -> float:
     """The place of a maximum between samples, by a parabola."""
     if not 0 < index < len(row) - 1:
         return float(places[index])
-    a, b, c = row[index - 1 : index + 2]
+    a, b, c = (float(value) for value in row[index - 1 : index + 2])
     bend = a - 2 * b + c
     return float(places[index] + (0.5 * (a - c) / bend if bend < -1e-9 else 0.0) * (places[1] - places[0]))
