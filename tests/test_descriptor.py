@@ -7,7 +7,14 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 
-from facsmith.descriptor import FEATURES, VGG16, BundledDescriptor, DescriptorConfig, load_descriptor
+from facsmith.descriptor import (
+    FEATURES,
+    VGG16,
+    BundledDescriptor,
+    DescriptorConfig,
+    load_descriptor,
+    perceptual_distance,
+)
 from facsmith.errors import CheckpointError, InputError
 
 SMALL = DescriptorConfig(resolution=16, widths=(4, 8), convs=(1, 2), squeeze=4)
@@ -172,3 +179,13 @@ def test_torchvisions_file_is_read_through_the_safe_reader(
         load_descriptor(tmp_path / "vgg16-397923af.pth")
     monkeypatch.setattr("facsmith.descriptor.read_state_dict", lambda _path: vgg_state)
     assert load_descriptor(tmp_path / "vgg16-397923af.pth").name == "vgg16"
+
+
+def test_efficientnet_is_a_descriptor_that_needs_no_download() -> None:
+    net = load_descriptor("efficientnet-lite0")
+    x = images(2, 64)
+    features, layers = net.describe(x)
+    assert net.name == "efficientnet-lite0" and features.shape == (2, FEATURES)
+    assert [tuple(layer.shape[1:]) for layer in layers] == [(24, 56, 56), (40, 28, 28), (112, 14, 14), (320, 7, 7)]
+    torch.testing.assert_close(net(x), features)
+    assert float(perceptual_distance(net, x, x).max()) < 1e-6 < float(perceptual_distance(net, x, x.flip(0)).min())

@@ -1,8 +1,9 @@
 """Feature(.): a face as 1000 numbers, the output of an image network's last fully connected layer (the paper's 3.2).
 
-Two networks behind one protocol: VGG-16 with ImageNet weights, as in the paper, for machines that can fetch them; and a
-small one of our own, trained on faces by `facsmith train descriptor`, that travels inside the package.
-Both take images at any resolution and resize them to their own.
+Three networks behind one protocol: VGG-16 with ImageNet weights, as in the paper, for machines that can fetch them;
+EfficientNet-Lite0 with ImageNet weights from a Python package, nothing to download; and a small one of our own, trained
+on faces by `facsmith train descriptor`, that travels inside the package. All take images at any resolution and resize
+them to their own.
 """
 
 import hashlib
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 
 from facsmith._weights import load_weights, read_metadata, save_weights
 from facsmith.checkpoint import pull, read_state_dict
+from facsmith.efficientnet import RESOLUTION, EfficientNetLite0, load_efficientnet
 from facsmith.errors import CheckpointError, InputError
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "BundledDescriptor",
     "Descriptor",
     "DescriptorConfig",
+    "EfficientNetDescriptor",
     "apart",
     "load_descriptor",
     "perceptual_distance",
@@ -137,6 +140,38 @@ class VGG16(nn.Module):
                 layers.append(x)
             x = module(x)
         return x, layers
+
+
+class EfficientNetDescriptor:
+    """EfficientNet-Lite0's logits of ImageNet's 1000 classes.
+
+    `layers` are the features after its last block at each stride: 24, 40, 112 and 320 channels, 56 to 7 pixels.
+    """
+
+    def __init__(self, network: EfficientNetLite0 | None = None) -> None:
+        """network: by default that with the package's weights.
+
+        Raises:
+            ModelUnavailableError: the package of the weights is not installed.
+        """
+        self.network = network or load_efficientnet()
+
+    @property
+    def name(self) -> str:
+        """``efficientnet-lite0``."""
+        return "efficientnet-lite0"
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """images: (N, 3, H, W) in [-1, 1]. Returns (N, 1000)."""
+        return self.network(_resized(images, RESOLUTION))
+
+    def layers(self, images: Tensor) -> list[Tensor]:
+        """images: (N, 3, H, W) in [-1, 1]. Returns (N, 24, 56, 56) to (N, 320, 7, 7)."""
+        return self.network.features(_resized(images, RESOLUTION))
+
+    def describe(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """(Feature(images), layers(images))."""
+        return self.network.describe(_resized(images, RESOLUTION))
 
 
 @dataclass(frozen=True)
@@ -253,12 +288,16 @@ class BundledDescriptor(nn.Module):
 
 
 def load_descriptor(source: str | os.PathLike[str]) -> Descriptor:
-    """``"vgg16"`` (from the model cache, downloaded where possible), or a file: one of ours, or torchvision's VGG-16.
+    """``"vgg16"`` (from the model cache, downloaded where possible), ``"efficientnet-lite0"`` (from its package), or a
+    file: one of ours, or torchvision's VGG-16.
 
     Raises:
         CheckpointError: the file holds neither.
-        ModelUnavailableError: ``"vgg16"`` is not in the cache and cannot be downloaded.
+        ModelUnavailableError: ``"vgg16"`` is not in the cache and cannot be downloaded, or the package of
+            ``"efficientnet-lite0"`` is not installed.
     """
+    if source == "efficientnet-lite0":
+        return EfficientNetDescriptor()
     path = pull("vgg16") if source == "vgg16" else Path(source)
     if path.suffix == ".safetensors" and "facsmith" in read_metadata(path):
         return BundledDescriptor.load(path)

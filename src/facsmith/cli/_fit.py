@@ -89,7 +89,7 @@ def fit(
         typer.Option("--calibrate", metavar="DATA", help="A data set: bend the scales until what is asked shows."),
     ] = None,
     descriptor: Annotated[
-        str | None, typer.Option("--descriptor", metavar="FILE|vgg16", show_default="the model's")
+        str | None, typer.Option("--descriptor", metavar="FILE|vgg16|efficientnet-lite0", show_default="the model's")
     ] = None,
     encoder: Annotated[Path | None, typer.Option("--encoder", metavar="FILE", show_default="the model's")] = None,
     provider: ProviderOption = Provider.auto,

@@ -302,7 +302,7 @@ def descriptor(
 @app.command("encoder")
 def encoder(
     generator: Annotated[Path, typer.Argument(metavar="GENERATOR", help="generator.safetensors, or any checkpoint.")],
-    descriptor: Annotated[str, typer.Argument(metavar="DESCRIPTOR", help="descriptor.safetensors, or vgg16.")],
+    descriptor: Annotated[str, typer.Argument(metavar="DESCRIPTOR", help="A file, vgg16, or efficientnet-lite0.")],
     output: OutOption,
     faces: Annotated[
         Path | None, typer.Option("--faces", metavar="DATA", help="A data set: real faces to reconstruct, too.")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from facsmith.descriptor import Descriptor
+from facsmith.descriptor import Descriptor, EfficientNetDescriptor
 from facsmith.evaluate.reconstruction import looking_glass
 from facsmith.inversion import InversionOptions, Start
 from facsmith.reproduce.bench import Bench
@@ -26,6 +26,9 @@ def inversion_ablations(bench: Bench, found: Mapping[Start, Sequence[Search]]) -
         ("pixels", networks.descriptor, eq1(start, plan.settle, descriptor=0.0, pixel=1.0)),
         (f"the default: descriptor, {mixture.pixel:g} pixels{held}", networks.descriptor, mixture),
     ]
+    classifier = EfficientNetDescriptor()
+    if classifier.name != networks.descriptor.name:
+        ways += _looks(classifier.name, classifier, "mean", plan.settle)  # the encoder does not know its numbers
     glass = looking_glass(networks)
     if glass.name != networks.descriptor.name:  # VGG-16 is at hand; the encoder does not know it
         ways += _looks(glass.name, glass, "mean", plan.settle)
@@ -52,7 +55,8 @@ def inversion_ablations(bench: Bench, found: Mapping[Start, Sequence[Search]]) -
         text=(
             f"VGG-16's weights were {'' if 'vgg16' in glass.name else 'not '}at hand. 'descriptor' is "
             f"{networks.descriptor.name}: its last layer of 1000 numbers (as the paper's VGG logits), or the features "
-            "of its convolutions.",
+            f"of its convolutions. {classifier.name} is, like VGG-16, a classifier of ImageNet; its search starts from "
+            "the mean face.",
             "Each term does well on what it looks at itself: L1 favours pixels, the perceptual distance "
             f"({glass.name}) favours features. Identity (dlib) is nobody's own.",
         ),
