@@ -92,7 +92,7 @@ def test_the_aus_of_an_emotion_are_told_apart_up_to_the_price(aus):
     displacement = np.tensordot(asked, basis(DISFA), axes=1)
     measured = measure.from_displacement(displacement)
     assert (measured >= 0).all()
-    assert np.abs(measured - asked).max() < 0.35
+    assert np.abs(measured - asked).max() < 0.45  # of 1 and 4 together, brows that hardly move
     assert np.abs(np.tensordot(measured, basis(DISFA), axes=1) - displacement).max() < 0.04
 
 

@@ -13,7 +13,7 @@ from facsmith.compose.transfer import Change, Transfer
 from facsmith.errors import InputError
 from facsmith.face.align import CropTransform
 from facsmith.face.muscles import displacement, two_sided
-from facsmith.face.points import interocular
+from facsmith.face.points import MIRROR, interocular
 from facsmith.face.shading import SKIN_SHADE
 
 __all__ = ["Compositor", "Mode", "join"]
@@ -23,6 +23,9 @@ Image = npt.NDArray[np.float32]
 Mode = Literal["transfer", "paste", "crop"]
 
 _OPEN = 0.025  # IOD: a smaller gap between the inner lips is a landmarker's doubt
+_RIGHT = [*range(8), *range(17, 22), 31, 32, *range(36, 42), 48, 49, 50, *range(58, 62), 67]
+_LEFT = [MIRROR[point] for point in _RIGHT]
+"""The iBUG points of the person's own right half and left half."""
 _PASTED = 1.5  # grey levels between the generated crop and the reference, on average, from which on `paste` is whole
 
 
@@ -118,7 +121,12 @@ class Compositor:
 
     def landmarks(self, change: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Where the photo's landmarks (68, 2) lie, in photo pixels, once its AUs change by (28,) or (2, 28)."""
-        return self._landmarks + displacement(self._landmarks, change)
+        sides = two_sided(change)
+        moved = displacement(self._landmarks, sides)
+        for asked, of_side in zip(sides, (_LEFT, _RIGHT), strict=True):
+            if not asked.any():
+                moved[of_side] = 0
+        return self._landmarks + moved
 
     def _compose(self, change: Change, band: Band, out: Pixels) -> None:
         """Write one band of the frame. change.flow: in photo pixels."""

@@ -105,8 +105,9 @@ class Transfer:
             (2, 28) the part of it that the generator's picture shows.
         """
         motion = self.field.motion(self._places, asked, pixel=1 / self.field.frame.iod)
-        flow = (self.field.frame.to_photo(motion.source) - self._grid).astype(np.float32)
-        parted, teeth = (part.astype(np.float32) for part in (motion.parted, motion.teeth))
+        within = self._within(asked)
+        flow = (self.field.frame.to_photo(motion.source) - self._grid).astype(np.float32) * within[..., None]
+        parted, teeth = (part.astype(np.float32) * within for part in (motion.parted, motion.teeth))
         gain, added = self._shading.gain(motion.source, asked), self._unfolded(flow, asked)
         fresh = np.zeros((*self._canvas.shape, 3), np.float32)
         opacity = parted * self._generated
@@ -123,11 +124,18 @@ class Transfer:
         fresh = self._palette.toned(fresh)
         return Change(
             flow=flow * self.mask[..., None],
-            added=None if added is None else added * self.mask[..., None],
-            gain=np.asarray(1 + (gain - 1) * self.mask, np.float32),
+            added=None if added is None else added * (self.mask * within)[..., None],
+            gain=np.asarray(1 + (gain - 1) * self.mask * within, np.float32),
             fresh=np.asarray(fresh, np.float32),
             opacity=blur(opacity, 0.8 * self._unit),
         )
+
+    def _within(self, asked: Array) -> Image:
+        """(H, W) in [0, 1]: where something may change. A side on which nothing is asked stays, up to the seam."""
+        left, right = (bool(side.any()) for side in asked)
+        if left and right:
+            return np.ones(self._canvas.shape, np.float32)
+        return self.left if left else 1 - self.left
 
     def still(self) -> Change:
         """Nothing has moved: what the photo itself shows."""

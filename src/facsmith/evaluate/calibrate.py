@@ -67,7 +67,7 @@ def calibrate_on_films(
     from facsmith.animate import AnimateOptions, Animator
 
     chosen = tuple(animator.networks.boundaries[au].au for au in aus or animator.networks.boundaries.aus)
-    same_step = replace(options or AnimateOptions(), personal=False)
+    same_step = replace(options or AnimateOptions(), mode="paste", personal=False)
 
     networks = animator.networks
 

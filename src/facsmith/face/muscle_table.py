@@ -32,6 +32,7 @@ _FORMAT: Final = "facsmith-muscles-1"
 _MAX_BYTES: Final = 16 << 20
 _PACKAGED: Final = Path(__file__).parent.parent / "weights" / "muscles.safetensors"
 
+_SEAM: Final = 0.15  # IOD to each side
 MIDLINE_AUS: Final = (17, 18, 22, 23, 24, 25, 26, 27, 28)
 """AUs of the lips and the jaw as a whole: asked on one side only, they move by half on both."""
 
@@ -107,6 +108,8 @@ class MuscleTable:
         columns = [AUS.index(au) for au in self.aus]
         left = np.zeros((len(AUS), *self.left.shape[1:]))
         left[columns] = self.left
+        whole = left + left[:, self.mirror] * [-1.0, 1.0, 1.0]
+        left = whole * _of_left(self.neutral[:, 0])[:, None]
         right = left[:, self.mirror] * [-1.0, 1.0, 1.0]
         for column in (AUS.index(au) for au in self.aus if au in MIDLINE_AUS):
             left[column] = right[column] = (left[column] + right[column]) / 2
@@ -121,6 +124,7 @@ class MuscleTable:
         """(2, 28, height, width) shading by the left and by the right side of every AU of `facs.AUS`."""
         left = np.zeros((len(AUS), *self.shading.shape[1:]), np.float32)
         left[[AUS.index(au) for au in self.aus]] = self.shading
+        left = (left + left[..., ::-1]) * _of_left(self.grid.nodes()[..., 0]).astype(np.float32)
         both = np.stack([left, left[..., ::-1]])
         both.setflags(write=False)
         return both
@@ -170,6 +174,13 @@ class MuscleTable:
             if isinstance(cause, InputError):
                 raise
             raise InputError(f"{path} holds a damaged muscle table: {cause}. Make it again.") from cause
+
+
+def _of_left(x: Array) -> Array:
+    """1 on the person's own left of a face, 0 on the right, over the seam of the midline: of a smile on one side, the
+    other corner stays."""
+    t = np.clip(x / (2 * _SEAM) + 0.5, 0, 1)
+    return t * t * (3 - 2 * t)
 
 
 def mirrored_sites(sites: Sequence[str]) -> NDArray[np.intp]:

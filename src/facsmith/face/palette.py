@@ -36,7 +36,8 @@ class Palette:
         design = _powers(lab[:, 0])
         solved: Any = cast(Any, np.linalg).lstsq(design, lab[:, 1:], rcond=None)
         tone = np.asarray(solved[0], np.float64)
-        spread = float(np.sqrt(np.mean((lab[:, 1:] - design @ tone) ** 2)))
+        off = np.asarray(lab[:, 1:] - design @ tone, np.float64)
+        spread = float(np.sqrt(np.mean(off**2)))
         return cls(tone, float(np.clip((spread - _MONOCHROME) / (_COLOURED - _MONOCHROME), 0, 1)))
 
     def toned(self, colours: NDArray[np.float32]) -> NDArray[np.float32]:
