@@ -55,7 +55,8 @@ def test_beyond_the_seam_the_other_side_stays(astronaut):
     points = subject.face.landmarks
     middle = points[[27, 30, 33, 51, 57, 8], 0].min()
     other = slice(0, int(middle - 0.2 * subject.face.interocular))
-    assert alike(frame[: int(points[33, 1]), other], neutral[: int(points[33, 1]), other])
+    above = np.abs(frame[: int(points[33, 1]), other].astype(int) - neutral[: int(points[33, 1]), other])
+    assert above.mean() < 0.2  # skin is one sheet: what is left of a pull beyond the seam is not to be seen
     mouth = np.abs(frame[:, other].astype(int) - neutral[:, other])  # its line is drawn from corner to corner
     assert mouth.mean() < 0.1 * np.abs(frame.astype(int) - neutral).mean()
     assert not alike(frame, neutral)
@@ -100,8 +101,8 @@ def test_the_receipt_tells_the_sides_apart(make_animator, photo, tmp_path):
 
 def test_the_measured_sides_are_the_asked_ones(astronaut):
     animator, subject, _ = astronaut
-    measured = animator.edit(subject, "R1=E,R2=E", options=OPTIONS).receipt.keyframes[0].measured
-    right, left = (sum(measured.get(f"{side}{au}", measured.get(f"AU{au}", 0)) for au in (1, 2)) for side in "RL")
+    measured = animator.edit(subject, "R12=E", options=OPTIONS).receipt.keyframes[0].measured
+    right, left = (measured.get(f"{side}12", measured.get("AU12", 0)) for side in "RL")
     assert right > 1.5 * left, "a landmarker blurs the sides, but tells them apart"
     assert right > 0.5
 

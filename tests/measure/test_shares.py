@@ -12,7 +12,7 @@ from facsmith.facs import DISFA
 from facsmith.measure import Shares
 
 
-@pytest.mark.parametrize("au", [2, 9, 15, 26])
+@pytest.mark.parametrize("au", [9, 12, 15, 26])
 def test_muscles_are_read_as_themselves_and_rest_as_nothing(portrait: np.ndarray, found: Face, au: int):
     shares, warp = Shares(portrait, found), MuscleWarp(found.landmarks, portrait.shape)
     one = np.eye(len(DISFA))[DISFA.index(au)]

@@ -123,6 +123,10 @@ def _dataset(root: Path) -> tuple[Image, Array]:
         au = np.load(root / "au.npy", allow_pickle=False)
     except (OSError, ValueError) as error:
         raise InputError(f"{root} is a damaged data set ({error}); make it again: facsmith train data.") from error
-    if images.ndim != 5 or images.dtype != np.uint8 or au.shape != (*images.shape[:2], len(AUS)):
+    if (
+        images.ndim != 5
+        or images.dtype != np.uint8
+        or au.shape not in [(*images.shape[:2], count) for count in (len(DISFA), len(AUS))]
+    ):
         raise InputError(f"{root} holds images {images.shape} and AUs {au.shape}, which do not fit together.")
-    return images, np.clip(columns(au), 0.0, 1.0)
+    return images, np.clip(au if au.shape[-1] == len(DISFA) else columns(au), 0.0, 1.0).astype(np.float64)
