@@ -96,7 +96,7 @@ def folder_photos(folder: str | Path, *, progress: Callable[[str], None] = lambd
     if (root / "attributes.csv").is_file():
         with (root / "attributes.csv").open(newline="") as file:
             known = {row["name"]: row for row in csv.DictReader(file)}
-    for path in sorted(p for p in root.iterdir() if p.suffix.lower() in {".jpg", ".jpeg", ".png", ".webp"}):
+    for path in sorted(p for p in root.iterdir() if p.suffix.lower() in image.PHOTO_SUFFIXES):
         try:
             pixels = image.read(path)
             found = face.choose(face.find(pixels))
