@@ -17,7 +17,7 @@ from facsmith.cli._common import (
 )
 from facsmith.cli._engine import Settings, many, run_many, with_engine
 
-__all__ = ["check_measure", "measure"]
+__all__ = ["check_coded", "check_measure", "measure"]
 
 _FILMS = {".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".gif"}
 NeutralOption = Annotated[
@@ -100,6 +100,33 @@ def check_measure(
         raise typer.Exit(1)
 
 
+def check_coded(
+    pairs: Annotated[Path, typer.Argument(metavar="PAIRS", help="CSV: peak, neutral, facs (4+R7+17d).")],
+    faces: Annotated[Path, typer.Option("--faces", metavar="FOLDER|TAR", help="Where the pairs' photos lie.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    provider: ProviderOption = Provider.auto,
+) -> None:
+    """Check measured AUs against human FACS coders, on peaks of people whose neutral photo is there.
+
+    Per AU: area under the ROC curve over all peaks, F1 at level A, ICC(3,1) where the
+    coders gave letters. A code without a letter counts as seen.
+
+    [bold]Example[/bold]
+
+      facsmith evaluate coded coded_peaks.csv --faces coded_peaks.tar
+    """
+    from facsmith.evaluate.coded import against_coders, coded_table
+
+    with progress_bar() as progress:
+        result = against_coders(faces, pairs, provider=provider.value, progress=progress)
+    if as_json:
+        print_json(result.to_json())
+        return
+    from rich.console import Console
+
+    Console().print(coded_table(result))
+
+
 def _photo(
     picture: Path, neutral: Path | None, output: Path | None, as_json: bool, face: int | None, provider: str
 ) -> None:
@@ -128,6 +155,10 @@ def _photo(
                     *(_cell(found.by_source[source][k]) for source in sources),
                 )
                 for k, au in enumerate(DISFA)
+            ]
+            + [
+                (f"AU{au}", AU_NAMES[au], _cell(value), "", *("-" for _ in sources))
+                for au, value in sorted(found.beyond.items())
             ],
         )
         note(f"compared with {found.against}; landmarks by {found.face.provider}.")
