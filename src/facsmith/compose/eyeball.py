@@ -1,6 +1,6 @@
-"""An eye of a photo taken apart into what lies behind the lids: white, iris, catch-light; and laid again elsewhere.
+"""One eye's ball as a photo shows it, in layers: the sclera without its iris, the whole iris, its catch-light.
 
-Conventions: layers are float32 RGB in 0 to 255, the upper lid's shadow divided out, in a patch of the photo's pixels.
+What lids or the iris hide is completed: the sclera from its own colours beside the gap, the iris from its own rings.
 """
 
 from dataclasses import dataclass
@@ -9,181 +9,171 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from facsmith.compose.eyelids import Eyelids
+from facsmith.compose.eyelids import Lids, located, step
 from facsmith.compose.iris import Iris
 
-__all__ = ["Box", "Eyeball", "lid_shadow"]
+__all__ = ["Eyeball", "eyeball"]
 
-Pixels = npt.NDArray[np.uint8]
 Array = npt.NDArray[np.float64]
-Layer = npt.NDArray[np.float32]
-Box = tuple[int, int, int, int]
-"""left, top, right, bottom in pixels."""
+Image = npt.NDArray[np.float32]
 
-_SHADOW, _SHADOW_REACH = 0.35, 0.07  # how much light the upper lid takes, and how far down, in widths of the eye
-_RIM = (1.02, 1.16)  # of the radius: the disc is carried along whole up to the first, fading out to the second
-_MIRRORED = 0.5  # of the mirrored texture: more shows lashes twice, less is a flat ring
-_CATCH_LIGHT = 40.0  # brighter than the disc is at this radius: a reflection
-
-
-def lid_shadow(below: Array, width: float) -> Layer:
-    """The light left under the upper lid, 1 far from it. below: pixels below its edge."""
-    return (1 - _SHADOW * np.exp(-((np.maximum(below, 0) / (_SHADOW_REACH * width)) ** 2))).astype(np.float32)
+_LIMBUS = 1.03, 1.2  # radii: up to the first all is iris, from the second on nothing
+_SCLERA = 1.16, 1.26  # radii: up to the first the sclera is completed, from the second on it is the photo's
+_GLINT = 30.0  # grey levels above the iris's own rings, and
+_GLINT_WHITE = 0.9  # of the sclera's brightness: light that the cornea mirrors
+_FINE = 7.0  # pixels: a smaller iris shows neither its rays nor a catch-light that could move by itself
+_CORNEA = 0.75, 1.0  # radii between which that light ends
+_GLINT_FOLLOWS = 0.5  # of the iris's way: the cornea's centre lies half as far from the eye's as the iris
+_SQUEEZE = 0.08  # of its width that the iris loses to perspective where it has moved by one and a half radii
+_BALL = 2.05  # radii of the iris: the eye's own, 12 mm
 
 
 @dataclass(frozen=True, eq=False)
 class Eyeball:
-    """origin: (2,) the patch's first pixel in the photo. whole: (h, w, 3) the eye at rest, completed behind the lids;
-    white, disc, light: (h, w, 3) its layers. bare, bare_white: without what the photo shows close to the lids, as
-    lashes. rim: (h, w) the disc's coverage.
+    """box: left, top, right, bottom in photo pixels. sclera, disc, glint: (h, w, 3) float32,
+    the last one added to what lies below it; all as if no lid cast a shadow. remains: (h, w), where the photo's own
+    iris reaches over the lower lid's edge."""
+
+    box: tuple[int, int, int, int]
+    iris: Iris
+    sclera: Image
+    disc: Image
+    glint: Image
+    remains: Image
+
+    def looking(self, move: Array) -> Image:
+        """(h, w, 3): the ball with its iris moved by ``move`` (2,) photo pixels."""
+        left, top, right, bottom = self.box
+        x = np.arange(left, right, dtype=np.float32)[None] - np.float32(self.iris.centre[0] + move[0])
+        y = np.arange(top, bottom, dtype=np.float32)[:, None] - np.float32(self.iris.centre[1] + move[1])
+        way = float(np.hypot(*move))
+        turned = min(way / (_BALL * self.iris.radius), 0.95)
+        wide = 1 / (1 - _SQUEEZE * min((turned * _BALL / 1.5) ** 2, 1.5))
+        if way > 0:
+            ex, ey = (np.float32(v) for v in move / way)
+            more = (x * ex + y * ey) * np.float32(wide - 1)
+            x, y = x + more * ex, y + more * ey
+        else:
+            x, y = np.broadcast_arrays(x, y)
+        radius = np.sqrt(x * x + y * y) / np.float32(self.iris.radius)
+        share = 1 - step((radius - _LIMBUS[0]) / (_LIMBUS[1] - _LIMBUS[0]))
+        ix, iy = (np.float32(v) for v in self.iris.centre)
+        disc = cv2.remap(self.disc, x + (ix - left), y + (iy - top), cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        ball = self.sclera + share[..., None] * (disc - self.sclera)
+        if self.glint.any():
+            gx, gy = (_GLINT_FOLLOWS * v for v in move.tolist())
+            way_of = np.array([[1, 0, gx], [0, 1, gy]], np.float64)
+            light = np.asarray(cv2.warpAffine(self.glint, way_of, (right - left, bottom - top)), np.float32)
+            if way > 0:
+                light *= (1 - step((radius - _CORNEA[0]) / (_CORNEA[1] - _CORNEA[0])))[..., None]
+            ball += light
+        return np.asarray(ball, np.float32)
+
+
+def eyeball(photo: npt.NDArray[np.uint8], lids: Lids, iris: Iris) -> Eyeball | None:
+    """The ball of one eye; None where it lies outside the photo.
+
+    photo: (H, W, 3). iris: in its pixels.
     """
-
-    origin: Array
-    whole: Layer
-    bare: Layer
-    white: Layer
-    bare_white: Layer
-    disc: Layer
-    rim: Layer
-    light: Layer
-
-    @classmethod
-    def of(cls, photo: Pixels, lids: Eyelids, iris: Iris | None) -> "Eyeball | None":
-        """None where no pixel of the eye is in the photo, or there is too little of it to go by."""
-        height, width = photo.shape[:2]
-        reach = 0.75 * lids.width
-        left, top = np.clip(np.floor(lids.centre - reach), 0, (width, height)).astype(int).tolist()
-        right, bottom = np.clip(np.ceil(lids.centre + reach) + 1, 0, (width, height)).astype(int).tolist()
-        if iris is None or right - left < 8 or bottom - top < 8:
-            return None
-        y, x = np.mgrid[top:bottom, left:right].astype(np.float64)
-        below, above = lids.distances(x, y)
-        patch = photo[top:bottom, left:right].astype(np.float32) / lid_shadow(below, lids.width)[..., None]
-        radius = np.hypot(x - iris.centre[0], y - iris.centre[1]) / iris.radius
-        seen = (below > 0.5) & (above > 0.5)
-        clear = (below > 0.045 * lids.width) & (above > 0.02 * lids.width)  # of lashes and the lids' wet edges
-        beside, sure = seen & (radius > _RIM[1]), clear & (radius > 1.22)
-        white = _white(patch, beside, sure, lids.place(x, y))
-        bare_white = _white(patch, beside & clear, sure, lids.place(x, y))
-        disc, light = _disc(patch, clear & (radius < 1.3), radius, (x, y), iris)
-        rim = (1 - _smoothstep((radius - _RIM[0]) / (_RIM[1] - _RIM[0]))).astype(np.float32)
-
-        def shown(ground: Layer, upper: float, lower: float) -> Layer:
-            """The photo from so far, in widths, within the lids on; beyond, its layers with this white."""
-            laid = ground + rim[..., None] * (disc - ground) + light
-            own = _smoothstep(below / (0.03 * lids.width) - upper / 0.03)
-            own = own * _smoothstep(above / (0.02 * lids.width) - lower / 0.02)
-            return (laid + own[..., None] * (patch - laid)).astype(np.float32)
-
-        origin = np.array([left, top], np.float64)
-        return cls(origin, shown(white, 0.0, 0.0), shown(bare_white, 0.06, 0.03), white, bare_white, disc, rim, light)
-
-    def laid(self, box: Box, shift: Array, turn: Array, *, bared: float) -> Layer:
-        """The eye in a box of the frame.
-
-        shift: (2,) pixels the whole eye goes. turn: (2,) the iris goes besides. bared: 0 with the lids where they were,
-        1 where they are so far from there that nothing of them may be left on the eye.
-        """
-        far = float(np.hypot(*turn))
-        whole = self._at(self.whole, box, shift)
-        if bared > 0:
-            whole += bared * (self._at(self.bare, box, shift) - whole)
-        if far == 0:
-            return whole
-        white = self._at(self.white, box, shift)
-        if bared > 0:
-            white += bared * (self._at(self.bare_white, box, shift) - white)
-        rim = self._at(self.rim, box, shift + turn, outside=0.0)[..., None]
-        turned = white + rim * (self._at(self.disc, box, shift + turn) - white)
-        turned += self._at(self.light, box, shift + 0.5 * turn, outside=0.0)
-        return np.asarray(whole + min(far, 1.0) * (turned - whole), np.float32)
-
-    def _at(self, layer: Layer, box: Box, shift: Array, *, outside: float | None = None) -> Layer:
-        offset = self.origin + shift - box[:2]
-        matrix = np.array([[1, 0, offset[0]], [0, 1, offset[1]]], np.float64)
-        size = (box[2] - box[0], box[3] - box[1])
-        mode = cv2.BORDER_REPLICATE if outside is None else cv2.BORDER_CONSTANT
-        moved = cv2.warpAffine(layer, matrix, size, flags=cv2.INTER_CUBIC, borderMode=mode, borderValue=0)
-        return np.asarray(moved, np.float32)
+    reach = np.array([0.75, 0.62]) * lids.width
+    middle = lids.corner + 0.5 * lids.width * lids.along
+    size = np.array(photo.shape[1::-1])
+    left, top = np.clip(np.floor(middle - reach), 0, size).astype(int).tolist()
+    right, bottom = np.clip(np.ceil(middle + reach) + 1, 0, size).astype(int).tolist()
+    if right - left < 4 or bottom - top < 4:
+        return None
+    box = (left, top, right, bottom)
+    at = located(lids, box)
+    seen = photo[top:bottom, left:right].astype(np.float32) / lids.shade(at)[..., None]
+    x = np.arange(left, right, dtype=np.float32)[None] - np.float32(iris.centre[0])
+    y = np.arange(top, bottom, dtype=np.float32)[:, None] - np.float32(iris.centre[1])
+    r = iris.radius
+    radius = np.asarray(np.sqrt(x * x + y * y) / np.float32(r), np.float32)
+    under = (at.depth - at.upper) / np.float32(lids.iod)
+    over = (at.upper + at.opening - at.depth) / np.float32(lids.iod)
+    inside = (at.s > 0.03) & (at.s < 0.97)
+    opening = inside & (under > 0) & (over > 0)
+    clear = step((under - 0.012) / 0.02) * step((over - 0.004) / 0.012) * inside
+    sclera, white = _sclera(seen, radius, inside & (under > 0.03) & (over > 0.02), clear, opening, r)
+    centre = float(iris.centre[0] - left), float(iris.centre[1] - top)
+    disc, glint = _iris(seen, radius, inside & (under > 0.035) & (over > 0.015), r, white, centre)
+    dark = step((0.92 - seen.mean(axis=2) / np.maximum(sclera.mean(axis=2), 1)) / 0.15)
+    remains = dark * step((1.25 - radius) / 0.1) * step((over + 0.004) / 0.006) * step((under - 0.03) / 0.02)
+    remains = np.asarray(cv2.GaussianBlur(remains, (0, 0), max(0.06 * r, 0.5)), np.float32)
+    return Eyeball(box, iris, sclera, disc, glint, remains)
 
 
-def _white(
-    patch: Layer, seen: npt.NDArray[np.bool_], clear: npt.NDArray[np.bool_], place: tuple[Array, Array]
-) -> Layer:
-    """The white as the photo shows it, and where it does not, its own colours' smooth continuation."""
-    grey = np.asarray(patch.mean(axis=2), np.float64)
-    if clear.sum() < 12:
-        clear = seen
-    if clear.sum() < 12:
-        clear = np.ones(seen.shape, np.bool_)
-    bright = float(np.percentile(grey[clear], 85))
-    sure = clear & (grey > 0.6 * bright)
-    s, depth = place
-    s = np.clip(s, 0.12, 0.88) - 0.5
-    across = depth / max(float(np.ptp(depth[seen])) if seen.any() else 1.0, 1.0)
-    terms = np.stack([np.ones_like(s), s, s**2, np.clip(across, -1, 1)], axis=-1)
-    a, b = terms[sure], patch[sure]
-    penalty = np.diag([0.0, 0.02, 0.05, 0.05]) * len(a)
-    base = terms @ np.linalg.solve(a.T @ a + penalty + 1e-6 * np.eye(4), a.T @ b)
-    # What the fit leaves is carried on too, ever more smoothly the farther it is from what was seen.
-    rest = np.asarray(np.where(sure[..., None], patch - base, 0), np.float32)
-    weight = sure.astype(np.float32)
-    spread = np.zeros_like(rest)
-    total = np.full(weight.shape, 1e-3, np.float32)
-    for sigma, part in ((1.5, 1.0), (3.0, 0.2), (6.0, 0.05)):
-        spread += np.asarray(part * cv2.GaussianBlur(rest, (0, 0), sigma), np.float32)
-        total += np.asarray(part * cv2.GaussianBlur(weight, (0, 0), sigma), np.float32)
-    filled = base + spread / total[..., None]
-    share = cv2.GaussianBlur((seen & ((grey > 0.6 * bright) | ~clear)).astype(np.float32), (0, 0), 0.8)
-    share = np.asarray(np.where(seen, share, 0), np.float32)[..., None]
-    return np.asarray(np.clip(filled + share * (patch - filled), 0, 255), np.float32)
+def _sclera(
+    seen: Image,
+    radius: Image,
+    sure: npt.NDArray[np.bool_],
+    clear: Image,
+    opening: npt.NDArray[np.bool_],
+    r: float,
+) -> tuple[Image, float]:
+    """(h, w, 3) the sclera everywhere: the photo's where it shows, else smoothly completed; its brightness."""
+    grey = seen.mean(axis=2)
+    known = sure & (radius > _SCLERA[0])
+    if known.any():
+        # Lashes and their shadow are no sclera; lids seldom leave the same brightness on both sides.
+        known &= grey > 0.7 * float(np.percentile(grey[known], 60))
+    if known.sum() < 6:
+        known = opening & (grey >= np.percentile(grey[opening], 80)) if opening.any() else grey >= grey.max()
+    weight = known.astype(np.float32)
+    filled = np.broadcast_to(np.median(seen[known], axis=0).astype(np.float32), seen.shape).copy()
+    for sigma in (1.2, 0.6, 0.3, 0.12):
+        total = cv2.GaussianBlur(weight, (0, 0), max(sigma * r, 0.5))
+        mean = cv2.GaussianBlur(seen * weight[..., None], (0, 0), max(sigma * r, 0.5))
+        trust = np.asarray(total / (total + np.float32(0.05)), np.float32)[..., None]
+        filled += trust * (np.asarray(mean, np.float32) / np.maximum(total, 1e-6)[..., None] - filled)
+    # Lashes over the sclera are the lid's: they do not stay where the lid goes.
+    light = step((grey / np.maximum(filled.mean(axis=2), 1) - 0.6) / 0.2)
+    own = step((radius - _SCLERA[0]) / (_SCLERA[1] - _SCLERA[0])) * clear
+    own = own * cv2.GaussianBlur(np.asarray(light * own > 0.5, np.float32), (0, 0), max(0.05 * r, 0.5)) * light
+    sclera = filled + np.asarray(own, np.float32)[..., None] * (seen - filled)
+    return np.asarray(sclera, np.float32), float(filled[opening].mean()) if opening.any() else 255.0
 
 
-def _disc(
-    patch: Layer, clear: npt.NDArray[np.bool_], radius: Array, at: tuple[Array, Array], iris: Iris
-) -> tuple[Layer, Layer]:
-    """The iris without its catch-light, completed where lids hide it; and the catch-light."""
-    rings = np.linspace(0, 1.3, 14)
-    middles = 0.5 * (rings[1:] + rings[:-1])
-    index = np.clip(np.digitize(radius, rings) - 1, 0, len(middles) - 1)
-    grey = patch.mean(axis=2)
+def _iris(
+    seen: Image, radius: Image, free: npt.NDArray[np.bool_], r: float, white: float, centre: tuple[float, float]
+) -> tuple[Image, Image]:
+    """(h, w, 3) the whole iris, completed by its own rings, and the light that the cornea mirrors."""
+    edges = np.linspace(0, 1.4, 29)
+    middles = (edges[1:] + edges[:-1]) / 2
+    ring = np.digitize(radius, edges) - 1
     known: list[float] = []
     colours: list[Array] = []
-    for ring, middle in enumerate(middles):
-        of = clear & (index == ring)
-        if of.any():
-            inner = of & (grey <= np.percentile(grey[of], 60)) if middle < 1 else of
+    for k, middle in enumerate(middles):
+        here = free & (ring == k)
+        if here.sum() >= 4:
             known.append(float(middle))
-            colours.append(np.asarray(np.median(patch[inner], axis=0), np.float64))
+            colours.append(np.median(seen[here], axis=0).astype(np.float64))
     if not known:
-        known, colours = [0.0], [np.full(3, 40.0)]
-    table = np.array(colours)
-    typical = np.stack([np.interp(radius, known, table[:, c]) for c in range(3)], axis=-1).astype(np.float32)
-
-    excess = grey - typical.mean(axis=2)
-    spot = (clear & (excess > _CATCH_LIGHT) & (radius < 0.85)).astype(np.uint8)
-    grown = cv2.GaussianBlur(cv2.dilate(spot, np.ones((3, 3), np.uint8)).astype(np.float32), (0, 0), 0.7)[..., None]
-    clean = patch + grown * (typical - patch)
-    light = np.where(clear[..., None], np.maximum(patch - clean, 0) * grown, 0).astype(np.float32)
-
-    # Hidden parts: the same place mirrored in the iris's middle line, else turned by half, else the ring's colour.
-    disc, have = clean.copy(), clear.astype(np.float32)
-    x, y = at
-    left, top = x[0, 0], y[0, 0]
-    soft = max(0.08 * iris.radius, 0.8)
-    result = typical.copy()
-    for sign_x, sign_y in ((-1, 1), (-1, -1), (1, -1), (1, 1)):
-        map_x = (iris.centre[0] + sign_x * (x - iris.centre[0]) - left).astype(np.float32)
-        map_y = (iris.centre[1] + sign_y * (y - iris.centre[1]) - top).astype(np.float32)
-        share = cv2.remap(have, map_x, map_y, cv2.INTER_LINEAR)
-        share = np.where(share > 0.999, 1, 0).astype(np.float32)
-        share = np.minimum(cv2.GaussianBlur(share, (0, 0), soft), share)[..., None]
-        if (sign_x, sign_y) != (1, 1):
-            share = _MIRRORED * share
-        result += share * (cv2.remap(disc, map_x, map_y, cv2.INTER_LINEAR) - result)
-    return result, light
-
-
-def _smoothstep(t: Array) -> Array:
-    t = np.clip(t, 0, 1)
-    return np.asarray(t * t * (3 - 2 * t), np.float64)
+        return seen.copy(), np.zeros_like(seen)
+    fine = r > _FINE
+    rings = np.stack([np.interp(radius, known, [c[i] for c in colours]) for i in range(3)], axis=-1).astype(np.float32)
+    rings = np.asarray(cv2.GaussianBlur(rings, (0, 0), max(0.04 * r, 0.4)), np.float32)
+    excess = (seen - rings).mean(axis=2)
+    bright = ((excess > _GLINT) & (seen.mean(axis=2) > _GLINT_WHITE * white) & free & (radius < 0.95) & fine).astype(
+        np.uint8
+    )
+    grown = cv2.dilate(bright, np.ones((3, 3), np.uint8), iterations=round(0.06 * r))
+    mirrored = cv2.GaussianBlur(grown.astype(np.float32), (0, 0), max(0.03 * r, 0.4))
+    mirrored = np.asarray(np.minimum(mirrored * 1.2, 1), np.float32)[..., None] * free[..., None]
+    glint = np.maximum(seen - rings, 0) * mirrored
+    own = cv2.GaussianBlur(
+        cv2.erode(free.astype(np.uint8), np.ones((3, 3), np.uint8), iterations=round(0.06 * r)).astype(np.float32),
+        (0, 0),
+        max(0.05 * r, 0.5),
+    )
+    own_share, glinted = np.asarray(own, np.float32), np.ascontiguousarray(mirrored[..., 0])
+    own = own_share[..., None] * (1 - mirrored)
+    # What a lid hides looks as the part that lies opposite, below the pupil.
+    detail = np.asarray(own * (seen - rings), np.float32)
+    rows = 2 * centre[1] - np.arange(len(seen), dtype=np.float32)[:, None] + np.zeros_like(radius)
+    columns = np.arange(seen.shape[1], dtype=np.float32)[None] + np.zeros_like(radius)
+    opposite = cv2.remap(detail, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    disc = rings + detail
+    if fine:
+        disc += (1 - cv2.max(own_share, glinted)[..., None]) * opposite
+    return np.asarray(disc, np.float32), np.asarray(glint, np.float32)

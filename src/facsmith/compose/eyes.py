@@ -1,55 +1,76 @@
-"""The eyes of finished frames, in layers: lids that move over an iris that stays round and can look elsewhere.
+"""A photo's own eyes, closed, turned, and laid anew under lids that have moved (AU43, AU45, AU61 to AU64).
 
-Plays AU43 (closed), AU45 (blink, wink) and AU61 to AU64 (turned left, right, up, down), which no boundary moves.
-Left and right are the person's own.
+Three layers: the ball (sclera, iris, catch-light: `compose.eyeball`) moves rigidly with the head, the iris on it; the
+lids' opening shows it; the upper lid's skin slides over it. So the iris stays round whatever the lids do.
 """
+
+from dataclasses import replace
+from typing import Final
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from facsmith.compose.eyeball import Eyeball, lid_shadow
-from facsmith.compose.eyelids import Eyelids, close, eyelids
-from facsmith.compose.iris import Iris, find_irises
-from facsmith.face.points import interocular
+from facsmith.compose.eyeball import Eyeball, eyeball
+from facsmith.compose.eyelids import Image, Lids, Pixel, closing, lids
+from facsmith.compose.iris import Iris, fit_iris
+from facsmith.compose.rims import rim
 
 __all__ = ["Eyes"]
 
 Pixels = npt.NDArray[np.uint8]
 Array = npt.NDArray[np.float64]
 
-_CORNER_GAP = 1.15  # radii between the iris's centre and the corner at full gaze: its edge has nearly reached it
-_UP, _DOWN = 0.65, 0.5  # radii that the iris travels at full gaze
-_LID_UP, _LID_DOWN = 0.13, 0.3  # of the opening: how far the upper lid goes with it
-_BARED = 0.04  # of the width: lids that moved so far leave nothing of their own on the eye
-_MOVED = 0.02  # pixels: landmarks nearer than this have not moved
+_SIDES: Final = ("left", "right")
+_SHUT: Final = "is shut in the photo and is left as it is"
+_BEHIND_GLASS: Final = "is behind dark glass and is left as it is"
+_UNSEEN: Final = "shows no iris, or too little of it: it can close, but the gaze cannot be turned"
+_SHUT_BELOW = 0.12  # opening's height by its width: below, no eye shows
+_NARROW = 0.16  # below, too little of the iris shows for it to go elsewhere
+_SEEN = 7.0  # grey levels between iris and sclera: below, no iris is to be seen
+_DARK = 0.4  # of the cheek's brightness: eyes darker than that all over lie behind dark glass
+_SIDEWAYS = 1.25  # radii of the iris at gaze 1: some 37 degrees
+_RIM = 0.95  # radii: so near the iris's centre comes to an eye's corner
+_UP, _DOWN = 0.75, 0.85  # radii at gaze 1
+_LIFT, _LOWER = 0.55, 0.8  # of the iris's way up and down that the upper lid goes along
+_LOWER_MOST = 0.55  # of the opening
+_FADE = 0.06  # gaze from which on the ball is all drawn anew
+_FADE_MOVED = 0.01  # IOD by which lids have moved from where on it is, too
+_WIDE = 0.15  # of its height by which an opening has grown that is wide
+_CORNERS = [36, 39, 42, 45]  # landmarks that muscles hardly move: where the head is
 
 
 class Eyes:
-    """Closes and turns the eyes of frames of one photo.
+    """The eyes of one photo. Constants are computed once; a frame depends on nothing but what it is given.
 
-    Attributes
-    ----------
-    irises
-        Of the person's left eye and right eye; None where none was found.
-    notes
-        What cannot be done on this photo, one sentence each.
+    notes: why an eye is left alone, one sentence each: it is shut in the photo, hidden by dark glass, or shows no iris.
+    irises: of the person's own left eye and of the right one, in photo pixels; None for one that does not turn.
     """
 
-    def __init__(self, photo: Pixels, landmarks: npt.ArrayLike) -> None:
-        """photo: (H, W, 3) uint8 RGB. landmarks: (68, 2) iBUG, in its pixels."""
-        self._landmarks = np.asarray(landmarks, np.float64)
-        self._lids = _both(self._landmarks)
-        self.irises: tuple[Iris | None, ...] = find_irises(photo, self._lids)
-        self._balls = tuple(Eyeball.of(photo, *pair) for pair in zip(self._lids, self.irises, strict=True))
-        self.notes: tuple[str, ...] = ()
-        if not self.can_turn:
-            self.notes = ("No iris was found in both eyes (closed, covered, or too dark): the gaze cannot be turned.",)
+    def __init__(self, photo: Pixels, landmarks: npt.ArrayLike, irises: npt.ArrayLike | None = None) -> None:
+        """photo: (H, W, 3) uint8 RGB; landmarks: (68, 2) in its pixels. irises: (2, 3) x, y, radius in its pixels of
+        the person's own left eye and of the right one, where a landmarker saw them; else they are looked for.
+        """
+        self._points = np.asarray(landmarks, np.float64)
+        self._lids = [lids(self._points, side) for side in (0, 1)]
+        hints = [None, None] if irises is None else [*np.asarray(irises, np.float64)]
+        seen = [_seen(photo, eye, hint) for eye, hint in zip(self._lids, hints, strict=True)]
+        self._hidden = [eye in (_SHUT, _BEHIND_GLASS) for eye in seen]
+        whole = all(isinstance(eye, Eyeball) or eye == _SHUT for eye in seen)
+        # Eyes turn together or not at all; one that is shut says nothing about the other.
+        self._balls = [eye if isinstance(eye, Eyeball) and whole else None for eye in seen]
+        self.notes: tuple[str, ...] = tuple(
+            f"The {name} eye {eye}." for name, eye in zip(_SIDES, seen, strict=True) if isinstance(eye, str)
+        )
+        self.irises: tuple[Iris | None, ...] = tuple(ball and ball.iris for ball in self._balls)
+        self._reach = self._reaches()
+        places = [eye.pixels(photo.shape) for eye in self._lids]
+        self._rims = [None if at is None else rim(photo, eye, at) for eye, at in zip(self._lids, places, strict=True)]
 
     @property
     def can_turn(self) -> bool:
-        """Whether both irises are known: one eye alone does not look elsewhere."""
-        return all(ball is not None for ball in self._balls)
+        """Whether any eye turns: both do, but for one that is shut in the photo."""
+        return any(ball is not None for ball in self._balls)
 
     def apply(
         self,
@@ -57,85 +78,175 @@ class Eyes:
         landmarks: npt.ArrayLike | None = None,
         closure_left: float = 0.0,
         closure_right: float = 0.0,
-        *,
         gaze: tuple[float, float] = (0.0, 0.0),
     ) -> Pixels:
-        """A frame with its eyes' irises round, turned by ``gaze`` and closed; with nothing to do, the frame itself.
+        """A frame with the photo's own round eyeballs under its lids, closed and turned.
+
+        For the finished frame, after the muscles' warp. That warp squashes the iris with AU6 and AU7 and stretches it
+        with AU5 and AU1+2: with ``landmarks`` (``Compositor.landmarks(change)``), the opening between the moved lids
+        is filled with the ball as it lies in the photo, unwarped; where lids open wider than there, it is completed.
 
         Parameters
         ----------
         frame
-            (H, W, 3) uint8 RGB, in the photo's pixels.
+            (H, W, 3) uint8 of the photo's size.
         landmarks
-            (68, 2): where the photo's points lie in this frame; None where they did not move.
+            (68, 2): where the face's points lie in the frame; None: where they lie in the photo.
         closure_left, closure_right
-            0 (open) to 1 (closed), of the person's own left and right eye.
+            0 (as the frame has them) to 1 (shut), of the person's own left and right eye.
         gaze
-            In -1 to 1: to the person's own left (AU61; AU62 is negative), and up (AU63; AU64 is negative).
+            (across, up) in [-1, 1], from where the photo's eyes look: across is positive to the person's own left
+            (AU61; AU62 is negative), up is positive upwards (AU63; AU64 is negative).
+
+        Returns
+        -------
+        A new array; with nothing asked for and no landmark of an eye moved, ``frame`` itself. Pixels away from the eyes
+        stay bit for bit.
         """
-        sideways, up = (float(np.clip(part, -1, 1)) for part in gaze) if self.can_turn else (0.0, 0.0)
-        closures = [float(np.clip(closure, 0, 1)) for closure in (closure_left, closure_right)]
-        if landmarks is None and not any((*closures, sideways, up)):
+        closures = [float(np.clip(c, 0, 1)) for c in (closure_left, closure_right)]
+        across, up = (float(np.clip(v, -1, 1)) for v in gaze)
+        points = None if landmarks is None else np.asarray(landmarks, np.float64)
+        eyes = slice(36, 48)
+        moved = 0.0 if points is None else float(np.abs(points[eyes] - self._points[eyes]).max()) / self._lids[0].iod
+        strength = min(1.0, float(np.hypot(across, up)) / _FADE + moved / _FADE_MOVED)
+        if not any(closures) and strength == 0:
             return frame
-        lids = self._lids if landmarks is None else _both(np.asarray(landmarks, np.float64))
-        follow = -_LID_UP * up if up > 0 else -_LID_DOWN * up
-        out = frame.copy()
-        for index, closure in enumerate(closures):
-            moved = landmarks is not None and bool(np.abs(self._eye(landmarks) - self._eye())[index].max() > _MOVED)
-            if moved or sideways or up:
-                turn = self._turn(index, sideways, up)
-                self._lay(out, index, lids[index], turn, raised=min(follow, 0.0))
-            lowered = follow + (1 - follow) * closure
-            if lowered:
-                close(out, frame, lids[index], lowered)
-        return out
+        return self._draw(frame, points if moved else None, closures, (across, up), strength)
 
-    def _eye(self, landmarks: npt.ArrayLike | None = None) -> Array:
-        """(2, 6, 2): the person's left eye and right eye."""
-        points = self._landmarks if landmarks is None else np.asarray(landmarks, np.float64)
-        return np.stack([points[42:48], points[36:42]])
+    def _draw(
+        self,
+        frame: Pixels,
+        points: Array | None,
+        closures: list[float],
+        gaze: tuple[float, float],
+        strength: float,
+    ) -> Pixels:
+        """points: (68, 2), moved landmarks. strength: 0 to 1, how far the ball is drawn anew."""
+        head = None if points is None else _similarity(self._points[_CORNERS], points[_CORNERS])
+        out: Pixels | None = None
+        for side, (ball, closure) in enumerate(zip(self._balls, closures, strict=True)):
+            if self._hidden[side] or (closure == 0 and (ball is None or strength == 0)):
+                continue
+            eye = self._lids[side] if points is None else lids(points, side)
+            at = eye.pixels(frame.shape)
+            if at is None:
+                continue
+            left, top, right, bottom = at.box
+            region = frame[top:bottom, left:right].astype(np.float32)
+            moves = None
+            follow = 0.0
+            if ball is not None and strength > 0:
+                way = self._way(ball, gaze)
+                follow = way[1] * (_LIFT if way[1] < 0 else _LOWER)
+                moves = self._follow(at, eye, follow)
+                turned = way[0] * eye.along + way[1] * eye.down
+                layer = _placed(ball.looking(turned), ball.box, at, head)
+                layer *= eye.shade(at, moves)[..., None]
+                opened = float(np.clip((eye.aperture / self._lids[side].aperture - 1) / _WIDE, 0, 1))
+                shows = eye.showing(at, np.minimum(moves, 0), opened)
+                if points is None:
+                    shows = cv2.max(shows, _placed(ball.remains, ball.box, at, outside=0))
+                share = np.float32(strength) * shows
+                region += share[..., None] * (layer - region)
+            if closure > 0 or follow != 0:
+                before = np.zeros_like(at.s) if moves is None else moves
+                moves = np.asarray(before + np.float32(closure) * (closing(at, eye.iod) - before), np.float32)
+                skin = frame[at.slices].astype(np.float32)
+                front = self._rims[side]
+                still = None if front is None else _placed(front.share, front.box, at, outside=0)
+                if front is not None and still is not None:
+                    skin += still[..., None] * (_placed(front.skin, front.box, at) - skin)
+                sheet, cover = eye.lowered(skin, at, moves)
+                if still is not None:
+                    cover *= 1 - still
+                region += cover[..., None] * (sheet - region)
+            if out is None:
+                out = frame.copy()
+            out[top:bottom, left:right] = np.rint(np.clip(region, 0, 255)).astype(np.uint8)
+        return frame if out is None else out
 
-    def _turn(self, index: int, sideways: float, up: float) -> Array:
-        """(2,) pixels by which an iris moves."""
-        iris, lids = self.irises[index], self._lids[index]
-        if iris is None or not (sideways or up):
-            return np.zeros(2)
-        place = float((iris.centre - lids.corner) @ lids.along)
-        # The person's left is the image's right.
-        room = lids.width - place if sideways > 0 else place
-        along = sideways * max(room - _CORNER_GAP * iris.radius, 0.3 * iris.radius)
-        down = -up * iris.radius * (_UP if up > 0 else _DOWN)
-        return along * lids.along + down * np.array([-lids.along[1], lids.along[0]])
+    def _way(self, ball: Eyeball, gaze: tuple[float, float]) -> tuple[float, float]:
+        """How far an iris goes along the eye and down, in pixels."""
+        across, up = gaze
+        radius = ball.iris.radius
+        return across * self._reach[int(across < 0)] * radius, -up * (_UP if up > 0 else _DOWN) * radius
 
-    def _lay(self, out: Pixels, index: int, lids: Eyelids, turn: Array, *, raised: float) -> None:
-        """Write one eyeball into ``out``, within its lids. raised: closure, 0 or less, of the upper lid above them."""
-        ball = self._balls[index]
-        if ball is None:
-            return
-        height, width = out.shape[:2]
-        low, high = lids.bounds()
-        left, top = np.clip(np.floor(low) - 1, 0, (width, height)).astype(int).tolist()
-        right, bottom = np.clip(np.ceil(high) + 2, 0, (width, height)).astype(int).tolist()
-        if left >= right or top >= bottom:
-            return
-        y, x = np.mgrid[top:bottom, left:right].astype(np.float64)
-        below, above = lids.distances(x, y, closure=raised)
-        soft = max(0.02 * lids.width, 1.0)
-        mask = (np.clip(below / soft + 0.5, 0, 1) * np.clip(above / soft + 0.5, 0, 1)).astype(np.float32)
-        mask = np.where((below > -1) & (above > -1), cv2.GaussianBlur(mask, (0, 0), 0.5), 0)[..., None]
-        shift = lids.centre - self._lids[index].centre
-        opened = np.abs(lids.edges - self._lids[index].edges).max() / lids.width
-        bared = float(np.clip(opened / _BARED, 0, 1))
-        laid = ball.laid((left, top, right, bottom), shift, turn, bared=bared)
-        laid = laid * lid_shadow(below, lids.width)[..., None]
-        region = out[top:bottom, left:right].astype(np.float32)
-        out[top:bottom, left:right] = np.rint(np.clip(region + mask * (laid - region), 0, 255)).astype(np.uint8)
+    @staticmethod
+    def _follow(at: Pixel, eye: Lids, follow: float) -> Image:
+        """(h, w) pixels by which the upper lid's edge goes along with the iris."""
+        bulge = np.clip(4 * at.s * (1 - at.s), 0, None)
+        return np.asarray(
+            np.minimum(np.float32(follow) * np.sqrt(bulge), np.float32(_LOWER_MOST) * at.opening), np.float32
+        )
+
+    def _reaches(self) -> tuple[float, float]:
+        """Radii that the irises go to the person's left and right at gaze 1: both alike, as far as both have room."""
+        left = right = _SIDEWAYS
+        for ball, eye in zip(self._balls, self._lids, strict=True):
+            if ball is not None:
+                x, radius = float(eye.local(ball.iris.centre)[0]), ball.iris.radius
+                left = min(left, max((eye.width - x) / radius - _RIM, 0.0))
+                right = min(right, max(x / radius - _RIM, 0.0))
+        return left, right
 
 
-def _both(landmarks: Array) -> tuple[Eyelids, Eyelids]:
-    """The person's own left eye (on the image's right) and right eye."""
-    iod = float(interocular(landmarks))
-    return (
-        eyelids(landmarks[42:48], landmarks[22:27], iod),
-        eyelids(landmarks[36:42], landmarks[17:22], iod),
-    )
+def _seen(photo: Pixels, eye: Lids, hint: Array | None) -> Eyeball | str:
+    """The eye's ball, or why there is none."""
+    at = eye.pixels(photo.shape)
+    if at is None:
+        return _UNSEEN
+    if eye.aperture < _SHUT_BELOW:
+        return _SHUT
+    if _behind_dark_glass(photo, eye, at):
+        return _BEHIND_GLASS
+    left, top, right, bottom = at.box
+    around = photo[max(top - 8, 0) : bottom + 8, max(left - 8, 0) : right + 8]
+    origin = np.array([max(left - 8, 0), max(top - 8, 0)])
+    grey = np.asarray(cv2.cvtColor(around, cv2.COLOR_RGB2GRAY), np.float32)
+    start = None if hint is None or not np.isfinite(hint).all() else hint - [*origin, 0]
+    iris = fit_iris(grey, replace(eye, corner=eye.corner - origin), start)
+    if iris.contrast < _SEEN or eye.aperture < _NARROW:
+        return _UNSEEN
+    return eyeball(photo, eye, iris._replace(centre=iris.centre + origin)) or _UNSEEN
+
+
+def _behind_dark_glass(photo: Pixels, eye: Lids, at: Pixel) -> bool:
+    """Whether lids and opening are much darker than the cheek below."""
+    middle = eye.corner + 0.5 * eye.width * eye.along
+    cheek = _mean(photo, middle + 0.55 * eye.iod * eye.down, 0.08 * eye.iod)
+    near = photo[at.slices][(at.s > 0) & (at.s < 1) & (at.depth < at.upper + 2 * at.opening)]
+    return bool(cheek > 0 and len(near) and float(np.percentile(near.mean(axis=1), 90)) < _DARK * cheek)
+
+
+def _mean(photo: Pixels, place: Array, half: float) -> float:
+    x, y, h = int(place[0]), int(place[1]), max(int(half), 1)
+    patch = photo[max(y - h, 0) : max(y + h, 0), max(x - h, 0) : max(x + h, 0)]
+    return float(patch.mean()) if patch.size else 0.0
+
+
+def _placed(
+    picture: Image, box: tuple[int, int, int, int], at: Pixel, head: Array | None = None, outside: float | None = None
+) -> Image:
+    """(h, w[, 3]): a picture of a box of the photo, on the pixels ``at``.
+
+    head: (2, 3), where the photo's pixels lie in the frame; None: where they are. outside: its value
+    there; None: as at its border.
+    """
+    left, top, right, bottom = at.box
+    way = np.array([[1.0, 0, 0], [0, 1, 0]]) if head is None else head.copy()
+    way[:, 2] += way[:, :2] @ box[:2] - [left, top]
+    flags = cv2.INTER_CUBIC if head is not None else cv2.INTER_NEAREST
+    border = cv2.BORDER_REPLICATE if outside is None else cv2.BORDER_CONSTANT
+    size = (right - left, bottom - top)
+    return np.asarray(cv2.warpAffine(picture, way, size, flags=flags, borderMode=border), np.float32)
+
+
+def _similarity(old: Array, new: Array) -> Array | None:
+    """(2, 3): the turn, scale and shift of the head by least squares; None for the same points."""
+    if np.array_equal(old, new):
+        return None
+    a, b = (points[:, 0] + 1j * points[:, 1] for points in (old, new))
+    p, q = a - a.mean(), b - b.mean()
+    turn = complex((np.conj(p) * q).sum() / max(float((np.abs(p) ** 2).sum()), 1e-12))
+    shift = complex(b.mean() - turn * a.mean())
+    return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])

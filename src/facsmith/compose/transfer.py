@@ -124,7 +124,7 @@ class Transfer:
         fresh = self._palette.toned(fresh)
         return Change(
             flow=flow * self.mask[..., None],
-            added=None if added is None else added * (self.mask * within)[..., None],
+            added=None if added is None else np.asarray(added * (self.mask * within)[..., None], np.float32),
             gain=np.asarray(1 + (gain - 1) * self.mask * within, np.float32),
             fresh=np.asarray(fresh, np.float32),
             opacity=blur(opacity, 0.8 * self._unit),
