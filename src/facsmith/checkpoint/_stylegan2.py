@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facsmith.checkpoint._arrays import Array, as_numpy
-from facsmith.checkpoint._nvidia import Module
+from facsmith.checkpoint._modules import Module
 from facsmith.checkpoint._tensorflow import AverageGenerator
 from facsmith.errors import CheckpointError, InputError
 from facsmith.generator import StyleGAN2Config

@@ -20,8 +20,9 @@ from torch import Tensor
 from facsmith._weights import load_weights
 from facsmith.checkpoint._arrays import StoredTensor, as_numpy, size_text
 from facsmith.checkpoint._files import kind_of, map_file
+from facsmith.checkpoint._modules import Module
 from facsmith.checkpoint._network import Config, Network, build, checked_state, config_from_json, estimate_w_avg
-from facsmith.checkpoint._nvidia import Module, read_nvidia
+from facsmith.checkpoint._nvidia import read_nvidia
 from facsmith.checkpoint._stylegan2 import from_ada, from_rosinality, from_tensorflow
 from facsmith.checkpoint._tensorflow import average_generator, stylegan1_from
 from facsmith.checkpoint._torch import read_legacy, read_zip
