@@ -136,6 +136,8 @@ def _zip_errors(source: str) -> Generator[None]:
 
 def _read_archive(archive: zipfile.ZipFile, source: str, length: int) -> Any:
     members = {member.filename: member for member in archive.infolist()}
+    if any(name.endswith("/constants.pkl") for name in members):
+        raise CheckpointError("It is a TorchScript program, which is not run here; give the network's state_dict.")
     packed = next((m for m in members.values() if m.compress_type or m.compress_size != m.file_size), None)
     if packed is not None:
         raise CheckpointError(
@@ -148,8 +150,6 @@ def _read_archive(archive: zipfile.ZipFile, source: str, length: int) -> Any:
     if len(roots) != 1:
         raise CheckpointError(f"{source} is a zip file but no torch model: it holds {len(roots)} data.pkl, not 1.")
     root = roots[0]
-    if f"{root}constants.pkl" in members:
-        raise CheckpointError("It is a TorchScript program, which is not run here; give the network's state_dict.")
     order = members.get(f"{root}byteorder")
     if order is not None and archive.read(order).strip() != b"little":
         raise CheckpointError(f"{source} was saved on a big-endian machine, which is not read. Save it elsewhere.")

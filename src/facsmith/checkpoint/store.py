@@ -64,6 +64,8 @@ def convert(src: str | os.PathLike[str], dst: str | os.PathLike[str], *, half: b
     source = pull(str(src)) if named else Path(src)
     checkpoint = read_checkpoint(source)
     origin = {"format": checkpoint.format, "source": source.name, "source_sha256": file_sha256(source)}
+    if checkpoint.notes:
+        origin["notes"] = "; ".join(checkpoint.notes)
     if named:
         entry = find_entry(str(src))
         origin |= {"title": entry.title, "licence": entry.licence, "url": entry.url}
@@ -100,11 +102,10 @@ def info(name_or_file: str | os.PathLike[str]) -> dict[str, Any]:
         }
     path = _existing(name_or_file)
     data = map_file(path)
-    described: dict[str, Any] = {"file": str(path), "size": size_text(len(data)), "sha256": file_sha256(path)}
-    kind = kind_of(data, path)
-    if kind == "safetensors" and read_metadata(path).get("facsmith", GENERATOR) != GENERATOR:
-        return described | {"kind": read_metadata(path)["facsmith"]}
-    return described | _describe(read_checkpoint(path))
+    other = read_metadata(path).get("facsmith", GENERATOR) if kind_of(data, path) == "safetensors" else GENERATOR
+    described = _describe(read_checkpoint(path)) if other == GENERATOR else {"kind": other}
+    # Last, as the file is whole then: hashing gigabytes of something that is refused takes half a minute.
+    return {"file": str(path), "size": size_text(len(data)), "sha256": file_sha256(path), **described}
 
 
 def _describe(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -117,6 +118,7 @@ def _describe(checkpoint: Checkpoint) -> dict[str, Any]:
         "parameters": sum(p.numel() for p in generator.parameters()),
         "generator_id": generator.generator_id,
         "metadata": dict(checkpoint.metadata),
+        "notes": list(checkpoint.notes),
     }
 
 
