@@ -370,6 +370,41 @@ def test_a_class_outside_stylegan2s_is_refused(tmp_path: Path) -> None:
         load_generator(tmp_path / "network.pkl")
 
 
+# Labels and channels
+
+
+@pytest.mark.parametrize("label", [0, 2])
+def test_a_conditional_network_at_one_label_is_an_unconditional_one(label: int, tmp_path: Path) -> None:
+    network = random_stylegan2(c_dim=3)
+    (tmp_path / "network.pkl").write_bytes(ada_pickle(network))
+    with pytest.raises(CheckpointError, match="--label"):
+        load_generator(tmp_path / "network.pkl")
+    with pytest.raises(CheckpointError, match="labels 0 to 2"):
+        convert(tmp_path / "network.pkl", tmp_path / "out.safetensors", label=3)
+    generator = load_generator(convert(tmp_path / "network.pkl", tmp_path / "out.safetensors", label=label))
+    z = torch.randn(500, 12, generator=torch.Generator().manual_seed(1))
+    w = network.mapping(z, torch.eye(3)[[label] * 500])
+    torch.testing.assert_close(generator.mapping(z), w, atol=1e-5, rtol=1e-5)
+    many = torch.randn(20_000, 12, generator=torch.Generator().manual_seed(2))
+    mean = network.mapping(many, torch.eye(3)[[label] * 20_000])[:, 0].mean(0)
+    torch.testing.assert_close(generator.w_avg, mean, atol=0.05, rtol=0)
+    torch.testing.assert_close(generator.synthesis(w[:2]), network.synthesis(w[:2]), atol=1e-5, rtol=1e-5)
+
+
+def test_a_label_for_a_network_without_labels_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "network.pkl").write_bytes(ada_pickle(random_stylegan2()))
+    with pytest.raises(CheckpointError, match="leave out --label"):
+        convert(tmp_path / "network.pkl", tmp_path / "out.safetensors", label=0)
+
+
+@pytest.mark.parametrize(("channels", "named"), [(1, "grey"), (4, "RGBA"), (96, "96 channels")])
+def test_pictures_that_are_not_rgb_are_refused_at_once(channels: int, named: str, tmp_path: Path) -> None:
+    (tmp_path / "network.pkl").write_bytes(ada_pickle(random_stylegan2(img_channels=channels)))
+    for run in (load_generator, lambda path: convert(path, tmp_path / "out.safetensors")):
+        with pytest.raises(CheckpointError, match=named):
+            run(tmp_path / "network.pkl")
+
+
 @pytest.mark.parametrize("resolution", [8, 16])
 def test_a_state_dict_is_wrapped_in_ordered_dictionaries_too(resolution: int, tmp_path: Path) -> None:
     network = random_stylegan2(resolution=resolution)

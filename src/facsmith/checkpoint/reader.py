@@ -19,12 +19,13 @@ import torch
 from torch import Tensor
 
 from facsmith._weights import load_weights, read_metadata
-from facsmith.checkpoint._arrays import LoadedArray, StoredTensor, as_numpy, size_text
+from facsmith.checkpoint._arrays import Array, LoadedArray, StoredTensor, as_numpy, size_text
 from facsmith.checkpoint._exchanged import read_exchanged
 from facsmith.checkpoint._files import kind_of, map_file
 from facsmith.checkpoint._modules import Module
 from facsmith.checkpoint._network import Config, Network, build, checked_state, config_from_json
 from facsmith.checkpoint._nvidia import read_nvidia
+from facsmith.checkpoint._search import flattened
 from facsmith.checkpoint._stylegan2 import (
     from_ada,
     from_tensorflow,
@@ -34,7 +35,7 @@ from facsmith.checkpoint._torch import read_legacy, read_zip
 from facsmith.errors import CheckpointError
 from facsmith.generator import StyleGAN1Config
 
-__all__ = ["GENERATOR", "Checkpoint", "read_checkpoint", "read_state_dict"]
+__all__ = ["GENERATOR", "Checkpoint", "name_file", "read_checkpoint", "read_state_dict", "read_stored_tensors"]
 
 GENERATOR: Final = "generator"
 """The kind written into our safetensors files."""
@@ -69,7 +70,7 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     """
     data = map_file(path)
     kind = kind_of(data, path)
-    with _clear_errors(path):
+    with name_file(path):
         if kind == "safetensors":
             return _safetensors_generator(path, data)
         if kind == "pickle":
@@ -85,7 +86,7 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     """
     data = map_file(path)
     kind = kind_of(data, path)
-    with _clear_errors(path):
+    with name_file(path):
         if kind == "safetensors":
             return _safetensors(path, data)
         if kind == "pickle":
@@ -97,9 +98,25 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         return {str(name): torch.as_tensor(array) for name, array in arrays.items()}
 
 
+def read_stored_tensors(path: str | os.PathLike[str]) -> dict[str, Array]:
+    """The tensors of a torch file, by dotted path, whatever they lie in: described, and made one by one on request.
+
+    A tensor alone has the name ``tensor``.
+
+    Raises:
+        CheckpointError: missing, damaged, refused, or no torch file.
+    """
+    data = map_file(path)
+    kind = kind_of(data, path)
+    with name_file(path):
+        if kind not in ("torch-zip", "torch-legacy"):
+            raise CheckpointError(f"It is a file of the kind {kind}; one of torch.save is needed.")
+        return flattened({"tensor": _torch_value(data, kind, str(path))})[0]
+
+
 @contextmanager
-def _clear_errors(path: str | os.PathLike[str]) -> Generator[None]:
-    """Name the file in every error; a file may violate any assumption that its kind suggests."""
+def name_file(path: str | os.PathLike[str]) -> Generator[None]:
+    """Name the file in every error raised within; a file may violate any assumption that its kind suggests."""
     try:
         yield
     except CheckpointError as error:
