@@ -206,6 +206,19 @@ def test_a_known_latent_needs_no_inversion(make_animator, photo):
     assert np.array_equal(subject.latent.ws, latent.ws)
 
 
+def test_a_latent_that_names_no_generator_is_judged_by_its_picture(portrait: np.ndarray):
+    animator = Animator.from_pretrained()
+    options = AnimateOptions(mode="crop", provider="dlib", inversion=InversionOptions(iterations=0))
+    own = animator.prepare(portrait, options=options).latent
+    claimed = Latent(own.ws, own.generator_id, claimed=True)
+    assert any(
+        "names no generator" in note for note in animator.prepare(portrait, options=options, latent=claimed).notes
+    )
+    other = Latent(animator.sample(3).latent.ws, own.generator_id, claimed=True)
+    with pytest.raises(LatentError, match="as far from the photo as the mean face"):
+        animator.prepare(portrait, options=options, latent=other)
+
+
 def test_a_latent_of_another_generator_or_of_many_faces_is_refused(make_animator, photo):
     animator = make_animator()
     with pytest.raises(LatentError, match="stylegan2-1024"):

@@ -140,6 +140,51 @@ def test_a_plain_latent_is_read_as_one(latent: Latent, tmp_path: Path):
         read_latent(tmp_path / "no.safetensors")
 
 
+@pytest.mark.parametrize("shape", [(), (1,)])
+@pytest.mark.parametrize("form", ["npy", "zip", "legacy", "named", "float16"])
+def test_w_plus_of_others_is_read(
+    form: str, shape: tuple[int, ...], generator: StyleGAN2, latent: Latent, tmp_path: Path
+) -> None:
+    """e4e and pivotal tuning save a tensor, others a dictionary with more in it."""
+    ws = latent.ws.reshape(*shape, *latent.ws.shape[-2:])
+    file = tmp_path / ("w.npy" if form == "npy" else "w.pt")
+    if form == "npy":
+        np.save(file, ws)
+    else:
+        tensor = torch.tensor(ws, dtype=torch.float16 if form == "float16" else torch.float32)
+        value = {"her.jpg": {"latent": tensor, "noise": [], "img": torch.ones(3, 8, 8)}} if form == "named" else tensor
+        torch.save(value, file, _use_new_zipfile_serialization=form != "legacy")
+    read = read_latent(file, generator)
+    assert isinstance(read, Latent)
+    assert read.claimed
+    assert read.generator_id == generator.generator_id
+    np.testing.assert_allclose(read.ws, latent.ws.reshape(read.ws.shape), atol=2e-3 if form == "float16" else 0)
+
+
+def test_w_plus_of_another_shape_or_of_several_faces_is_refused(
+    generator: StyleGAN2, latent: Latent, tmp_path: Path
+) -> None:
+    ws = torch.tensor(latent.ws.reshape(latent.ws.shape[-2:]))
+    for name, value, match in (
+        ("rows.pt", ws[:-1], "this generator takes"),
+        ("two.pt", torch.stack([ws, ws]), "this generator takes"),
+        ("names.pt", {"a": ws, "b": ws}, "2 codes"),
+        ("none.pt", {"a": 1}, "no tensor"),
+        ("row.pt", ws[0], "of shape"),
+    ):
+        torch.save(value, tmp_path / name)
+        with pytest.raises(LatentError, match=match):
+            read_latent(tmp_path / name, generator)
+    np.save(tmp_path / "a.npy", ws[:, :-1].numpy())
+    with pytest.raises(LatentError, match="this generator takes"):
+        read_latent(tmp_path / "a.npy", generator)
+    with pytest.raises(LatentError, match="does not name its generator"):
+        read_latent(tmp_path / "a.npy")
+    (tmp_path / "evil.pt").write_bytes(b"\x80\x02cposix\nsystem\nX\x04\x00\x00\x00true\x85R.")
+    with pytest.raises(CheckpointError, match=r"evil\.pt"):
+        read_latent(tmp_path / "evil.pt", generator)
+
+
 def test_damaged_and_foreign_files_are_refused(generator: StyleGAN2, latent: Latent, photo: Tensor, tmp_path: Path):
     found = tune(photo, latent, generator, descriptor=Thumbnails(), options=replace(OPTIONS, steps=1))
     path = tmp_path / "t.safetensors"

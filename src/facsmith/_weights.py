@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save  # pyright: ignore[reportUnknownVa
 from torch import Tensor
 
 from facsmith._files import atomic_path
+from facsmith._json import parse_json
 from facsmith.errors import CheckpointError
 
 __all__ = ["load_weights", "read_metadata", "save_weights"]
@@ -50,7 +51,7 @@ def load_weights(path: str | os.PathLike[str], *, kind: str) -> tuple[dict[str, 
     if found != kind:
         raise CheckpointError(f"{path} holds {found}, not a facsmith {kind}; give the file that was saved as one.")
     try:
-        config: Any = json.loads(metadata["config"])
+        config: Any = parse_json(metadata["config"])
         tensors = load_file(path)
     except (KeyError, ValueError, SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} is a damaged {kind} file ({error}); fetch or make it again.") from error
@@ -70,7 +71,7 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     try:
         with Path(path).open("rb") as file:  # eight bytes of length, then that much JSON
             length = int.from_bytes(file.read(8), "little")
-            header: Any = json.loads(file.read(length)) if length <= _HEADER_MAX else None
+            header: Any = parse_json(file.read(length)) if length <= _HEADER_MAX else None
         metadata: Any = header.get("__metadata__", {})
         return {str(k): str(v) for k, v in metadata.items()}
     except (OSError, ValueError, AttributeError) as error:
@@ -80,7 +81,7 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
 def _ordered(data: bytes) -> bytes:
     """The same safetensors file with its header sorted: the library writes metadata in random order."""
     end = 8 + int.from_bytes(data[:8], "little")
-    header = json.dumps(json.loads(data[8:end]), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    header = json.dumps(parse_json(data[8:end]), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     header += b" " * (-len(header) % 8)
     return len(header).to_bytes(8, "little") + header + data[end:]
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from facsmith._files import atomic_path
+from facsmith._json import parse_json
 from facsmith.boundary import BoundarySet
 from facsmith.descriptor import Descriptor, load_descriptor
 from facsmith.encoder import Encoder
@@ -90,7 +91,7 @@ def load_bundle(name: str | os.PathLike[str] = DEFAULT_BUNDLE) -> Bundle:
 def read_card(folder: Path) -> dict[str, Any]:
     """card.json of a model's folder."""
     try:
-        card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+        card = parse_json((folder / "card.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{folder / 'card.json'} is not readable as JSON ({error}); fetch it again.") from error
     if not isinstance(card, dict):

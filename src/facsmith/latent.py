@@ -23,10 +23,12 @@ class Latent:
     """W+ codes of one face or of many.
 
     ws: (..., num_ws, w_dim) float32, finite. generator_id: which generator they belong to; another one refuses them.
+    claimed: the file they come from names no generator, so that this one is only taken to be theirs.
     """
 
     ws: npt.NDArray[np.float32]
     generator_id: str
+    claimed: bool = False
 
     def __post_init__(self) -> None:
         ws = np.asarray(self.ws)
@@ -82,5 +84,5 @@ class Latent:
     def from_array(cls, source: Array | str | os.PathLike[str], *, generator_id: str) -> "Latent":
         """W+ codes as others exchange them: an array or a .npy file, (num_ws, w_dim) or (N, num_ws, w_dim)."""
         if isinstance(source, np.ndarray):
-            return cls(source, generator_id)
-        return cls(read_npy(Path(source), max_bytes=_MAX_FILE_BYTES, error=LatentError), generator_id)
+            return cls(source, generator_id, claimed=True)
+        return cls(read_npy(Path(source), max_bytes=_MAX_FILE_BYTES, error=LatentError), generator_id, claimed=True)

@@ -11,21 +11,25 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from facsmith._weights import load_weights, read_metadata, save_weights
+from facsmith.checkpoint import read_stored_tensors
 from facsmith.descriptor import Descriptor, apart, unit_length
-from facsmith.errors import CheckpointError, InputError
+from facsmith.errors import CheckpointError, InputError, LatentError
 from facsmith.generator import Generator, TunedGenerator, tunable
-from facsmith.latent import Latent
+from facsmith.latent import MAX_NUM_WS, MAX_W_DIM, Latent
 
 __all__ = ["TunedLatent", "TuningOptions", "read_latent", "tune"]
 
 _KIND = "tuned latent"
 _PIVOT = "pivot"
+_MOST_NUMBERS = MAX_NUM_WS * MAX_W_DIM
 _BETAS = (0.9, 0.99)
 _WARM_UP = 10
 
@@ -113,13 +117,46 @@ class TunedLatent:
         return cls(latent, tensors, report=report)
 
 
-def read_latent(path: str | os.PathLike[str]) -> Latent | TunedLatent:
-    """A latent's file or a tuned latent's; another raises what the reader of its kind raises."""
+def read_latent(path: str | os.PathLike[str], generator: Generator | None = None) -> Latent | TunedLatent:
+    """A latent's file, a tuned latent's, or W+ as others exchange it: .npy, and .pt of pSp, e4e or pivotal tuning.
+
+    generator: whose W+ a .npy or .pt is taken to be, as such a file does not say. Of a .pt, the one tensor of its shape
+    (num_ws, w_dim) or (1, num_ws, w_dim) is meant.
+
+    Raises:
+        LatentError: codes of another shape, none or several in the file, or no generator given for it.
+        CheckpointError: damaged, or refused; nothing in it is executed.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix in (".npy", ".pt", ".pth"):
+        if generator is None:
+            raise LatentError(f"{path} does not name its generator; give it where one is known, to --latent.")
+        ws = _exchanged(path, generator) if suffix != ".npy" else Latent.from_array(path, generator_id="unknown").ws
+        if ws.shape[-2:] != (generator.num_ws, generator.w_dim) or ws.size != ws.shape[-2] * ws.shape[-1]:
+            raise LatentError(
+                f"{path} holds codes of shape {ws.shape}; this generator takes one face of W+, "
+                f"({generator.num_ws}, {generator.w_dim}), a w for each layer."
+            )
+        return Latent(ws.reshape(ws.shape[-2:]), generator.generator_id, claimed=True)
     try:
         tuned = read_metadata(path).get("facsmith") == _KIND
     except CheckpointError:
         tuned = False
     return TunedLatent.load(path) if tuned else Latent.load(path)
+
+
+def _exchanged(path: str | os.PathLike[str], generator: Generator) -> NDArray[Any]:
+    """The one code in a torch file: of this generator's shape, or the only tensor."""
+    found = read_stored_tensors(path)
+    fitting = {name: t for name, t in found.items() if t.shape[-2:] == (generator.num_ws, generator.w_dim)}
+    chosen = fitting or found
+    if len(chosen) != 1:
+        held = f"{len(chosen)} codes ({', '.join(sorted(chosen)[:3])})" if chosen else "no tensor"
+        raise LatentError(f"{path} holds {held}; give a file with the W+ code of one face.")
+    (tensor,) = chosen.values()
+    if len(tensor.shape) < 2 or math.prod(tensor.shape) > _MOST_NUMBERS:
+        raise LatentError(f"{path} holds numbers of shape {tensor.shape}; one face of W+ is (num_ws, w_dim).")
+    return tensor.numpy()
 
 
 def tune(

@@ -84,17 +84,31 @@ def nvidia_packages() -> Iterator[dict[str, Any]]:
 
 
 def ada_pickle(
-    network: StyleGAN2, *, source: str = "", protocol: int = 4, changed: dict[str, Any] | None = None
+    network: StyleGAN2,
+    *,
+    source: str = "",
+    protocol: int = 4,
+    changed: dict[str, Any] | None = None,
+    attributes: dict[str, dict[str, Any]] | None = None,
+    without: tuple[str, ...] = (),
 ) -> bytes:
-    """A StyleGAN2-ADA pickle of the network. ``source`` is its module source; ``changed`` replaces G's attributes."""
+    """A StyleGAN2-ADA pickle of the network. ``source`` is its module source; ``changed`` replaces G's attributes.
+
+    attributes: further ones, by the module's dotted path. without: tensors left out, by theirs.
+    """
     config = network.config
     filters = torch.outer(torch.tensor([1.0, 3, 3, 1]), torch.tensor([1.0, 3, 3, 1])) / 64
 
+    paths = {part: path for path, part in network.named_modules()}
+
     def module(class_name: str, part: torch.nn.Module, **state: Any) -> Any:
         children = OrderedDict((name, describe(name, child)) for name, child in part.named_children())
+        path = paths[part]
+        state |= (attributes or {}).get(path, {})
+        kept = lambda items: OrderedDict((n, t) for n, t in items if f"{path}.{n}" not in without)  # noqa: E731
         state |= {
-            "_parameters": OrderedDict(part.named_parameters(recurse=False)),
-            "_buffers": OrderedDict(part.named_buffers(recurse=False)),
+            "_parameters": kept(part.named_parameters(recurse=False)),
+            "_buffers": kept(part.named_buffers(recurse=False)),
             "_modules": children,
         }
         if class_name == "SynthesisLayer":

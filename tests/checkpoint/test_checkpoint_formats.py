@@ -53,7 +53,7 @@ def test_a_stylegan2_ada_pickle_gives_its_averaged_generator(settings: dict, pro
 def test_a_conditional_stylegan2_ada_pickle_keeps_its_labels(tmp_path: Path) -> None:
     network = random_stylegan2(c_dim=3)
     (tmp_path / "network.pkl").write_bytes(ada_pickle(network))
-    loaded = load_generator(tmp_path / "network.pkl")
+    loaded = read_checkpoint(tmp_path / "network.pkl").build()
     z, c = torch.ones(1, 12), torch.eye(3)[:1]
     torch.testing.assert_close(loaded.mapping(z, c), network.mapping(z, c))
 

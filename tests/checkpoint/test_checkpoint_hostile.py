@@ -503,3 +503,122 @@ def _replaced(data: bytes, old: bytes, new: bytes) -> bytes:
     assert old in entries[main]
     entries[main] = entries[main].replace(old, new, 1)
     return _zip(entries)
+
+
+# Deep nesting, shared storages, records upon one another
+
+
+DEEP = 200_000
+
+
+def _deep_safetensors(**metadata: str) -> list[bytes]:
+    """Headers nested too deep: the header itself, and JSON inside its metadata."""
+    nested = "[" * DEEP + "]" * DEEP
+    header = f'{{"__metadata__":{{"facsmith":"generator","config":{nested}}}}}'.encode()
+    inside = json.dumps({"__metadata__": {"facsmith": "generator", "config": nested} | metadata}).encode()
+    return [_safetensors(header), _safetensors(inside)]
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_json_nested_too_deep_is_refused_by_every_reader(which: int, tmp_path: Path) -> None:
+    from facsmith.boundary import BoundarySet
+    from facsmith.bundle import load_bundle
+    from facsmith.checkpoint import info
+    from facsmith.descriptor import load_descriptor
+    from facsmith.encoder import Encoder
+    from facsmith.errors import InputError
+    from facsmith.tuning import read_latent
+
+    file = tmp_path / "model.safetensors"
+    for kind in ("generator", "encoder", "descriptor", "tuned latent"):
+        file.write_bytes(_deep_safetensors(facsmith=kind)[which])
+        for reader in (load_generator, Encoder.load, load_descriptor, BoundarySet.load, read_latent):
+            with pytest.raises(InputError):
+                reader(file)
+    file.write_bytes(_deep_safetensors(facsmith="generator")[which])
+    with pytest.raises(CheckpointError, match=r"nested too deep|out of proportion|damaged"):
+        info(file)
+    (tmp_path / "card.json").write_text("[" * DEEP + "]" * DEEP)
+    with pytest.raises(CheckpointError, match="nested too deep"):
+        load_bundle(tmp_path)
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_sixty_names_for_one_storage_take_no_memory(reader: Callable[[Path], Any], tmp_path: Path) -> None:
+    shared = torch.zeros(15_000_000)
+    named = {f"style.{n}.weight": shared[:] for n in range(1, 60)} | {"input.input": shared[:]}
+    data = torch_bytes(named)
+    assert len(data) < 61_000_000
+    refuse(data, tmp_path, match="shown many times", reader=reader)
+
+
+def test_a_few_shared_weights_are_no_forgery(tmp_path: Path) -> None:
+    shared = torch.arange(1000.0)
+    (tmp_path / "a.pt").write_bytes(torch_bytes({"a": shared, "b": shared, "c": shared}))
+    assert torch.equal(read_state_dict(tmp_path / "a.pt")["c"], shared)
+
+
+def test_records_upon_one_another_are_refused(tmp_path: Path) -> None:
+    """Every entry of the table of contents points at the one record that there is."""
+    data = bytearray(_zip({"archive/data.pkl": b"\x80\x02N.", "archive/data/0": b"\0" * 4000}))
+    contents = data.index(b"PK\x01\x02")
+    end = data.index(b"PK\x05\x06")
+    entry = bytes(data[data.index(b"PK\x01\x02", contents + 4) : end])
+    repeated = bytes(data[contents:end]) + b"".join(
+        entry.replace(b"archive/data/0", f"archive/data/{n}".encode()) for n in range(1, 10)
+    )
+    count = struct.pack("<H", 11)
+    tail = data[end : end + 8] + count + count + struct.pack("<II", len(repeated), contents) + b"\0\0"
+    refuse(bytes(data[:contents]) + repeated + bytes(tail), tmp_path, match="upon one another")
+
+
+def test_a_refused_file_is_not_hashed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from facsmith.checkpoint import info, store
+
+    monkeypatch.setattr(store, "file_sha256", lambda _: pytest.fail("gigabytes are hashed for nothing"))
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps({"G_ema": None}))
+    with pytest.raises(CheckpointError, match="G_ema"):
+        info(tmp_path / "model.pkl")
+
+
+def test_dictionaries_that_double_or_hold_themselves_end(tmp_path: Path) -> None:
+    doubling: dict[str, Any] = {"input.input": torch.ones(1)}
+    for _ in range(40):
+        doubling = {"a": doubling, "b": doubling}
+    refuse(torch_bytes(doubling), tmp_path, match="contains itself")
+    itself: dict[str, Any] = {"input.input": torch.ones(1)}
+    itself["itself"] = itself
+    refuse(torch_bytes(itself), tmp_path, match="contains itself|longer names")
+
+
+# Words that are no attack
+
+
+def test_a_harmless_name_is_not_called_an_attack(tmp_path: Path, marker: Path) -> None:
+    data = b"\x80\x02}X\x05\x00\x00\x00G_emacomegaconf.dictconfig\nDictConfig\nX\x01\x00\x00\x00a\x85Rs."
+    message = refuse(data, tmp_path, match=r"asks for omegaconf.dictconfig.DictConfig")
+    assert "may be harmless" in message
+    data = pickle.dumps({"G_ema": Call(os.system, f"touch {marker}")})
+    executes(lambda: pickle.loads(data), marker)
+    assert "can run code" in refuse(data, tmp_path, match="asks for posix.system")
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_classes_of_a_whole_module_are_words(legacy: bool, protocol: int, tmp_path: Path, marker: Path) -> None:
+    """An instance made of nothing is a record; one that is called, or given arguments, is refused."""
+
+    class Harm:
+        def __reduce__(self) -> Any:
+            return os.system, (f"touch {marker}",)
+
+    def saved(value: Any) -> bytes:
+        file = io.BytesIO()
+        torch.save(value, file, pickle_protocol=protocol, _use_new_zipfile_serialization=not legacy)
+        return file.getvalue()
+
+    for value in (Harm(), {"g_ema": Harm()}, [Harm()], {"args": {"x": (Harm(),)}}):
+        data = saved(value)
+        executes(lambda data=data: torch.load(io.BytesIO(data), weights_only=False), marker)
+        refuse(data, tmp_path, match="asks for posix.system")
+        assert not marker.exists()

@@ -199,5 +199,5 @@ def _fingerprint(latent: Latent | TunedLatent | None) -> str:
     if latent is None:
         return "inverted"
     if isinstance(latent, Latent):
-        return fingerprint(latent.ws)
+        return f"{fingerprint(latent.ws)} {latent.claimed}"
     return " ".join([fingerprint(latent.latent.ws), *(fingerprint(p.numpy()) for p in latent.delta.values())])

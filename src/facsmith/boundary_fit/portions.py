@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from facsmith import face as face_module
 from facsmith._arrays import read_tensors, write_tensors
+from facsmith._json import parse_json
 from facsmith.boundary_fit.folder import LabelledCodes
 from facsmith.boundary_fit.sources import Item, Portion, Source
 from facsmith.errors import BoundaryError, NoFaceError
@@ -122,7 +123,7 @@ def _write(path: Path, items: list[tuple[Array, str]], ws: Codes) -> None:
 
 def _names(metadata: dict[str, str], path: str | Path) -> list[str]:
     try:
-        names: Any = json.loads(metadata["people"])
+        names: Any = parse_json(metadata["people"])
         return [str(name) for name in names]
     except (KeyError, ValueError, TypeError) as error:
         raise BoundaryError(f"{path} does not say whose faces it holds; remove it and fit again.") from error

@@ -7,7 +7,7 @@ Nothing in a checkpoint is ever executed, whoever made it:
 """
 
 from facsmith.checkpoint.download import cache_dir, cached_path, pull
-from facsmith.checkpoint.reader import Checkpoint, read_checkpoint, read_state_dict
+from facsmith.checkpoint.reader import Checkpoint, read_checkpoint, read_state_dict, read_stored_tensors
 from facsmith.checkpoint.registry import MODELS, ModelEntry
 from facsmith.checkpoint.store import convert, entries, info, load_generator, save_generator
 
@@ -24,5 +24,6 @@ __all__ = [
     "pull",
     "read_checkpoint",
     "read_state_dict",
+    "read_stored_tensors",
     "save_generator",
 ]

@@ -19,6 +19,7 @@ from facsmith.errors import CheckpointError
 __all__ = [
     "STORAGE_TYPES",
     "Array",
+    "LoadedArray",
     "Storage",
     "StoredArray",
     "StoredTensor",
@@ -29,6 +30,8 @@ __all__ = [
 
 MAX_DIMENSIONS: Final = 8
 MAX_STATE: Final = 4 * 1024**3
+MAX_SHARED: Final = 64 * 1024**2
+"""Bytes by which tensors may exceed twice the numbers that lie in the file; networks share a few weights at most."""
 
 STORAGE_TYPES: Final[dict[str, str]] = {
     "DoubleStorage": "<f8",
@@ -40,6 +43,7 @@ STORAGE_TYPES: Final[dict[str, str]] = {
     "CharStorage": "|i1",
     "ByteStorage": "|u1",
     "BoolStorage": "|b1",
+    "BFloat16Storage": "bfloat16",
 }
 """torch's storage classes (of `torch` and `torch.cuda`) and what they hold."""
 
@@ -50,12 +54,38 @@ class Array(Protocol):
     @property
     def shape(self) -> tuple[int, ...]: ...
 
+    @property
+    def held(self) -> tuple[int, int]:
+        """Which numbers of the file it shows (equal for two arrays that show the same), and how many these are."""
+        ...
+
     def numpy(self) -> NDArray[Any]: ...
+
+
+@dataclass(frozen=True)
+class LoadedArray:
+    """An array that is in memory already."""
+
+    array: NDArray[Any]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.array.shape
+
+    @property
+    def held(self) -> tuple[int, int]:
+        return id(self.array), self.array.size
+
+    def numpy(self) -> NDArray[Any]:
+        return self.array
 
 
 @dataclass
 class Storage:
-    """``count`` numbers of a torch storage; ``read`` gives their bytes, little-endian."""
+    """``count`` numbers of a torch storage; ``read`` gives their bytes, little-endian.
+
+    dtype: numpy's, or ``bfloat16``, which numpy lacks: the upper half of a float32, read as that.
+    """
 
     dtype: str
     count: int
@@ -64,13 +94,18 @@ class Storage:
 
     @property
     def nbytes(self) -> int:
-        return self.count * np.dtype(self.dtype).itemsize
+        return self.count * self.stored.itemsize
+
+    @property
+    def stored(self) -> np.dtype[Any]:
+        """The type of the numbers as they lie in the file."""
+        return np.dtype("<u2" if self.dtype == "bfloat16" else self.dtype)
 
     def numpy(self) -> NDArray[Any]:
         """(count,) read-only view of the file."""
         if self.read is None:
             raise CheckpointError(f"{self.source} is cut off: a tensor's numbers are missing. Fetch it again.")
-        return np.frombuffer(self.read(), self.dtype, self.count)
+        return np.frombuffer(self.read(), self.stored, self.count)
 
 
 @dataclass(frozen=True)
@@ -102,13 +137,19 @@ class StoredTensor:
         """What `torch._utils._rebuild_parameter` is called with: tensor, requires_grad, hooks. The tensor."""
         return args[0]
 
+    @property
+    def held(self) -> tuple[int, int]:
+        return id(self.storage), self.storage.count
+
     def numpy(self) -> NDArray[Any]:
         """A copy, contiguous."""
         numbers = self.storage.numpy()[self.offset :]
         steps = tuple(s * numbers.itemsize for s in self.strides)
-        if not math.prod(self.shape):
-            return np.empty(self.shape, numbers.dtype)
-        return np.lib.stride_tricks.as_strided(numbers, self.shape, steps, writeable=False).copy()
+        if math.prod(self.shape):
+            made = np.lib.stride_tricks.as_strided(numbers, self.shape, steps, writeable=False).copy()
+        else:
+            made = np.empty(self.shape, numbers.dtype)
+        return (made.astype(np.uint32) << 16).view(np.float32) if self.storage.dtype == "bfloat16" else made
 
 
 @dataclass
@@ -165,6 +206,10 @@ class StoredArray:
             )
         self.shape, self.type, self.fortran, self.data = shape, kind, fortran, data
 
+    @property
+    def held(self) -> tuple[int, int]:
+        return id(self.data), math.prod(self.shape)
+
     def numpy(self) -> NDArray[Any]:
         """A copy, contiguous, in the machine's byte order."""
         if self.data is None or self.type is None:
@@ -211,6 +256,12 @@ def as_numpy(arrays: Mapping[str, Array]) -> dict[str, NDArray[Any]]:
     if total > MAX_STATE:
         raise CheckpointError(
             f"Its tensors would take {size_text(total)}; models here need less than {size_text(MAX_STATE)}."
+        )
+    held = sum(dict(array.held for array in arrays.values()).values()) * 4
+    if total > 2 * held + MAX_SHARED:
+        raise CheckpointError(
+            f"Its tensors would take {size_text(total)}, made of {size_text(held)} that are shown many times; "
+            "no model does so. The file is damaged or forged."
         )
     return {name: array.numpy() for name, array in arrays.items()}
 

@@ -43,10 +43,12 @@ def kind_of(data: memoryview, path: str | os.PathLike[str]) -> str:
         CheckpointError: something else, named where it is a common mistake.
     """
     start = bytes(data[:64])
+    if start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= len(data) - 8:
+        return "safetensors"  # first: a header's length may begin as a pickle does
     if start.startswith(b"PK\x03\x04"):
         return "torch-zip"
     if start[:1] == b"\x80":
-        return "torch-legacy" if start[2:].startswith(_LEGACY_TORCH_START) else "pickle"
+        return "torch-legacy" if _LEGACY_TORCH_START in start[2:24] else "pickle"  # protocol 4 puts a frame before
     if start[8:9] == b"{" and len(start) > 9:
         return "safetensors"
     if start.lstrip().lower().startswith((b"<!doctype", b"<html")):

@@ -62,7 +62,7 @@ def checked_state(config: Config, arrays: Mapping[str, NDArray[Any] | Array | Te
     Shapes are compared before any array is made.
 
     Raises:
-        CheckpointError: names the tensors that are missing, unknown or of another shape.
+        CheckpointError: names the tensors that are missing, unknown, of another shape, or not finite.
     """
     expected = expected_shapes(config)
     given = {name: tuple(array.shape) for name, array in arrays.items()}
@@ -75,7 +75,11 @@ def checked_state(config: Config, arrays: Mapping[str, NDArray[Any] | Array | Te
         )
     stored = {name: array for name, array in arrays.items() if not isinstance(array, np.ndarray | Tensor)}
     made: Mapping[str, Any] = {**arrays, **as_numpy(cast(Mapping[str, Array], stored))}
-    return {name: _tensor(value) for name, value in made.items()}
+    state = {name: _tensor(value) for name, value in made.items()}
+    for name, tensor in state.items():
+        if not bool(tensor.isfinite().all()):
+            raise CheckpointError(f"Its {name} holds NaN or infinite numbers; its training failed, or it is damaged.")
+    return state
 
 
 def build(config: Config, state: Mapping[str, Tensor]) -> Network:

@@ -9,11 +9,49 @@ instantiated, and every length is compared with the bytes that are really there 
 import struct
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final, NoReturn, cast
 
 from facsmith.errors import CheckpointError
 
 __all__ = ["Budget", "Builder", "Name", "Record", "plain_key", "read_pickle"]
+
+_RUNS_CODE: Final = frozenset(
+    {
+        "asyncio",
+        "bdb",
+        "builtins",
+        "__builtin__",
+        "code",
+        "commands",
+        "ctypes",
+        "dill",
+        "functools",
+        "importlib",
+        "joblib",
+        "marshal",
+        "multiprocessing",
+        "nt",
+        "operator",
+        "os",
+        "pdb",
+        "pickle",
+        "pip",
+        "platform",
+        "posix",
+        "pty",
+        "runpy",
+        "shutil",
+        "signal",
+        "socket",
+        "subprocess",
+        "sys",
+        "tempfile",
+        "timeit",
+        "types",
+        "webbrowser",
+    }
+)
+"""Modules of the standard library through which a pickle can run something; whatever else it names may be harmless."""
 
 MAX_OPERATIONS: Final = 2_000_000
 """Instructions in one stream; NVIDIA's largest published pickle has about fifty thousand."""
@@ -84,6 +122,7 @@ def read_pickle(
     names: Mapping[Name, Builder],
     persistent: Callable[[Any], Any] | None = None,
     budget: Budget | None = None,
+    objects: bool = False,
 ) -> tuple[Any, int]:
     """Read one pickle from ``data[start:]``; return its value and the position after it.
 
@@ -92,11 +131,13 @@ def read_pickle(
         names: what the stream may refer to, and how each is made of its arguments.
         persistent: resolves persistent ids (torch's storages); None where the format has none.
         budget: shared by the streams of one file.
+        objects: read instances of classes outside ``names`` as inert Records, as long as the stream makes them of
+            nothing and then hangs attributes on them, as it does with torch's modules. A call is refused all the same.
 
     Raises:
         CheckpointError: the stream names anything else, is cut off or damaged, or is out of proportion.
     """
-    reader = _Reader(data, start, names, persistent, budget or Budget(source))
+    reader = _Reader(data, start, names, persistent, budget or Budget(source), objects=objects)
     try:
         return reader.run(), reader.position
     except CheckpointError:
@@ -115,6 +156,8 @@ class _Reader:
         names: Mapping[Name, Builder],
         persistent: Callable[[Any], Any] | None,
         budget: Budget,
+        *,
+        objects: bool,
     ) -> None:
         self.data = data
         self.position = start
@@ -122,6 +165,7 @@ class _Reader:
         self.names = names
         self.persistent = persistent
         self.budget = budget
+        self.objects = objects
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
 
@@ -195,18 +239,36 @@ class _Reader:
         if not isinstance(module, str) or not isinstance(name, str):
             raise TypeError("a name that is no text")
         found = Name(module, name)
-        if found not in self.names:
-            raise CheckpointError(
-                f"{self.source} asks for {found}, which is not on the list of what a model file may contain. "
-                "It was refused and nothing in the file was run. Get the model from its publisher."
-            )
+        if found not in self.names and not self.objects:
+            self.refuse(found)
         self.push(found)
+
+    def refuse(self, name: Name) -> NoReturn:
+        known = name.module.partition(".")[0] in _RUNS_CODE
+        advice = (
+            "That can run code: get the model from its publisher."
+            if known
+            else "It may be harmless, but is not read; save the network's state_dict alone, and give that file."
+        )
+        raise CheckpointError(
+            f"{self.source} asks for {name}, which is not on the list of what a model file may contain. "
+            f"It was refused and nothing in the file was run. {advice}"
+        )
 
     def construct(self, name: Any, args: Any) -> None:
         if not isinstance(name, Name) or not isinstance(args, tuple):
             raise TypeError("a call of something that is no name")
+        if name not in self.names:
+            self.refuse(name)
         self.budget.spend_on(args)
         self.push(self.names[name](cast(tuple[Any, ...], args)))
+
+    def new_object(self, name: Any, args: Any) -> None:
+        """An instance of a class: of the table's where it has one, else an inert Record, made of nothing."""
+        if self.objects and isinstance(name, Name) and name not in self.names and args == ():
+            self.push(Record(name))
+        else:
+            self.construct(name, args)
 
     def build(self) -> None:
         state = self.pop()
@@ -218,6 +280,8 @@ class _Reader:
 
     def set_items(self, pairs: list[Any]) -> None:
         target = self.stack[-1]
+        if isinstance(target, Record):
+            return  # of a class derived from dict, such as the options of a training run
         if not isinstance(target, dict) or len(pairs) % 2:
             raise TypeError("items for something that is no dictionary")
         for key, value in zip(pairs[::2], pairs[1::2], strict=True):
@@ -225,6 +289,8 @@ class _Reader:
 
     def append(self, items: list[Any]) -> None:
         target = self.stack[-1]
+        if isinstance(target, Record):
+            return
         if not isinstance(target, list):
             raise TypeError("items for something that is no list")
         cast(list[Any], target).extend(items)
@@ -264,6 +330,11 @@ def _tuple(reader: _Reader, count: int) -> None:
 def _reduce(reader: _Reader) -> None:
     args = reader.pop()
     reader.construct(reader.pop(), args)
+
+
+def _new_object(reader: _Reader) -> None:
+    args = reader.pop()
+    reader.new_object(reader.pop(), args)
 
 
 def _stack_global(reader: _Reader) -> None:
@@ -328,7 +399,7 @@ _OPERATIONS: Final[dict[int, Callable[[_Reader], None]]] = {
     0x63: lambda r: r.name(r.line(), r.line()),  # GLOBAL
     0x93: _stack_global,  # STACK_GLOBAL
     0x52: _reduce,  # REDUCE
-    0x81: _reduce,  # NEWOBJ: the same table decides
+    0x81: _new_object,  # NEWOBJ
     0x62: lambda r: r.build(),  # BUILD
     0x51: lambda r: r.resolve(),  # BINPERSID
 }

@@ -9,12 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facsmith.checkpoint._arrays import Array, as_numpy
-from facsmith.checkpoint._nvidia import Module
+from facsmith.checkpoint._modules import Module
 from facsmith.checkpoint._tensorflow import AverageGenerator
+from facsmith.checkpoint._variants import check_variant, layers_without_noise
 from facsmith.errors import CheckpointError, InputError
 from facsmith.generator import StyleGAN2Config
 
-__all__ = ["config_from_shapes", "from_ada", "from_rosinality", "from_tensorflow"]
+__all__ = [
+    "check_square",
+    "config_from_shapes",
+    "from_ada",
+    "from_basicsr",
+    "from_rosinality",
+    "from_state",
+    "from_tensorflow",
+]
 
 Arrays = dict[str, NDArray[Any] | Array]
 
@@ -22,6 +31,7 @@ _FILTER: Final = np.outer([1, 3, 3, 1], [1, 3, 3, 1]) / 64.0
 MAX_BLOCKS: Final = 11
 """4 to 4096 px."""
 MISSING_NOISE_SEED: Final = 0
+_RUN_HERE: Final = "Give a StyleGAN1 or StyleGAN2 network, for instance `facsmith models pull stylegan2-ffhq-1024`."
 
 
 def config_from_shapes(arrays: Mapping[str, NDArray[Any] | Array], *, conv_clamp: float | None) -> StyleGAN2Config:
@@ -68,67 +78,76 @@ def _architecture(arrays: Mapping[str, Any]) -> Literal["skip", "resnet"]:
     return "resnet" if any(re.fullmatch(r"synthesis\.b\d+\.skip\.weight", name) for name in arrays) else "skip"
 
 
-def from_ada(generator: Module) -> tuple[StyleGAN2Config, Arrays]:
-    """G_ema of a StyleGAN2-ADA or StyleGAN3-repository pickle.
+def from_ada(generator: Module) -> tuple[StyleGAN2Config, Arrays, tuple[str, ...]]:
+    """G_ema of a StyleGAN2-ADA or StyleGAN3-repository pickle; and what must be said of it.
 
     Raises:
         CheckpointError: it is a StyleGAN3, or a variant whose arithmetic is not StyleGAN2's.
     """
     synthesis = generator.child("synthesis")
-    if "SynthesisInput" in {module.class_name for module in synthesis.children().values()}:
-        raise CheckpointError(
-            "It is a StyleGAN3 network, which facsmith does not run. Give a StyleGAN1 or StyleGAN2 network, "
-            "for instance `facsmith models pull stylegan2-ffhq-1024`."
-        )
+    inner = {module.class_name for module in synthesis.children().values()}
+    if generator.class_name == "SuperresGenerator" or "embed_proj" in generator.child("mapping").children():
+        raise CheckpointError(f"It is a StyleGAN-XL network, which facsmith does not run. {_RUN_HERE}")
+    if "SynthesisInput" in inner:
+        raise CheckpointError(f"It is a StyleGAN3 network, which facsmith does not run. {_RUN_HERE}")
     arrays: Arrays = {}
     for name, tensor in generator.tensors().items():
         if name.endswith("resample_filter"):
             _check_filter(name, tensor.numpy(), gain=1)
         else:
             arrays[name] = tensor
+    check_square(arrays.get("synthesis.b4.const"))
     first = synthesis.child("b4").child("conv1")
     clamp = first.state.get("conv_clamp")
     config = config_from_shapes(arrays, conv_clamp=None if clamp is None else float(clamp))
-    _check_variant(generator, config)
-    return config, arrays
+    notes = check_variant(generator, config)
+    for path in layers_without_noise(generator):
+        side = _resolution(path)
+        arrays[f"{path}.noise_strength"] = np.zeros((), np.float32)
+        arrays.setdefault(f"{path}.noise_const", np.zeros((side, side), np.float32))
+    return config, arrays, notes
 
 
-def _check_variant(generator: Module, config: StyleGAN2Config) -> None:
-    """What the attributes say must be what the shapes say, and the arithmetic the one we have."""
-    said = generator.state
-    for name, value in {
-        "z_dim": config.z_dim,
-        "w_dim": config.w_dim,
-        "c_dim": config.c_dim,
-        "img_resolution": config.resolution,
-        "img_channels": config.img_channels,
-    }.items():
-        if said.get(name, value) != value:
-            raise CheckpointError(
-                f"It says {name} = {reprlib.repr(said[name])}, its tensors say {value}; it is damaged."
-            )
-    for name, layer in generator.child("mapping").children().items():
-        rate = 1.0 if name == "embed" else 0.01
-        if abs(float(layer.state.get("bias_gain", rate)) - rate) > 1e-6:
-            raise CheckpointError(f"Its mapping layer {name} has another learning rate than {rate}; not run here.")
-    for name, block in generator.child("synthesis").children().items():
-        if block.state.get("architecture", config.architecture) != config.architecture:
-            raise CheckpointError(
-                f"Block {name} is of architecture {reprlib.repr(block.state['architecture'])}; not run here."
-            )
-        for layer in block.children().values():
-            if layer.state.get("activation", "lrelu") not in ("lrelu", "linear"):
-                raise CheckpointError(
-                    f"A layer of {name} has the activation {reprlib.repr(layer.state['activation'])}; not run."
-                )
-            if layer.class_name != "Conv2dLayer" and layer.state.get("conv_clamp") != config.conv_clamp:
-                raise CheckpointError(f"The layers of {name} clamp at another value than the first; not run here.")
+def from_state(tensors: Mapping[str, Array]) -> tuple[StyleGAN2Config, Arrays, tuple[str, ...]]:
+    """A state dict of NVIDIA's names, and what must be said of it: w_avg is zero where it is missing.
+
+    Raises:
+        CheckpointError: it is no StyleGAN2.
+    """
+    arrays: Arrays = {}
+    for name, tensor in tensors.items():
+        if name.endswith("resample_filter"):
+            _check_filter(name, tensor.numpy(), gain=1)
+        else:
+            arrays[name] = tensor
+    if "mapping.w_avg" not in arrays and "mapping.fc0.bias" in arrays:
+        arrays["mapping.w_avg"] = np.zeros(arrays["mapping.fc0.bias"].shape, np.float32)
+    notes = ("a state dict does not say at what value its activations are clamped; none is assumed",)
+    return config_from_shapes(arrays, conv_clamp=None), arrays, notes
 
 
-def from_rosinality(state: Mapping[str, Array], latent_avg: Array | None) -> tuple[StyleGAN2Config, Arrays, bool]:
-    """rosinality's `g_ema` (and `latent_avg`, where the checkpoint has it).
+def check_square(const: Array | NDArray[Any] | None) -> None:
+    """const: (..., H, W), where drawing begins.
 
-    Returns the configuration, the arrays, and whether w_avg must still be estimated (training checkpoints lack it).
+    Raises:
+        CheckpointError: H is not W.
+    """
+    if const is not None and len(const.shape) >= 2 and const.shape[-1] != const.shape[-2]:
+        raise CheckpointError(
+            f"Its pictures are not square ({const.shape[-2]} to {const.shape[-1]}), as StyleGAN-Human's; only square "
+            f"ones are run here. {_RUN_HERE}"
+        )
+
+
+def _resolution(path: str) -> int:
+    found = re.match(r"synthesis\.b(\d{1,4})\.", path)
+    if found is None:
+        raise CheckpointError(f"Its layer {path} lies in no block of a StyleGAN2; not run here.")
+    return int(found[1])
+
+
+def from_rosinality(state: Mapping[str, Array]) -> tuple[StyleGAN2Config, Arrays, tuple[str, ...]]:
+    """rosinality's generator, w_avg zero; and what must be said of it.
 
     Raises:
         CheckpointError: it is another network.
@@ -144,9 +163,11 @@ def from_rosinality(state: Mapping[str, Array], latent_avg: Array | None) -> tup
         out[f"mapping.fc{index}.weight"] = _take(values, f"style.{index + 1}.weight")
         out[f"mapping.fc{index}.bias"] = _take(values, f"style.{index + 1}.bias")
     w_dim = out["mapping.fc0.bias"].shape
-    out["mapping.w_avg"] = np.zeros(w_dim, np.float32) if latent_avg is None else latent_avg.numpy().reshape(-1)
+    out["mapping.w_avg"] = np.zeros(w_dim, np.float32)
+    check_square(values.get("input.input"))
     out["synthesis.b4.const"] = _first(_take(values, "input.input"))
     rng = np.random.default_rng(MISSING_NOISE_SEED)  # the oldest checkpoints store no noise planes
+    stored = any(name.startswith("noises.") for name in values)
     blocks = 1 + sum(bool(re.fullmatch(r"to_rgbs\.\d+\.bias", name)) for name in values)
     if blocks > MAX_BLOCKS:
         raise CheckpointError(f"It announces {blocks} resolutions; a StyleGAN2 has at most {MAX_BLOCKS}.")
@@ -162,9 +183,9 @@ def from_rosinality(state: Mapping[str, Array], latent_avg: Array | None) -> tup
             out[f"{ours}.{name}.noise_strength"] = _take(values, f"{theirs}.noise.weight").reshape(())
             _affine(out, f"{ours}.{name}", values, f"{theirs}.conv.modulation")
             plane = f"noises.noise_{2 * block - (name == 'conv0')}"
-            stored = _take(values, plane)[0, 0] if plane in values else None
             side = (resolution, resolution)
-            out[f"{ours}.{name}.noise_const"] = rng.standard_normal(side, np.float32) if stored is None else stored
+            noise = _take(values, plane)[0, 0] if stored else rng.standard_normal(side, np.float32)
+            out[f"{ours}.{name}.noise_const"] = noise
         theirs = f"to_rgbs.{block - 1}" if block else "to_rgb1"
         out[f"{ours}.torgb.weight"] = _first(_take(values, f"{theirs}.conv.weight"))
         out[f"{ours}.torgb.bias"] = _take(values, f"{theirs}.bias").reshape(-1)
@@ -173,7 +194,25 @@ def from_rosinality(state: Mapping[str, Array], latent_avg: Array | None) -> tup
         _check_filter(name, values.pop(name), gain=4)
     if values:
         raise CheckpointError(f"It is no rosinality StyleGAN2: {next(iter(values))} is not one of its tensors.")
-    return config_from_shapes(out, conv_clamp=None), out, latent_avg is None
+    notes = () if stored else ("it stores no noise planes, so one of each is drawn here",)
+    return config_from_shapes(out, conv_clamp=None), out, notes
+
+
+def from_basicsr(state: Mapping[str, Array]) -> tuple[StyleGAN2Config, Arrays, tuple[str, ...]]:
+    """BasicSR's generator: rosinality's under other names.
+
+    Raises:
+        CheckpointError: it is another network.
+    """
+    return from_rosinality({_basicsr_name(name): array for name, array in state.items()})
+
+
+def _basicsr_name(name: str) -> str:
+    name = re.sub(r"^style_(conv1|convs\.\d+)\.weight$", r"style_\1.noise.weight", name)
+    name = re.sub(r"^noises\.noise(\d+)$", r"noises.noise_\1", name.replace("modulated_conv", "conv"))
+    return re.sub(r"^style_mlp", "style", re.sub(r"^style_conv", "conv", name)).replace(
+        "constant_input.weight", "input.input"
+    )
 
 
 def from_tensorflow(network: AverageGenerator) -> tuple[StyleGAN2Config, Arrays]:
@@ -205,7 +244,11 @@ def from_tensorflow(network: AverageGenerator) -> tuple[StyleGAN2Config, Arrays]
     if left:
         raise CheckpointError(f"It is a StyleGAN2 with {left[0]}, as in conditional ones of TensorFlow; not run here.")
     clamp = network.arguments.get("conv_clamp")
-    return config_from_shapes(out, conv_clamp=None if clamp is None else float(clamp)), out
+    config = config_from_shapes(out, conv_clamp=None if clamp is None else float(clamp))
+    said = network.arguments.get("architecture", config.architecture)
+    if said != config.architecture:
+        raise CheckpointError(f"It is of architecture {reprlib.repr(said)}; only 'skip' and 'resnet' are run here.")
+    return config, out
 
 
 def _tf_layer(out: Arrays, ours: str, values: dict[str, NDArray[Any]], theirs: str, *, flip: bool) -> None:

@@ -73,14 +73,20 @@ def average_generator(value: Any) -> AverageGenerator:
             f"It is a TensorFlow network {reprlib.repr(state.get('build_func_name'))} without mapping and synthesis; "
             "give a StyleGAN1 or StyleGAN2."
         )
-    arguments = cast(dict[str, Any], state.get("static_kwargs") or {})
+    mapping, synthesis = _state(parts["mapping"]), _state(parts["synthesis"])
+    arguments: dict[str, Any] = {}
+    for part in (mapping, synthesis, state):  # the halves are built with the whole's arguments, and may have more
+        arguments |= cast(dict[str, Any], part.get("static_kwargs") or {})
+        _check_arguments(part)
+    return AverageGenerator(_variables(state), _variables(mapping), _variables(synthesis), arguments)
+
+
+def _check_arguments(network: dict[str, Any]) -> None:
+    arguments = cast(dict[str, Any], network.get("static_kwargs") or {})
     for name, wanted in _SUPPORTED.items():
         given = arguments.get(name, wanted)
         if given != wanted:
             raise CheckpointError(f"It was built with {name} = {reprlib.repr(given)}; only {wanted!r} is run here.")
-    return AverageGenerator(
-        _variables(state), _variables(_state(parts["mapping"])), _variables(_state(parts["synthesis"])), arguments
-    )
 
 
 def stylegan1_from(network: AverageGenerator) -> tuple[StyleGAN1Config, dict[str, Tensor]]:

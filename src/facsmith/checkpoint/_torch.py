@@ -1,6 +1,7 @@
 """Files of torch.save, in both forms: a zip archive (since 1.6) and one stream of pickles and raw numbers (before).
 
-The second form also lies nested in NVIDIA's pickles, one stream for each tensor. No file is handed to torch.
+The second form also lies nested in NVIDIA's pickles, one stream for each tensor. No file is handed to torch. Whole
+modules in such a file are read as Records: the words that name their classes, and their attributes.
 """
 
 import io
@@ -35,7 +36,13 @@ def container_builders() -> dict[Name, Builder]:
             raise TypeError("bytes made of something")
         return memoryview(b"")
 
-    made: dict[Name, Builder] = {Name("collections", "OrderedDict"): mapping}
+    def empty(args: tuple[Any, ...]) -> dict[Hashable, Any]:  # of a default that is not looked at
+        return {}
+
+    made: dict[Name, Builder] = {
+        Name("collections", "OrderedDict"): mapping,
+        Name("collections", "defaultdict"): empty,
+    }
     for module in ("builtins", "__builtin__"):
         made[Name(module, "bytes")] = no_bytes
         made[Name(module, "set")] = collection
@@ -50,7 +57,9 @@ def tensor_builders(source: str) -> dict[Name, Builder]:
     made[Name("torch._utils", "_rebuild_tensor_v2")] = StoredTensor.rebuild
     made[Name("torch._utils", "_rebuild_parameter")] = StoredTensor.parameter
     made[Name("torch", "Size")] = lambda args: tuple(args[0])
-    for module, name in (("argparse", "Namespace"), ("torch", "device")):
+    words = [("argparse", "Namespace"), ("torch", "device")]
+    words += [("pathlib", f"{pure}{system}Path") for pure in ("", "Pure") for system in ("", "Posix", "Windows")]
+    for module, name in words:
         made[Name(module, name)] = _record(Name(module, name))
     for module in ("torch", "torch.cuda"):
         for name in STORAGE_TYPES:
@@ -67,7 +76,9 @@ def read_legacy(data: memoryview, *, source: str, budget: Budget | None = None) 
     budget = budget or Budget(source)
     storages: dict[str, Storage] = {}
 
-    def persistent(pid: Any) -> Storage:
+    def persistent(pid: Any) -> Storage | Name:
+        if isinstance(pid, tuple) and len(cast(tuple[Any, ...], pid)) == 4 and pid[0] == "module":
+            return cast(Name, pid[1])  # a class, followed by its source text, which is not looked at
         key, storage = _storage(pid, source)
         return storages.setdefault(key, storage)
 
@@ -78,7 +89,7 @@ def read_legacy(data: memoryview, *, source: str, budget: Budget | None = None) 
         raise CheckpointError(f"{source} is damaged: it lacks the header of a torch file. Fetch it again.")
     if cast(dict[str, Any], system).get("little_endian") is not True:
         raise CheckpointError(f"{source} was saved on a big-endian machine, which is not read. Save it elsewhere.")
-    value, at = read_pickle(data, at, source=source, names=names, persistent=persistent, budget=budget)
+    value, at = read_pickle(data, at, source=source, names=names, persistent=persistent, budget=budget, objects=True)
     keys, at = read_pickle(data, at, source=source, names=names, budget=budget)
     if not isinstance(keys, list):
         raise CheckpointError(f"{source} is damaged: it does not say which tensors follow. Fetch it again.")
@@ -102,7 +113,7 @@ def read_zip(data: memoryview, *, source: str) -> Any:
         file = _Window(data, source)
         archive = zipfile.ZipFile(file)
         file.limit = len(data)
-        return _read_archive(archive, source)
+        return _read_archive(archive, source, len(data))
 
 
 @contextmanager
@@ -123,14 +134,18 @@ def _zip_errors(source: str) -> Generator[None]:
         raise CheckpointError(f"{source} is a damaged or cut off zip file ({error}). Fetch it again.") from error
 
 
-def _read_archive(archive: zipfile.ZipFile, source: str) -> Any:
+def _read_archive(archive: zipfile.ZipFile, source: str, length: int) -> Any:
     members = {member.filename: member for member in archive.infolist()}
+    if any(name.endswith("/constants.pkl") for name in members):
+        raise CheckpointError("It is a TorchScript program, which is not run here; give the network's state_dict.")
     packed = next((m for m in members.values() if m.compress_type or m.compress_size != m.file_size), None)
     if packed is not None:
         raise CheckpointError(
             f"{source} holds {packed.filename} compressed, to unfold into {size_text(packed.file_size)}; "
             "torch never compresses. The file is no model, or forged."
         )
+    if sum(member.file_size for member in archive.infolist()) > length:
+        raise CheckpointError(f"{source} holds records that lie upon one another; it is damaged or forged.")
     roots = [name.removesuffix("data.pkl") for name in members if name.endswith("/data.pkl")]
     if len(roots) != 1:
         raise CheckpointError(f"{source} is a zip file but no torch model: it holds {len(roots)} data.pkl, not 1.")
@@ -155,7 +170,8 @@ def _read_archive(archive: zipfile.ZipFile, source: str) -> Any:
         return storages[key]
 
     program = memoryview(archive.read(f"{root}data.pkl"))
-    value, _ = read_pickle(program, source=source, names=tensor_builders(source), persistent=persistent)
+    names = tensor_builders(source)
+    value, _ = read_pickle(program, source=source, names=names, persistent=persistent, objects=True)
     return value
 
 

@@ -4,7 +4,8 @@
 |---|---|
 | NVIDIA StyleGAN1, StyleGAN2 `.pkl` (TensorFlow) | Gs |
 | NVIDIA StyleGAN2-ADA `.pkl`, StyleGAN2 networks of StyleGAN3's repository | G_ema |
-| rosinality `.pt`, zip or legacy | g_ema, latent_avg |
+| rosinality, genforce, BasicSR, pSp, e4e, ReStyle `.pt`, `.pth`, zip or legacy | the averaged generator |
+| a state dict of these or of NVIDIA's names, or whole modules, `.pt` or `.safetensors` | the same |
 | facsmith `.safetensors` | everything |
 """
 
@@ -17,18 +18,24 @@ from typing import Any, Final, cast
 import torch
 from torch import Tensor
 
-from facsmith._weights import load_weights
-from facsmith.checkpoint._arrays import StoredTensor, as_numpy, size_text
+from facsmith._weights import load_weights, read_metadata
+from facsmith.checkpoint._arrays import Array, LoadedArray, StoredTensor, as_numpy, size_text
+from facsmith.checkpoint._exchanged import read_exchanged
 from facsmith.checkpoint._files import kind_of, map_file
-from facsmith.checkpoint._network import Config, Network, build, checked_state, config_from_json, estimate_w_avg
-from facsmith.checkpoint._nvidia import Module, read_nvidia
-from facsmith.checkpoint._stylegan2 import from_ada, from_rosinality, from_tensorflow
+from facsmith.checkpoint._modules import Module
+from facsmith.checkpoint._network import Config, Network, build, checked_state, config_from_json
+from facsmith.checkpoint._nvidia import read_nvidia
+from facsmith.checkpoint._search import flattened
+from facsmith.checkpoint._stylegan2 import (
+    from_ada,
+    from_tensorflow,
+)
 from facsmith.checkpoint._tensorflow import average_generator, stylegan1_from
 from facsmith.checkpoint._torch import read_legacy, read_zip
 from facsmith.errors import CheckpointError
 from facsmith.generator import StyleGAN1Config
 
-__all__ = ["GENERATOR", "Checkpoint", "read_checkpoint", "read_state_dict"]
+__all__ = ["GENERATOR", "Checkpoint", "name_file", "read_checkpoint", "read_state_dict", "read_stored_tensors"]
 
 GENERATOR: Final = "generator"
 """The kind written into our safetensors files."""
@@ -41,13 +48,14 @@ class Checkpoint:
     """A generator as data.
 
     format: what kind of file it was. state: float32, under the names of the generator's state dict. metadata: what our
-    own file says about its origin.
+    own file says about its origin. notes: what the file leaves open, or draws otherwise than here.
     """
 
     format: str
     config: Config
     state: Mapping[str, Tensor] = field(repr=False)
     metadata: Mapping[str, str] = field(default_factory=lambda: {})
+    notes: tuple[str, ...] = ()
 
     def build(self) -> Network:
         """The generator, in evaluation mode, without gradients."""
@@ -62,12 +70,12 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     """
     data = map_file(path)
     kind = kind_of(data, path)
-    with _clear_errors(path):
+    with name_file(path):
         if kind == "safetensors":
-            return _facsmith(path, data)
+            return _safetensors_generator(path, data)
         if kind == "pickle":
             return _nvidia(data, str(path))
-        return _rosinality(_torch_value(data, kind, str(path)))
+        return _exchanged(_torch_value(data, kind, str(path)))
 
 
 def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
@@ -78,7 +86,7 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     """
     data = map_file(path)
     kind = kind_of(data, path)
-    with _clear_errors(path):
+    with name_file(path):
         if kind == "safetensors":
             return _safetensors(path, data)
         if kind == "pickle":
@@ -90,9 +98,25 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         return {str(name): torch.as_tensor(array) for name, array in arrays.items()}
 
 
+def read_stored_tensors(path: str | os.PathLike[str]) -> dict[str, Array]:
+    """The tensors of a torch file, by dotted path, whatever they lie in: described, and made one by one on request.
+
+    A tensor alone has the name ``tensor``.
+
+    Raises:
+        CheckpointError: missing, damaged, refused, or no torch file.
+    """
+    data = map_file(path)
+    kind = kind_of(data, path)
+    with name_file(path):
+        if kind not in ("torch-zip", "torch-legacy"):
+            raise CheckpointError(f"It is a file of the kind {kind}; one of torch.save is needed.")
+        return flattened({"tensor": _torch_value(data, kind, str(path))})[0]
+
+
 @contextmanager
-def _clear_errors(path: str | os.PathLike[str]) -> Generator[None]:
-    """Name the file in every error; a file may violate any assumption that its kind suggests."""
+def name_file(path: str | os.PathLike[str]) -> Generator[None]:
+    """Name the file in every error raised within; a file may violate any assumption that its kind suggests."""
     try:
         yield
     except CheckpointError as error:
@@ -118,8 +142,11 @@ def _torch_value(data: memoryview, kind: str, source: str) -> Any:
     return read_zip(data, source=source) if kind == "torch-zip" else read_legacy(data, source=source)
 
 
-def _facsmith(path: str | os.PathLike[str], data: memoryview) -> Checkpoint:
+def _safetensors_generator(path: str | os.PathLike[str], data: memoryview) -> Checkpoint:
     _check_header(path, data)
+    if "facsmith" not in read_metadata(path):
+        tensors = _safetensors(path, data)
+        return _exchanged({name: LoadedArray(tensor.float().numpy()) for name, tensor in tensors.items()})
     stored, tensors = load_weights(path, kind=GENERATOR)
     config = config_from_json(stored["network"])
     metadata = {str(key): str(value) for key, value in dict(stored.get("metadata", {})).items()}
@@ -151,8 +178,8 @@ def _nvidia(data: memoryview, source: str) -> Checkpoint:
         generator = cast(dict[str, Any], value).get("G_ema")
         if not isinstance(generator, Module):
             raise CheckpointError("It is a pickle without the network G_ema; no StyleGAN2-ADA file.")
-        config, arrays = from_ada(generator)
-        return Checkpoint("NVIDIA StyleGAN2-ADA pickle", config, checked_state(config, arrays))
+        config, arrays, notes = from_ada(generator)
+        return Checkpoint("NVIDIA StyleGAN2-ADA pickle", config, checked_state(config, arrays), notes=notes)
     network = average_generator(value)
     if network.family == StyleGAN1Config.family:
         config, state = stylegan1_from(network)
@@ -161,14 +188,6 @@ def _nvidia(data: memoryview, source: str) -> Checkpoint:
     return Checkpoint("NVIDIA StyleGAN2 TensorFlow pickle", config, checked_state(config, arrays))
 
 
-def _rosinality(value: Any) -> Checkpoint:
-    top = cast(dict[str, Any], value) if isinstance(value, dict) else {}
-    state = top.get("g_ema", top)
-    tensors = {name: item for name, item in state.items() if isinstance(item, StoredTensor)}
-    average = top.get("latent_avg")
-    stored_average = average if isinstance(average, StoredTensor) else None
-    config, arrays, lacks_average = from_rosinality(tensors, stored_average)
-    checked = checked_state(config, arrays)
-    if lacks_average:
-        checked["mapping.w_avg"] = estimate_w_avg(build(config, checked))
-    return Checkpoint("rosinality StyleGAN2 checkpoint", config, checked)
+def _exchanged(value: Any) -> Checkpoint:
+    title, config, state, notes = read_exchanged(value)
+    return Checkpoint(title, config, state, notes=notes)

@@ -2,15 +2,17 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from facsmith._weights import read_metadata, save_weights
 from facsmith.checkpoint._arrays import size_text
 from facsmith.checkpoint._files import kind_of, map_file
+from facsmith.checkpoint._label import at_label, check_drawable
 from facsmith.checkpoint._network import Network, config_to_json
 from facsmith.checkpoint.download import cache_dir, cached_path, file_sha256, pull
-from facsmith.checkpoint.reader import GENERATOR, Checkpoint, read_checkpoint
+from facsmith.checkpoint.reader import GENERATOR, Checkpoint, name_file, read_checkpoint
 from facsmith.checkpoint.registry import MODELS, find_entry
 from facsmith.errors import CheckpointError
 from facsmith.generator import Generator
@@ -24,10 +26,13 @@ def load_generator(path_or_name: str | os.PathLike[str]) -> Network:
     In evaluation mode, without gradients.
 
     Raises:
-        CheckpointError: the file is missing, damaged, refused or no generator.
+        CheckpointError: the file is missing, damaged, refused or no generator, or one that draws by label or no RGB.
         ModelUnavailableError: the named model is not here and cannot be downloaded.
     """
-    return read_checkpoint(_generator_file(path_or_name)).build()
+    path = _generator_file(path_or_name)
+    checkpoint = read_checkpoint(path)
+    _check_drawable(checkpoint, path)
+    return checkpoint.build()
 
 
 def save_generator(
@@ -48,13 +53,17 @@ def save_generator(
     save_weights(path, generator.state_dict(), kind=GENERATOR, config=stored, half=half)
 
 
-def convert(src: str | os.PathLike[str], dst: str | os.PathLike[str], *, half: bool = False) -> Path:
+def convert(
+    src: str | os.PathLike[str], dst: str | os.PathLike[str], *, half: bool = False, label: int | None = None
+) -> Path:
     """Convert a generator of any supported format (a file, or a name of `MODELS`) to one safetensors file.
 
     Its metadata keep the source's name, sha256, format and, for a named model, licence and address.
 
+    label: of a network that draws by label, the one to keep; the result draws without.
+
     Raises:
-        CheckpointError: the source is refused, or the destination is no .safetensors.
+        CheckpointError: the source is refused, needs a label or takes none; or the destination is no .safetensors.
         OutputError: the destination cannot be written.
     """
     target = Path(dst)
@@ -64,6 +73,14 @@ def convert(src: str | os.PathLike[str], dst: str | os.PathLike[str], *, half: b
     source = pull(str(src)) if named else Path(src)
     checkpoint = read_checkpoint(source)
     origin = {"format": checkpoint.format, "source": source.name, "source_sha256": file_sha256(source)}
+    if label is not None:
+        with name_file(source):
+            config, state = at_label(checkpoint.config, checkpoint.state, label)
+        checkpoint = replace(checkpoint, config=config, state=state)
+        origin["label"] = str(label)
+    _check_drawable(checkpoint, source)
+    if checkpoint.notes:
+        origin["notes"] = "; ".join(checkpoint.notes)
     if named:
         entry = find_entry(str(src))
         origin |= {"title": entry.title, "licence": entry.licence, "url": entry.url}
@@ -100,11 +117,10 @@ def info(name_or_file: str | os.PathLike[str]) -> dict[str, Any]:
         }
     path = _existing(name_or_file)
     data = map_file(path)
-    described: dict[str, Any] = {"file": str(path), "size": size_text(len(data)), "sha256": file_sha256(path)}
-    kind = kind_of(data, path)
-    if kind == "safetensors" and read_metadata(path).get("facsmith", GENERATOR) != GENERATOR:
-        return described | {"kind": read_metadata(path)["facsmith"]}
-    return described | _describe(read_checkpoint(path))
+    other = read_metadata(path).get("facsmith", GENERATOR) if kind_of(data, path) == "safetensors" else GENERATOR
+    described = _describe(read_checkpoint(path)) if other == GENERATOR else {"kind": other}
+    # Last, as the file is whole then: hashing gigabytes of something that is refused takes half a minute.
+    return {"file": str(path), "size": size_text(len(data)), "sha256": file_sha256(path), **described}
 
 
 def _describe(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -117,7 +133,13 @@ def _describe(checkpoint: Checkpoint) -> dict[str, Any]:
         "parameters": sum(p.numel() for p in generator.parameters()),
         "generator_id": generator.generator_id,
         "metadata": dict(checkpoint.metadata),
+        "notes": list(checkpoint.notes),
     }
+
+
+def _check_drawable(checkpoint: Checkpoint, path: Path) -> None:
+    with name_file(path):
+        check_drawable(checkpoint.config)
 
 
 def _is_name(value: str | os.PathLike[str]) -> bool:

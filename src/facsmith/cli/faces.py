@@ -181,10 +181,9 @@ def animate(
     )
     recording = options_of(fps=fps, track_fps=track_fps, start=track_start, seconds=track_seconds, smooth=track_smooth)
     asked = expressions(source, recording, gain=gain, neutral=drive_neutral, provider=provider.value)
+    animator = _animator(model, boundaries)
     with progress_bar() as progress:
-        film = _animator(model, boundaries).animate(
-            photo, asked, options=options, latent=_latent(latent), progress=progress
-        )
+        film = animator.animate(photo, asked, options=options, latent=_latent(latent, animator), progress=progress)
     for sentence in film.notes:  # what cannot be shown is said before seconds go into showing it
         note(sentence)
     with progress_bar() as progress:
@@ -241,10 +240,9 @@ def edit(
         iterations=iterations,
         seed=seed,
     )
+    animator = _animator(model, boundaries)
     with progress_bar() as progress:
-        picture = _animator(model, boundaries).edit(
-            photo, expression, options=options, latent=_latent(latent), progress=progress
-        )
+        picture = animator.edit(photo, expression, options=options, latent=_latent(latent, animator), progress=progress)
     receipt = picture.save(output)
     for sentence in receipt.notes:
         note(sentence)
@@ -307,7 +305,7 @@ def _options(**chosen: Any) -> "AnimateOptions":
     return AnimateOptions(inversion=InversionOptions(**inversion), **chosen)
 
 
-def _latent(path: Path | None) -> "Latent | TunedLatent | None":
+def _latent(path: Path | None, animator: "Animator") -> "Latent | TunedLatent | None":
     from facsmith.tuning import read_latent
 
-    return None if path is None else read_latent(path)
+    return None if path is None else read_latent(path, animator.networks.generator)

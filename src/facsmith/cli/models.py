@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from facsmith.cli._common import check_place, print_json, print_table
+from facsmith.cli._common import check_place, note, print_json, print_table
 
 __all__ = ["app"]
 
@@ -74,14 +74,26 @@ def convert(
     source: Annotated[str, typer.Argument(metavar="FILE|NAME", help="A checkpoint, or a model's name.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The result, .safetensors.")],
     half: Annotated[bool, typer.Option("--half", help="Half precision: half the size, and another generator.")] = False,
+    label: Annotated[
+        int | None, typer.Option("--label", metavar="N", help="Of a network that draws by label, the one to keep.")
+    ] = None,
 ) -> None:
-    """Convert a checkpoint (NVIDIA's .pkl, rosinality's .pt) to safetensors, executing nothing in it.
+    """Convert a checkpoint to safetensors, executing nothing in it.
 
-    [bold]Example[/bold]
+    Read are StyleGAN1 and StyleGAN2 of NVIDIA (.pkl), rosinality, genforce, BasicSR, pSp, e4e and ReStyle (.pt,
+    .pth), as state dicts or whole modules. What a file leaves open is said.
+
+    [bold]Examples[/bold]
 
       facsmith models convert my-network.pkl -o my-network.safetensors
+
+      facsmith models convert conditional.pkl --label 3 -o label3.safetensors
     """
     from facsmith.checkpoint import convert as run
+    from facsmith.checkpoint import read_checkpoint
 
     check_place(output)
-    typer.echo(str(run(source, output, half=half)))
+    target = run(source, output, half=half, label=label)
+    for text in filter(None, read_checkpoint(target).metadata.get("notes", "").split("; ")):
+        note(f"Of {source}: {text}.")
+    typer.echo(str(target))

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from torch import Tensor
@@ -106,7 +106,11 @@ def generator_id(config: GeneratorConfig, state: Mapping[str, Tensor]) -> str:
         config: the generator's frozen configuration dataclass.
         state: its state dict; hashed as float32, in the order of the names.
     """
-    digest = hashlib.sha256(json.dumps(asdict(config), sort_keys=True).encode())
+    said = asdict(config)
+    for field in fields(config):
+        if field.metadata.get("unnamed") and said[field.name] == field.default:
+            del said[field.name]  # came later: generators without it keep their name
+    digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
     for name in sorted(state):
         tensor = state[name].detach().float().cpu().contiguous()
         digest.update(f"{name}{tuple(tensor.shape)}".encode())

@@ -6,7 +6,7 @@ Weights are kept ready for use: the equalised-learning-rate factors of the TF va
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, cast
 
 import numpy as np
@@ -35,7 +35,9 @@ _FUSED_FROM = 128  # the TF code up-samples by a fused transposed convolution fr
 class StyleGAN1Config:
     """Shape of a StyleGAN1; ``channels[r]`` are the features leaving resolution r, for r = 4, 8, ... resolution.
 
-    mapping_dim is the width between the mapping's layers; c_dim 0 means unconditional.
+    mapping_dim is the width between the mapping's layers; c_dim 0 means unconditional. Of rosinality's: norm_eps, added
+    to variances, is 1e-5, and blurred_bias says that up-sampling layers add their bias before they blur, which differs
+    at the borders.
     """
 
     family: ClassVar[str] = "stylegan1"
@@ -47,6 +49,8 @@ class StyleGAN1Config:
     mapping_layers: int
     c_dim: int
     channels: dict[int, int]
+    norm_eps: float = field(default=1e-8, metadata={"unnamed": True})
+    blurred_bias: bool = field(default=False, metadata={"unnamed": True})
 
     def __post_init__(self) -> None:
         if self.resolution < 4 or self.resolution & (self.resolution - 1):
@@ -56,7 +60,7 @@ class StyleGAN1Config:
                 f"channels has {sorted(self.channels)}; it needs one entry for each of 4, 8, ... resolution."
             )
         sizes = (self.z_dim, self.mapping_dim, self.w_dim, self.mapping_layers, *self.channels.values())
-        if min(sizes) < 1 or self.c_dim < 0:
+        if min(sizes) < 1 or self.c_dim < 0 or not 0 <= self.norm_eps < 1:
             raise InputError(f"{self} has an empty layer; dimensions and channels must be 1 or more, c_dim 0 or more.")
 
     @property
@@ -112,6 +116,8 @@ class SynthesisLayer(nn.Module):
         super().__init__()
         channels = config.channels[resolution]
         self.up = up
+        self.norm_eps = config.norm_eps
+        self.blurred_bias = up and config.blurred_bias
         self.resolution = resolution
         if in_channels is not None:
             std = math.sqrt(2.0 / (9 * in_channels))
@@ -137,8 +143,14 @@ class SynthesisLayer(nn.Module):
             x = ops.nearest_conv3x3_blur(x, self.weight) if self.up else ops.conv3x3(x, self.weight)
         with torch.autocast(x.device.type, enabled=False):
             scale, shift = self.style(w).chunk(2, dim=1)
-        x = ops.noise_bias_act(x, self.bias, noise, self.noise_weight)
-        return ops.adaptive_instance_norm(x, scale + 1.0, shift)
+        bias = self.bias
+        if self.blurred_bias:
+            edge = torch.ones(self.resolution, device=x.device, dtype=x.dtype)
+            edge[[0, -1]] = 0.75  # of [1, 2, 1] / 4, a quarter lies outside
+            x = x + bias.view(1, -1, 1, 1) * torch.outer(edge, edge)
+            bias = torch.zeros_like(bias)
+        x = ops.noise_bias_act(x, bias, noise, self.noise_weight)
+        return ops.adaptive_instance_norm(x, scale + 1.0, shift, eps=self.norm_eps)
 
 
 class SynthesisBlock(nn.Module):
