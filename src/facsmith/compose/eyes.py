@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith.compose.eyeball import Eyeball, eyeball
-from facsmith.compose.eyelids import Image, Lids, Pixel, closing, lids
+from facsmith.compose.eyelids import POINTS_OF, Image, Lids, Pixel, closing, lids
 from facsmith.compose.iris import Iris, fit_iris
 from facsmith.compose.rims import rim
 
@@ -106,12 +106,16 @@ class Eyes:
         closures = [float(np.clip(c, 0, 1)) for c in (closure_left, closure_right)]
         across, up = (float(np.clip(v, -1, 1)) for v in gaze)
         points = None if landmarks is None else np.asarray(landmarks, np.float64)
-        eyes = slice(36, 48)
-        moved = 0.0 if points is None else float(np.abs(points[eyes] - self._points[eyes]).max()) / self._lids[0].iod
-        strength = min(1.0, float(np.hypot(across, up)) / _FADE + moved / _FADE_MOVED)
-        if not any(closures) and strength == 0:
+        moved = [0.0 if points is None else self._moved(points, eye) for eye in POINTS_OF]
+        turned = float(np.hypot(across, up)) / _FADE
+        strengths = [min(1.0, turned + way / _FADE_MOVED) for way in moved]
+        if not any((*closures, *strengths)):
             return frame
-        return self._draw(frame, points if moved else None, closures, (across, up), strength)
+        return self._draw(frame, points if any(moved) else None, closures, (across, up), strengths)
+
+    def _moved(self, points: Array, at: list[int]) -> float:
+        """By how much the lids' landmarks ``at`` have moved, IOD."""
+        return float(np.abs(points[at] - self._points[at]).max()) / self._lids[0].iod
 
     def _draw(
         self,
@@ -119,12 +123,12 @@ class Eyes:
         points: Array | None,
         closures: list[float],
         gaze: tuple[float, float],
-        strength: float,
+        strengths: list[float],
     ) -> Pixels:
-        """points: (68, 2), moved landmarks. strength: 0 to 1, how far the ball is drawn anew."""
+        """points: (68, 2), moved landmarks. strengths: 0 to 1, how far each ball is drawn anew."""
         head = None if points is None else _similarity(self._points[_CORNERS], points[_CORNERS])
         out: Pixels | None = None
-        for side, (ball, closure) in enumerate(zip(self._balls, closures, strict=True)):
+        for side, (ball, closure, strength) in enumerate(zip(self._balls, closures, strengths, strict=True)):
             if self._hidden[side] or (closure == 0 and (ball is None or strength == 0)):
                 continue
             eye = self._lids[side] if points is None else lids(points, side)
