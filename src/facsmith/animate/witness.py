@@ -13,7 +13,7 @@ from facsmith.animate.render import Renderer
 from facsmith.animate.subject import Image, Subject, fingerprint
 from facsmith.errors import NoFaceError
 from facsmith.face import Face
-from facsmith.face.points import MIRROR
+from facsmith.face.points import LEFT_HALF, MIRROR, RIGHT_HALF
 from facsmith.facs import DISFA, ActionUnits
 
 __all__ = ["FaceReader", "Reading", "Witness"]
@@ -22,8 +22,6 @@ _REMEMBERED: Final = 64  # readings
 
 Displacement = npt.NDArray[np.float64]
 
-_IMAGE_LEFT = (*range(8), *range(17, 22), 31, 32, *range(36, 42), 48, 49, 50, *range(58, 62), 67)
-"""The iBUG points of the person's own right half."""
 _MIDLINE = tuple(point for point, opposite in enumerate(MIRROR) if point == opposite)
 
 
@@ -120,7 +118,7 @@ def _each_side(moved: Displacement, responses: Displacement) -> ActionUnits:
     mirrored = moved[list(MIRROR)] * [-1.0, 1.0]
     middle = (moved + mirrored) / 2
     halves: dict[str, dict[int, float]] = {}
-    for side, points in (("right", _IMAGE_LEFT), ("left", tuple(MIRROR[p] for p in _IMAGE_LEFT))):
+    for side, points in (("right", LEFT_HALF), ("left", RIGHT_HALF)):
         whole = np.where(np.isin(np.arange(68), points)[:, None], moved, mirrored)
         whole[list(_MIDLINE)] = middle[list(_MIDLINE)]
         halves[side] = dict(zip(DISFA, _intensities(whole, responses).tolist(), strict=True))

@@ -12,8 +12,8 @@ from facsmith.compose.masks import fade, left_half
 from facsmith.compose.transfer import Change, Transfer
 from facsmith.errors import InputError
 from facsmith.face.align import CropTransform
-from facsmith.face.muscles import displacement, two_sided
-from facsmith.face.points import MIRROR, interocular
+from facsmith.face.muscles import FaceMuscles, two_sided
+from facsmith.face.points import LEFT_HALF, RIGHT_HALF, interocular
 from facsmith.face.shading import SKIN_SHADE
 
 __all__ = ["Compositor", "Mode", "join"]
@@ -23,9 +23,6 @@ Image = npt.NDArray[np.float32]
 Mode = Literal["transfer", "paste", "crop"]
 
 _OPEN = 0.025  # IOD: a smaller gap between the inner lips is a landmarker's doubt
-_RIGHT = [*range(8), *range(17, 22), 31, 32, *range(36, 42), 48, 49, 50, *range(58, 62), 67]
-_LEFT = [MIRROR[point] for point in _RIGHT]
-"""The iBUG points of the person's own right half and left half."""
 _PASTED = 1.5  # grey levels between the generated crop and the reference, on average, from which on `paste` is whole
 
 
@@ -59,6 +56,7 @@ class Compositor:
         self._photo = photo
         self._side = transform.resolution
         self._landmarks = np.asarray(landmarks, np.float64)
+        self._muscles = FaceMuscles(self._landmarks)
         self._gap = lip_gap(landmarks)
         self._points = transform.to_crop(landmarks)
         self._reference = self._checked(reference)
@@ -122,10 +120,10 @@ class Compositor:
     def landmarks(self, change: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Where the photo's landmarks (68, 2) lie, in photo pixels, once its AUs change by (28,) or (2, 28)."""
         sides = two_sided(change)
-        moved = displacement(self._landmarks, sides)
-        for asked, of_side in zip(sides, (_LEFT, _RIGHT), strict=True):
+        moved = self._muscles.frame.vectors_to_photo(self._muscles.moved(sides)[:68])
+        for asked, of_side in zip(sides, (RIGHT_HALF, LEFT_HALF), strict=True):  # the person's left, then right
             if not asked.any():
-                moved[of_side] = 0
+                moved[list(of_side)] = 0
         return self._landmarks + moved
 
     def _compose(self, change: Change, band: Band, out: Pixels) -> None:

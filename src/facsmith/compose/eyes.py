@@ -113,7 +113,7 @@ class Eyes:
             return frame
         return self._draw(frame, points if any(moved) else None, closures, (across, up), strengths)
 
-    def _moved(self, points: Array, at: list[int]) -> float:
+    def _moved(self, points: Array, at: slice) -> float:
         """By how much the lids' landmarks ``at`` have moved, IOD."""
         return float(np.abs(points[at] - self._points[at]).max()) / self._lids[0].iod
 

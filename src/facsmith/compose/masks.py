@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["border", "face_mask", "fade", "left_half", "off_contour", "replacement_prior"]
+__all__ = ["border", "face_mask", "fade", "left_half"]
 
 _SEAM = 0.12  # IOD, to each side of the midline
 _MIDLINE = ((21, 22), (27,), (28,), (30,), (33,), (51,), (62, 66), (57,), (8,))  # from the glabella to the chin
@@ -43,30 +43,6 @@ def face_mask(points: Points, iod: float, shape: tuple[int, int]) -> Mask:
     mask = fade(_signed_distance(hull) / (softness * np.float32(iod)), -1, 1)
     rounded = cv2.GaussianBlur(mask, (0, 0), 0.04 * iod)  # the hull has corners
     return np.asarray(np.minimum(rounded, 1) * border(shape, 0.16 * iod), np.float32)
-
-
-def replacement_prior(points: Points, iod: float, shape: tuple[int, int]) -> Mask:
-    """Where pixels may come from the generator whole: the mouth, with the room that its opening takes.
-
-    Not the eyes: a lid that moves stretches what the photo shows there, and a small generator's irises are no match.
-
-    points: (68, 2); shape: (height, width). Returns (height, width).
-    """
-    lips, chin, nose = points[48:60], points[8], points[33]
-    drop = np.array([0, 0.75 * (chin[1] - lips[:, 1].max())])
-    mouth = np.vstack([lips, lips + drop, lips[:7] + 0.4 * (nose - lips[3])])
-    return fade(_signed_distance(_filled(mouth, shape)) / np.float32(iod), -0.10, 0.04)
-
-
-def off_contour(points: Points, iod: float, shape: tuple[int, int]) -> Mask:
-    """0 along the jaw from ear to ear, 1 from .25 IOD off it: no AU wrinkles the outline of a face, but skin, hair and
-    collar meet there, and what a generator draws of them flickers with any change.
-
-    points: (68, 2); shape: (height, width). Returns (height, width).
-    """
-    line = np.full(shape, 1, np.uint8)
-    cv2.polylines(line, [np.rint(points[0:17]).astype(np.int32)], False, (0,))
-    return fade(cv2.distanceTransform(line, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) / np.float32(iod), 0.08, 0.25)
 
 
 def left_half(points: Points, iod: float, shape: tuple[int, int]) -> Mask:

@@ -12,11 +12,11 @@ from facsmith.compose.flow import blur
 from facsmith.compose.masks import fade
 from facsmith.face.mouth import LipLine, paint_mouth
 
-__all__ = ["OWN_TEETH", "Teeth"]
+__all__ = ["Teeth"]
 
 Image = npt.NDArray[np.float32]
 
-OWN_TEETH = 0.02, 0.05
+_OWN_TEETH = 0.02, 0.05
 """IOD between the photo's own lips: from the first on it may have teeth to show, from the second on it has."""
 _ROOM = 0.3, 0.6  # IOD around the lips: sideways and upwards, downwards
 _WELL_LIT = 160.0  # the skin's brightness, grey levels, that teeth are painted for
@@ -43,7 +43,7 @@ class Teeth:
         self._places, self._line, self._light = np.stack([x, y], axis=-1) / iod, LipLine(points / iod), light
         self._painted = paint_mouth(self._places, self._line, jaw=0, level=light, seed=0)
         enamel = fade(self._painted.mean(axis=2) / np.float32(max(light, 0.25)), *_ENAMEL)
-        own = fade(np.linalg.norm(points[66] - points[62]) / iod, *OWN_TEETH)
+        own = fade(np.linalg.norm(points[66] - points[62]) / iod, *_OWN_TEETH)
         self._share = np.asarray(_PAINTED * (1 - own) * enamel, np.float32)
 
     def whole(self, shape: tuple[int, int], jaw: float) -> Image:

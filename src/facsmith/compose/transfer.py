@@ -108,19 +108,19 @@ class Transfer:
         within = self._within(asked)
         flow = (self.field.frame.to_photo(motion.source) - self._grid).astype(np.float32) * within[..., None]
         parted, teeth = (part.astype(np.float32) * within for part in (motion.parted, motion.teeth))
-        gain, added = self._shading.gain(motion.source, asked), self._unfolded(flow, asked)
+        gain, added = self._shading.gain(motion.source, asked), self._unfolded(flow, asked, motion.moved)
         fresh = np.zeros((*self._canvas.shape, 3), np.float32)
         opacity = parted * self._generated
         opens = generated.shape[0] >= _SHARP and float(lips_apart(drawn.mean(axis=0))) > _OPENS
         if (parted.any() or teeth.any()) and opens:
-            frame = self._brought(self.enlarge(generated), asked, drawn, flow)
+            frame = self._brought(self.enlarge(generated), motion.moved, asked, drawn, flow)
             fresh = np.clip(self._sharpened(frame) * self.gain, 0, 255)
             # Where the generator draws the mouth's depth, the photo's teeth are gone.
             depth = teeth * (1 - fade(fresh.mean(axis=2), *_DEPTH)) * self._generated
             opacity = np.maximum(opacity, depth)
             fresh = self._teeth.between(fresh, parted)
         elif parted.any():
-            fresh = self._teeth.whole(self._canvas.shape, float(self.field.muscles.moved(asked)[8, 1]))
+            fresh = self._teeth.whole(self._canvas.shape, float(motion.moved[8, 1]))
         fresh = self._palette.toned(fresh)
         return Change(
             flow=flow * self.mask[..., None],
@@ -137,42 +137,28 @@ class Transfer:
             return np.ones(self._canvas.shape, np.float32)
         return self.left if left else 1 - self.left
 
-    def still(self) -> Change:
-        """Nothing has moved: what the photo itself shows."""
-        colours = np.zeros((*self._canvas.shape, 3), np.float32)
-        one = np.ones(self._canvas.shape, np.float32)
-        return Change(colours[..., :2].copy(), None, one, colours, colours[..., 0].copy())
-
-    def _unfolded(self, flow: Image, asked: Array) -> Image | None:
-        """(H, W, 3) what takes a smile's folds away where it is undone."""
+    def _unfolded(self, flow: Image, asked: Array, moved: Array) -> Image | None:
+        """(H, W, 3) what takes a smile's folds away where it is undone. moved: (S, 2), `Motion.moved`."""
         smile = float(asked[:, _SMILE].mean())
         if smile >= 0:
             return None
-        face = self.field.face + self.field.muscles.moved(asked)[:68]
+        face = self.field.face + moved[:68]
         stride = max(1, round(0.03 * self.field.frame.iod))
         small = np.ascontiguousarray(warp(self._photo, flow)[::stride, ::stride])
         added = unfolded(small, self._places[::stride, ::stride], face, -smile)
         return np.asarray(cv2.resize(added, flow.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
-    def _brought(self, frame: Image, asked: Array, drawn: Array, flow: Image) -> Image:
-        """The generator's picture (H, W, 3) with its face where the asked change has it."""
+    def _brought(self, frame: Image, moved: Array, asked: Array, drawn: Array, flow: Image) -> Image:
+        """The generator's picture (H, W, 3) with its face where the asked change has it. moved: `Motion.moved`."""
         if not np.array_equal(asked, drawn):
-            there, here = (self.field.muscles.moved(e) for e in (drawn, asked))
-            frame = warp(frame, self._between(here, there))
-        grey, guess = self._searchable(frame), warp(self._reference, flow)
-        off = remaining_flow(self._searchable(guess), grey, np.zeros((FLOW_SIZE, FLOW_SIZE, 2), np.float32))
-        side = self._canvas.side
-        if side != FLOW_SIZE:
-            off = np.asarray(cv2.resize(off, (side, side)), np.float32) * np.float32(side / FLOW_SIZE)
-        off = self._limited(self._canvas.extend(blur(off, 2 * self._unit)))
+            way = self.field.between(self._places, moved, self.field.muscles.moved(drawn))
+            frame = warp(frame, way.astype(np.float32) * np.float32(self.field.frame.iod))
+        guess = warp(self._reference, flow)
+        off = self._limited(self._canvas.extend(blur(self._flow(guess, frame), 2 * self._unit)))
         back = -off
         for _ in range(3):
             back = -warp(off, back)
         return warp(frame, back)
-
-    def _between(self, here: Array, there: Array) -> Image:
-        """(H, W, 2) from the face with its sites moved by ``here`` (S, 2) to the one with them moved by ``there``."""
-        return self.field.between(self._places, here, there).astype(np.float32) * np.float32(self.field.frame.iod)
 
     def _limited(self, flow: Image) -> Image:
         length = np.linalg.norm(flow, axis=-1, keepdims=True)
@@ -198,12 +184,16 @@ class Transfer:
         photo's. Smooth and short, since pictures of different things are compared.
         """
         alike = photo / matching_gain(photo, reference, self.mask, self._canvas.iod)
-        old, new = self._searchable(reference), self._searchable(blur(alike, _DETAIL * self._unit))
-        flow = remaining_flow(old, new, np.zeros((FLOW_SIZE, FLOW_SIZE, 2), np.float32))
-        side = self._canvas.side
-        if side != FLOW_SIZE:
-            flow = np.asarray(cv2.resize(flow, (side, side)), np.float32) * np.float32(side / FLOW_SIZE)
+        flow = self._flow(reference, blur(alike, _DETAIL * self._unit))
         return self._limited(blur(self._canvas.extend(flow) * self.mask[..., None], _REGISTRATION_BLUR * self._unit))
+
+    def _flow(self, old: Image, new: Image) -> Image:
+        """(side, side, 2): the backward flow between two pictures (H, W, 3), found on a square of FLOW_SIZE."""
+        nothing = np.zeros((FLOW_SIZE, FLOW_SIZE, 2), np.float32)
+        flow, side = remaining_flow(self._searchable(old), self._searchable(new), nothing), self._canvas.side
+        if side == FLOW_SIZE:
+            return flow
+        return np.asarray(cv2.resize(flow, (side, side)), np.float32) * np.float32(side / FLOW_SIZE)
 
     def _searchable(self, picture: Image) -> Pixels:
         """(H, W, 3) -> (FLOW_SIZE, FLOW_SIZE) uint8 grey, without the strip."""

@@ -42,11 +42,13 @@ _APART: Final = 0.03  # IOD of the lips' own movement from which what lies betwe
 class Motion(NamedTuple):
     """source: (..., 2) for each pixel the point of the face at rest that is seen there, face frame. parted: (...) in
     [0, 1], how much of the pixel lies between the lips and shows what the face at rest does not. teeth: (...) how much
-    of it lies between the lips and shows what the face at rest shows there, too: teeth stay on the skull."""
+    of it lies between the lips and shows what the face at rest shows there, too: teeth stay on the skull. moved: (S, 2)
+    displacement of the sites in IOD (`FaceMuscles.moved`)."""
 
     source: Array
     parted: Array
     teeth: Array
+    moved: Array
 
 
 class MuscleField:
@@ -88,7 +90,7 @@ class MuscleField:
         """
         nothing = np.zeros(pixels.shape[:2])
         if not np.any(intensities):
-            return Motion(pixels, nothing, nothing)
+            return Motion(pixels, nothing, nothing, np.zeros_like(self.muscles.sites))
         moved = self.muscles.moved(intensities)
         still = np.zeros_like(self._anchors)
         upper, lower = (
@@ -101,7 +103,7 @@ class MuscleField:
         lifted = np.clip((upper[..., 1] - pixels[..., 1]) / _APART, 0, 1)[..., None]
         source = source + teeth[..., None] * (pixels + lifted * (within - pixels) - source)
         separated = np.clip((upper[..., 1] - lower[..., 1]) / _APART, 0, 1)
-        return Motion(source, (inside - teeth) * separated, teeth)
+        return Motion(source, (inside - teeth) * separated, teeth, moved)
 
     def between(self, pixels: Array, here: Array, there: Array) -> Array:
         """(h, w, 2) displacement in IOD that leads from the face whose sites (S, 2) moved by ``here`` to the one whose
@@ -165,12 +167,12 @@ class MuscleWarp:
         smile = float(e[:, AUS.index(12)].mean())
         if smile < 0:
             small = cv2.resize(result, gain.shape[::-1], interpolation=cv2.INTER_AREA)
-            face = self.field.face + self.field.muscles.moved(e)[:68]
+            face = self.field.face + motion.moved[:68]
             added = unfolded(np.asarray(small, np.float32), self._coarse, face, -smile)
             result += np.asarray(cv2.resize(added, size, interpolation=cv2.INTER_LINEAR))
         result *= 1 + (np.asarray(cv2.resize(gain, size, interpolation=cv2.INTER_LINEAR))[..., None] - 1) * SKIN_SHADE
         if motion.parted.any():
-            self._fill_mouth(result, image, motion.parted, jaw=float(self.field.muscles.moved(e)[8, 1]))
+            self._fill_mouth(result, image, motion.parted, jaw=float(motion.moved[8, 1]))
         out[y0:y1, x0:x1] = np.clip(result + 0.5, 0, 255).astype(np.uint8)
         return out
 

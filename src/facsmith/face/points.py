@@ -18,6 +18,7 @@ __all__ = [
     "JAW",
     "LEFT_BROW",
     "LEFT_EYE",
+    "LEFT_HALF",
     "MESH_TO_IBUG",
     "MIRROR",
     "NOSE",
@@ -26,6 +27,7 @@ __all__ = [
     "OUTER_LIPS",
     "RIGHT_BROW",
     "RIGHT_EYE",
+    "RIGHT_HALF",
     "eye_centers",
     "interocular",
     "to_ibug",
@@ -56,6 +58,10 @@ MIRROR: Final = (
     64, 63, 62, 61, 60, 67, 66, 65,
 )
 """The index that each point takes when the picture is mirrored: ``mirrored[i] = original[MIRROR[i]]``."""
+
+LEFT_HALF: Final = (*range(8), *range(17, 22), 31, 32, *range(36, 42), 48, 49, 50, *range(58, 62), 67)
+RIGHT_HALF: Final = tuple(MIRROR[point] for point in LEFT_HALF)
+"""Without the midline. The image-left half is the person's own right."""
 
 # Each iBUG point is the mean of two mesh vertices (the same twice where one vertex lies on it). Chosen per contour,
 # alike on both sides, as the nearest to dlib's 68 points over 494 near-frontal faces; mean distance in IOD: jaw .065,

@@ -367,7 +367,8 @@ def _peak(subject: str, codes: Array, pictures: Sequence[Image], meshes: Sequenc
     at_rest = (rest - centre) @ axes.T / iod
     moved = aligned_displacement(shown, rest)
     # The mesh moves as its 68 points were aligned: the same similarity, found again from the points themselves.
-    similarity = cast(Any, np.linalg).lstsq(np.hstack([shown, np.ones((68, 1))]), at_rest + moved, rcond=None)[0]
+    solved: Any = cast(Any, np.linalg).lstsq(np.hstack([shown, np.ones((68, 1))]), at_rest + moved, rcond=None)
+    similarity = np.asarray(solved[0], np.float64)
     mesh_rest = (meshes[0] - centre) @ axes.T / iod
     mesh_moved = np.hstack([meshes[1], np.ones((len(meshes[1]), 1))]) @ similarity - mesh_rest
     place = cast(Any, RBFInterpolator)(prior.neutral[:68, :2], at_rest, smoothing=1e-3)
@@ -380,20 +381,15 @@ def _peak(subject: str, codes: Array, pictures: Sequence[Image], meshes: Sequenc
     at_rest = np.concatenate([at_rest, skin])
 
     nodes = _GRID.nodes()
-    logs: list[NDArray[np.float32]] = []
-    for picture, points, (origin, turn, unit), add in (
-        (pictures[0], at_rest, (centre, axes, iod), 0.0),
-        (pictures[1], at_rest, (centre, axes, iod), 1.0),
-    ):
-        spread = cast(Any, RBFInterpolator)(prior.neutral[:, :2], points + add * moved, smoothing=1e-3)
-        face = spread(nodes.reshape(-1, 2)).reshape(nodes.shape)
-        pixels = face @ turn * unit + origin
-        if add:  # the peak's own picture: back through the alignment
-            pixels = _unaligned(face, similarity)
-        blurred = cv2.GaussianBlur(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), (0, 0), _SKIN_BLUR * unit)
-        level = cv2.remap(blurred, pixels[..., 0].astype(np.float32), pixels[..., 1].astype(np.float32), 1)
-        logs.append(np.log(level.astype(np.float32) + 8))
-    ratio = logs[1] - logs[0]
+
+    def spread(points: Array) -> Array:
+        """(height, width, 2): the grid's nodes on the face whose sites lie at points (S, 2)."""
+        found = cast(Any, RBFInterpolator)(prior.neutral[:, :2], points, smoothing=1e-3)(nodes.reshape(-1, 2))
+        return np.asarray(found).reshape(nodes.shape)
+
+    at_neutral = spread(at_rest) @ axes * iod + centre
+    at_peak = (spread(at_rest + moved) - similarity[2]) @ np.linalg.inv(similarity[:2])  # back through the alignment
+    ratio = _log_luminance(pictures[1], at_peak, iod) - _log_luminance(pictures[0], at_neutral, iod)
     skin_mask = _skin(prior)
     ratio -= np.median(ratio[skin_mask])
     ratio = np.clip(ratio, -_DEEPEST, _DEEPEST)
@@ -401,38 +397,40 @@ def _peak(subject: str, codes: Array, pictures: Sequence[Image], meshes: Sequenc
     return CodedPeak(subject, codes, moved, at_rest, ratio)
 
 
-def _unaligned(face: Array, similarity: Array) -> Array:
-    """Points of the neutral's face frame -> pixels of the peak's picture."""
-    return (face - similarity[2]) @ np.linalg.inv(similarity[:2])
+def _log_luminance(picture: Image, pixels: Array, iod: float) -> NDArray[np.float32]:
+    """(h, w): of a picture at (h, w, 2) places, blurred as skin is."""
+    blurred = cv2.GaussianBlur(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), (0, 0), _SKIN_BLUR * iod)
+    x, y = np.moveaxis(pixels.astype(np.float32), -1, 0)
+    level = cv2.remap(blurred, x, y, cv2.INTER_LINEAR)
+    return np.log(np.asarray(level, np.float32) + 8)
+
+
+def _fill(mask: Image, points: Array, value: int) -> None:
+    """A polygon of face coordinates on the grid."""
+    at = np.rint((points - [_GRID.left, _GRID.top]) / _GRID.step).astype(np.int32)
+    cv2.fillPoly(mask, [at], (value,))
+
+
+def _whole_face(prior: _Prior) -> Image:
+    """(height, width): 1 from the forehead to the jaw of the mean face."""
+    mask = np.zeros((_GRID.height, _GRID.width), np.uint8)
+    face = prior.neutral[:, :2]
+    _fill(mask, np.concatenate([face[:17] * 0.97, face[26:16:-1] - [0.0, 0.45]]), 1)
+    return mask
 
 
 def _skin(prior: _Prior) -> NDArray[np.bool_]:
     """(height, width): nodes on the skin of the mean face, without eyes, lips and what lies beyond the jaw."""
-    mask = np.zeros((_GRID.height, _GRID.width), np.uint8)
-
-    def fill(points: Array, value: int) -> None:
-        at = np.rint((points - [_GRID.left, _GRID.top]) / _GRID.step).astype(np.int32)
-        cv2.fillPoly(mask, [at], (value,))
-
-    face = prior.neutral[:, :2]
-    brows = face[[26, 25, 24, 23, 22, 21, 20, 19, 18, 17]] - [0.0, 0.45]
-    fill(np.concatenate([face[:17] * 0.97, brows]), 1)
-    for eye in (face[36:42], face[42:48]):
-        fill(eye, 0)
-    fill(face[48:60], 0)
-    nose = face[[31, 32, 33, 34, 35]]  # nostrils that move a little are dark and light spots, not shading
-    fill(np.concatenate([nose - [0, 0.10], nose[::-1] + [0, 0.04]]), 0)
+    mask, face = _whole_face(prior), prior.neutral[:, :2]
+    nose = face[31:36]  # nostrils that move a little are dark and light spots, not shading
+    for hole in (face[36:42], face[42:48], face[48:60], np.concatenate([nose - [0, 0.10], nose[::-1] + [0, 0.04]])):
+        _fill(mask, hole, 0)
     return mask > 0
 
 
 def _skin_edge(prior: _Prior) -> Array:
     """(height, width) in [0, 1]: 0 at the hairline, the temples and the jaw, where hair and background move past."""
-    whole = np.zeros((_GRID.height, _GRID.width), np.uint8)
-    face = prior.neutral[:, :2]
-    outline = np.concatenate([face[:17] * 0.97, face[[26, 25, 24, 23, 22, 21, 20, 19, 18, 17]] - [0.0, 0.45]])
-    at = np.rint((outline - [_GRID.left, _GRID.top]) / _GRID.step).astype(np.int32)
-    cv2.fillPoly(whole, [at], (1,))
-    inside = cv2.distanceTransform(whole, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) * _GRID.step
+    inside = cv2.distanceTransform(_whole_face(prior), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) * _GRID.step
     return np.clip((np.asarray(inside) - 0.05) / 0.2, 0, 1)
 
 
