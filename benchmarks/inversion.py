@@ -28,7 +28,7 @@ from torch import Tensor
 from facsmith import image
 from facsmith.animate import Animator
 from facsmith.animate.encode import Networks
-from facsmith.evaluate.faces import photographed
+from facsmith.lab.evaluate.faces import photographed
 from facsmith.inversion import Inversion, InversionOptions, invert
 
 PARTS = (0.1, 0.05, 0.025, 0.01)

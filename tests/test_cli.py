@@ -14,7 +14,7 @@ from conftest import face_at, tiny_boundaries
 from PIL import Image
 
 from facsmith import image
-from facsmith.cli import main
+from facsmith.__main__ import main
 from facsmith.latent import Latent
 
 FAST = ["--iterations", "1"]
@@ -133,8 +133,8 @@ def test_every_help_has_an_example_to_copy(command, capsys):
 
 def test_the_command_line_searches_as_long_as_the_library():
     from facsmith.cli._common import ITERATIONS
-    from facsmith.evaluate.model import ModelOptions
     from facsmith.inversion import InversionOptions
+    from facsmith.lab.evaluate.model import ModelOptions
 
     assert InversionOptions().iterations == ModelOptions().iterations == ITERATIONS
 
@@ -498,7 +498,7 @@ def test_a_ctrl_c_is_no_traceback(folder, capsys, animator, monkeypatch):
 
 def test_help_starts_quickly_and_imports_nothing_heavy():
     heavy = ["torch", "numpy", "cv2", "mediapipe", "dlib", "sklearn", "av", "PIL"]
-    check = f"import sys; import facsmith.cli; print([m for m in {heavy} if m in sys.modules])"
+    check = f"import sys; import facsmith.__main__; print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True).stdout == "[]\n"
     seconds = []
     for _ in range(3):  # processor time: the clock's depends on what else the machine does

@@ -105,7 +105,7 @@ def test_it_drives_another_face_with_its_sound(make_animator, photo, read, film,
 
 def test_the_command_line_drives(make_animator, photo, film, tmp_path, monkeypatch, capsys):
     from facsmith import image
-    from facsmith.cli import main
+    from facsmith.__main__ import main
 
     tiny = make_animator()
     monkeypatch.setattr(Animator, "from_pretrained", classmethod(lambda cls, name, *, boundaries=None: tiny))

@@ -46,7 +46,7 @@ def test_torch_is_pinned_exactly():
 
 
 def test_docs_name_real_commands(capsys):
-    from facsmith.cli import main
+    from facsmith.__main__ import main
 
     text = "\n".join(p.read_text() for p in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
     lines = re.findall(r"^\s*(?:\$ )?facsmith (.*)$", text, re.M)

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from facsmith.__main__ import main
 from facsmith.animate import AnimateOptions, Animation, KeyframeRecord, read_receipt, write_page
 from facsmith.animate.account import excess, leakage, measured_frames, summary
 from facsmith.animate.closeup import CloseUp
 from facsmith.animate.reach import unreached
 from facsmith.animate.watch import Watch
 from facsmith.boundary import BoundarySet
-from facsmith.cli import main
 from facsmith.errors import InputError, OutputError
 from facsmith.facs import DISFA, ActionUnits
 from facsmith.inversion import InversionOptions

@@ -11,8 +11,8 @@ from PIL import Image
 from test_animate import QUICK
 
 from facsmith import image, video
+from facsmith.__main__ import main
 from facsmith.animate import Animator
-from facsmith.cli import main
 from facsmith.errors import InputError, LatentError, PhotoError
 from facsmith.facs import ActionUnits
 from facsmith.latent import Latent

@@ -10,11 +10,11 @@ import pytest
 import skimage.data
 
 from facsmith import image, video
+from facsmith.__main__ import main
 from facsmith.animate import AnimateOptions, Animator
 from facsmith.animate.witness import Witness
 from facsmith.batch.manifest import read_manifest
 from facsmith.batch.places import check_name
-from facsmith.cli import main
 from facsmith.errors import InputError
 
 QUICK = ["--fps", "5", "--onset", "0.2", "--apex", "0", "--offset", "0", "--iterations", "1"]

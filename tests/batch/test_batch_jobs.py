@@ -8,9 +8,9 @@ import skimage.data
 from test_batch_films import HERE, status
 
 from facsmith import image, video
+from facsmith.__main__ import main
 from facsmith.animate import Animator
 from facsmith.batch.folders import read_folder
-from facsmith.cli import main
 from facsmith.errors import InputError
 
 

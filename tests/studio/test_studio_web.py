@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from facsmith.cli import main
+from facsmith.__main__ import main
 from facsmith.errors import ModelUnavailableError
 from facsmith.studio import StudioOptions, make_server
 from facsmith.studio.web import Gate

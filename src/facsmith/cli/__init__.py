@@ -1,4 +1,4 @@
-"""The command line: one module per group of commands, no logic; ``facsmith`` and ``python -m facsmith`` end here.
+"""The command line: one module per group of commands, no logic. `facsmith.__main__` adds those of research.
 
 Conventions: results and their paths go to stdout, notes, progress and errors to stderr. Exit code 0: done; 2: something
 given cannot be used, said in one sentence; 130: interrupted. Of many inputs: 3: some have no result; 4: stopped early.
@@ -6,29 +6,16 @@ given cannot be used, said in one sentence; 130: interrupted. Of many inputs: 3:
 
 import sys
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from facsmith import __version__
-from facsmith.cli import (
-    batch,
-    batteries,
-    boundaries,
-    evaluate,
-    faces,
-    info,
-    measure,
-    models,
-    receipt,
-    reproduce,
-    studio,
-    timeline,
-    train,
-)
+from facsmith.cli import batch, batteries, faces, info, measure, models, receipt, studio, timeline
 from facsmith.errors import FacsmithError
 
-__all__ = ["app", "main", "run"]
+__all__ = ["Panel", "app", "main", "run"]
 
 HELP = """
 One face photo and FACS Action Units in, a facial-expression animation out.
@@ -64,6 +51,16 @@ contempt; and neutral.
 
 INTERRUPTED = 130
 
+
+class Panel(StrEnum):
+    """How ``--help`` groups the commands: by what people do."""
+
+    films = "Films and pictures"
+    measuring = "Measuring"
+    experiments = "Experiments"
+    research = "Models and research"
+
+
 app = typer.Typer(
     name="facsmith",
     help=HELP,
@@ -88,20 +85,15 @@ def _root(
     pass
 
 
-faces.register(app)
-batteries.register(app)
-app.add_typer(models.app, name="models")
-app.add_typer(boundaries.app, name="boundaries")
-app.add_typer(timeline.app, name="timeline")
-app.add_typer(train.app, name="train")
-app.add_typer(evaluate.app, name="evaluate")
-app.command()(batch.batch)
-app.command()(studio.studio)
-evaluate.app.command("measure")(measure.check_measure)
-app.command()(measure.measure)
-app.command()(receipt.receipt)
-app.command()(info.info)
-app.command()(reproduce.reproduce)
+faces.register(app, Panel.films)
+batteries.register(app, Panel.experiments)
+app.command(rich_help_panel=Panel.films)(batch.batch)
+app.command(rich_help_panel=Panel.films)(studio.studio)
+app.command(rich_help_panel=Panel.measuring)(measure.measure)
+app.command(rich_help_panel=Panel.measuring)(receipt.receipt)
+app.command(rich_help_panel=Panel.measuring)(info.info)
+app.add_typer(timeline.app, name="timeline", rich_help_panel=Panel.experiments)
+app.add_typer(models.app, name="models", rich_help_panel=Panel.research)
 
 
 def main(arguments: Sequence[str]) -> int:

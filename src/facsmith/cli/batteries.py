@@ -27,10 +27,10 @@ from facsmith.errors import InputError, OutputError
 __all__ = ["register"]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the program."""
+def register(app: typer.Typer, panel: str) -> None:
+    """Add the commands to the program, under a heading of its help."""
     for command in (stimuli, morph):
-        app.command()(command)
+        app.command(rich_help_panel=panel)(command)
 
 
 def stimuli(

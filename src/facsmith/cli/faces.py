@@ -56,7 +56,6 @@ from facsmith.cli._performance import (
     expressions,
     options_of,
 )
-from facsmith.cli.invert import invert
 
 if TYPE_CHECKING:
     from facsmith.animate import AnimateOptions, Animator
@@ -79,10 +78,10 @@ ExpressionsOption = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the program."""
-    for command in (animate, edit, invert, sample):
-        app.command()(command)
+def register(app: typer.Typer, panel: str) -> None:
+    """Add the commands to the program, under a heading of its help."""
+    for command in (animate, edit, sample):
+        app.command(rich_help_panel=panel)(command)
 
 
 def animate(

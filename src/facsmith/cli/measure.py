@@ -1,4 +1,4 @@
-"""``facsmith measure``, and the check of it on emotions that people named."""
+"""``facsmith measure``."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +17,7 @@ from facsmith.cli._common import (
 )
 from facsmith.cli._engine import Settings, many, run_many, with_engine
 
-__all__ = ["check_measure", "measure"]
+__all__ = ["measure"]
 
 _FILMS = {".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".gif"}
 NeutralOption = Annotated[
@@ -67,37 +67,6 @@ def measure(
     if source.suffix.lower() in _FILMS:
         return _film(source, neutral, neutral_at, table, face, provider.value)
     return _photo(source, neutral, table, as_json, face, provider.value)
-
-
-def check_measure(
-    faces: Annotated[Path, typer.Option("--faces", metavar="FOLDER|TAR", help="Photos of faces.")],
-    labels: Annotated[Path, typer.Option("--labels", metavar="CSV", help="Columns name and emotion.")],
-    limit: Annotated[int | None, typer.Option("--limit", help="Photos per emotion.", show_default="all")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    provider: ProviderOption = Provider.auto,
-) -> None:
-    """Check measured AUs against emotions that people named: does AU12 tell happiness from neutral?
-
-    The area under the ROC curve per emotion and source: landmarks, blendshapes,
-    appearance, and their combination, which must reach the bar. Exit code 1
-    where it does not.
-
-    [bold]Example[/bold]
-
-      facsmith evaluate measure --faces expressions.tar --labels expressions.csv
-    """
-    from facsmith.evaluate.emotions import agreement, agreement_table
-
-    with progress_bar() as progress:
-        result = agreement(faces, labels, provider=provider.value, limit=limit, progress=progress)
-    if as_json:
-        print_json(result.to_json())
-    else:
-        from rich.console import Console
-
-        Console().print(agreement_table(result))
-    if not result.passed:
-        raise typer.Exit(1)
 
 
 def _photo(

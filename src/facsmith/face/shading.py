@@ -24,7 +24,7 @@ _DARKEST, _LIGHTEST = np.float32(0.24), np.float32(0.10)
 
 
 class FaceShading:
-    """The table's shading on one face: skin that folds or bulges, as people's does (`train.muscles`)."""
+    """The table's shading on one face: skin that folds or bulges, as people's does (`lab.train.muscles`)."""
 
     def __init__(self, muscles: FaceMuscles) -> None:
         from scipy.interpolate import RBFInterpolator  # pyright: ignore[reportMissingTypeStubs]

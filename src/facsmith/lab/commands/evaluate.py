@@ -1,0 +1,195 @@
+"""``facsmith evaluate``: one command per question, one function per command."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from facsmith.cli._common import (
+    ITERATIONS,
+    MODEL,
+    BoundariesOption,
+    Fidelity,
+    FidelityOption,
+    IterationsOption,
+    Mode,
+    ModelOption,
+    Provider,
+    ProviderOption,
+    SeedOption,
+    note,
+    print_json,
+    progress_bar,
+)
+from facsmith.errors import InputError
+
+__all__ = ["app"]
+
+
+class Judge(StrEnum):
+    """Whose landmarks measure a model."""
+
+    mediapipe = "mediapipe"
+    dlib = "dlib"
+
+
+app = typer.Typer(help="How good is it? Measurements that end in a table.")
+
+
+@app.callback()
+def _group() -> None:
+    """Keeps `facsmith evaluate model` two words, however few commands there are."""
+
+
+@app.command("model")
+def model(
+    portraits: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[PHOTO]...", help="Portraits to judge on, beside or instead of --faces."),
+    ] = None,
+    faces: Annotated[
+        Path | None,
+        typer.Option("--faces", metavar="DATA", help="A data set of `facsmith train data`: its held-out people."),
+    ] = None,
+    photos: Annotated[int, typer.Option("--photos", min=1, help="Held-out people at most; about 10 s each.")] = 24,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    provider: ProviderOption = Provider.auto,
+    judge: Annotated[
+        Judge | None, typer.Option("--judge", help="Landmarks that measure.", show_default="the provider's")
+    ] = None,
+    mode: Annotated[
+        Mode, typer.Option("--mode", help="What is judged: finished frames, or (crop) the generator's own pictures.")
+    ] = Mode.transfer,
+    fidelity: FidelityOption = Fidelity.standard,
+    iterations: IterationsOption = ITERATIONS,
+    samples: Annotated[int, typer.Option("--samples", help="Random faces for the Fréchet distance; 0: none.")] = 1000,
+    model: ModelOption = MODEL,
+    file: BoundariesOption = None,
+    seed: SeedOption = 0,
+) -> None:
+    """Measure a model on people it was not trained on: AU control, reconstruction, random faces.
+
+    Every AU is filmed alone at four intensities on every face, and random mixtures
+    of AUs, and read in units of what the same face's muscles show. As landmarks also
+    fit AUs to a face, --judge has others measure. Reconstruction stands beside PCA
+    with 512 components (needs --faces) and inversion from the mean face.
+
+    [bold]Examples[/bold]
+
+      facsmith evaluate model --faces runs/data
+      facsmith evaluate model --model my-model/ --faces runs/data --photos 50 --json > card.json
+      facsmith evaluate model portraits/*.jpg --provider mediapipe --judge dlib
+      facsmith evaluate model portraits/*.jpg --mode crop
+      facsmith evaluate model portraits/*.jpg --mode crop --fidelity high   # tuned to each photo: 15 s more a face
+    """
+    from facsmith import image
+    from facsmith.animate import Animator
+    from facsmith.lab.evaluate.faces import held_out, photographed, training_crops
+    from facsmith.lab.evaluate.model import ModelOptions, evaluate_model
+    from facsmith.lab.evaluate.model_tables import tables
+
+    if not portraits and faces is None:
+        raise InputError("There is nobody to judge on: give portraits, or --faces with a data set, or both.")
+    animator = Animator.from_pretrained(model, boundaries=file)
+    side = animator.networks.generator.resolution
+    judged, skipped = photographed([(p.name, image.read(p)) for p in portraits or ()], side, provider=provider.value)
+    if faces is not None:
+        judged += held_out(faces, side, count=photos, seed=seed)
+    options = ModelOptions(
+        mode=mode.value,
+        fidelity=fidelity.value,
+        iterations=iterations,
+        samples=samples,
+        provider=provider.value,
+        judge=None if judge is None else judge.value,
+        seed=seed,
+    )
+    with progress_bar() as progress:
+        report = evaluate_model(
+            animator,
+            judged,
+            training=None if faces is None else training_crops(faces, side),
+            options=options,
+            progress=progress,
+        )
+    for name, reason in {**skipped, **report.skipped}.items():
+        note(f"{name} was left out: {reason}")
+    if as_json:
+        print_json(report.to_json())
+        return
+    from rich.console import Console
+
+    for grid in tables(report):
+        Console().print(grid)
+
+
+@app.command("boundaries")
+def boundaries(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="A boundaries file.", show_default="the bundled model's")
+    ] = None,
+    codes: Annotated[
+        Path | None,
+        typer.Option("--codes", metavar="FOLDER", help="ws.npy and au.npy they were fitted to: cosines before, too."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    seed: SeedOption = 0,
+) -> None:
+    """Report boundaries: held-out accuracy, sample counts, cosines before and after, what each asked level shows.
+
+    [bold]Examples[/bold]
+
+      facsmith evaluate boundaries
+      facsmith evaluate boundaries mine.safetensors --codes runs/encoder/pairs --json
+    """
+    from facsmith.boundary import BoundarySet
+    from facsmith.bundle import FILES, bundle_folder
+    from facsmith.lab.fit import FitOptions
+    from facsmith.lab.fit.folder import read_codes
+    from facsmith.lab.fit.report import boundaries_report, boundaries_tables
+
+    report = boundaries_report(
+        BoundarySet.load(bundle_folder(MODEL) / FILES[3] if file is None else file),
+        codes=None if codes is None else read_codes(codes),
+        options=FitOptions(seed=seed),
+    )
+    if as_json:
+        print_json(report.to_json())
+        return
+    from rich.console import Console
+
+    for grid in boundaries_tables(report):
+        Console().print(grid)
+
+
+@app.command("measure")
+def check_measure(
+    faces: Annotated[Path, typer.Option("--faces", metavar="FOLDER|TAR", help="Photos of faces.")],
+    labels: Annotated[Path, typer.Option("--labels", metavar="CSV", help="Columns name and emotion.")],
+    limit: Annotated[int | None, typer.Option("--limit", help="Photos per emotion.", show_default="all")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    provider: ProviderOption = Provider.auto,
+) -> None:
+    """Check measured AUs against emotions that people named: does AU12 tell happiness from neutral?
+
+    The area under the ROC curve per emotion and source: landmarks, blendshapes,
+    appearance, and their combination, which must reach the bar. Exit code 1
+    where it does not.
+
+    [bold]Example[/bold]
+
+      facsmith evaluate measure --faces expressions.tar --labels expressions.csv
+    """
+    from facsmith.lab.evaluate.emotions import agreement, agreement_table
+
+    with progress_bar() as progress:
+        result = agreement(faces, labels, provider=provider.value, limit=limit, progress=progress)
+    if as_json:
+        print_json(result.to_json())
+    else:
+        from rich.console import Console
+
+        Console().print(agreement_table(result))
+    if not result.passed:
+        raise typer.Exit(1)

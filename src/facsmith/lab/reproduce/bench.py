@@ -1,0 +1,138 @@
+"""What every experiment works with: one model, the faces, the plan, and what has been measured already."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import skimage.data
+
+from facsmith import __version__, image
+from facsmith.animate import Animator
+from facsmith.animate.encode import SMALLEST_SIDE, Networks
+from facsmith.animate.subject import fingerprint
+from facsmith.boundary import BoundarySet
+from facsmith.errors import InputError
+from facsmith.face import why_not_mediapipe
+from facsmith.lab.evaluate.faces import JudgedFace, photographed
+from facsmith.lab.frechet import random_faces
+from facsmith.lab.reproduce.plan import Plan
+from facsmith.lab.reproduce.store import Pieces, Store
+
+__all__ = [
+    "ASTRONAUT",
+    "Bench",
+    "Progress",
+    "chosen_faces",
+    "described",
+    "fingerprint_of",
+    "landmarks_by",
+    "sample_photo",
+    "set_up",
+]
+
+Image = npt.NDArray[np.uint8]
+Progress = Callable[[str, int, int], None]
+
+ASTRONAUT = "astronaut"
+"""Eileen Collins, NASA, in the public domain; scikit-image carries it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """faces: of the whole plan, in order. skipped: photo -> why it was left out. command: that makes this report."""
+
+    animator: Animator
+    plan: Plan
+    faces: Sequence[JudgedFace]
+    skipped: Mapping[str, str]
+    store: Store
+    command: str
+    progress: Progress = field(default=lambda stage, done, total: None)
+
+    @property
+    def networks(self) -> Networks:
+        """Of the model that is looked at."""
+        return self.animator.networks
+
+    def piece(self, name: str, settings: Mapping[str, Any], compute: Callable[[], Pieces]) -> Pieces:
+        """See `Store.piece`."""
+        return self.store.piece(name, settings, compute)
+
+
+def set_up(
+    animator: Animator,
+    folder: Path,
+    *,
+    plan: Plan,
+    photos: Sequence[tuple[str, Image]] | None = None,
+    command: str = "",
+    progress: Progress = lambda stage, done, total: None,
+) -> Bench:
+    """photos: (name, pixels) of the user's; by default the astronaut and faces that the model draws itself.
+
+    Raises:
+        InputError: no photo shows a usable face.
+    """
+    networks = animator.networks
+    side = networks.generator.resolution
+    faces, skipped = (
+        chosen_faces(networks, plan) if photos is None else photographed(photos, side, provider=plan.provider)
+    )
+    if not faces:
+        raise InputError(f"None of {len(photos or ())} photos shows a usable face. {' '.join(skipped.values())}")
+    common = {
+        "facsmith": __version__,
+        "generator": networks.generator.generator_id,
+        "descriptor": networks.descriptor.name,
+        "boundaries": fingerprint_of(networks.boundaries),  # searches hold what their edits do
+        "provider": "dlib" if landmarks_by(plan) == "dlib" else plan.provider,
+    }
+    faces = faces[: plan.faces]
+    store = Store(folder / "pieces", common)
+    return Bench(animator, plan.on(len(faces)), faces, skipped, store, command, progress)
+
+
+def chosen_faces(networks: Networks, plan: Plan) -> tuple[list[JudgedFace], dict[str, str]]:
+    """The astronaut, then samples by their seeds: the first ones in which a face is found."""
+    source: Any = skimage.data
+    side = networks.generator.resolution
+    faces, skipped = photographed([(ASTRONAUT, source.astronaut())], side, provider=plan.provider)
+    seed = plan.seed
+    while len(faces) < plan.faces and seed < plan.seed + 4 * plan.faces:
+        drawn = sample_photo(networks, seed=seed, psi=plan.psi)
+        found, lost = photographed([(f"sample {seed}", drawn)], side, provider=plan.provider)
+        faces += found
+        skipped |= lost
+        seed += 1
+    return faces, skipped
+
+
+def sample_photo(networks: Networks, *, seed: int, psi: float) -> Image:
+    """(H, W, 3) uint8: a face that the model draws, as large as landmarkers like their photos."""
+    picture = image.to_uint8(random_faces(networks.generator, 1, psi=psi, seed=seed))[0]
+    factor = -(-SMALLEST_SIDE // picture.shape[0])
+    return image.resize(picture, (factor * picture.shape[1], factor * picture.shape[0]))
+
+
+def landmarks_by(plan: Plan) -> str:
+    """Who finds the faces: ``MediaPipe`` or ``dlib``."""
+    if plan.provider == "auto":
+        return "dlib" if why_not_mediapipe() else "MediaPipe"
+    return {"mediapipe": "MediaPipe"}.get(plan.provider, plan.provider)
+
+
+def described(face: JudgedFace) -> str:
+    """What a piece says of its face."""
+    return fingerprint(face.photo)[:16]
+
+
+def fingerprint_of(boundaries: BoundarySet) -> str:
+    """What a piece says of its boundaries."""
+    digest = hashlib.sha256(np.ascontiguousarray(boundaries.normals).tobytes())
+    for boundary in boundaries.boundaries:
+        digest.update(f"{boundary.au} {boundary.intercept!r} {boundary.calibration!r} {boundary.response!r}".encode())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,1 @@
+"""Train the networks: data sets, generator, descriptor, encoder, and what is fitted to people."""

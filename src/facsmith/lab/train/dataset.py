@@ -1,0 +1,71 @@
+"""A data set of `lab.train.data` opened and checked, for what learns from all its variants."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from facsmith.errors import InputError
+from facsmith.facs import AUS, columns
+
+__all__ = ["REST", "Dataset", "open_dataset", "reading"]
+
+Array = npt.NDArray[np.float64]
+
+REST: Final = 1
+"""The variant that shows each person at rest."""
+
+
+class Dataset(NamedTuple):
+    """N people in V variants. images: (N, V, R, R, 3) uint8, memory-mapped. au: (N, V, 12) in [0, 1], DISFA's.
+    landmarks: (N, V, 68, 2) crop pixels. held_out: (N,) who is kept from training."""
+
+    images: npt.NDArray[np.uint8]
+    au: Array
+    landmarks: Array
+    held_out: npt.NDArray[np.bool_]
+
+
+@contextmanager
+def reading(folder: str | Path) -> Generator[None]:
+    """Around whatever reads a data set's files: InputError where they are missing, damaged or others."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"{folder} is no data set of faces ({error}); make one: facsmith train data PHOTOS -o FOLDER."
+        ) from error
+
+
+def open_dataset(folder: str | Path, *, resolution: int | None = None) -> Dataset:
+    """resolution: what the crops must have; None takes any.
+
+    Raises:
+        InputError: no such data set, files that do not fit together, or fewer than two people on either side.
+    """
+    root = Path(folder)
+    with reading(root):
+        images = np.load(root / "images.npy", mmap_mode="r", allow_pickle=False)
+        au = np.load(root / "au.npy", allow_pickle=False)
+        landmarks = np.load(root / "landmarks.npy", allow_pickle=False)
+        with np.load(root / "attributes.npz", allow_pickle=False) as attributes:
+            held_out = attributes["held_out"].astype(bool)
+    n, v, *picture = images.shape if images.ndim == 5 else (0, 0)
+    side = resolution or (picture or [0])[0]
+    if v <= REST or (picture, au.shape, landmarks.shape, held_out.shape) != (
+        [side, side, 3],
+        (n, v, len(AUS)),
+        (n, v, 68, 2),
+        (n,),
+    ):
+        raise InputError(
+            f"The data set {root} holds images {images.shape}, AUs {au.shape} and landmarks {landmarks.shape}; wanted "
+            f"are (N, V, {side}, {side}, 3), (N, V, {len(AUS)}) and (N, V, 68, 2), V >= 2. Make it "
+            "again: facsmith train data."
+        )
+    if held_out.sum() < 2 or (~held_out).sum() < 2:
+        raise InputError(f"The data set {root} needs photos to train on and held-out ones, 2 of each at least.")
+    return Dataset(images, np.clip(columns(au), 0, 1), landmarks.astype(np.float64), held_out)

@@ -1,0 +1,37 @@
+"""Photos that another data set knows already: with its codes and its held-out people, a generator trained there can go
+on here. Codes are principal components, and those of no two data sets are the same axes."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from facsmith.lab.train.dataset import reading
+from facsmith.lab.train.photos import Photo
+
+__all__ = ["known_in"]
+
+
+def known_in(
+    dataset: str | Path, photos: Iterable[Photo], *, progress: Callable[[str], None] = lambda _: None
+) -> Iterator[Photo]:
+    """The photos that a data set has, by name, with their codes and whether they were held out; in the given order.
+
+    progress: told of photos that it has not.
+
+    Raises:
+        InputError: no such data set.
+    """
+    root = Path(dataset)
+    with reading(root):
+        codes = np.load(root / "codes.npy", allow_pickle=False)
+        with np.load(root / "attributes.npz", allow_pickle=False) as attributes:
+            names, held_out = attributes["name"], attributes["held_out"].astype(bool)
+    row = {str(name): index for index, name in enumerate(names)}
+    for photo in photos:
+        if photo.name in row:
+            at = row[photo.name]
+            yield replace(photo, codes=codes[at].astype(np.float32), held_out=bool(held_out[at]))
+        else:
+            progress(f"skipped {photo.name}: {root} has no photo of this name")

@@ -1,0 +1,188 @@
+"""Boundaries from a data set: a generator whose truth is known is fitted, and what is asked of it shows."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import skimage.data
+import torch
+from torch import Tensor
+
+from facsmith.boundary import BoundarySet
+from facsmith.errors import InputError
+from facsmith.face import choose, crop_transform, find
+from facsmith.face.muscle_warp import MuscleWarp
+from facsmith.facs import DISFA, columns, spread
+from facsmith.lab.fit import FitOptions
+from facsmith.lab.fit.dataset_boundaries import (
+    BoundaryTraining,
+    Judge,
+    calibrate,
+    direction_cosines,
+    held_out_judges,
+    train_boundaries,
+)
+from facsmith.lab.fit.folder import LabelledCodes
+from facsmith.latent import Latent
+
+SIDE, NUM_WS, W_DIM = 64, 4, 16
+SIZE = NUM_WS * W_DIM
+FITTED = (1, 12, 26)
+TOLD = 0.5  # of an expression reaches the encoder's code
+
+
+class MuscleGenerator:
+    """Draws the astronaut with the intensities that her code holds along A, full ones in proportion stronger."""
+
+    num_ws, w_dim, z_dim, resolution, generator_id = NUM_WS, W_DIM, W_DIM, SIDE, "muscles-1"
+    w_avg = torch.zeros(W_DIM)
+
+    def __init__(self) -> None:
+        photo: Any = skimage.data.astronaut()
+        points = choose(find(photo, provider="dlib")).face.landmarks
+        transform = crop_transform(points, SIDE)
+        self.crop, self.points = transform.crop(photo), transform.to_crop(points)
+        self.warp = MuscleWarp(self.points, self.crop.shape)
+        self.frame = np.linalg.qr(np.random.default_rng(0).standard_normal((SIZE, SIZE)))[0]
+        self.directions = 3 * self.frame[:12]
+
+    def shown(self, ws: np.ndarray) -> np.ndarray:
+        """(N, 12) intensities that codes (N, num_ws, w_dim) show."""
+        held = ws.reshape(len(ws), -1).astype(np.float64) @ self.directions.T / 9
+        return np.sign(held) * np.abs(held) ** 1.5
+
+    def synthesis(self, ws: Tensor, *, noise: str = "const") -> Tensor:
+        pictures = np.stack([self.warp(self.crop, spread(e)) for e in self.shown(ws.numpy())])
+        return torch.tensor(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+class Faces:
+    """people x variants codes with known AUs; an encoder that gets them in the order in which they are asked for."""
+
+    def __init__(
+        self, generator: MuscleGenerator, root: Path, *, people: int = 40, held_out: int = 6, variants: int = 8
+    ):
+        random = np.random.default_rng(1)
+        au = np.where(random.random((people, variants, 12)) < 0.3, random.uniform(0.2, 1, (people, variants, 12)), 0)
+        au[:, 1] = 0
+        identity = random.standard_normal((people, 1, 20)) @ generator.frame[12:32]
+        self.ws = (identity + TOLD * au @ generator.directions).reshape(people, variants, NUM_WS, W_DIM)
+        self.ws = (self.ws + 0.05 * random.standard_normal(self.ws.shape)).astype(np.float32)
+        # The picture of a code is its number, so that the encoder below can look it up.
+        numbers = np.arange(people * variants, dtype=np.uint32).view(np.uint8).reshape(people, variants, 4)
+        images = np.zeros((people, variants, SIDE, SIDE, 3), np.uint8)
+        images[:, :, 0, :4, 0] = numbers
+        np.save(root / "images.npy", images)
+        np.save(root / "au.npy", spread(au).astype(np.float32))
+        np.save(root / "landmarks.npy", np.broadcast_to(generator.points, (people, variants, 68, 2)).astype(np.float32))
+        np.savez(root / "attributes.npz", held_out=np.arange(people) < held_out)
+        self.asked: list[int] = []
+
+    def encode(self, images: Tensor) -> Tensor:
+        digits = ((images[:, 0, 0, :4] + 1) * 127.5).round().numpy().astype(np.uint32)
+        numbers = (digits << np.array([0, 8, 16, 24], np.uint32)).sum(axis=1)
+        self.asked += numbers.tolist()
+        return torch.tensor(self.ws.reshape(-1, NUM_WS, W_DIM)[numbers])
+
+
+OPTIONS = BoundaryTraining(people=34, judges=3, fit=FitOptions(aus=FITTED, threshold=0.5))
+
+
+@pytest.fixture(scope="module")
+def generator() -> MuscleGenerator:
+    return MuscleGenerator()
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("faces")
+
+
+@pytest.fixture(scope="module")
+def faces(generator: MuscleGenerator, root: Path) -> Faces:
+    return Faces(generator, root)
+
+
+@pytest.fixture(scope="module")
+def trained(generator: MuscleGenerator, root: Path, faces: Faces) -> BoundarySet:
+    return train_boundaries(root, generator, faces.encode, options=OPTIONS)
+
+
+@pytest.mark.parametrize("au", FITTED)
+def test_an_asked_intensity_shows(generator: MuscleGenerator, trained: BoundarySet, au: int):
+    asked = np.outer((0.0, 0.3, 0.6, 1.0), np.eye(12)[DISFA.index(au)])
+    rest = Latent(np.zeros((NUM_WS, W_DIM), np.float32), generator.generator_id)
+    shown = generator.shown(trained.edit(rest, asked, source=np.zeros(12)).ws)
+    # AU1 is weak: at 64 px its muscles move the brows by two pixels.
+    assert shown[:, DISFA.index(au)] == pytest.approx([0, 0.3, 0.6, 1], abs=0.2 if au == 1 else 0.1)
+    others = [k for k, other in enumerate(DISFA) if other not in FITTED]
+    assert np.abs(shown[:, others]).max() < 0.03
+
+
+def test_what_was_fitted_is_the_generators_own_direction(generator: MuscleGenerator, trained: BoundarySet):
+    assert direction_cosines(trained, spread(generator.directions.T).T).min() > 0.95
+    assert direction_cosines(trained, -spread(generator.directions.T).T).max() < -0.95
+
+
+def test_uncalibrated_distances_fall_short_and_the_report_says_what_shows(trained: BoundarySet):
+    for boundary in trained.boundaries:
+        report = boundary.report["shown"]
+        assert report["people"] == 3
+        assert report["asked"] == [0.25, 0.5, 0.75, 1.0]
+        assert report["share_of_muscles"] == pytest.approx(report["asked"], abs=0.1)
+        assert report["leak"] < 0.02
+        assert json.loads(json.dumps(boundary.report)) == dict(boundary.report)
+        # The codes tell half of an expression: from neutral to full they span 1.5, the generator needs 3.
+        span = boundary.calibration.distances[-1] - boundary.calibration.distances[0]
+        assert 2.4 < span < 3.6
+
+
+def test_people_held_out_are_the_judges_and_nobody_else(faces: Faces, trained: BoundarySet):
+    people = np.array(faces.asked) // 8
+    assert set(people[:-3]) == set(range(6, 40))
+    assert set(people[-3:]) <= set(range(6))
+    assert {number % 8 for number in faces.asked[-3:]} == {1}
+
+
+def test_judges_for_boundaries_fitted_elsewhere_are_held_out_too(generator: MuscleGenerator, root: Path, faces: Faces):
+    judges = held_out_judges(root, generator, faces.encode, count=2)
+    assert len(judges) == 2
+    assert all((judge.ws == faces.ws[:6, 1]).all(axis=(1, 2)).any() for judge in judges)
+
+
+def test_known_codes_are_fitted_instead_of_encoding_anybody(generator: MuscleGenerator, root: Path, faces: Faces):
+    known = LabelledCodes(
+        faces.ws.reshape(-1, NUM_WS, W_DIM),
+        columns(np.load(root / "au.npy")).reshape(-1, 12),
+        np.repeat(np.arange(40), 8),
+    )
+    before = len(faces.asked)
+    options = BoundaryTraining(judges=2, fit=FitOptions(aus=(26,), threshold=0.5))
+    found = train_boundaries(root, generator, faces.encode, codes=known, options=options)
+    assert len(faces.asked) == before + 2
+    assert found[26].report["shown"]["share_of_muscles"][-1] == pytest.approx(1, abs=0.1)
+
+
+def test_an_au_that_shows_too_little_ends_where_it_was_tried(
+    generator: MuscleGenerator, faces: Faces, trained: BoundarySet
+):
+    judges = [Judge(faces.ws[0, 1], generator.points)]
+    only = BoundarySet((trained[26],), trained.generator_id)
+    full = only[26].calibration
+    weak = MuscleGenerator()
+    weak.shown = lambda ws: generator.shown(ws) / 4  # type: ignore[method-assign]
+    found = calibrate(only, weak, judges, reach=1.0)[26]
+    assert found.calibration.distances[-1] == pytest.approx(full.distances[-1], rel=1e-4)
+    assert found.report["shown"]["share_of_muscles"][-1] == pytest.approx(0.25, abs=0.1)
+
+
+def test_wrong_folders_and_options_are_named(generator: MuscleGenerator, tmp_path: Path, faces: Faces):
+    with pytest.raises(InputError, match="facsmith train data"):
+        train_boundaries(tmp_path, generator, faces.encode)
+    with pytest.raises(InputError, match="2 judges or more"):
+        BoundaryTraining(judges=1)
+    Faces(generator, tmp_path, people=4, held_out=0)
+    with pytest.raises(InputError, match="held-out ones"):
+        train_boundaries(tmp_path, generator, faces.encode)

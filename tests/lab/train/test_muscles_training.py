@@ -1,0 +1,100 @@
+"""train.muscles: codes are read as coders write them; the fit finds what a population of drawn peaks does."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facsmith.errors import InputError
+from facsmith.face.muscle_table import muscle_table
+from facsmith.facs import AUS
+from facsmith.lab.train.muscles import (
+    BLENDSHAPES,
+    CodedPeak,
+    MusclesOptions,
+    coded_intensities,
+    fit_muscles,
+    read_coded_peaks,
+)
+
+ROW = {au: row for row, au in enumerate(BLENDSHAPES)}
+COLUMNS = [AUS.index(au) for au in BLENDSHAPES]
+
+
+@pytest.mark.parametrize(
+    ("line", "left", "right"),
+    [
+        ("12d", {12: 0.8}, {12: 0.8}),
+        ("R12+L14c", {14: 0.6}, {12: 0.7}),
+        ("4+7e + 45b", {4: 0.7, 7: 1.0, 43: 0.4}, {4: 0.7, 7: 1.0, 43: 0.4}),
+        ("39+54", {}, {}),
+    ],
+)
+def test_coders_lines(line, left, right):
+    found = coded_intensities(line)
+    for side, wanted in zip(found, (left, right), strict=True):
+        assert {au: round(float(side[row]), 2) for au, row in ROW.items() if side[row] > 0} == wanted
+
+
+@pytest.fixture(scope="module")
+def prior(tmp_path_factory) -> Path:
+    """Blendshapes that move as the packaged table does, but half as far."""
+    table = muscle_table()
+    left, right = table.sides / 2
+    shapes, moves = [], []
+    for au, parts in BLENDSHAPES.items():
+        for name, share in parts:
+            shapes += [f"{name}_L", f"{name}_R"]
+            moves += [side[AUS.index(au)] / share / len(parts) for side in (left, right)]
+    path = tmp_path_factory.mktemp("prior") / "sites.npz"
+    flip = np.array([1.0, -1.0, 1.0])
+    names, first = np.unique(shapes, return_index=True)
+    np.savez(
+        path,
+        shapes=names,
+        displacement=np.stack([moves[i] for i in first]) * flip,
+        neutral=table.neutral * flip,
+        site_names=np.array(table.sites),
+    )
+    return path
+
+
+def peaks(count: int) -> list[CodedPeak]:
+    """People who smile and frown as the packaged table says, each a little differently."""
+    table, random = muscle_table(), np.random.default_rng(0)
+    rows = [ROW[au] for au in (4, 12, 17)]
+    made = []
+    for person in range(count):
+        e = np.zeros((2, len(BLENDSHAPES)))
+        e[:, rows] = random.uniform(0.3, 1, len(rows))
+        moved = np.tensordot(e, table.sides[:, COLUMNS, :, :2], 2)
+        moved += 0.003 * random.normal(size=moved.shape)
+        shading = np.tensordot(e.astype(np.float32), table.side_shading[:, COLUMNS], 2)
+        made.append(CodedPeak(f"p{person}", e, moved, table.neutral[:, :2], shading))
+    return made
+
+
+def test_what_people_do_is_found(prior):
+    table = fit_muscles(peaks(60), prior, MusclesOptions(ridge=0.1))
+    report = table.report["residual"]
+    assert report["people"] < 0.5 * report["blendshapes"]
+    truth = muscle_table().sides.sum(axis=0)[AUS.index(12), 48, :2]
+    np.testing.assert_allclose(table.sides.sum(axis=0)[AUS.index(12), 48, :2], truth, atol=0.02)
+
+
+def test_an_au_nobody_showed_stays_with_its_blendshape(prior):
+    table = fit_muscles(peaks(10), prior)
+    packaged = muscle_table().sides.sum(axis=0)[AUS.index(2)]
+    np.testing.assert_allclose(table.sides.sum(axis=0)[AUS.index(2)], packaged / 2, atol=1e-6)
+
+
+def test_too_few_people_are_refused(prior):
+    with pytest.raises(InputError, match="5 folds need as many people"):
+        fit_muscles(peaks(3), prior)
+
+
+def test_a_table_without_its_columns_is_refused(tmp_path, prior):
+    pairs = tmp_path / "pairs.csv"
+    pairs.write_text("peak,neutral\na.png,b.png\n")
+    with pytest.raises(InputError, match="columns facs, neutral, peak, subject"):
+        read_coded_peaks(pairs, tmp_path, prior)
