@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from facsmith import __version__
-from facsmith.cli import batch, batteries, faces, info, measure, models, receipt, studio, timeline
+from facsmith.cli import batch, batteries, faces, info, invert, measure, models, receipt, studio, timeline
 from facsmith.errors import FacsmithError
 
 __all__ = ["Panel", "app", "main", "run"]
@@ -93,6 +93,7 @@ app.command(rich_help_panel=Panel.measuring)(measure.measure)
 app.command(rich_help_panel=Panel.measuring)(receipt.receipt)
 app.command(rich_help_panel=Panel.measuring)(info.info)
 app.add_typer(timeline.app, name="timeline", rich_help_panel=Panel.experiments)
+app.command(rich_help_panel=Panel.research)(invert.invert)
 app.add_typer(models.app, name="models", rich_help_panel=Panel.research)
 
 
