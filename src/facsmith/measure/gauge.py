@@ -1,8 +1,10 @@
 """A person's own gauge: what shows of each AU on this very face, by every source, and pictures read by it.
 
 The neutral face is moved by its muscles (`face.muscles`), one AU at intensity 1 at a time, and every source is asked
-what it sees: that is its scale for this person. A picture of the person is then what mixture of those twelve readings
+what it sees: that is its scale for this person. A picture of the person is then what mixture of those readings
 explains it best. So values are comparable with what was asked of a film, although every source under-reports.
+The reading itself is that of `measure.readout`, which learned from human FACS coders; where only some sources are
+asked, or its network's weights are not installed, it is the mixture of the sources' own readings.
 """
 
 from collections.abc import Callable
@@ -22,6 +24,7 @@ from facsmith.measure.blendshapes import from_blendshapes
 from facsmith.measure.displacement import POINT_WEIGHTS, aligned_displacement, unmixed
 from facsmith.measure.measured import Measured
 from facsmith.measure.population import SOURCES, Population, Source, default_population
+from facsmith.measure.readout import Readout, default_readout, difference, observe
 
 if TYPE_CHECKING:
     from facsmith.descriptor import Descriptor
@@ -67,6 +70,12 @@ class Gauge:
         crop = transform.crop(neutral)
         self._face = follow(crop, replace(face, landmarks=transform.to_crop(face.landmarks)))
         self._rest = self._observe(crop, self._face)
+        self._readout = _readout() if set(sources) == set(SOURCES) else None
+        in_crop = None
+        if self._readout is not None:
+            # Resampled pictures look different to it: each is compared with the neutral one in its own framing.
+            self._neutral, in_crop = observe(neutral, face.landmarks), observe(crop, self._face.landmarks)
+        alone: dict[int, Array] = {}
         muscles = MuscleWarp(self._face.landmarks, crop.shape)
         self._rows: dict[str, Array] = {
             source: np.zeros((len(DISFA), len(self._rest[source]))) for source in self._rest
@@ -74,11 +83,16 @@ class Gauge:
         for row, one in enumerate(np.eye(len(DISFA))):
             moved = muscles(crop, one)
             try:
-                seen = self._observe(moved, follow(moved, self._face))
+                shown = follow(moved, self._face)
+                seen = self._observe(moved, shown)
             except NoFaceError:
                 continue  # an AU that hides the face has no scale here
             for source, values in self._differences(seen).items():
                 self._rows[source][row] = values
+            if in_crop is not None:
+                alone[DISFA[row]] = difference(observe(moved, shown.landmarks), in_crop)
+        if self._readout is not None:
+            self._scale = self._readout.scale(alone, self._face.provider)
         self.clarity = _clarity(np.hstack(list(self._rows.values())))
 
     def read(self, image: Image, face: Face) -> Measured:
@@ -92,8 +106,15 @@ class Gauge:
         rows = np.hstack([self._rows[source] for source in together])
         seen = np.concatenate([differences[source] for source in together])
         reading = unmixed(rows, seen, noise=1.0)
+        beyond: dict[int, float] = {}
+        if self._readout is not None:
+            moved = difference(observe(image, face.landmarks), self._neutral)
+            told = dict(zip(self._readout.aus, self._readout.read(moved, self._scale, face.provider), strict=True))
+            reading = np.array([told.pop(au) for au in DISFA])
+            beyond = {au: float(value) for au, value in told.items()}
         return Measured(
             intensities=np.clip(reading, 0.0, 1.0),
+            beyond=beyond,
             reliable=_clarity(rows) >= CLEAR,
             by_source={source: np.clip(read, 0.0, 1.0) for source, read in by_source.items()},
             face=face,
@@ -136,6 +157,16 @@ class Gauge:
                 moved = seen[source] - self._rest[source]
             found[source] = moved.ravel() / _NOISE[source]
         return found
+
+
+def _readout() -> Readout | None:
+    from facsmith.efficientnet import load_efficientnet
+
+    try:
+        load_efficientnet()
+    except ModelUnavailableError:  # its package is not installed; a damaged file is an error
+        return None
+    return default_readout()
 
 
 def _knowledge() -> "tuple[Population, Descriptor] | None":

@@ -1,7 +1,7 @@
 """What was measured on one picture."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ class Measured:
     intensities: (12,) in [0, 1], NaN where no source has a say. reliable: (12,) bool, whether this AU can be told from
     the others at all, with these sources and against this neutral. by_source: "landmarks", "blendshapes", "appearance"
     -> (12,) in [0, 1], NaN where the source says nothing of the AU. face: as found. against: what it was compared with.
+    beyond: AUs outside DISFA's twelve -> intensity in [0, 1]; empty without the person's neutral.
     """
 
     intensities: Array
@@ -29,10 +30,17 @@ class Measured:
     by_source: Mapping[str, Array]
     face: Face
     against: str
+    beyond: Mapping[int, float] = field(default_factory=lambda: {})
+
+    @property
+    def by_au(self) -> Mapping[int, float]:
+        """Every AU that is told -> its intensity, in FACS's order; NaN where no source has a say."""
+        twelve = dict(zip(DISFA, self.intensities.tolist(), strict=True))
+        return dict(sorted((twelve | dict(self.beyond)).items()))
 
     @property
     def action_units(self) -> ActionUnits:
-        """The intensities by AU; 0 where no source has a say."""
+        """The twelve's intensities by AU; 0 where no source has a say. All others: `by_au`."""
         return ActionUnits.from_vector(np.nan_to_num(self.intensities), aus=DISFA)
 
     def to_json(self) -> dict[str, Any]:
@@ -48,7 +56,8 @@ class Measured:
                     **{source: _number(read[k]) for source, read in self.by_source.items()},
                 }
                 for k, au in enumerate(DISFA)
-            },
+            }
+            | {f"AU{au}": {"intensity": _number(value), "reliable": True} for au, value in sorted(self.beyond.items())},
         }
 
 
@@ -57,5 +66,5 @@ def confidence(face: Face) -> float:
     return float(np.clip(1 - 0.4 * (1 - face.score), 0.0, 1.0))
 
 
-def _number(value: float) -> float | None:
+def _number(value: Any) -> float | None:
     return round(float(value), 3) if np.isfinite(value) else None

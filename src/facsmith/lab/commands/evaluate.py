@@ -18,6 +18,7 @@ from facsmith.cli._common import (
     Provider,
     ProviderOption,
     SeedOption,
+    check_picture,
     note,
     print_json,
     progress_bar,
@@ -193,3 +194,77 @@ def check_measure(
         Console().print(agreement_table(result))
     if not result.passed:
         raise typer.Exit(1)
+
+
+@app.command("peaks")
+def peaks(
+    pairs: Annotated[Path, typer.Argument(metavar="PAIRS", help="CSV: peak, neutral, and facs where they are coded.")],
+    faces: Annotated[Path, typer.Option("--faces", metavar="FOLDER|TAR", help="Where the pairs' photos lie.")],
+    sheet: Annotated[
+        Path | None, typer.Option("--sheet", metavar="FILE", help="A picture: neutral | real peak | ours, every pair.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Pairs, spread.", show_default="all")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    provider: ProviderOption = Provider.auto,
+    iterations: IterationsOption = ITERATIONS,
+    model: ModelOption = MODEL,
+    file: BoundariesOption = None,
+    seed: SeedOption = 0,
+) -> None:
+    """Measure whole edits against what people did: the neutral edited by the coders' AUs, beside the real peak.
+
+    By landmarks and by ImageNet features, relative to the neutral photo left as it
+    is: 1 is no better than that. Beside the edit, the muscles' warp and the latent
+    path alone. Pairs without codes take the AUs measured on the peak.
+
+    [bold]Examples[/bold]
+
+      facsmith evaluate peaks coded_peaks.csv --faces coded_peaks.tar --sheet peaks.png
+      facsmith evaluate peaks smiles.csv --faces portraits/ --json
+    """
+    from facsmith import image
+    from facsmith.animate import AnimateOptions, Animator
+    from facsmith.lab.evaluate.peaks import against_peaks, contact_sheet, peaks_table
+    from facsmith.inversion import InversionOptions
+
+    check_picture(sheet)
+    options = AnimateOptions(provider=provider.value, inversion=InversionOptions(iterations=iterations, seed=seed))
+    animator = Animator.from_pretrained(model, boundaries=file)
+    with progress_bar() as progress:
+        report = against_peaks(animator, faces, pairs, options=options, limit=limit, progress=progress)
+    if sheet is not None:
+        image.write(sheet, contact_sheet(report))
+    if as_json:
+        print_json(report.to_json())
+        return
+    from rich.console import Console
+
+    Console().print(peaks_table(report))
+
+
+@app.command("coded")
+def check_coded(
+    pairs: Annotated[Path, typer.Argument(metavar="PAIRS", help="CSV: peak, neutral, facs (4+R7+17d).")],
+    faces: Annotated[Path, typer.Option("--faces", metavar="FOLDER|TAR", help="Where the pairs' photos lie.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    provider: ProviderOption = Provider.auto,
+) -> None:
+    """Check measured AUs against human FACS coders, on peaks of people whose neutral photo is there.
+
+    Per AU: area under the ROC curve over all peaks, F1 at level A, ICC(3,1) where the
+    coders gave letters. A code without a letter counts as seen.
+
+    [bold]Example[/bold]
+
+      facsmith evaluate coded coded_peaks.csv --faces coded_peaks.tar
+    """
+    from facsmith.lab.evaluate.coded import against_coders, coded_table
+
+    with progress_bar() as progress:
+        result = against_coders(faces, pairs, provider=provider.value, progress=progress)
+    if as_json:
+        print_json(result.to_json())
+        return
+    from rich.console import Console
+
+    Console().print(coded_table(result))

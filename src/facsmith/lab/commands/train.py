@@ -436,6 +436,37 @@ def muscles(
     typer.echo(str(output))
 
 
+@app.command("readout")
+def readout(
+    pairs: Annotated[Path, typer.Argument(metavar="PAIRS", help="CSV: peak, neutral, subject, facs.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="readout.safetensors.")],
+    faces: Annotated[Path, typer.Option("--faces", metavar="FOLDER|TAR", help="Where the pairs' photos lie.")],
+    providers: Annotated[
+        list[Provider] | None,
+        typer.Option("--provider", help="Of landmarks, each with weights of its own; repeat it.", show_default="both"),
+    ] = None,
+    seed: SeedOption = 0,
+) -> None:
+    """Fit how `facsmith measure` reads AUs against a neutral photo: to peaks that human FACS coders coded.
+
+    Some minutes. The file holds fitted figures, no picture; its card says how well
+    people left out are read, in folds by subject.
+
+    [bold]Example[/bold]
+
+      facsmith train readout coded_peaks.csv --faces coded_peaks.tar -o readout.safetensors
+    """
+    from facsmith.lab.train.readout import ReadoutTraining, fit_readout, summary
+
+    check_place(output)
+    chosen = [provider.value for provider in providers or (Provider.mediapipe, Provider.dlib)]
+    with progress_bar() as progress:
+        found = fit_readout(faces, pairs, providers=chosen, options=ReadoutTraining(seed=seed), progress=progress)
+    found.save(output)
+    _report(summary(found))
+    typer.echo(str(output))
+
+
 def _on_device(network: _Network) -> _Network:
     """The network on the GPU, where there is one."""
     import torch

@@ -7,8 +7,6 @@ opinion of one photo.
 """
 
 import csv
-import tarfile
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +17,7 @@ import numpy.typing as npt
 
 from facsmith import face, image, measure
 from facsmith.errors import InputError, PhotoError
+from facsmith.evaluate.coded_pairs import photo_folder
 from facsmith.facs import DISFA
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ Image = npt.NDArray[np.uint8]
 Array = npt.NDArray[np.float64]
 
 NEUTRAL: Final = "neutral"
-_MAX_BYTES: Final = 2 << 30
 _MAX_LABELS: Final = 1_000_000
 
 
@@ -82,19 +80,8 @@ def labelled_photos(photos: str | Path, labels: str | Path) -> Iterator[tuple[st
     A .tar is unpacked into a temporary folder, plain files only, that lives as long as the iteration.
     """
     rows = _labels(Path(labels))
-    root = Path(photos)
-    if root.is_dir():
-        yield from ((name, root / name, emotion) for name, emotion in rows)
-        return
-    with tempfile.TemporaryDirectory(prefix="facsmith-") as folder:
-        try:
-            with tarfile.open(root) as archive:
-                if sum(member.size for member in archive.getmembers()) > _MAX_BYTES:
-                    raise InputError(f"{root} unpacks to more than {_MAX_BYTES >> 30} GB; give a folder instead.")
-                archive.extractall(folder, filter="data")
-        except (tarfile.TarError, OSError) as error:
-            raise InputError(f"{root} is neither a folder nor a readable .tar ({error}); give one.") from error
-        yield from ((name, Path(folder) / name, emotion) for name, emotion in rows)
+    with photo_folder(photos) as folder:
+        yield from ((name, folder / name, emotion) for name, emotion in rows)
 
 
 def agreement(

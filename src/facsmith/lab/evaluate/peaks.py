@@ -1,0 +1,240 @@
+"""Whole edits against what people did: the neutral photo edited by a peak's codes, beside the real peak.
+
+Two figures per pair, each relative to leaving the neutral photo as it is (1: no better than that; 0: the peak itself):
+how far brows, eyes and mouth lie from where they lie in the peak (IOD, aligned on eye corners and nose bridge), and how
+far ImageNet features are from the peak's (EfficientNet-Lite0, unit length over the channels; two photos of one neutral
+face are some .3 apart). Beside the whole edit, the muscles' warp alone and the latent path alone (the generated face
+feathered into the photo).
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any, Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from facsmith import face, image
+from facsmith.animate import AnimateOptions, Animator
+from facsmith.descriptor import EfficientNetDescriptor, unit_length
+from facsmith.errors import InputError, PhotoError
+from facsmith.lab.evaluate.coded_pairs import CodedPair, photo_folder, read_pairs
+from facsmith.face import Face, crop_transform
+from facsmith.face.muscles import MuscleWarp
+from facsmith.face.points import BROWS, EYE_CORNERS, EYES, INNER_LIPS, OUTER_LIPS
+from facsmith.facs import DISFA, ActionUnits
+from facsmith.measure import Gauge, aligned_displacement
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = ["WAYS", "Peak", "PeaksReport", "against_peaks", "contact_sheet", "peaks_table", "played"]
+
+Array = npt.NDArray[np.float64]
+Image = npt.NDArray[np.uint8]
+
+WAYS: Final = ("edit", "muscles", "latent")
+"""What is judged: the whole edit, the muscles' warp alone, the latent path alone."""
+_SHOWN: Final = [*BROWS, *EYES, *OUTER_LIPS, *INNER_LIPS]
+_STABLE: Final = [*EYE_CORNERS, 27, 28]
+_SIDE: Final = 224
+_SMALLEST: Final = 384
+"""Photos are enlarged to this many pixels: smaller ones are no input for an edit."""
+_MEASURED: Final = 0.1  # where there are no codes: AUs measured above this are asked
+
+
+@dataclass(frozen=True, eq=False)
+class Peak:
+    """One pair. aus: as asked. landmarks, features: way -> distance from the peak over the neutral's; NaN where the
+    face was lost. pictures: crops of the neutral, the peak, and the whole edit (224, 224, 3)."""
+
+    name: str
+    aus: ActionUnits
+    landmarks: dict[str, float]
+    features: dict[str, float]
+    pictures: tuple[Image, Image, Image]
+
+
+@dataclass(frozen=True, eq=False)
+class PeaksReport:
+    """peaks: of every pair that could be judged. skipped: photo -> why."""
+
+    peaks: Sequence[Peak]
+    skipped: dict[str, str]
+
+    def medians(self, way: str, au: int | None = None) -> dict[str, float | int | None]:
+        """``landmarks``, ``features`` and ``pairs`` of one way, over the pairs that show an AU, or over all."""
+        chosen = [peak for peak in self.peaks if au is None or au in peak.aus]
+        return {
+            "landmarks": _median(peak.landmarks[way] for peak in chosen),
+            "features": _median(peak.features[way] for peak in chosen),
+            "pairs": len(chosen),
+        }
+
+    @property
+    def aus(self) -> tuple[int, ...]:
+        """Those that some pair shows."""
+        return tuple(sorted({au for peak in self.peaks for au in peak.aus}))
+
+    def to_json(self) -> dict[str, Any]:
+        """Medians of each way, and under ``aus`` those of the pairs that show an AU."""
+        return {
+            **{way: {**self.medians(way), "aus": self._by_au(way)} for way in WAYS},
+            "pairs": [
+                {"peak": peak.name, "asked": str(peak.aus), "landmarks": peak.landmarks, "features": peak.features}
+                for peak in self.peaks
+            ],
+            "skipped": self.skipped,
+        }
+
+    def _by_au(self, way: str) -> dict[str, dict[str, float | int | None]]:
+        return {f"AU{au}": self.medians(way, au) for au in self.aus}
+
+
+def against_peaks(
+    animator: Animator,
+    photos: str | Path,
+    table: str | Path,
+    *,
+    options: AnimateOptions | None = None,
+    limit: int | None = None,
+    progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
+) -> PeaksReport:
+    """Edit every pair's neutral photo by the peak's codes; without codes, by the AUs measured on the peak.
+
+    photos: a folder or .tar. table: see `lab.evaluate.coded_pairs`. limit: pairs at most, spread evenly over the table.
+
+    Raises:
+        InputError: unreadable table or photos, or no pair could be judged.
+    """
+    pairs = read_pairs(table)
+    if limit is not None and limit < len(pairs):
+        spread: list[int] = np.linspace(0, len(pairs) - 1, limit).round().astype(int).tolist()
+        pairs = [pairs[k] for k in spread]
+    options = options or AnimateOptions()
+    seen_by = EfficientNetDescriptor()
+    peaks: list[Peak] = []
+    skipped: dict[str, str] = {}
+    with photo_folder(photos) as folder:
+        for done, pair in enumerate(pairs, 1):
+            try:
+                peaks.append(_judged(animator, folder, pair, options, seen_by))
+            except PhotoError as error:
+                skipped[pair.peak] = str(error)
+            progress("pairs", done, len(pairs))
+    if not peaks:
+        raise InputError(f"None of {len(pairs)} pairs could be judged: {next(iter(skipped.values()))}")
+    return PeaksReport(peaks, skipped)
+
+
+def played(pair: CodedPair) -> ActionUnits:
+    """What of a pair's codes can be played: a stretched mouth (AU27) as the widest jaw drop, lips parted."""
+    asked = {au: pair.intensity(au) for au in pair.codes if au in DISFA}
+    if 27 in pair.codes:
+        asked |= {26: 1.0, 25: max(asked.get(25, 0.0), 0.6)}
+    return ActionUnits(asked)
+
+
+def _judged(
+    animator: Animator, folder: Path, pair: CodedPair, options: AnimateOptions, seen_by: EfficientNetDescriptor
+) -> Peak:
+    rest, at_rest = _read(folder / pair.neutral, options.provider)
+    shown, at_peak = _read(folder / pair.peak, at_rest.provider)
+    if pair.codes:
+        aus = played(pair)
+    else:
+        told = Gauge(rest, at_rest).read(shown, at_peak).action_units
+        aus = ActionUnits({au: e for au, e in told.items() if e >= _MEASURED})
+    frames = {
+        "edit": animator.edit(rest, aus, options=options).image,
+        "muscles": MuscleWarp(at_rest.landmarks, rest.shape)(rest, aus.vector()),
+        "latent": animator.edit(rest, aus, options=replace(options, mode="paste")).image,
+    }
+    wanted = aligned_displacement(at_peak.landmarks, at_rest.landmarks)[_SHOWN]
+    still = float(np.linalg.norm(wanted, axis=1).mean())
+    transform = crop_transform(at_rest.landmarks, _SIDE)
+    neutral, peak = transform.crop(rest), transform.crop(_laid_over(shown, at_peak, at_rest, rest.shape))
+    features = _described([neutral, peak, *(transform.crop(frame) for frame in frames.values())], seen_by)
+    apart = [float(np.sqrt(sum(((f[k] - f[1]) ** 2).sum(0).mean() for f in features))) for k in range(5)]
+    landmarks: dict[str, float] = {}
+    for way, frame in frames.items():
+        try:
+            moved = aligned_displacement(face.follow(frame, at_rest).landmarks, at_rest.landmarks)[_SHOWN]
+            landmarks[way] = round(float(np.linalg.norm(moved - wanted, axis=1).mean()) / max(still, 1e-9), 3)
+        except PhotoError:
+            landmarks[way] = float("nan")
+    return Peak(
+        pair.peak,
+        aus,
+        landmarks,
+        {way: round(apart[k] / max(apart[0], 1e-9), 3) for k, way in enumerate(WAYS, 2)},
+        (neutral, peak, transform.crop(frames["edit"])),
+    )
+
+
+def _read(path: Path, provider: str) -> tuple[Image, Face]:
+    picture = image.read(path)
+    if min(picture.shape[:2]) < _SMALLEST:
+        factor = -(-_SMALLEST // min(picture.shape[:2]))
+        picture = image.resize(picture, (factor * picture.shape[1], factor * picture.shape[0]))
+    return picture, face.choose(face.find(picture, provider=provider)).face
+
+
+def _laid_over(picture: Image, shown: Face, rest: Face, shape: tuple[int, ...]) -> Image:
+    """A picture moved so that its eye corners and nose bridge lie over those of the neutral one, (H, W, 3)."""
+    matrix: Any = cv2.estimateAffinePartial2D(
+        shown.landmarks[_STABLE].astype(np.float32), rest.landmarks[_STABLE].astype(np.float32), method=cv2.LMEDS
+    )[0]
+    if matrix is None:
+        raise PhotoError("The peak's eyes and nose cannot be laid over the neutral face's.")
+    moved = cv2.warpAffine(
+        picture, matrix, (shape[1], shape[0]), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(moved, np.uint8)
+
+
+def _described(crops: Sequence[Image], seen_by: EfficientNetDescriptor) -> list[Array]:
+    """One (N, C, h, w) of each layer, of unit length over the channels."""
+    with torch.inference_mode():
+        layers = seen_by.layers(torch.cat([image.to_tensor(crop) for crop in crops]))
+        return [unit_length(layer).double().numpy() for layer in layers]
+
+
+def contact_sheet(report: PeaksReport) -> Image:
+    """Rows of neutral | real peak | ours, three pairs beside each other."""
+    rows = [np.hstack(peak.pictures) for peak in report.peaks]
+    columns = min(3, len(rows))
+    empty = np.full_like(rows[0], 255)
+    rows += [empty] * (-len(rows) % columns)
+    return np.vstack([np.hstack(rows[k : k + columns]) for k in range(0, len(rows), columns)])
+
+
+def peaks_table(report: PeaksReport) -> "Table":
+    """For a rich console: landmarks and features of every way, over all pairs and by AU."""
+    from rich.table import Table
+
+    grid = Table(title="Edits against real peaks, median distance (1: no better than the neutral photo)")
+    grid.add_column("pairs that show")
+    for way in WAYS:
+        grid.add_column(f"{way}: landmarks", justify="right")
+        grid.add_column("features", justify="right")
+    grid.add_column("pairs", justify="right")
+    for au in (None, *report.aus):
+        found = [report.medians(way, au) for way in WAYS]
+        cells = [_cell(row[key]) for row in found for key in ("landmarks", "features")]
+        grid.add_row("anything" if au is None else f"AU{au}", *cells, str(found[0]["pairs"]))
+    grid.caption = f"{len(report.skipped)} pairs skipped." if report.skipped else None
+    return grid
+
+
+def _median(values: Iterable[float]) -> float | None:
+    known = [value for value in values if np.isfinite(value)]
+    return round(median(known), 3) if known else None
+
+
+def _cell(value: float | int | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
