@@ -1,7 +1,7 @@
 """A filmed performance as a Timeline: AUs of every frame, measured against the performer's own neutral face.
 
 Retargeting is by intensity: a performer's full smile is the photo's person's full smile, however wide each is. What the
-landmarks report on the performer is compared with what they report for the same face's muscles (`measure.responses`).
+landmarks report on the performer is compared with what they report for the same face's muscles (`measure.NeutralFace`).
 """
 
 import os
@@ -112,7 +112,7 @@ class _Reader:
             raise NoFaceError(f"No face was found in {name}; give a film in which a face looks into the camera.")
         at, picture, rest = self._neutral
         yaw = yaw_degrees(rest.landmarks)
-        responses = measure.responses(picture, rest)
+        responses = measure.NeutralFace(picture, rest, sources=("landmarks",)).responses
         resampler = Resampler(len(DISFA) + 1, self._options.fps)
         turned = 0
         for seconds, landmarks in self._seen:

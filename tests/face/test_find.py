@@ -17,6 +17,7 @@ from skimage.data import astronaut
 from facsmith.errors import InputError, ModelUnavailableError, NoFaceError
 from facsmith.face import choose, crop_transform, find, follow, mediapipe_provider, why_not_mediapipe
 from facsmith.face.points import BROWS, EYES, INNER_LIPS, JAW, NOSE, OUTER_LIPS, interocular
+from facsmith.face.types import Reading
 
 module = importlib.import_module("facsmith.face.find")  # the package's own `find` is the function
 
@@ -233,7 +234,8 @@ class TestPolicy:
             return self.rough
 
         def read(self, crop):
-            return self.readings.pop(0)
+            points = self.readings.pop(0)
+            return None if points is None else Reading(points)
 
     def use(self, monkeypatch, rough, readings):
         reader = self.Reader(rough, readings)

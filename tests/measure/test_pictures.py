@@ -11,7 +11,7 @@ from facsmith.errors import CheckpointError, NoFaceError
 from facsmith.face import choose, find
 from facsmith.face.muscle_warp import MuscleWarp
 from facsmith.facs import DISFA
-from facsmith.measure import Gauge, Population, blendshapes
+from facsmith.measure import NeutralFace, Population, blendshapes
 from facsmith.measure.appearance import even_light
 from facsmith.measure.population import default_population
 
@@ -43,43 +43,43 @@ def her():
 
 
 @pytest.fixture(scope="module")
-def gauge(her):
-    return Gauge(her.neutral, her.face)
+def neutral(her):
+    return NeutralFace(her.neutral, her.face)
 
 
-def read(gauge, her, picture):
+def read(neutral, her, picture):
     from facsmith.face import follow
 
-    return gauge.read(picture, follow(picture, her.face))
+    return neutral.read(picture, follow(picture, her.face))
 
 
-def test_the_neutral_face_shows_nothing(gauge, her):
-    found = read(gauge, her, her.neutral)
+def test_the_neutral_face_shows_nothing(neutral, her):
+    found = read(neutral, her, her.neutral)
     assert found.intensities.max() < 0.15
     assert found.against == "the person's neutral"
 
 
 @pytest.mark.parametrize("au", [1, 2, 9, 12, 15, 17, 25, 26])  # dlib hardly sees what AU20 draws back and down
-def test_an_asked_intensity_is_measured_and_no_other(gauge, her, au):
-    found = read(gauge, her, her.showing(**{f"AU{au}": 0.7}))
+def test_an_asked_intensity_is_measured_and_no_other(neutral, her, au):
+    found = read(neutral, her, her.showing(**{f"AU{au}": 0.7}))
     assert found.intensities[ROW[au]] == pytest.approx(0.7, abs=0.35 if au == 17 else 0.2)  # dlib hardly sees a chin
     assert np.delete(found.intensities, ROW[au]).max() < 0.3
 
 
-def test_more_asked_is_more_measured(gauge, her):
-    levels = [read(gauge, her, her.showing(AU12=e)).intensities[ROW[12]] for e in (0.25, 0.5, 0.75, 1.0)]
+def test_more_asked_is_more_measured(neutral, her):
+    levels = [read(neutral, her, her.showing(AU12=e)).intensities[ROW[12]] for e in (0.25, 0.5, 0.75, 1.0)]
     assert levels == sorted(levels)
     assert levels[-1] - levels[0] > 0.5
 
 
-def test_several_at_once_are_told_apart(gauge, her):
-    found = read(gauge, her, her.showing(AU1=0.6, AU2=0.6, AU26=0.8))
+def test_several_at_once_are_told_apart(neutral, her):
+    found = read(neutral, her, her.showing(AU1=0.6, AU2=0.6, AU26=0.8))
     assert found.intensities[[ROW[1], ROW[2], ROW[26]]] == pytest.approx([0.6, 0.6, 0.8], abs=0.25)
     assert found.intensities[ROW[12]] < 0.15
 
 
-def test_every_source_says_what_it_says(gauge, her):
-    found = read(gauge, her, her.showing(AU26=0.8))
+def test_every_source_says_what_it_says(neutral, her):
+    found = read(neutral, her, her.showing(AU26=0.8))
     assert set(found.by_source) == {"landmarks", "appearance"}  # dlib has no blendshapes
     for said in found.by_source.values():
         known = said[np.isfinite(said)]
@@ -90,16 +90,16 @@ def test_every_source_says_what_it_says(gauge, her):
 
 def test_what_has_no_clear_scale_on_this_face_is_unreliable(her):
     """Landmarks of one source alone, and too coarse a face: fewer AUs are told."""
-    gauge = Gauge(her.neutral, her.face, sources=("appearance",))
-    found = read(gauge, her, her.neutral)
+    neutral = NeutralFace(her.neutral, her.face, sources=("appearance",))
+    found = read(neutral, her, her.neutral)
     assert found.reliable[ROW[12]]
     assert found.reliable.sum() < 12
-    assert (gauge.clarity >= 0).all()
+    assert (neutral.clarity >= 0).all()
 
 
-def test_responses_of_the_gauge_are_what_from_displacement_takes(gauge, her):
-    assert gauge.responses.shape == (12, 68, 2)
-    read_back = measure.from_displacement(0.8 * gauge.responses[ROW[2]], responses=gauge.responses)
+def test_responses_of_the_neutral_are_what_from_displacement_takes(neutral, her):
+    assert neutral.responses.shape == (12, 68, 2)
+    read_back = measure.from_displacement(0.8 * neutral.responses[ROW[2]], responses=neutral.responses)
     assert read_back[ROW[2]] == pytest.approx(0.8, abs=0.1)
 
 
@@ -108,7 +108,7 @@ def test_a_face_that_cannot_be_followed_gets_no_scale(her):
         raise NoFaceError("gone")
 
     with pytest.raises(NoFaceError):
-        Gauge(her.neutral, her.face, follow=lost)
+        NeutralFace(her.neutral, her.face, follow=lost)
 
 
 def test_one_call_measures_against_a_neutral_photo(her):

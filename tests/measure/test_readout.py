@@ -7,7 +7,7 @@ import pytest
 
 from facsmith.errors import CheckpointError
 from facsmith.face import Face
-from facsmith.face.muscles import MuscleWarp
+from facsmith.face.muscle_warp import MuscleWarp
 from facsmith.facs import DISFA
 from facsmith.measure.appearance_features import APPEARANCE_LENGTH, part_crops
 from facsmith.measure.readout import LENGTH, Readout, default_readout, difference, observe

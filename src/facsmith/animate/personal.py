@@ -1,9 +1,8 @@
 """An AU's strength on one face: a step that makes one person smile may leave another unmoved.
 
 A boundary's calibration holds for people at large. Here the AU's full intensity is drawn once on this face, and what
-optical flow (`compose.motion`) and landmarks (`measure.shares`) see of it is compared with the face's own muscles. By
-as much as each is known to tell (`Response`), the step becomes longer or shorter. A face on which it shows
-little may also be asked too much: behind glasses, eyes that open far fade away. A step that is to become longer is
+optical flow (`compose.motion`) and landmarks (`measure`) see of it is compared with the face's own muscles. By as much
+as each is known to tell (`Response`), the step becomes longer or shorter. A face on which it shows little may also be asked too much: behind glasses, eyes that open far fade away. A step that is to become longer is
 drawn, too, and where it shows less than before, the one that shows most is taken.
 """
 
@@ -23,7 +22,7 @@ from facsmith.compose.motion import Motion
 from facsmith.errors import NoFaceError
 from facsmith.face import CropTransform, Face, crop_transform
 from facsmith.facs import AUS
-from facsmith.measure import Follow, Shares
+from facsmith.measure import Follow, NeutralFace
 
 __all__ = ["PersonalBoundaries"]
 
@@ -93,7 +92,7 @@ class PersonalBoundaries:
         share = self._motion.share(self._motion.flow(self._close.crop(frame)), au)
         if provider not in response.landmarks or self._landmarks is None:
             return share, provider, None
-        seen = self._landmarks.share(frame, au)
+        seen = self._landmarks.relative_response(frame, au)
         return share, provider, seen if isfinite(seen) else None
 
     @cached_property
@@ -113,8 +112,8 @@ class PersonalBoundaries:
         return Motion(self._close.crop(self._neutral), self._close.to_crop(self._at_rest.landmarks))
 
     @cached_property
-    def _landmarks(self) -> Shares | None:
+    def _landmarks(self) -> NeutralFace | None:
         try:
-            return Shares(self._neutral, self._at_rest, follow=self._follow)
+            return NeutralFace(self._neutral, self._at_rest, follow=self._follow, sources=("landmarks",))
         except NoFaceError:
             return None

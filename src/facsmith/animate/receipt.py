@@ -37,7 +37,7 @@ class KeyframeRecord:
     """asked, measured: AU -> intensity; measured covers the twelve of DISFA, so that what was not asked shows
     too; the further AUs are not measured.
 
-    Both are in the scale of this face's own muscles (`measure.Gauge`), so they compare. identity: cosine of the face
+    Both are in the scale of this face's own muscles (`NeutralFace`), so they compare. identity: cosine of the face
     embeddings of frame and photo, 1 the same. Both are None where no landmarks could be read. unsure: AUs that cannot
     be told from the others on this face, whatever `measured` says.
     """

@@ -65,7 +65,7 @@ class Witness:
             self.view = CloseUp.of(subject.reference.shape)
             if subject.face is not None and subject.transform is not None:
                 self.face = replace(subject.face, landmarks=subject.transform.to_crop(subject.face.landmarks))
-        self._gauge: measure.Gauge | None = None
+        self._neutral: measure.NeutralFace | None = None
         self._person: Displacement | None = None
         self._read: OrderedDict[str, Reading] = OrderedDict()
 
@@ -88,19 +88,18 @@ class Witness:
 
     def _reading(self, frame: Image, face: Face, *, sides: bool) -> Reading | None:
         try:
-            if self._gauge is None:
+            if self._neutral is None:
                 neutral = self.view.cut(self._renderer.neutral())
-                resting = self._faces.follow(neutral, face)
-                self._gauge = measure.Gauge(neutral, resting, follow=self._faces.follow)
+                self._neutral = measure.NeutralFace(neutral, face, follow=self._faces.follow)
             shown = self._faces.follow(frame, face)
         except NoFaceError:
             return None
-        found = self._gauge.read(frame, shown)
+        found = self._neutral.read(frame, shown)
         unsure = tuple(au for au, reliable in zip(DISFA, found.reliable, strict=True) if not reliable)
         shows = found.action_units
         if sides:
-            moved = measure.aligned_displacement(shown.landmarks, self._gauge.rest)
-            shows = _each_side(moved, self._gauge.responses)
+            moved = measure.aligned_displacement(shown.landmarks, self._neutral.face.landmarks)
+            shows = _each_side(moved, self._neutral.responses)
         alike = measure.alike(self._of_photo(), measure.embedding(frame, shown.landmarks))
         return Reading(shows, alike.cosine, unsure)
 

@@ -6,7 +6,7 @@
 """
 
 from facsmith.face.align import CropTransform, crop_transform
-from facsmith.face.find import PROVIDERS, blendshapes, choose, find, follow, why_not_mediapipe
+from facsmith.face.find import PROVIDERS, choose, find, follow, why_not_mediapipe
 from facsmith.face.own import READABLE, own_expression
 from facsmith.face.types import Choice, Face
 
@@ -16,7 +16,6 @@ __all__ = [
     "Choice",
     "CropTransform",
     "Face",
-    "blendshapes",
     "choose",
     "crop_transform",
     "find",

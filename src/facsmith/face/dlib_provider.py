@@ -17,7 +17,7 @@ import numpy as np
 
 from facsmith.errors import ModelUnavailableError
 from facsmith.face.align import CENTER_BELOW_EYES, CROP_SIDE
-from facsmith.face.types import Image, Points
+from facsmith.face.types import Image, Points, Reading
 
 __all__ = ["LICENCE_NOTE", "DlibProvider", "embed"]
 
@@ -60,7 +60,7 @@ class DlibProvider:
                 return [(_points(scaled, box) + 0.5) / scale - 0.5 for box in boxes]
         return []
 
-    def read(self, crop: Image) -> Points | None:
+    def read(self, crop: Image) -> Reading | None:
         """See `Provider.read`."""
         size = crop.shape[0]
         iod = size / CROP_SIDE
@@ -73,7 +73,7 @@ class DlibProvider:
             readings.append(_points(pixels, _dlib().rectangle(*(round(float(c)) for c in corners))))
         points = np.mean(readings, axis=0)
         points[[39, 42], 0] += np.array([1, -1]) * _INNER_CORNER_SHIFT * iod
-        return points
+        return Reading(points)
 
 
 def embed(image: Image, landmarks: Points) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

@@ -7,6 +7,7 @@ readings are averaged. Moving, turning and scaling eleven portraits moved the po
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -22,7 +23,6 @@ __all__ = [
     "MAX_YAW_DEGREES",
     "MIN_INTEROCULAR",
     "PROVIDERS",
-    "blendshapes",
     "choose",
     "find",
     "follow",
@@ -73,23 +73,6 @@ def follow(image: Image, face: Face) -> Face:
     if followed is None:
         raise NoFaceError("The face cannot be seen in this frame any more; compare frames of one film of one photo.")
     return followed
-
-
-def blendshapes(image: Image, face: Face) -> Mapping[str, float] | None:
-    """MediaPipe's 52 expression scores in [0, 1] of a face found in this picture; None where dlib found it, or it does
-    not show."""
-    _check(image)
-    if face.provider != mediapipe_provider.MediaPipeProvider.name:
-        return None
-    try:
-        reader = mediapipe_provider.load()
-    except FacsmithError:
-        return None
-    crop = _reading_crop(face.landmarks).crop(image)
-    seen, mirrored = reader.blendshapes(crop), reader.blendshapes(np.ascontiguousarray(crop[:, ::-1]))
-    if seen is None or mirrored is None:
-        return None
-    return {name: (score + mirrored.get(_other_side(name), score)) / 2 for name, score in seen.items()}
 
 
 def choose(faces: list[Face], index: int | None = None) -> Choice:
@@ -153,12 +136,22 @@ def _read(reader: Provider, image: Image, rough: Points) -> Face | None:
     seen, mirrored = reader.read(crop), reader.read(np.ascontiguousarray(crop[:, ::-1]))
     if seen is None or mirrored is None:
         return None
-    back = mirrored[np.array(MIRROR)] * [-1, 1] + [_READ_RESOLUTION - 1, 0]
-    mean = (seen + back) / 2
-    disagreement = float(np.linalg.norm(seen - back, axis=1).mean() / max(float(interocular(mean)), 1e-6))
+    back = mirrored.points[np.array(MIRROR)] * [-1, 1] + [_READ_RESOLUTION - 1, 0]
+    mean = (seen.points + back) / 2
+    disagreement = float(np.linalg.norm(seen.points - back, axis=1).mean() / max(float(interocular(mean)), 1e-6))
     if disagreement > _MAX_DISAGREEMENT:
         return None
-    return _face(reader, transform.to_photo(mean), score=1 - disagreement / _MAX_DISAGREEMENT)
+    return replace(
+        _face(reader, transform.to_photo(mean), score=1 - disagreement / _MAX_DISAGREEMENT),
+        blendshapes=_both(seen.blendshapes, mirrored.blendshapes),
+    )
+
+
+def _both(seen: Mapping[str, float] | None, mirrored: Mapping[str, float] | None) -> Mapping[str, float] | None:
+    """The mean of a picture's scores and its mirror image's, sides exchanged."""
+    if seen is None or mirrored is None:
+        return None
+    return {name: (score + mirrored.get(_other_side(name), score)) / 2 for name, score in seen.items()}
 
 
 def _reading_crop(rough: Points) -> CropTransform:

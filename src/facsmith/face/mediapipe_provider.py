@@ -21,7 +21,7 @@ import numpy as np
 
 from facsmith.errors import FacsmithError, ModelUnavailableError
 from facsmith.face.points import to_ibug
-from facsmith.face.types import Image, Points
+from facsmith.face.types import Image, Points, Reading
 
 __all__ = ["MODEL", "MediaPipeProvider", "load"]
 
@@ -50,19 +50,16 @@ class MediaPipeProvider:
         if scale < 1:
             resized = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
             image = np.asarray(resized, dtype=np.uint8)
-        return [(face + 0.5) / scale - 0.5 for face in self._detect(image)]
+        return [(face + 0.5) / scale - 0.5 for face in _points(self._result(image), image)]
 
-    def read(self, crop: Image) -> Points | None:
+    def read(self, crop: Image) -> Reading | None:
         """See `Provider.read`."""
-        faces = self._detect(crop)
-        middle = (crop.shape[0] - 1) / 2
-        return min(faces, key=lambda face: float(np.hypot(*(face.mean(axis=0) - middle))), default=None)
-
-    def blendshapes(self, crop: Image) -> dict[str, float] | None:
-        """The 52 expression scores in [0, 1], by ARKit's names, of the one face of an upright crop; None without
-        one."""
-        scores = self._result(crop).face_blendshapes
-        return {score.category_name: float(score.score) for score in scores[0]} if len(scores) == 1 else None
+        result, middle = self._result(crop), (crop.shape[0] - 1) / 2
+        readings = [
+            Reading(points, {score.category_name: float(score.score) for score in scores})
+            for points, scores in zip(_points(result, crop), result.face_blendshapes, strict=True)
+        ]
+        return min(readings, key=lambda face: float(np.hypot(*(face.points.mean(axis=0) - middle))), default=None)
 
     def mesh(self, image: Image) -> Points | None:
         """The whole mesh of the widest face, (478, 2) in pixels; None where there is none."""
@@ -73,16 +70,17 @@ class MediaPipeProvider:
         ]
         return max(meshes, key=lambda mesh: float(np.ptp(mesh[:, 0])), default=None)
 
-    def _detect(self, image: Image) -> list[Points]:
-        height, width = image.shape[:2]
-        return [
-            to_ibug([(p.x * width - 0.5, p.y * height - 0.5) for p in mesh])  # from pixel edges to pixel centres
-            for mesh in self._result(image).face_landmarks
-        ]
-
     def _result(self, image: Image) -> Any:
         with _lock:
             return self._landmarker.detect(_as_mediapipe(image))
+
+
+def _points(result: Any, image: Image) -> list[Points]:
+    height, width = image.shape[:2]
+    return [
+        to_ibug([(p.x * width - 0.5, p.y * height - 0.5) for p in mesh])  # from pixel edges to pixel centres
+        for mesh in result.face_landmarks
+    ]
 
 
 def load(*, retry: bool = False) -> MediaPipeProvider:

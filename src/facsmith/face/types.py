@@ -1,5 +1,6 @@
 """What a face in a photo is, and what a library must offer to find one."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -8,7 +9,7 @@ import numpy.typing as npt
 
 from facsmith.face.points import interocular
 
-__all__ = ["Choice", "Face", "Image", "Points", "Provider"]
+__all__ = ["Choice", "Face", "Image", "Points", "Provider", "Reading"]
 
 Image = npt.NDArray[np.uint8]
 """(H, W, 3) uint8 RGB."""
@@ -22,7 +23,8 @@ class Face:
 
     landmarks: (68, 2) iBUG points in photo pixels. box: (x0, y0, x1, y1) around the landmarks. score: in [0, 1], how
     well the mirrored picture gave the same points. provider: the library that found it. yaw_degrees: positive when the
-    face turns to the image's right.
+    face turns to the image's right. blendshapes: MediaPipe's 52 expression scores in [0, 1] by ARKit's names, of this
+    picture; None where the face was found by another library, or only roughly.
     """
 
     landmarks: Points
@@ -30,6 +32,7 @@ class Face:
     score: float
     provider: str
     yaw_degrees: float
+    blendshapes: Mapping[str, float] | None = None
 
     @property
     def interocular(self) -> float:
@@ -51,6 +54,13 @@ class Choice(NamedTuple):
     total: int
 
 
+class Reading(NamedTuple):
+    """What one look at a crop tells. points: (68, 2) in its pixels. blendshapes: as of `Face`."""
+
+    points: Points
+    blendshapes: Mapping[str, float] | None = None
+
+
 class Provider(Protocol):
     """A landmark library: finds faces roughly in a photo, and reads one closely in an upright crop."""
 
@@ -60,6 +70,6 @@ class Provider(Protocol):
         """Every face of a photo, each as (68, 2) points in photo pixels, roughly placed; [] where there is none."""
         ...
 
-    def read(self, crop: Image) -> Points | None:
-        """The points of the face that fills an upright crop (`face.align`), (68, 2) in its pixels, or None."""
+    def read(self, crop: Image) -> Reading | None:
+        """The face that fills an upright crop (`face.align`), or None."""
         ...

@@ -5,7 +5,7 @@
 
 Three sources are asked, and each answer is kept: landmarks (how the 68 points moved), MediaPipe's blendshapes where its
 model is at hand, and appearance (a linear head on the bundled descriptor). Against the person's own neutral
-(`Gauge`) every source is first calibrated on that face moved by its muscles; without it, faces in general stand in.
+(`NeutralFace`) every source is calibrated on that face moved by its muscles; without it, faces in general stand in.
 """
 
 from facsmith.measure.displacement import (
@@ -15,25 +15,21 @@ from facsmith.measure.displacement import (
     empty_points,
     from_displacement,
     leak,
-    responses,
 )
-from facsmith.measure.gauge import Follow, Gauge
 from facsmith.measure.identity import Identity, alike, embedding, identity
 from facsmith.measure.measured import Measured
+from facsmith.measure.neutral_face import Follow, NeutralFace, relative_response
 from facsmith.measure.pictures import action_units, alone
 from facsmith.measure.population import SOURCES, Population, Source
-from facsmith.measure.shares import RestingLandmarks, Shares, share_of
 
 __all__ = [
     "SOURCES",
     "Follow",
-    "Gauge",
     "Identity",
     "Leak",
     "Measured",
+    "NeutralFace",
     "Population",
-    "RestingLandmarks",
-    "Shares",
     "Source",
     "action_units",
     "aligned_displacement",
@@ -45,6 +41,5 @@ __all__ = [
     "from_displacement",
     "identity",
     "leak",
-    "responses",
-    "share_of",
+    "relative_response",
 ]

@@ -13,8 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith.errors import ActionUnitError, InputError
-from facsmith.face import Face, follow
-from facsmith.face.muscle_warp import MuscleWarp
 from facsmith.face.muscles import basis, moved_points
 from facsmith.face.points import EYE_CORNERS, JAW, eye_centers
 from facsmith.facs import DISFA
@@ -27,7 +25,6 @@ __all__ = [
     "empty_points",
     "from_displacement",
     "leak",
-    "responses",
     "unmixed",
 ]
 
@@ -92,8 +89,8 @@ def leak(displacement: npt.ArrayLike, au: int) -> Leak:
 def from_displacement(displacement: npt.ArrayLike, *, responses: Array | None = None) -> Array:
     """The intensities whose movements add up to a displacement: (12,), each >= 0, in AU order.
 
-    responses: (12, 68, 2), the displacement that each AU at intensity 1 is reported as on this face (see `responses`);
-    without, the table's own, which landmarkers under-report to between .2 (AU6) and .8 (AU26).
+    responses: (12, 68, 2), the displacement that each AU at intensity 1 is reported as on this face
+    (`NeutralFace.responses`); without, the table's own, which landmarkers under-report to between .2 (AU6) and .8 (AU26).
 
     On eleven portraits moved by one AU at a time, the other eleven together were read as .15 that way (`unmixed`), and
     as .74 without the price on each AU.
@@ -117,21 +114,6 @@ def unmixed(rows: Array, seen: Array, *, noise: float) -> Array:
     root = np.linalg.cholesky(gram + 1e-9 * max(1.0, float(np.trace(gram))) * np.eye(len(rows)))
     priced = rows @ seen - noise * np.sqrt(np.diag(gram))
     return np.asarray(optimize.nnls(root.T, np.linalg.solve(root, priced))[0], dtype=np.float64)
-
-
-def responses(neutral: Image, face: Face) -> Array:
-    """What landmarks report on this face for each AU at intensity 1, moved by its muscles: (12, 68, 2) displacements.
-
-    neutral: (H, W, 3) uint8 RGB. face: as found in it. On a portrait of 1024 pixels two seconds with
-    MediaPipe, five with dlib; an asked 0.6 is then measured as .44 to .60, instead of .10 to .46 by the table.
-
-    Raises:
-        NoFaceError: the face cannot be seen.
-    """
-    rest = follow(neutral, face).landmarks
-    muscles = MuscleWarp(face.landmarks, neutral.shape)
-    moved = (follow(muscles(neutral, one), face).landmarks for one in np.eye(len(DISFA)))
-    return np.stack([aligned_displacement(landmarks, rest) for landmarks in moved])
 
 
 def _row(au: int) -> int:

@@ -10,8 +10,8 @@ from facsmith import face as face_module
 from facsmith import video
 from facsmith.errors import InputError, NoFaceError
 from facsmith.face import Face
-from facsmith.measure.gauge import Gauge
 from facsmith.measure.measured import Measured
+from facsmith.measure.neutral_face import NeutralFace
 from facsmith.measure.pictures import alone
 from facsmith.measure.table import Row
 
@@ -37,18 +37,18 @@ def read_film(
     Raises:
         InputError: no such film, or it ends before neutral_at. NoFaceError: the neutral picture shows no face.
     """
-    gauge = None
+    known = None
     if neutral_at is not None:
         neutral = _frame_at(film, neutral_at)
     if neutral is not None:
         rest = face_module.choose(face_module.find(neutral, provider=provider), face).face
-        gauge, provider = Gauge(neutral, rest), rest.provider
+        known, provider = NeutralFace(neutral, rest), rest.provider
     seen: Face | None = None
     for frame in video.stream(film):
         seen = _seen(frame.pixels, seen, provider, face)
         measured: Measured | None = None
         if seen is not None:
-            measured = alone(frame.pixels, seen) if gauge is None else gauge.read(frame.pixels, seen)
+            measured = alone(frame.pixels, seen) if known is None else known.read(frame.pixels, seen)
         yield Row(frame.index, frame.seconds, measured)
         progress("frames", frame.index + 1, frame.index + 1)
 

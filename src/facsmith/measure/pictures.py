@@ -11,8 +11,8 @@ from facsmith.face import Face
 from facsmith.facs import DISFA
 from facsmith.measure.appearance import from_appearance
 from facsmith.measure.blendshapes import from_blendshapes
-from facsmith.measure.gauge import Gauge
 from facsmith.measure.measured import Measured
+from facsmith.measure.neutral_face import NeutralFace
 from facsmith.measure.population import SOURCES, Population, Source, default_population
 from facsmith.measure.stranger import combined, from_shape
 
@@ -40,7 +40,7 @@ def action_units(
 
     image, neutral: (H, W, 3) uint8 RGB, of the same person; without a neutral, faces in general stand in for it, and
     fewer AUs are reliable. provider: of landmarks, as in `face.find`. face: which, 0 the largest. sources: who is
-    asked. For many pictures of one person make a `Gauge` once.
+    asked. For many pictures of one person make a `NeutralFace` once.
 
     Raises:
         NoFaceError: a picture without a usable face. CheckpointError: without neutral, and the model's folder lacks
@@ -50,7 +50,7 @@ def action_units(
     if neutral is None:
         return alone(image, chosen, sources=sources)
     rest = face_module.choose(face_module.find(neutral, provider=chosen.provider)).face
-    return Gauge(neutral, rest, sources=sources).read(image, chosen)
+    return NeutralFace(neutral, rest, sources=sources).read(image, chosen)
 
 
 def alone(
@@ -68,10 +68,8 @@ def alone(
     readings: dict[str, Array] = {}
     if "landmarks" in sources:
         readings["landmarks"] = from_shape(face.landmarks, population, provider=face.provider)
-    if "blendshapes" in sources:
-        scores = face_module.blendshapes(image, face)
-        if scores is not None:
-            readings["blendshapes"] = from_blendshapes(scores)
+    if "blendshapes" in sources and face.blendshapes is not None:
+        readings["blendshapes"] = from_blendshapes(face.blendshapes)
     if "appearance" in sources:
         readings["appearance"] = from_appearance(image, face, population, descriptor)
     if not readings:

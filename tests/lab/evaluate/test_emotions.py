@@ -12,7 +12,7 @@ from facsmith.errors import InputError
 from facsmith.face import choose, find
 from facsmith.face.muscle_warp import MuscleWarp
 from facsmith.facs import DISFA
-from facsmith.lab.evaluate.emotions import QUESTIONS, agreement, agreement_table, labelled_photos
+from facsmith.lab.evaluate.emotions import QUESTIONS, agreement, agreement_table
 
 SHOWN = {"neutral": {}, "happiness": {12: 0.9}, "surprise": {1: 0.8, 2: 0.8, 25: 0.5, 26: 0.9}, "anger": {4: 1.0}}
 
@@ -67,10 +67,8 @@ def test_a_tar_is_read_like_a_folder(faces, tmp_path):
     with tarfile.open(tmp_path / "faces.tar", "w") as archive:
         for path in faces.glob("*.png"):
             archive.add(path, path.name)
-    photos = list(labelled_photos(tmp_path / "faces.tar", faces / "labels.csv"))
-    assert len(photos) == 10
-    first = next(labelled_photos(tmp_path / "faces.tar", faces / "labels.csv"))
-    assert first[0] == "neutral0.png"
+    packed = agreement(tmp_path / "faces.tar", faces / "labels.csv", provider="dlib", limit=1)
+    assert packed == agreement(faces, faces / "labels.csv", provider="dlib", limit=1)
 
 
 def test_names_outside_the_folder_are_refused(faces, tmp_path):
@@ -86,4 +84,4 @@ def test_names_outside_the_folder_are_refused(faces, tmp_path):
         agreement(faces, tmp_path / "n.csv", provider="dlib")
     (tmp_path / "x.tar").write_bytes(b"no tar")
     with pytest.raises(InputError, match="folder nor"):
-        list(labelled_photos(tmp_path / "x.tar", faces / "labels.csv"))
+        agreement(tmp_path / "x.tar", faces / "labels.csv")

@@ -79,14 +79,14 @@ def test_a_face_that_was_lost_counts_for_nothing(perfect: Control):
 def test_muscles_that_landmarks_hardly_report_are_no_measure(
     portrait: np.ndarray, found: Any, perfect: Control, monkeypatch: pytest.MonkeyPatch
 ):
-    responses = measure.responses
+    responses = measure.NeutralFace.responses.func
 
-    def faint(*given: Any) -> np.ndarray:
-        seen = responses(*given)
+    def faint(neutral: measure.NeutralFace) -> np.ndarray:
+        seen = responses(neutral)
         seen[0] *= 0.05  # a face whose inner brows a landmarker does not see
         return seen
 
-    monkeypatch.setattr(measure, "responses", faint)
+    monkeypatch.setattr(measure.NeutralFace, "responses", property(faint))
     read = controlled(portrait, found, lambda e: e)
     assert np.isnan(read.shares[0]).all()
     assert np.isfinite(read.shares[DISFA.index(12)]).all()

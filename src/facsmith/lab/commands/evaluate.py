@@ -224,8 +224,8 @@ def peaks(
     """
     from facsmith import image
     from facsmith.animate import AnimateOptions, Animator
-    from facsmith.lab.evaluate.peaks import against_peaks, contact_sheet, peaks_table
     from facsmith.inversion import InversionOptions
+    from facsmith.lab.evaluate.peaks import against_peaks, contact_sheet, peaks_table
 
     check_picture(sheet)
     options = AnimateOptions(provider=provider.value, inversion=InversionOptions(iterations=iterations, seed=seed))

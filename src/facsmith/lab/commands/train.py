@@ -456,7 +456,7 @@ def readout(
 
       facsmith train readout coded_peaks.csv --faces coded_peaks.tar -o readout.safetensors
     """
-    from facsmith.lab.train.readout import ReadoutTraining, fit_readout, summary
+    from facsmith.lab.fit.readout import ReadoutTraining, fit_readout, summary
 
     check_place(output)
     chosen = [provider.value for provider in providers or (Provider.mediapipe, Provider.dlib)]

@@ -251,7 +251,7 @@ def _read(
     other = None
     if second is not None:
         with suppress(NoFaceError, ModelUnavailableError):
-            other = measure.Shares(resting.frame, replace(resting.face, provider=second))
+            other = measure.NeutralFace(resting.frame, replace(resting.face, provider=second))
     muscles = MuscleWarp(resting.face.landmarks, resting.frame.shape)
     responses = np.stack([resting.moved(muscles(resting.frame, one)) for one in np.eye(len(DISFA))])
     readings: list[Reading] = []
@@ -272,7 +272,7 @@ def _read(
                 leak_max=leak.largest,
                 muscles_leak=measure.leak(wanted, au).mean,
                 shown=_all_shown(shown[-1], responses),
-                second_share=nan if other is None else other.share(film[-1], au),
+                second_share=nan if other is None else other.relative_response(film[-1], au),
             )
         )
     return readings

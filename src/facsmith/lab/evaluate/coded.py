@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import numpy as np
 import numpy.typing as npt
 
-from facsmith import face, image
+from facsmith import face
 from facsmith.errors import InputError, PhotoError
-from facsmith.lab.evaluate.coded_pairs import CodedPair, photo_folder, read_pairs
 from facsmith.facs import DISFA, INTENSITY_LETTERS
-from facsmith.measure import Gauge
+from facsmith.lab.coded_pairs import CodedPair, read_pairs
+from facsmith.lab.picture_archive import PictureArchive
+from facsmith.measure import NeutralFace
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -77,7 +78,7 @@ def against_coders(
 ) -> CodedAgreement:
     """Measure every pair's peak against the same person's neutral.
 
-    photos: a folder or .tar. table: see `lab.evaluate.coded_pairs`.
+    photos: a folder or .tar. table: see `lab.coded_pairs`.
 
     Raises:
         InputError: unreadable table or photos, no coded pair, or none with a usable face.
@@ -89,18 +90,18 @@ def against_coders(
     seen: list[CodedPair] = []
     read: list[dict[int, float]] = []
     used = ""
-    with photo_folder(photos) as folder:
-        gauges: dict[str, Gauge] = {}
+    with PictureArchive(photos) as pictures:
+        neutrals: dict[str, NeutralFace] = {}
         for done, pair in enumerate(pairs, 1):
             try:
-                if pair.neutral not in gauges:
-                    rest = image.read(folder / pair.neutral)
+                if pair.neutral not in neutrals:
+                    rest = pictures.read(pair.neutral)
                     at_rest = face.choose(face.find(rest, provider=provider)).face
-                    gauges[pair.neutral] = Gauge(rest, at_rest)
+                    neutrals[pair.neutral] = NeutralFace(rest, at_rest)
                     used = at_rest.provider
-                picture = image.read(folder / pair.peak)
+                picture = pictures.read(pair.peak)
                 found = face.choose(face.find(picture, provider=used)).face
-                read.append(dict(gauges[pair.neutral].read(picture, found).by_au))
+                read.append(dict(neutrals[pair.neutral].read(picture, found).by_au))
                 seen.append(pair)
             except PhotoError as error:
                 skipped[pair.peak] = str(error)
@@ -120,7 +121,7 @@ def truth_of(pair: CodedPair, au: int) -> float | None:
     """What the coders saw of an AU: 0, its intensity, or None: seen, without a letter."""
     if au == 26 and 27 in pair.codes:
         return 1.0
-    return pair.codes.get(au, 0.0)
+    return pair.truth(au)
 
 
 def agreement_of(values: Sequence[float], au: int, pairs: Sequence[CodedPair]) -> AUAgreement:

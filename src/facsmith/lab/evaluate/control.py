@@ -1,7 +1,7 @@
 """Does a face show what it is asked for? One photo's films, read as Action Units in the unit of its own muscles.
 
 Unit of every intensity here: what the same landmarks report for `face.muscles` at intensity 1 on the same photo's
-neutral frame (`measure.responses`), so that a landmarker that under-reports does so on both sides.
+neutral frame (`measure.NeutralFace`), so that a landmarker that under-reports does so on both sides.
 """
 
 from dataclasses import dataclass
@@ -71,7 +71,7 @@ def read_control(render: Render, photo: Image, found: Face, asked: Array) -> Con
         NoFaceError: no face in the neutral frame, or in one of its muscles' warps.
     """
     resting = Resting(render, photo, found)
-    responses = measure.responses(resting.frame, resting.face)
+    responses = resting.neutral.responses
 
     def shown(displacement: Array) -> Array:
         if np.isnan(displacement).any():
@@ -85,7 +85,7 @@ def read_control(render: Render, photo: Image, found: Face, asked: Array) -> Con
         for column, level in enumerate(LEVELS):
             frame = render(photo, level * np.eye(len(DISFA))[k])
             displacement = resting.moved(frame)
-            shares[k, column] = measure.share_of(measure.along(displacement, au), visible[k])
+            shares[k, column] = measure.relative_response(measure.along(displacement, au), visible[k])
             flow[k, column] = resting.flow_share(frame, au)
             measured[k, column] = shown(displacement)
     mixed = np.array([shown(resting.moved(render(photo, row))) for row in asked]).reshape(-1, len(DISFA))

@@ -7,7 +7,7 @@ opinion of one photo.
 """
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import numpy as np
 import numpy.typing as npt
 
-from facsmith import face, image, measure
+from facsmith import face, measure
 from facsmith.errors import InputError, PhotoError
-from facsmith.evaluate.coded_pairs import photo_folder
 from facsmith.facs import DISFA
+from facsmith.lab.picture_archive import PictureArchive
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["QUESTIONS", "Agreement", "Question", "agreement", "agreement_table", "labelled_photos"]
+__all__ = ["QUESTIONS", "Agreement", "Question", "agreement", "agreement_table"]
 
 Image = npt.NDArray[np.uint8]
 Array = npt.NDArray[np.float64]
@@ -73,17 +73,6 @@ class Agreement:
         return {"passed": self.passed, "bars": {str(q): q.bar for q in QUESTIONS}, **asdict(self)}
 
 
-def labelled_photos(photos: str | Path, labels: str | Path) -> Iterator[tuple[str, Path, str]]:
-    """(name, file, emotion) of every row of a CSV with the columns ``name`` and ``emotion``; photos lie in a folder or
-    .tar.
-
-    A .tar is unpacked into a temporary folder, plain files only, that lives as long as the iteration.
-    """
-    rows = _labels(Path(labels))
-    with photo_folder(photos) as folder:
-        yield from ((name, folder / name, emotion) for name, emotion in rows)
-
-
 def agreement(
     photos: str | Path,
     labels: str | Path,
@@ -94,30 +83,29 @@ def agreement(
 ) -> Agreement:
     """Measure every labelled photo of the emotions asked about, and of neutral.
 
-    photos, labels: see `labelled_photos`. limit: photos per emotion at most, in the order of the labels.
+    photos: a folder or .tar. labels: a CSV with the columns ``name`` and ``emotion``. limit: photos per emotion at
+    most, in the order of the labels.
 
     Raises:
         InputError: unreadable labels, or no neutral photo could be measured.
     """
     wanted = {NEUTRAL, *(question.emotion for question in QUESTIONS)}
-    total = sum(emotion in wanted for _, emotion in _labels(Path(labels)))
+    rows = [(name, emotion) for name, emotion in _labels(Path(labels)) if emotion in wanted]
     seen: list[str] = []
     read: list[measure.Measured] = []
     counts: dict[str, int] = {}
-    skipped = done = 0
-    for _, path, emotion in labelled_photos(photos, labels):
-        if emotion not in wanted:
-            continue
-        done += 1
-        progress("photos", done, total)
-        counts[emotion] = counts.get(emotion, 0) + 1
-        if limit is not None and counts[emotion] > limit:
-            continue
-        try:
-            read.append(_measured(image.read(path), provider))
-            seen.append(emotion)
-        except PhotoError:
-            skipped += 1
+    skipped = 0
+    with PictureArchive(photos) as pictures:
+        for done, (name, emotion) in enumerate(rows, 1):
+            progress("photos", done, len(rows))
+            counts[emotion] = counts.get(emotion, 0) + 1
+            if limit is not None and counts[emotion] > limit:
+                continue
+            try:
+                read.append(_measured(pictures.read(name), provider))
+                seen.append(emotion)
+            except PhotoError:
+                skipped += 1
     emotions = np.array(seen)
     if not (emotions == NEUTRAL).any() or (emotions == NEUTRAL).all():
         raise InputError(

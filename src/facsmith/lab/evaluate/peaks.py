@@ -22,17 +22,18 @@ from facsmith import face, image
 from facsmith.animate import AnimateOptions, Animator
 from facsmith.descriptor import EfficientNetDescriptor, unit_length
 from facsmith.errors import InputError, PhotoError
-from facsmith.lab.evaluate.coded_pairs import CodedPair, photo_folder, read_pairs
 from facsmith.face import Face, crop_transform
-from facsmith.face.muscles import MuscleWarp
+from facsmith.face.muscle_warp import MuscleWarp
 from facsmith.face.points import BROWS, EYE_CORNERS, EYES, INNER_LIPS, OUTER_LIPS
-from facsmith.facs import DISFA, ActionUnits
-from facsmith.measure import Gauge, aligned_displacement
+from facsmith.facs import ActionUnits
+from facsmith.lab.coded_pairs import CodedPair, read_pairs
+from facsmith.lab.picture_archive import PictureArchive
+from facsmith.measure import NeutralFace, aligned_displacement
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["WAYS", "Peak", "PeaksReport", "against_peaks", "contact_sheet", "peaks_table", "played"]
+__all__ = ["WAYS", "Peak", "PeaksReport", "against_peaks", "contact_sheet", "peaks_table"]
 
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
@@ -106,7 +107,7 @@ def against_peaks(
 ) -> PeaksReport:
     """Edit every pair's neutral photo by the peak's codes; without codes, by the AUs measured on the peak.
 
-    photos: a folder or .tar. table: see `lab.evaluate.coded_pairs`. limit: pairs at most, spread evenly over the table.
+    photos: a folder or .tar. table: see `lab.coded_pairs`. limit: pairs at most, spread evenly over the table.
 
     Raises:
         InputError: unreadable table or photos, or no pair could be judged.
@@ -119,10 +120,10 @@ def against_peaks(
     seen_by = EfficientNetDescriptor()
     peaks: list[Peak] = []
     skipped: dict[str, str] = {}
-    with photo_folder(photos) as folder:
+    with PictureArchive(photos) as pictures:
         for done, pair in enumerate(pairs, 1):
             try:
-                peaks.append(_judged(animator, folder, pair, options, seen_by))
+                peaks.append(_judged(animator, pictures, pair, options, seen_by))
             except PhotoError as error:
                 skipped[pair.peak] = str(error)
             progress("pairs", done, len(pairs))
@@ -131,27 +132,23 @@ def against_peaks(
     return PeaksReport(peaks, skipped)
 
 
-def played(pair: CodedPair) -> ActionUnits:
-    """What of a pair's codes can be played: a stretched mouth (AU27) as the widest jaw drop, lips parted."""
-    asked = {au: pair.intensity(au) for au in pair.codes if au in DISFA}
-    if 27 in pair.codes:
-        asked |= {26: 1.0, 25: max(asked.get(25, 0.0), 0.6)}
-    return ActionUnits(asked)
-
-
 def _judged(
-    animator: Animator, folder: Path, pair: CodedPair, options: AnimateOptions, seen_by: EfficientNetDescriptor
+    animator: Animator,
+    pictures: PictureArchive,
+    pair: CodedPair,
+    options: AnimateOptions,
+    seen_by: EfficientNetDescriptor,
 ) -> Peak:
-    rest, at_rest = _read(folder / pair.neutral, options.provider)
-    shown, at_peak = _read(folder / pair.peak, at_rest.provider)
+    rest, at_rest = _read(pictures.read(pair.neutral), options.provider)
+    shown, at_peak = _read(pictures.read(pair.peak), at_rest.provider)
     if pair.codes:
-        aus = played(pair)
+        aus = pair.action_units
     else:
-        told = Gauge(rest, at_rest).read(shown, at_peak).action_units
+        told = NeutralFace(rest, at_rest).read(shown, at_peak).by_au
         aus = ActionUnits({au: e for au, e in told.items() if e >= _MEASURED})
     frames = {
         "edit": animator.edit(rest, aus, options=options).image,
-        "muscles": MuscleWarp(at_rest.landmarks, rest.shape)(rest, aus.vector()),
+        "muscles": MuscleWarp(at_rest.landmarks, rest.shape)(rest, np.stack([aus.vector("left"), aus.vector("right")])),
         "latent": animator.edit(rest, aus, options=replace(options, mode="paste")).image,
     }
     wanted = aligned_displacement(at_peak.landmarks, at_rest.landmarks)[_SHOWN]
@@ -176,8 +173,7 @@ def _judged(
     )
 
 
-def _read(path: Path, provider: str) -> tuple[Image, Face]:
-    picture = image.read(path)
+def _read(picture: Image, provider: str) -> tuple[Image, Face]:
     if min(picture.shape[:2]) < _SMALLEST:
         factor = -(-_SMALLEST // min(picture.shape[:2]))
         picture = image.resize(picture, (factor * picture.shape[1], factor * picture.shape[0]))

@@ -5,12 +5,11 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from facsmith import face
 from facsmith.compose.flow import FLOW_SIZE
 from facsmith.compose.motion import Motion
 from facsmith.face import Face, crop_transform
 from facsmith.facs import DISFA
-from facsmith.measure import RestingLandmarks
+from facsmith.measure import NeutralFace
 
 __all__ = ["Render", "Resting"]
 
@@ -24,16 +23,16 @@ Render = Callable[[Image, Array], Image]
 class Resting:
     """One photo's neutral frame, by a renderer, with which its other frames are compared.
 
-    frame: (H, W, 3). face: as found in it.
+    frame: (H, W, 3). neutral: what its other frames are measured against. face: as found in it.
     """
 
     def __init__(self, render: Render, photo: Image, found: Face) -> None:
         """found: as found in the photo. Raises NoFaceError where the neutral frame shows none."""
         self.frame = render(photo, np.zeros(len(DISFA)))
-        self._landmarks = RestingLandmarks(self.frame, found, follow=face.follow)
-        self.face, self.moved = self._landmarks.face, self._landmarks.moved
-        self._close = crop_transform(self._landmarks.landmarks, FLOW_SIZE)
-        self._motion = Motion(self._close.crop(self.frame), self._close.to_crop(self._landmarks.landmarks))
+        self.neutral = NeutralFace(self.frame, found, sources=("landmarks",))
+        self.face, self.moved = self.neutral.face, self.neutral.moved
+        self._close = crop_transform(self.neutral.landmarks, FLOW_SIZE)
+        self._motion = Motion(self._close.crop(self.frame), self._close.to_crop(self.neutral.landmarks))
 
     def flow_share(self, frame: Image, au: int) -> float:
         """How much of an AU's motion a frame shows, of the muscles' at intensity 1, by optical flow."""

@@ -178,7 +178,7 @@ def person_responses(result: Check) -> dict[int, Response]:
         if _judge(result, au) == "flow":
             found[au] = Response(typical, _OWN_WORD)
             continue
-        rows = [(r.flow[-1], measure.share_of(r.along[-1], r.muscles), r.second_share) for r in readings]
+        rows = [(r.flow[-1], measure.relative_response(r.along[-1], r.muscles), r.second_share) for r in readings]
         found[au], shares[au] = Response(typical, 0.0), tuple(np.array(rows).T)
     flow_alone = _trusts({au: _slopes(seen, flow) for au, (flow, seen, _) in shares.items()})
     first_trusts = _beside_flow([*shares.values()])

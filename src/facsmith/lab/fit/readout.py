@@ -1,6 +1,6 @@
 """Fit `measure.readout` to FACS-coded peaks of people, and to their neutral faces moved by the muscles.
 
-Ridge regression: coders' intensities of every peak (`OCCURRENCE` where they gave no letter), and known intensities of
+Ridge regression: coders' intensities of every peak (`UNLETTERED` where they gave no letter), and known intensities of
 the muscles. How well people left out are read is measured in folds by subject, with everything fitted anew.
 """
 
@@ -12,14 +12,15 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from facsmith import face, image
+from facsmith import face
 from facsmith.errors import InputError, NoFaceError, PhotoError
-from facsmith.lab.evaluate.coded import agreement_of, truth_of
-from facsmith.lab.evaluate.coded_pairs import OCCURRENCE, CodedPair, photo_folder, read_pairs
 from facsmith.face import Face, crop_transform
-from facsmith.face.muscles import MuscleWarp
-from facsmith.facs import DISFA
-from facsmith.measure.gauge import READ_SIDE
+from facsmith.face.muscle_warp import MuscleWarp
+from facsmith.facs import DISFA, spread
+from facsmith.lab.coded_pairs import UNLETTERED, CodedPair, read_pairs
+from facsmith.lab.evaluate.coded import agreement_of, truth_of
+from facsmith.lab.picture_archive import PictureArchive
+from facsmith.measure.neutral_face import READ_SIDE
 from facsmith.measure.readout import Appearance, Readout, difference, observe
 
 __all__ = ["BEYOND", "ReadoutTraining", "fit_readout", "summary"]
@@ -84,9 +85,9 @@ def fit_readout(
     weights: dict[str, Array] = {}
     areas: dict[str, dict[str, float | None]] = {}
     used = 0
-    with photo_folder(photos) as folder:
+    with PictureArchive(photos) as pictures:
         for provider in providers:
-            samples = _samples(folder, pairs, aus, provider, options, progress)
+            samples = _samples(pictures, pairs, aus, provider, options, progress)
             if len({pair.subject for pair in samples.pairs}) < options.folds:
                 raise InputError(f"{table} has fewer coded people with a usable face than {options.folds} folds.")
             weights[samples.provider] = _fitted(samples, aus, options, keep=None)
@@ -96,7 +97,7 @@ def fit_readout(
         "peaks": used,
         "subjects": len({pair.subject for pair in pairs}),
         "auc of people left out": areas,
-        "intensity without a letter": OCCURRENCE,
+        "intensity without a letter": UNLETTERED,
         "strength": options.strength,
         "muscles": options.muscles,
         "licence": "fitted figures; the photos they were fitted to are under a research agreement",
@@ -105,7 +106,7 @@ def fit_readout(
 
 
 def _samples(
-    folder: Path,
+    pictures: PictureArchive,
     pairs: Sequence[CodedPair],
     aus: tuple[int, ...],
     provider: str,
@@ -122,13 +123,13 @@ def _samples(
     for done, pair in enumerate(pairs, 1):
         try:
             if pair.neutral not in rests:
-                rest, at_rest = _read(folder / pair.neutral, provider)
+                rest, at_rest = _read(pictures.read(pair.neutral), provider)
                 rests[pair.neutral] = (observe(rest, at_rest.landmarks), at_rest.provider)
                 if pair.subject not in people:
                     moved += _moved(pair.subject, rest, at_rest, aus, options.mixtures, random)
                     people.add(pair.subject)
             neutral, found = rests[pair.neutral]
-            picture, shown = _read(folder / pair.peak, found)
+            picture, shown = _read(pictures.read(pair.peak), found)
             peaks.append(difference(observe(picture, shown.landmarks), neutral))
             used.append(pair)
         except PhotoError:
@@ -137,8 +138,7 @@ def _samples(
     return _Samples(used, np.array(peaks), moved, found)
 
 
-def _read(path: Path, provider: str) -> tuple[Image, Face]:
-    picture = image.read(path)
+def _read(picture: Image, provider: str) -> tuple[Image, Face]:
     return picture, face.choose(face.find(picture, provider=provider)).face
 
 
@@ -151,22 +151,21 @@ def _moved(
     there = face.follow(crop, replace(at_rest, landmarks=transform.to_crop(at_rest.landmarks)))
     neutral = observe(crop, there.landmarks)
     warp = MuscleWarp(there.landmarks, crop.shape)
-    count = len(DISFA)
+    count = len(aus)
     found: list[_Moved] = []
     for e in [*np.eye(count), *((random.random(count) < 0.25) * random.random(count) for _ in range(mixtures))]:
-        picture = warp(crop, e)
+        picture = warp(crop, spread(e, aus))
         try:
             shown = face.follow(picture, there)
         except NoFaceError:
             continue
-        wanted = np.array([e[DISFA.index(au)] if au in DISFA else 0.0 for au in aus])
-        found.append(_Moved(subject, wanted, difference(observe(picture, shown.landmarks), neutral)))
+        found.append(_Moved(subject, e, difference(observe(picture, shown.landmarks), neutral)))
     return found
 
 
 def _wanted(pair: CodedPair, aus: Sequence[int]) -> Array:
     values = [truth_of(pair, au) for au in aus]
-    return np.array([OCCURRENCE if value is None else value for value in values])
+    return np.array([UNLETTERED if value is None else value for value in values])
 
 
 def _fitted(samples: _Samples, aus: tuple[int, ...], options: ReadoutTraining, *, keep: set[str] | None) -> Array:

@@ -21,8 +21,7 @@ from facsmith.face import Face
 from facsmith.face.points import MIRROR, eye_centers
 from facsmith.facs import DISFA
 from facsmith.lab.train.dataset import REST, Dataset, open_dataset
-from facsmith.measure import Population, aligned_displacement, alone
-from facsmith.measure import responses as face_responses
+from facsmith.measure import NeutralFace, Population, aligned_displacement, alone
 from facsmith.measure.appearance import appearance_features
 from facsmith.measure.stranger import combined, symmetric
 
@@ -174,7 +173,7 @@ def _judge(data: Dataset, row: int, provider: str) -> _Judge | None:
     picture, scale = _enlarged(data.images[row, REST])
     try:
         found = face_module.choose(face_module.find(picture, provider=provider)).face
-        reported = face_responses(picture, found)
+        reported = NeutralFace(picture, found, sources=("landmarks",)).responses
     except NoFaceError:
         return None
     own = (data.landmarks[row, REST] + 0.5) * scale - 0.5

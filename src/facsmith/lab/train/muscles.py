@@ -6,9 +6,7 @@ that always come together (1, 2, 5, 25, 27 of surprise) cannot be told apart by 
 regression towards nothing of the logarithm of luminance at the peak over that at rest, on the skin's own points.
 """
 
-import csv
 import importlib
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +19,11 @@ from numpy.typing import NDArray
 from facsmith.errors import InputError
 from facsmith.face.muscle_table import MIDLINE_AUS, MuscleTable, ShadingGrid, mirrored_sites
 from facsmith.face.points import JAW, eye_centers, interocular, to_ibug
+from facsmith.lab.coded_pairs import UNLETTERED, CodedPair, read_pairs
 from facsmith.lab.picture_archive import PictureArchive
 from facsmith.measure.displacement import aligned_displacement
 
-__all__ = ["BLENDSHAPES", "CodedPeak", "MusclesOptions", "coded_intensities", "fit_muscles", "read_coded_peaks"]
+__all__ = ["BLENDSHAPES", "CodedPeak", "MusclesOptions", "fit_muscles", "read_coded_peaks"]
 
 Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
@@ -56,8 +55,6 @@ BLENDSHAPES: Final[Mapping[int, tuple[tuple[str, float], ...]]] = {
 }
 """The blendshapes, of both sides where they have any, that make FACS level E of an AU."""
 
-_LETTERS: Final = dict(zip("abcde", (0.2, 0.4, 0.6, 0.8, 1.0), strict=True))
-_CODE: Final = re.compile(r"([lrtb]?)(\d{1,2})([a-e]?)", re.IGNORECASE)
 _REACH: Final = 0.3  # IOD around the sites that a blendshape moves, in which an AU is corrected
 _MOVED: Final = 0.01  # IOD: displacement of a blendshape from which its site is corrected freely
 _JAW_AUS: Final = (26, 27)
@@ -90,7 +87,7 @@ class MusclesOptions:
 
     ridge: float = 0.5
     shading_ridge: float = 4.0
-    unlettered: float = 0.7
+    unlettered: float = UNLETTERED
     folds: int = 5
     seed: int = 0
 
@@ -127,20 +124,12 @@ class CodedPeak:
     shading: NDArray[np.float32]
 
 
-def coded_intensities(facs: str, *, unlettered: float = 0.7) -> Array:
-    """A coder's line such as ``4+R7+17d+24`` as (2, K) intensities of the left and right side."""
-    aus = list(BLENDSHAPES)
-    found = np.zeros((2, len(aus)))
-    for code in facs.replace(" ", "").split("+"):
-        match = _CODE.fullmatch(code)
-        if match is None:
-            continue
-        au = 43 if int(match[2]) == 45 else int(match[2])
-        if au in aus:
-            sides = {"l": [0], "r": [1]}.get(match[1].lower(), [0, 1])
-            value = _LETTERS.get(match[3].lower(), unlettered)
-            found[sides, aus.index(au)] = np.maximum(found[sides, aus.index(au)], value)
-    return found
+def _intensities(pair: CodedPair, unlettered: float) -> Array:
+    """(2, K) in the order of `BLENDSHAPES`: a blink closes the eyes."""
+    found = pair.intensities([*BLENDSHAPES, 45], unlettered=unlettered)
+    closed = list(BLENDSHAPES).index(43)
+    found[:, closed] = np.maximum(found[:, closed], found[:, -1])
+    return found[:, :-1]
 
 
 class _Prior:
@@ -188,7 +177,7 @@ def read_coded_peaks(
     faces: str | Path,
     prior: str | Path,
     *,
-    unlettered: float = 0.7,
+    unlettered: float = UNLETTERED,
     progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
 ) -> list[CodedPeak]:
     """Read pairs of pictures and what coders saw.
@@ -196,7 +185,7 @@ def read_coded_peaks(
     Parameters
     ----------
     pairs
-        CSV with the columns ``peak``, ``neutral``, ``subject``, ``facs``.
+        CSV as `lab.coded_pairs` reads it.
     faces
         Folder or tar with the pictures.
     prior
@@ -209,12 +198,12 @@ def read_coded_peaks(
     """
     from facsmith.face import mediapipe_provider
 
-    rows, known = _rows(pairs), _Prior(prior)
+    rows, known = read_pairs(pairs), _Prior(prior)
     landmarker = mediapipe_provider.load()
-    seen: list[tuple[Mapping[str, str], list[Image], list[_Mesh]]] = []
+    seen: list[tuple[CodedPair, list[Image], list[_Mesh]]] = []
     with PictureArchive(faces) as pictures:
         for done, row in enumerate(rows, 1):
-            pair = [_enlarged(pictures.read(row[column])) for column in ("neutral", "peak")]
+            pair = [_enlarged(pictures.read(name)) for name in (row.neutral, row.peak)]
             meshes = [_Mesh.read(landmarker, picture) for picture in pair]
             if all(mesh is not None for mesh in meshes):
                 seen.append((row, pair, cast("list[_Mesh]", meshes)))
@@ -224,8 +213,8 @@ def read_coded_peaks(
     twin = _twins([mesh.points for _, _, meshes in seen for mesh in meshes])
     return [
         _peak(
-            row["subject"],
-            coded_intensities(row["facs"], unlettered=unlettered),
+            row.subject,
+            _intensities(row, unlettered),
             pair,
             [(mesh.points + mesh.mirrored[twin]) / 2 for mesh in meshes],
             known,
@@ -475,17 +464,3 @@ def _twins(meshes: Sequence[Array]) -> NDArray[np.intp]:
     mean = np.mean(faces, axis=0)
     apart = np.linalg.norm(mean[:, None] * [-1.0, 1.0] - mean[None], axis=2)
     return np.asarray(optimize.linear_sum_assignment(apart)[1], np.intp)
-
-
-def _rows(pairs: str | Path) -> list[dict[str, str]]:
-    wanted = {"peak", "neutral", "subject", "facs"}
-    try:
-        with Path(pairs).open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeError, csv.Error) as error:
-        raise InputError(
-            f"{pairs} cannot be read as CSV ({error}); give one with {', '.join(sorted(wanted))}."
-        ) from error
-    if not rows or not wanted <= set(rows[0]):
-        raise InputError(f"{pairs} needs the columns {', '.join(sorted(wanted))} and at least one row.")
-    return rows
