@@ -26,8 +26,8 @@ from _script import parser, report
 from torch import Tensor
 
 from facsmith import image
-from facsmith.animate import Animator
-from facsmith.animate.encode import Networks
+from facsmith.animator import Animator
+from facsmith.encode import Networks
 from facsmith.lab.evaluate.faces import photographed
 from facsmith.inversion import Inversion, InversionOptions, invert
 

@@ -64,7 +64,14 @@ def profile(photo: Path) -> dict[str, Any]:
     clock.seconds["start of the process"] = _age()
     with clock.stage("imports"):
         from facsmith import face, video
-        from facsmith.animate import AnimateOptions, Animator, animator, encode, film, personal, render, watch
+        from facsmith.options import AnimateOptions
+        from facsmith.animator import Animator
+        from facsmith import animator
+        from facsmith import encode
+        from facsmith import film
+        from facsmith import strengths
+        from facsmith import render
+        from facsmith.receipt import frame_stats
         from facsmith.compose import compositor, transfer
     clock.watch(animator, "read_photo", "decoding")
     clock.watch(face, "find", "face finding")

@@ -116,7 +116,7 @@ def faces() -> FakeFaces:
 
 def fake_animator(faces: FakeFaces | None = None, **parts: object):
     """An Animator of fakes; keyword arguments replace parts of it."""
-    from facsmith.animate import Animator
+    from facsmith.animator import Animator
     from facsmith.encoder import Encoder, EncoderConfig
     from facsmith.generator import TinyGenerator
 

@@ -23,7 +23,7 @@ def test_a_sealed_model_loads_and_its_parts_fit(folder):
 
 
 def test_an_animator_takes_the_model_and_other_boundaries(folder, tmp_path):
-    from facsmith.animate import Animator
+    from facsmith.animator import Animator
 
     animator = Animator.from_pretrained(folder)
     assert animator.networks.boundaries.aus == DISFA

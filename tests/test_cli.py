@@ -32,7 +32,7 @@ def folder(tmp_path, photo, monkeypatch):
 @pytest.fixture(autouse=True)
 def animator(make_animator, monkeypatch):
     """What every command gets for a model."""
-    from facsmith.animate import Animator
+    from facsmith.animator import Animator
 
     tiny = make_animator()
     monkeypatch.setattr(Animator, "from_pretrained", classmethod(lambda cls, name, *, boundaries=None: tiny))
@@ -274,7 +274,7 @@ def test_evaluate_measure_fails_where_emotions_are_not_told(tmp_path, capsys):
 
 
 def test_boundaries_check_measures_a_real_portrait(capsys, animator, monkeypatch):
-    from facsmith.animate import Animator
+    from facsmith.animator import Animator
 
     networks = animator.networks
     one = tiny_boundaries(networks.generator.generator_id, aus=(12,))
@@ -294,7 +294,7 @@ def test_boundaries_check_judges_the_generator_tuned_to_the_photo(capsys, animat
     import torch
 
     from facsmith import tuning
-    from facsmith.animate import Animator
+    from facsmith.animator import Animator
     from facsmith.encoder import Encoder, EncoderConfig
     from facsmith.generator import StyleGAN2, StyleGAN2Config
 
@@ -311,7 +311,7 @@ def test_boundaries_check_judges_the_generator_tuned_to_the_photo(capsys, animat
         tuned.append(tuning.tune(*photo, options=replace(options, steps=2), **how))
         return tuned[-1]
 
-    monkeypatch.setattr("facsmith.animate.encode.tune", soon)
+    monkeypatch.setattr("facsmith.encode.tune", soon)
     code = main(["boundaries", "check", "--json", "--provider", "dlib", "--iterations", "0", "--fidelity", "high"])
     shown = capsys.readouterr()
     assert code in (0, 1), shown.err

@@ -9,7 +9,7 @@ from test_animate import QUICK
 from test_sides import OPTIONS
 
 from facsmith import video
-from facsmith.animate import Animator
+from facsmith.animator import Animator
 from facsmith.drive import DriveOptions, read_performance
 from facsmith.errors import InputError, NoFaceError, TimelineError
 from facsmith.facs import AUS

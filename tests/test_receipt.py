@@ -11,22 +11,24 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from facsmith.__main__ import main
-from facsmith.animate import AnimateOptions, Animation, KeyframeRecord, read_receipt, write_page
-from facsmith.animate.account import excess, leakage, measured_frames, summary
-from facsmith.animate.closeup import CloseUp
-from facsmith.animate.reach import unreached
-from facsmith.animate.watch import Watch
 from facsmith.boundary import BoundarySet
 from facsmith.errors import InputError, OutputError
+from facsmith.face_region import FaceRegion
 from facsmith.facs import DISFA, ActionUnits
+from facsmith.film import Animation
 from facsmith.inversion import InversionOptions
+from facsmith.options import AnimateOptions
+from facsmith.receipt import KeyframeRecord, read_receipt, write_page
+from facsmith.receipt.frame_stats import FrameStats
+from facsmith.receipt.summary import excess, leakage, measured_frames, summary
+from facsmith.ways import weak_aus
 
 QUICK = AnimateOptions(fps=10, onset=0.3, apex=0.3, offset=0.3, inversion=InversionOptions(iterations=2))
 FACE = face_at(60, 35, 28)
 
 
-def watching(frames: list[np.ndarray], *, keep: frozenset[int] = frozenset()) -> Watch:
-    watch = Watch(frames[0], FACE, CloseUp.of(frames[0].shape), keep=keep)
+def watching(frames: list[np.ndarray], *, keep: frozenset[int] = frozenset()) -> FrameStats:
+    watch = FrameStats(frames[0], FACE, FaceRegion.of(frames[0].shape), keep=keep)
     for frame in frames:
         watch.see(frame)
     return watch
@@ -67,7 +69,7 @@ def test_flicker_outside_the_face_does_not_count(photo):
 def test_of_a_film_only_close_ups_of_some_frames_are_kept():
     large = np.zeros((1200, 1000, 3), np.uint8)
     face = face_at(500, 400, 200)
-    watch = Watch(large, face, CloseUp.of(large.shape, longest=300), keep=frozenset({3, 9}))
+    watch = FrameStats(large, face, FaceRegion.of(large.shape, longest=300), keep=frozenset({3, 9}))
     for step in range(20):
         watch.see(np.full_like(large, step))
     assert sorted(watch.kept) == [3, 9]
@@ -119,7 +121,7 @@ def test_what_a_model_cannot_reach_is_told_from_its_reports():
     reports = {1: {"shown": {"share_of_muscles": [0.1, 0.4]}}, 2: {"accuracy_within_person": 0.55},
                4: {"shown": {"share_of_muscles": [0.2, 0.9]}}}  # fmt: skip
     changed = BoundarySet(tuple(replace(b, report=reports.get(b.au, b.report)) for b in known.boundaries), "g")
-    found = unreached(changed)
+    found = weak_aus(changed)
     assert sorted(found) == [1, 2]
     assert "40%" in found[1] and "55%" in found[2]
 
@@ -130,7 +132,9 @@ def test_what_cannot_be_reached_is_named_before_rendering(make_animator, photo):
     weak = tuple(
         replace(b, report={"shown": {"share_of_muscles": [0.5]}}) if b.au in (5, 26) else b for b in known.boundaries
     )
-    film = make_animator(boundaries=BoundarySet(weak, generator_id)).animate(photo, "AU5=C", options=QUICK)
+    film = make_animator(boundaries=BoundarySet(weak, generator_id)).animate(
+        photo, "AU5=C", options=QUICK, mode="paste"
+    )
     (told,) = [note for note in film.notes if "AU5" in note]
     assert "50%" in told and "more was asked" in told
     assert sorted(film.unreached) == ["AU26", "AU5"]
@@ -195,7 +199,7 @@ def test_in_crop_mode_the_background_is_the_generators(make_animator, photo):
 
 def test_relative_films_are_judged_by_what_the_face_shall_show(make_animator, photo):
     film = make_animator().animate(photo, "AU4=C", options=replace(QUICK, edit="relative"))
-    own = film.subject.source
+    own = film.subject.photo_aus
     (first, *_) = film.receipt.curves.asked[f"AU{next(iter(own))}"] if own else (0.0,)
     assert first == pytest.approx(own.get(next(iter(own)), 0.0) if own else 0.0, abs=1e-3)
 

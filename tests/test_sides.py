@@ -7,13 +7,14 @@ import pytest
 from conftest import face_points
 from test_animate import QUICK
 
-from facsmith.animate import AnimateOptions, Animator
+from facsmith.animator import Animator
 from facsmith.compose import join
 from facsmith.compose.masks import left_half
 from facsmith.compose.motion import Motion
 from facsmith.face.points import MIRROR
 from facsmith.facs import ActionUnits
 from facsmith.inversion import InversionOptions
+from facsmith.options import AnimateOptions
 from facsmith.timeline import Timeline
 
 OPTIONS = AnimateOptions(provider="dlib", inversion=InversionOptions(iterations=0))
@@ -72,7 +73,7 @@ def test_two_alike_sides_are_one_expression(astronaut):
 def test_a_side_at_rest_is_the_photo_bit_for_bit(astronaut):
     """Her own expression on the right side: there the photo's own pixels stay."""
     animator, subject, _ = astronaut
-    own = subject.source
+    own = subject.photo_aus
     frame = animator.edit(subject, ActionUnits(own, left={12: 0.0}), options=OPTIONS).image
     middle = int(subject.face.landmarks[[27, 30, 33, 51, 57, 8], 0].min() - 0.2 * subject.face.interocular)
     assert np.array_equal(frame[:, :middle], subject.photo[:, :middle])

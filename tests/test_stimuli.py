@@ -12,7 +12,7 @@ from test_animate import QUICK
 
 from facsmith import image, video
 from facsmith.__main__ import main
-from facsmith.animate import Animator
+from facsmith.animator import Animator
 from facsmith.errors import InputError, LatentError, PhotoError
 from facsmith.facs import ActionUnits
 from facsmith.latent import Latent

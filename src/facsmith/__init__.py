@@ -11,15 +11,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from facsmith.animate import AnimateOptions, Animation, Animator, Picture, Receipt, Subject
+    from facsmith.animator import Animator
     from facsmith.boundary import Boundary, BoundarySet
     from facsmith.bundle import Bundle, load_bundle
     from facsmith.checkpoint import load_generator
     from facsmith.errors import FacsmithError
     from facsmith.facs import AUS, DISFA, EMOTIONS, ActionUnits, Emotion, parse_expression
+    from facsmith.film import Animation, Picture
     from facsmith.generator import Generator
     from facsmith.inversion import Inversion, InversionOptions
     from facsmith.latent import Latent
+    from facsmith.options import AnimateOptions
+    from facsmith.receipt import Receipt
+    from facsmith.subject import Subject
     from facsmith.timeline import Keyframe, Timeline
 
 __version__ = "0.1.0"
@@ -53,15 +57,19 @@ __all__ = [
 ]
 
 _HOME = {
-    "animate": ("AnimateOptions", "Animation", "Animator", "Picture", "Receipt", "Subject"),
+    "animator": ("Animator",),
     "boundary": ("Boundary", "BoundarySet"),
     "bundle": ("Bundle", "load_bundle"),
     "checkpoint": ("load_generator",),
     "errors": ("FacsmithError",),
+    "film": ("Animation", "Picture"),
     "facs": ("AUS", "DISFA", "EMOTIONS", "ActionUnits", "Emotion", "parse_expression"),
     "generator": ("Generator",),
     "inversion": ("Inversion", "InversionOptions"),
     "latent": ("Latent",),
+    "options": ("AnimateOptions",),
+    "receipt": ("Receipt",),
+    "subject": ("Subject",),
     "timeline": ("Keyframe", "Timeline"),
 }
 

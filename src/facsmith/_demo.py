@@ -9,8 +9,9 @@ from typing import Any
 import skimage.data
 
 from facsmith import image
-from facsmith.animate import Animation, Animator
+from facsmith.animator import Animator
 from facsmith.facs import ActionUnits, parse_expression
+from facsmith.film import Animation
 from facsmith.timeline import Timeline
 
 __all__ = ["demo"]

@@ -14,11 +14,13 @@ from typing import Any
 
 from facsmith import image, video
 from facsmith._files import atomic_path
-from facsmith.animate import AnimateOptions, Animator, Progress, Subject
-from facsmith.animate.film import provenance
-from facsmith.animate.timing import DEFAULT_TIMING
+from facsmith.animator import Animator
 from facsmith.errors import ActionUnitError, InputError, PhotoError
 from facsmith.facs import AUS, INTENSITY_LETTERS, UNSIDED, ActionUnits, playable
+from facsmith.film import provenance
+from facsmith.options import AnimateOptions, Progress
+from facsmith.plan import DEFAULT_TIMING
+from facsmith.subject import Subject
 from facsmith.timeline import Timeline
 
 __all__ = [

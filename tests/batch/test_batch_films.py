@@ -11,11 +11,12 @@ import skimage.data
 
 from facsmith import image, video
 from facsmith.__main__ import main
-from facsmith.animate import AnimateOptions, Animator
-from facsmith.animate.witness import Witness
+from facsmith.animator import Animator
 from facsmith.batch.manifest import read_manifest
 from facsmith.batch.places import check_name
 from facsmith.errors import InputError
+from facsmith.options import AnimateOptions
+from facsmith.receipt.frame_reader import FrameReader
 
 QUICK = ["--fps", "5", "--onset", "0.2", "--apex", "0", "--offset", "0", "--iterations", "1"]
 HERE = ["--engine", "here"]
@@ -35,7 +36,7 @@ def folder(tmp_path, photo, monkeypatch):
 def animator(make_animator, monkeypatch):
     tiny = make_animator()
     monkeypatch.setattr(Animator, "from_pretrained", classmethod(lambda cls, name, *, boundaries=None: tiny))
-    monkeypatch.setattr(Witness, "read", lambda self, frame, *, sides=False: None)  # measuring takes seconds
+    monkeypatch.setattr(FrameReader, "read", lambda self, frame, *, sides=False: None)  # measuring takes seconds
     return tiny
 
 

@@ -9,7 +9,7 @@ from test_batch_films import HERE, status
 
 from facsmith import image, video
 from facsmith.__main__ import main
-from facsmith.animate import Animator
+from facsmith.animator import Animator
 from facsmith.batch.folders import read_folder
 from facsmith.errors import InputError
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from conftest import fake_animator
 
-from facsmith.animate import AnimateOptions, Animation
+from facsmith.film import Animation
 from facsmith.inversion import InversionOptions
+from facsmith.options import AnimateOptions
 from facsmith.studio import StudioOptions, serve
 
 QUICK = AnimateOptions(fps=8, inversion=InversionOptions(iterations=2))

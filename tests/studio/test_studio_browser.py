@@ -19,10 +19,11 @@ import pytest
 from PIL import Image
 
 from facsmith import image, video
-from facsmith.animate import AnimateOptions, Animator
+from facsmith.animator import Animator
 from facsmith.facs import ActionUnits
 from facsmith.inversion import InversionOptions
 from facsmith.latent import Latent
+from facsmith.options import AnimateOptions
 from facsmith.studio.phases import Score
 
 CHROMIUM = next((p for p in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if p), None)
@@ -451,7 +452,7 @@ def test_four_browsers_at_once_get_what_the_api_gives(browser: Any, studio: Stud
         assert np.allclose(Latent.load(latent).ws, subject.latent.ws, atol=1e-3), number
         archive = zipfile.ZipFile(io.BytesIO(download(page, "png")))
         names = sorted(name for name in archive.namelist() if name.endswith(".png"))
-        timeline = Score.of().timeline(subject.source, ActionUnits({au: value}))
+        timeline = Score.of().timeline(subject.photo_aus, ActionUnits({au: value}))
         theirs = list(animator.animate(subject, timeline, options=options).frames())
         assert len(names) == len(theirs)
         for at in (0, len(names) // 2):

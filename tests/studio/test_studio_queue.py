@@ -21,7 +21,7 @@ import pytest
 from fake_studio import QUICK
 from PIL import Image
 
-from facsmith.animate.closeup import CloseUp
+from facsmith.face_region import FaceRegion
 from facsmith.facs import DISFA, ActionUnits
 from facsmith.latent import Latent
 from facsmith.studio.phases import Score
@@ -196,10 +196,10 @@ def test_ten_visitors_at_once_get_what_the_api_gives(studio, make_animator, phot
     for number, (shown, latent, table) in enumerate(results):
         subject = animator.prepare(photos[number], options=QUICK)
         picture = animator.edit(subject, asked[number], options=QUICK).image
-        assert jpeg(CloseUp.around(subject).cut(picture)) in shown, number
+        assert jpeg(FaceRegion.around(subject).cut(picture)) in shown, number
         (tmp_path / "latent.safetensors").write_bytes(latent)
         assert np.array_equal(Latent.load(tmp_path / "latent.safetensors").ws, subject.latent.ws), number
-        timeline = Score.of().timeline(subject.source, asked[number])
+        timeline = Score.of().timeline(subject.photo_aus, asked[number])
         animator.animate(subject, timeline, options=QUICK).save_tracks(openface=tmp_path / "track.csv")
         assert (tmp_path / "track.csv").read_bytes() == table, number
 

@@ -13,12 +13,12 @@ from conftest import FakeFaces, face_at
 from PIL import Image
 
 from facsmith import image, video
-from facsmith.animate import AnimateOptions
-from facsmith.animate.closeup import close_up
 from facsmith.errors import ActionUnitError, InputError, LatentError, NoFaceError, PhotoError, TimelineError
+from facsmith.face_region import close_up
 from facsmith.facs import AUS, EMOTIONS, UNSIDED, ActionUnits
 from facsmith.inversion import InversionOptions
 from facsmith.latent import Latent
+from facsmith.options import AnimateOptions
 from facsmith.studio import StudioOptions, views
 from facsmith.studio.boards import GROUPS, expression_board
 from facsmith.studio.exports import EXPORTS, export
@@ -60,7 +60,7 @@ def opened(session, photo) -> StudioSession:
 
 
 def test_a_photo_is_shown_as_it_is(opened, photo):
-    assert opened.pose.action_units == opened.scene.subject.source
+    assert opened.pose.action_units == opened.scene.subject.photo_aus
     assert np.array_equal(opened.scene.subject.photo, photo)
     assert np.array_equal(opened.preview(), opened.scene.preview.before)
 
@@ -101,7 +101,7 @@ def test_sliders_moved_during_the_search_stay(session, photo):
     assert session.pose == smile
     session.load_photo(png(photo), name="other.png")
     session.open_face(0, nothing)
-    assert session.pose.action_units == session.scene.subject.source
+    assert session.pose.action_units == session.scene.subject.photo_aus
 
 
 def test_one_of_several_faces_is_chosen(make_animator, photo, tmp_path):
@@ -234,7 +234,7 @@ def test_undo_goes_back_step_by_step(opened):
     opened.neutral()
     assert not opened.pose.action_units
     opened.as_in_photo()
-    assert opened.pose.action_units == opened.scene.subject.source
+    assert opened.pose.action_units == opened.scene.subject.photo_aus
 
 
 def test_slider_movements_that_were_overtaken_are_told(session):
@@ -457,7 +457,7 @@ def test_visitors_share_nothing(make_animator, photo):
     a.open_face(a.load_photo(png(photo), name="a.png"), nothing)
     b.open_face(b.load_photo(png(photo[:, ::-1].copy()), name="b.png"), nothing)
     a.emotion("surprise")
-    assert b.pose.action_units == b.scene.subject.source
+    assert b.pose.action_units == b.scene.subject.photo_aus
     assert not np.array_equal(a.scene.subject.photo, b.scene.subject.photo)
     visitors.close()
 

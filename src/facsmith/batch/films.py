@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from facsmith import __version__
-from facsmith.animate import AnimateOptions
 from facsmith.batch.manifest import PICTURES
 from facsmith.batch.units import Plain, Unit, Work
 from facsmith.bundle import DEFAULT_BUNDLE, FILES, bundle_folder
 from facsmith.errors import CheckpointError, InputError
+from facsmith.options import AnimateOptions
 from facsmith.timeline import Timeline
 
 if TYPE_CHECKING:
-    from facsmith.animate import Animator
+    from facsmith.animator import Animator
 
 __all__ = ["FilmJob", "ModelOptions", "limit_threads", "sha256_of"]
 
@@ -48,7 +48,7 @@ class ModelOptions:
 
     def load(self) -> "Animator":
         """The animator, in this process."""
-        from facsmith.animate import Animator
+        from facsmith.animator import Animator
         from facsmith.generator import use_half_precision
 
         limit_threads(self.threads)

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facsmith import __version__, image
-from facsmith.animate import AnimateOptions
 from facsmith.batch.films import ModelOptions, limit_threads
 from facsmith.batch.units import Plain, Unit, Work
+from facsmith.options import AnimateOptions
 
 if TYPE_CHECKING:
-    from facsmith.animate import Animator
+    from facsmith.animator import Animator
 
 __all__ = ["FILMS", "PHOTOS", "InvertJob", "MeasureJob"]
 

@@ -15,13 +15,13 @@ from contextlib import contextmanager
 from typing import Any, Final, cast
 
 from facsmith import image
-from facsmith.animate import AnimateOptions
-from facsmith.animate.timing import plan
 from facsmith.batch.engine import REPORT
 from facsmith.batch.places import FOLDER, absolute, check_name, fetch, parent_of, stamp
 from facsmith.batch.units import Refusal, Unit
 from facsmith.errors import InputError
 from facsmith.facs import ActionUnits
+from facsmith.options import AnimateOptions
+from facsmith.plan import plan
 from facsmith.timeline import Timeline
 from facsmith.video import SUFFIXES as FILMS
 

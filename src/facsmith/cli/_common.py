@@ -13,7 +13,7 @@ import typer
 from facsmith.errors import OutputError
 
 if TYPE_CHECKING:
-    from facsmith.animate import Progress
+    from facsmith.options import Progress
 
 __all__ = [
     "ITERATIONS",
@@ -193,7 +193,7 @@ def check_picture(path: Path | None) -> None:
 
 def check_receipt(path: Path) -> None:
     """Refuse, before any long work, a place where no receipt's page can be made."""
-    from facsmith.animate import check_page
+    from facsmith.receipt import check_page
 
     check_page(path)
     check_place(path)

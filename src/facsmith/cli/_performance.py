@@ -9,7 +9,7 @@ import typer
 from facsmith.errors import InputError
 
 if TYPE_CHECKING:
-    from facsmith.animate.timing import Expressions
+    from facsmith.plan import Expressions
     from facsmith.timeline import Timeline
     from facsmith.tracks import TrackOptions
     from facsmith.video import Sound

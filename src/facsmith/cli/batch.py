@@ -88,11 +88,11 @@ def batch(
     refused (and why), failed, crashed. Exit code 0: every row has its result; 3:
     some have not; 4: the run stopped early (a full disk).
     """
-    from facsmith.animate import AnimateOptions
     from facsmith.batch import Place
     from facsmith.batch.films import FilmJob
     from facsmith.batch.manifest import read_manifest
     from facsmith.inversion import InversionOptions
+    from facsmith.options import AnimateOptions
 
     options = AnimateOptions(
         fps=fps,

@@ -67,8 +67,9 @@ def stimuli(
       facsmith stimuli portraits/ --aus 12,25 --levels C,E --cross --no-films -o stills/
       facsmith stimuli her.jpg --aus L12,R12 --levels 0.5,1 -o halves/
     """
-    from facsmith.animate import AnimateOptions, Animator
+    from facsmith.animator import Animator
     from facsmith.inversion import InversionOptions
+    from facsmith.options import AnimateOptions
     from facsmith.stimuli import MANIFEST, Design, find_photos, parse_aus, parse_levels, render_battery
 
     if output.is_file():
@@ -117,8 +118,8 @@ def morph(
     import numpy as np
 
     from facsmith import image, video
-    from facsmith.animate import Animator
-    from facsmith.animate.film import provenance
+    from facsmith.animator import Animator
+    from facsmith.film import provenance
     from facsmith.latent import Latent
 
     (check_film if share is None else check_picture)(output)

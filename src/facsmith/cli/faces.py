@@ -58,8 +58,9 @@ from facsmith.cli._performance import (
 )
 
 if TYPE_CHECKING:
-    from facsmith.animate import AnimateOptions, Animator
+    from facsmith.animator import Animator
     from facsmith.latent import Latent
+    from facsmith.options import AnimateOptions
     from facsmith.tuning import TunedLatent
 
 __all__ = ["register"]
@@ -290,15 +291,15 @@ def sample(
 
 
 def _animator(model: str, boundaries: Path | None) -> "Animator":
-    from facsmith.animate import Animator
+    from facsmith.animator import Animator
 
     return Animator.from_pretrained(model, boundaries=boundaries)
 
 
 def _options(**chosen: Any) -> "AnimateOptions":
     """Flat command-line values -> AnimateOptions with its InversionOptions."""
-    from facsmith.animate import AnimateOptions
     from facsmith.inversion import InversionOptions
+    from facsmith.options import AnimateOptions
 
     inversion = {key: chosen.pop(key) for key in ("start", "iterations", "seed") if key in chosen}
     return AnimateOptions(inversion=InversionOptions(**inversion), **chosen)

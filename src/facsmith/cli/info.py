@@ -34,9 +34,9 @@ def _survey() -> dict[str, Any]:
     import torch
 
     from facsmith import face
-    from facsmith.animate.receipt import versions
     from facsmith.bundle import bundle_folder, bundled_names, read_card
     from facsmith.checkpoint import cache_dir
+    from facsmith.receipt.receipt import versions
 
     reason = face.why_not_mediapipe()
     return {

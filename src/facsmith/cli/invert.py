@@ -29,7 +29,7 @@ from facsmith.cli._engine import Settings, many, run_many, with_engine
 from facsmith.errors import InputError
 
 if TYPE_CHECKING:
-    from facsmith.animate import AnimateOptions
+    from facsmith.options import AnimateOptions
 
 __all__ = ["invert"]
 
@@ -72,9 +72,11 @@ def invert(
       facsmith invert portraits/ -o latents/ --threads 1 --workers 16
     """
     from facsmith import image
-    from facsmith.animate import AnimateOptions, Animator, account
-    from facsmith.animate.receipt import label
+    from facsmith.animator import Animator
     from facsmith.inversion import InversionOptions
+    from facsmith.options import AnimateOptions
+    from facsmith.receipt.receipt import label
+    from facsmith.receipt.summary import tuning
 
     options = AnimateOptions(
         mode="crop",  # the generator's full resolution
@@ -108,16 +110,16 @@ def invert(
                 "iterations": found.iterations[0],
                 "stopped": found.stopped[0],
                 "trace": found.trace[0],
-                "source": {f"AU{au}": round(e, 3) for au, e in subject.source.items()},
-                "tuning": account.tuning(subject),
+                "source": {f"AU{au}": round(e, 3) for au, e in subject.photo_aus.items()},
+                "tuning": tuning(subject),
             }
         )
         return None
     typer.echo(
         f"{output}  loss {found.trace[0][0]:.3f} -> {found.loss[0]:.3f} in {found.iterations[0]} steps "
-        f"({found.stopped[0]}); shows {label(subject.source)}"
+        f"({found.stopped[0]}); shows {label(subject.photo_aus)}"
     )
-    tell_tuning(account.tuning(subject))
+    tell_tuning(tuning(subject))
 
 
 def _invert_many(photos: str, output: str, options: "AnimateOptions", settings: Settings, model: str) -> None:

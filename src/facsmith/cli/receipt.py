@@ -23,7 +23,7 @@ def receipt(
 
       facsmith receipt happy.mp4.json -o happy.pdf
     """
-    from facsmith.animate import read_receipt, write_page
+    from facsmith.receipt import read_receipt, write_page
 
     check_receipt(output)
     write_page(read_receipt(file), output)

@@ -49,8 +49,9 @@ def studio(
     Needs the extra: pip install 'facsmith[studio]'. Ctrl-C ends it; photos and
     exports of its visitors are gone then.
     """
-    from facsmith.animate import AnimateOptions, Animator
+    from facsmith.animator import Animator
     from facsmith.inversion import InversionOptions
+    from facsmith.options import AnimateOptions
     from facsmith.studio import StudioOptions, serve
 
     work = AnimateOptions(provider=provider.value, inversion=InversionOptions(iterations=iterations))

@@ -1,12 +1,13 @@
 """The compositor of one photo: constants once, then frame after frame."""
 
+from functools import cached_property
 from typing import Literal, get_args
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from facsmith.compose.canvas import Band, canvas
+from facsmith.compose.canvas import Band, Canvas, canvas
 from facsmith.compose.lips import lip_gap, seal
 from facsmith.compose.masks import fade, left_half
 from facsmith.compose.transfer import Change, Transfer
@@ -28,7 +29,7 @@ _PASTED = 1.5  # grey levels between the generated crop and the reference, on av
 
 class Compositor:
     """Brings generated crops into one photo. A frame depends on nothing but what it is given: any order gives the same
-    film.
+    film. Constants are computed when the first frame needs them.
 
     transfer: only the change reaches the photo. The muscles move the photo's own pixels and shade its folds; what comes
         into view is taken from the generator. No change gives the photo bit for bit, and pixels outside the face are
@@ -36,34 +37,45 @@ class Compositor:
     paste: the generated face itself, its colours matched to the photo's, feathered in; it fades in with the first
         movement, so that here too a crop equal to the reference gives the photo bit for bit.
     crop: the generated crop alone, as in the paper.
+
+    Parameters
+    ----------
+    photo
+        (H, W, 3) uint8 RGB.
+    transform
+        From the photo to the generator's crop.
+    landmarks
+        (68, 2) photo pixels.
+    reference
+        (R, R, 3) uint8, what the generator makes of the photo's own latent.
     """
 
-    def __init__(
-        self,
-        photo: Pixels,
-        transform: CropTransform,
-        landmarks: npt.ArrayLike,
-        reference: Pixels,
-        *,
-        mode: Mode = "transfer",
-    ) -> None:
-        """photo: (H, W, 3) uint8; landmarks: (68, 2) photo pixels; reference: (R, R, 3) uint8, what the generator makes
-        of the photo's own latent.
-        """
-        if mode not in get_args(Mode):
-            raise InputError(f"There is no compositing mode {mode!r}. Choose one of {', '.join(get_args(Mode))}.")
-        self.mode: Mode = mode
+    def __init__(self, photo: Pixels, transform: CropTransform, landmarks: npt.ArrayLike, reference: Pixels) -> None:
         self._photo = photo
-        self._side = transform.resolution
+        self._transform = transform
         self._landmarks = np.asarray(landmarks, np.float64)
-        self._muscles = FaceMuscles(self._landmarks)
-        self._gap = lip_gap(landmarks)
-        self._points = transform.to_crop(landmarks)
         self._reference = self._checked(reference)
-        self._canvas = canvas(transform)
-        seen = self._canvas.sample(photo)
-        self._transfer = Transfer(self._canvas, self._canvas.points(landmarks), reference, seen)
-        self._bands = [*self._canvas.bands(self._transfer.mask, photo.shape)]
+
+    @cached_property
+    def _muscles(self) -> FaceMuscles:
+        return FaceMuscles(self._landmarks)
+
+    @cached_property
+    def _gap(self) -> float:
+        return lip_gap(self._landmarks)
+
+    @cached_property
+    def _canvas(self) -> Canvas:
+        return canvas(self._transform)
+
+    @cached_property
+    def _transfer(self) -> Transfer:
+        seen = self._canvas.sample(self._photo)
+        return Transfer(self._canvas, self._canvas.points(self._landmarks), self._reference, seen)
+
+    @cached_property
+    def _bands(self) -> list[Band]:
+        return [*self._canvas.bands(self._transfer.mask, self._photo.shape)]
 
     def frame(
         self,
@@ -73,6 +85,7 @@ class Compositor:
         change: npt.ArrayLike,
         drawn: npt.ArrayLike | None = None,
         lips_open: float = 1.0,
+        mode: Mode = "transfer",
     ) -> Pixels:
         """One frame.
 
@@ -90,20 +103,24 @@ class Compositor:
         lips_open
             The part that shall stay of the opening between the photo's own lips, where they are open; what the motion
             leaves of more is closed.
+        mode
+            How, see the class.
 
         Returns
         -------
         A new array: the photo with the change, (H, W, 3) uint8; for ``crop``, the crop. Without any change, and with
         the reference as the generated picture, the photo bit for bit.
         """
+        if mode not in get_args(Mode):
+            raise InputError(f"There is no compositing mode {mode!r}. Choose one of {', '.join(get_args(Mode))}.")
         self._checked(generated)
         if right is not None and not np.array_equal(generated, self._checked(right)):
-            generated = join(generated, right, self._points)
-        if self.mode == "crop":
+            generated = join(generated, right, self._transform.to_crop(self._landmarks))
+        if mode == "crop":
             return generated.copy()
         asked = two_sided(change)
         at_rest = np.array_equal(generated, self._reference)
-        if self.mode == "paste":
+        if mode == "paste":
             return self._photo.copy() if at_rest else self._paste(generated)
         if not asked.any() and at_rest:
             return self._photo.copy()
@@ -165,10 +182,9 @@ class Compositor:
         np.copyto(out[band.slices], rounded, where=inside[..., None])
 
     def _checked(self, crop: Pixels) -> Pixels:
-        if crop.dtype != np.uint8 or crop.shape != (self._side, self._side, 3):
-            raise InputError(
-                f"A generated crop is ({self._side}, {self._side}, 3) uint8 here; given: {crop.dtype} {crop.shape}."
-            )
+        side = self._transform.resolution
+        if crop.dtype != np.uint8 or crop.shape != (side, side, 3):
+            raise InputError(f"A generated crop is ({side}, {side}, 3) uint8 here; given: {crop.dtype} {crop.shape}.")
         return crop
 
 

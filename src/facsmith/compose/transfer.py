@@ -14,6 +14,7 @@ own left and right side, in the order of `facs.AUS`.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import cv2
@@ -30,7 +31,7 @@ from facsmith.face.palette import Palette
 from facsmith.face.shading import FaceShading, unfolded
 from facsmith.facs import AUS
 
-__all__ = ["Change", "Transfer", "matching_gain"]
+__all__ = ["SHARP", "Change", "Transfer", "matching_gain"]
 
 Pixels = npt.NDArray[np.uint8]
 Image = npt.NDArray[np.float32]
@@ -41,7 +42,7 @@ _DETAIL: Final = 2.5
 _REGISTRATION_BLUR, _REGISTRATION_REACH = 6.0, 0.12  # the second in IOD: what a long registration tends to
 _SHARPEST: Final = 1.5
 _DEPTH = 40.0, 80.0  # grey levels of the mouth's depth: with more, teeth that lie there are seen
-_SHARP: Final = 256  # pixels of the generator's side from which its teeth are no blur; below, a mouth is painted
+SHARP: Final = 256  # pixels of the generator's side from which its teeth are no blur; below, a mouth is painted
 _OPENS: Final = 0.02  # IOD between the lips from which a generator's picture shows a mouth's inside
 _SMILE: Final = AUS.index(12)
 
@@ -80,13 +81,28 @@ class Transfer:
         self._places = self.field.frame.to_face(self._grid)
         self._photo = photo
         self._palette = Palette.of(np.clip(photo[self.mask > 0.5], 0, 255).astype(np.uint8))
-        self._alignment = np.zeros((*canvas.shape, 2), np.float32)
-        self._alignment = self._registration(self.enlarge(reference), photo)
-        self._reference = self.enlarge(reference)
-        self.gain = matching_gain(photo, self._reference, self.mask, canvas.iod)
-        ratio = self._detail(photo) / self._detail(self._reference)
-        self._sharpening = np.float32(np.clip(ratio - 1, 0, _SHARPEST))
+        self._drawn = reference
         self._teeth = Teeth(points, canvas.iod, photo, self.mask)
+
+    # What only a generator's picture needs is computed when one is laid in.
+
+    @cached_property
+    def _alignment(self) -> Image:
+        return self._registration(self._canvas.enlarge(self._drawn), self._photo)
+
+    @cached_property
+    def _reference(self) -> Image:
+        return self.enlarge(self._drawn)
+
+    @cached_property
+    def gain(self) -> Image:
+        """(H, W, 3) factors that bring the generator's colours to the photo's."""
+        return matching_gain(self._photo, self._reference, self.mask, self._canvas.iod)
+
+    @cached_property
+    def _sharpening(self) -> np.float32:
+        ratio = self._detail(self._photo) / self._detail(self._reference)
+        return np.float32(np.clip(ratio - 1, 0, _SHARPEST))
 
     def enlarge(self, crop: Pixels) -> Image:
         """(R, R, 3) of the generator -> (H, W, 3) on the canvas, registered to the photo."""
@@ -111,7 +127,7 @@ class Transfer:
         gain, added = self._shading.gain(motion.source, asked), self._unfolded(flow, asked, motion.moved)
         fresh = np.zeros((*self._canvas.shape, 3), np.float32)
         opacity = parted * self._generated
-        opens = generated.shape[0] >= _SHARP and float(lips_apart(drawn.mean(axis=0))) > _OPENS
+        opens = generated.shape[0] >= SHARP and float(lips_apart(drawn.mean(axis=0))) > _OPENS
         if (parted.any() or teeth.any()) and opens:
             frame = self._brought(self.enlarge(generated), motion.moved, asked, drawn, flow)
             fresh = np.clip(self._sharpened(frame) * self.gain, 0, 255)

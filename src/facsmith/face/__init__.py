@@ -8,7 +8,7 @@
 from facsmith.face.align import CropTransform, crop_transform
 from facsmith.face.find import PROVIDERS, choose, find, follow, why_not_mediapipe
 from facsmith.face.own import READABLE, own_expression
-from facsmith.face.types import Choice, Face
+from facsmith.face.types import Choice, Face, FaceReader
 
 __all__ = [
     "PROVIDERS",
@@ -16,6 +16,7 @@ __all__ = [
     "Choice",
     "CropTransform",
     "Face",
+    "FaceReader",
     "choose",
     "crop_transform",
     "find",

@@ -1,7 +1,7 @@
 """What a face in a photo is, and what a library must offer to find one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from facsmith.face.points import interocular
 
-__all__ = ["Choice", "Face", "Image", "Points", "Provider", "Reading"]
+__all__ = ["Choice", "Face", "FaceReader", "Image", "Points", "Provider", "Reading"]
 
 Image = npt.NDArray[np.uint8]
 """(H, W, 3) uint8 RGB."""
@@ -33,6 +33,11 @@ class Face:
     provider: str
     yaw_degrees: float
     blendshapes: Mapping[str, float] | None = None
+
+    def at(self, landmarks: Points) -> "Face":
+        """The same face with its landmarks elsewhere, as in another framing of the picture."""
+        x0, y0, x1, y1 = (float(v) for v in (*landmarks.min(axis=0), *landmarks.max(axis=0)))
+        return replace(self, landmarks=landmarks, box=(x0, y0, x1, y1))
 
     @property
     def interocular(self) -> float:
@@ -72,4 +77,16 @@ class Provider(Protocol):
 
     def read(self, crop: Image) -> Reading | None:
         """The face that fills an upright crop (`face.align`), or None."""
+        ...
+
+
+class FaceReader(Protocol):
+    """``facsmith.face``, or a stand-in."""
+
+    def find(self, image: Image, *, provider: str = "auto") -> list[Face]:
+        """The faces of a photo, the largest first."""
+        ...
+
+    def follow(self, image: Image, face: Face) -> Face:
+        """The same face in another picture of the same framing; NoFaceError where it cannot be seen."""
         ...

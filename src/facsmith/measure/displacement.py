@@ -90,7 +90,8 @@ def from_displacement(displacement: npt.ArrayLike, *, responses: Array | None = 
     """The intensities whose movements add up to a displacement: (12,), each >= 0, in AU order.
 
     responses: (12, 68, 2), the displacement that each AU at intensity 1 is reported as on this face
-    (`NeutralFace.responses`); without, the table's own, which landmarkers under-report to between .2 (AU6) and .8 (AU26).
+    (`NeutralFace.responses`); without, the table's own, which landmarkers under-report to between .2 (AU6) and .8
+    (AU26).
 
     On eleven portraits moved by one AU at a time, the other eleven together were read as .15 that way (`unmixed`), and
     as .74 without the price on each AU.

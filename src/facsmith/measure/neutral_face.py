@@ -23,7 +23,7 @@ from facsmith.facs import DISFA, spread
 from facsmith.measure.appearance import from_appearance
 from facsmith.measure.blendshapes import from_blendshapes
 from facsmith.measure.displacement import POINT_WEIGHTS, aligned_displacement, along, unmixed
-from facsmith.measure.measured import Measured
+from facsmith.measure.measured import OWN_NEUTRAL, Measured
 from facsmith.measure.population import SOURCES, Population, Source, default_population
 from facsmith.measure.readout import Appearance, Readout, default_readout, difference, observe
 
@@ -146,7 +146,7 @@ class NeutralFace:
             reliable=_clarity(rows) >= _CLEAR,
             by_source={source: np.clip(read, 0.0, 1.0) for source, read in by_source.items()},
             face=face,
-            against="the person's neutral",
+            against=OWN_NEUTRAL,
         )
 
     @property

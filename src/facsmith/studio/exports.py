@@ -6,9 +6,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from facsmith.animate import Progress
-from facsmith.animate.receipt import receipt_path
 from facsmith.errors import InputError
+from facsmith.options import Progress
+from facsmith.receipt.receipt import receipt_path
 from facsmith.studio.session import StudioSession
 
 __all__ = ["EXPORTS", "export"]

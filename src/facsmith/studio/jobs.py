@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Generic, NamedTuple, TypeVar
 
-from facsmith.animate import Progress
 from facsmith.errors import FacsmithError
+from facsmith.options import Progress
 
 __all__ = ["Job", "JobCancelledError", "Step"]
 

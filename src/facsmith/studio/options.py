@@ -3,8 +3,8 @@
 import ipaddress
 from dataclasses import dataclass, field
 
-from facsmith.animate import AnimateOptions
 from facsmith.errors import InputError
+from facsmith.options import AnimateOptions
 
 __all__ = ["StudioOptions"]
 

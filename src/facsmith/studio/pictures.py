@@ -8,7 +8,7 @@ import numpy.typing as npt
 from PIL import Image as Pillow
 
 from facsmith import image
-from facsmith.animate import Animator
+from facsmith.animator import Animator
 from facsmith.facs import ActionUnits
 
 __all__ = ["data_uri", "jpeg", "pictograms", "thumbnail"]

@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from facsmith.animate import AnimateOptions, Progress, Subject
-from facsmith.animate.closeup import close_up
-from facsmith.animate.encode import Networks
-from facsmith.animate.render import Renderer
-from facsmith.animate.subject import Image
+from facsmith.encode import Networks
+from facsmith.face_region import close_up
 from facsmith.facs import ActionUnits
+from facsmith.options import AnimateOptions, Progress
+from facsmith.render import Renderer
+from facsmith.strengths import strengthened
+from facsmith.subject import Image, Subject
 
 __all__ = ["Preview"]
 
@@ -17,9 +18,8 @@ class Preview:
 
     def __init__(self, networks: Networks, subject: Subject, options: AnimateOptions) -> None:
         self.subject = close_up(subject)
-        self._renderer = Renderer(
-            networks.generator, networks.boundaries, self.subject, options, follow=networks.faces.follow
-        )
+        self._follow = networks.faces.follow
+        self._renderer = Renderer(self.subject, networks.generator, networks.boundaries, options)
 
     @property
     def before(self) -> Image:
@@ -28,7 +28,7 @@ class Preview:
 
     def fit(self, progress: Progress) -> None:
         """Measure how strongly the face answers each AU, so that the first move of a slider is as quick as the next."""
-        self._renderer.fit(progress)
+        self._renderer = strengthened(self._renderer, None, follow=self._follow, progress=progress)
 
     def show(self, action_units: ActionUnits) -> Image:
         """The close-up with an expression, each side its own, (H, W, 3) uint8."""

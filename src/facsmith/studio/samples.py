@@ -4,8 +4,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from facsmith.animate import Animator
-from facsmith.animate.subject import Image
+from facsmith.animator import Animator
+from facsmith.subject import Image
 
 __all__ = ["SAMPLES", "SAMPLE_PSI", "Sample", "sample_photo"]
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from facsmith.animate import Animator
+from facsmith.animator import Animator
 from facsmith.errors import ModelUnavailableError
 from facsmith.studio.options import StudioOptions
 from facsmith.studio.sessions import Sessions

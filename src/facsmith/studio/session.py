@@ -13,19 +13,23 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith import face, image
-from facsmith.animate import Animation, Animator, Progress, Receipt, Subject
-from facsmith.animate.encode import encode
-from facsmith.animate.timing import plan
+from facsmith.animator import Animator
+from facsmith.encode import encode
 from facsmith.errors import InputError, PhotoError, TimelineError
 from facsmith.face import Face
 from facsmith.facs import EMOTIONS, ActionUnits
+from facsmith.film import Animation
 from facsmith.latent import Latent
+from facsmith.options import Progress
+from facsmith.plan import plan
+from facsmith.receipt import Receipt
 from facsmith.studio.jobs import Job, JobCancelledError
 from facsmith.studio.options import StudioOptions
 from facsmith.studio.phases import Score
 from facsmith.studio.pose import History, Pose
 from facsmith.studio.preview import Preview
 from facsmith.studio.samples import SAMPLE_PSI, SAMPLES, sample_photo
+from facsmith.subject import Subject
 from facsmith.timeline import Timeline
 from facsmith.tracks import TrackOptions, read_track
 
@@ -121,8 +125,8 @@ class StudioSession:
         steps = options.inversion.iterations
         if latent is None and steps and networks.encoder is not None:
             progress("inversion", 0, steps)
-            self._enter(encode(photo, networks, name=name, options=quick))
-        self._enter(encode(photo, networks, name=name, options=options, latent=latent, progress=progress))
+            self._enter(encode(photo, networks, name=name, options=quick.encoding))
+        self._enter(encode(photo, networks, name=name, options=options.encoding, latent=latent, progress=progress))
         self.scene_or_raise().preview.fit(progress)
 
     def load_latent(self, data: bytes, progress: Progress) -> None:
@@ -164,7 +168,7 @@ class StudioSession:
 
     def as_in_photo(self) -> None:
         """What the photo shows."""
-        self.settle(Pose(self.scene_or_raise().subject.source, self.pose.split))
+        self.settle(Pose(self.scene_or_raise().subject.photo_aus, self.pose.split))
 
     def emotion(self, name: str) -> None:
         """A prototype's AUs, with the emotion's own timing."""
@@ -186,7 +190,7 @@ class StudioSession:
     @property
     def timeline(self) -> Timeline:
         """The film's: from the photo to the pose and back, or the imported track, with what `choose` added."""
-        source = self.scene_or_raise().subject.source
+        source = self.scene_or_raise().subject.photo_aus
         own = self.track or self.score.timeline(source, self.pose.action_units)
         if self.animate.blinks:  # at least once, however short the film
             own = own.blinking(seed=self.animate.inversion.seed, every=min(4.0, 0.6 * own.duration))
@@ -294,13 +298,13 @@ class StudioSession:
             before is not None
             and before.subject.photo is subject.photo
             and before.subject.face_index == subject.face_index
-            and self.pose.action_units != before.subject.source
+            and self.pose.action_units != before.subject.photo_aus
         )
         self.scene = Scene(subject, Preview(self.animator.networks, subject, self.options.animate))
         self.played = None
         if not touched:
             self.is_newest(self.turn + 1)
-            self.pose = Pose(subject.source)
+            self.pose = Pose(subject.photo_aus)
             self.history = History(self.pose)
 
     def scene_or_raise(self) -> Scene:

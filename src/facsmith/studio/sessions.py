@@ -8,13 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
 
-from facsmith.animate import Animator
-from facsmith.animate.subject import Image
-from facsmith.animate.witness import FaceReader
+from facsmith.animator import Animator
 from facsmith.errors import InputError
-from facsmith.face import Face
+from facsmith.face import Face, FaceReader
 from facsmith.studio.options import StudioOptions
 from facsmith.studio.session import StudioSession
+from facsmith.subject import Image
 
 __all__ = ["Sessions"]
 

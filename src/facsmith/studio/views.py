@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any, cast
 
-from facsmith.animate import KeyframeRecord, Receipt
-from facsmith.animate.receipt import label
 from facsmith.boundary import BoundarySet
 from facsmith.facs import AU_NAMES, AUS, ActionUnits
+from facsmith.receipt import KeyframeRecord, Receipt
+from facsmith.receipt.receipt import label
 from facsmith.studio.jobs import Step
 from facsmith.studio.pictures import data_uri, jpeg, thumbnail
 from facsmith.studio.session import StudioSession
@@ -55,7 +55,7 @@ def expression(session: StudioSession) -> dict[str, Any]:
 
 def timing(session: StudioSession) -> dict[str, Any]:
     """The seconds, and which AUs' are shown."""
-    source = session.scene.subject.source if session.scene is not None else ActionUnits()
+    source = session.scene.subject.photo_aus if session.scene is not None else ActionUnits()
     shown = [au for au in AUS if session.pose.action_units.get(au) or source.get(au)]
     return {"rows": session.score.to_json(), "active": [] if session.track is not None else shown}
 
@@ -72,7 +72,7 @@ def face_notes(session: StudioSession) -> str:
         return ""
     subject = scene.subject
     height, width = subject.photo.shape[:2]
-    shows = label(subject.source)
+    shows = label(subject.photo_aus)
     return f"{subject.name}, {width} × {height} pixels. The photo shows: {shows}."
 
 

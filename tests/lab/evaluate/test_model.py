@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from facsmith import face, measure
 from facsmith.__main__ import app
-from facsmith.animate import Animator
+from facsmith.animator import Animator
 from facsmith.boundary import LandmarkResponse, Response
 from facsmith.descriptor import perceptual_distance
 from facsmith.errors import InputError
@@ -134,7 +134,7 @@ def report(portrait: np.ndarray) -> ModelReport:
     training = np.stack([np.roll(faces[0].crop, shift, axis=1) for shift in range(4)])
     options = ModelOptions(fidelity="high", iterations=2, expressions=2, samples=8, provider="dlib")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("facsmith.animate.encode.TuningOptions", lambda: TuningOptions(steps=12))
+        patch.setattr("facsmith.encode.TuningOptions", lambda: TuningOptions(steps=12))
         return evaluate_model(Animator.from_pretrained(), faces, training=training, options=options)
 
 

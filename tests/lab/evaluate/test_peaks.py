@@ -8,12 +8,12 @@ import pytest
 from skimage.data import astronaut
 
 from facsmith import image
-from facsmith.animate import AnimateOptions
 from facsmith.errors import InputError
 from facsmith.face import choose, find
 from facsmith.face.muscle_warp import MuscleWarp
 from facsmith.facs import DISFA
 from facsmith.lab.evaluate.peaks import WAYS, against_peaks, contact_sheet, peaks_table
+from facsmith.options import AnimateOptions
 
 
 class Editor:

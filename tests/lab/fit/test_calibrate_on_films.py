@@ -10,13 +10,13 @@ import pytest
 import skimage.data
 
 from facsmith import Animator, face
-from facsmith.animate import AnimateOptions
 from facsmith.boundary import BoundarySet, Calibration, Response
 from facsmith.errors import InputError, NoFaceError
 from facsmith.face import Face
 from facsmith.inversion import InversionOptions
 from facsmith.lab.evaluate.check import LEVELS, Check, Reading, Row, Thresholds
 from facsmith.lab.fit.calibrate_on_films import calibrate_on_films, is_off, others_shown, person_responses
+from facsmith.options import AnimateOptions
 
 DISFA = (2, 26)
 OPTIONS = AnimateOptions(provider="dlib", inversion=InversionOptions(iterations=0))

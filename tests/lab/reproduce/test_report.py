@@ -14,7 +14,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from facsmith.__main__ import app
-from facsmith.animate import Animator
+from facsmith.animator import Animator
 from facsmith.errors import InputError, OutputError
 from facsmith.facs import DISFA
 from facsmith.lab.reproduce import EXPERIMENTS, Bench, Plan, Report, reproduce, run, set_up

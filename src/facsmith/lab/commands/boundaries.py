@@ -123,10 +123,11 @@ def check(
       facsmith boundaries check --fidelity high       # do AUs still hold on a generator tuned to the photo?
     """
     from facsmith import image
-    from facsmith.animate import AnimateOptions, Animator
+    from facsmith.animator import Animator
     from facsmith.inversion import InversionOptions
     from facsmith.lab.evaluate import animator_render, table
     from facsmith.lab.evaluate import check as run
+    from facsmith.options import AnimateOptions
 
     animator = Animator.from_pretrained(model, boundaries=file)
     inversion = InversionOptions(iterations=iterations)
@@ -175,8 +176,9 @@ def calibrate_(
       facsmith boundaries calibrate portraits/*.jpg --au 6 --boundaries mine.safetensors -o six.safetensors
     """
     from facsmith import image
-    from facsmith.animate import AnimateOptions, Animator
+    from facsmith.animator import Animator
     from facsmith.lab.fit.calibrate_on_films import calibrate_on_films
+    from facsmith.options import AnimateOptions
 
     check_place(output)
     animator = Animator.from_pretrained(model, boundaries=file)

@@ -85,7 +85,7 @@ def model(
       facsmith evaluate model portraits/*.jpg --mode crop --fidelity high   # tuned to each photo: 15 s more a face
     """
     from facsmith import image
-    from facsmith.animate import Animator
+    from facsmith.animator import Animator
     from facsmith.lab.evaluate.faces import held_out, photographed, training_crops
     from facsmith.lab.evaluate.model import ModelOptions, evaluate_model
     from facsmith.lab.evaluate.model_tables import tables
@@ -223,9 +223,10 @@ def peaks(
       facsmith evaluate peaks smiles.csv --faces portraits/ --json
     """
     from facsmith import image
-    from facsmith.animate import AnimateOptions, Animator
+    from facsmith.animator import Animator
     from facsmith.inversion import InversionOptions
     from facsmith.lab.evaluate.peaks import against_peaks, contact_sheet, peaks_table
+    from facsmith.options import AnimateOptions
 
     check_picture(sheet)
     options = AnimateOptions(provider=provider.value, inversion=InversionOptions(iterations=iterations, seed=seed))

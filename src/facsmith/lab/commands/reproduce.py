@@ -72,7 +72,7 @@ def reproduce(
       facsmith reproduce --only convergence --iterations 1024 -o report/
     """
     from facsmith import image
-    from facsmith.animate import Animator
+    from facsmith.animator import Animator
     from facsmith.lab.reproduce import Plan, set_up
     from facsmith.lab.reproduce import reproduce as run
     from facsmith.stimuli import find_photos

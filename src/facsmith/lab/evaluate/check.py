@@ -29,7 +29,8 @@ from facsmith.lab.evaluate.resting import Render, Resting
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from facsmith.animate import AnimateOptions, Animator
+    from facsmith.animator import Animator
+    from facsmith.options import AnimateOptions
 
 __all__ = ["LEVELS", "Check", "Reading", "Render", "Row", "Thresholds", "animator_render", "check", "table"]
 
@@ -182,8 +183,9 @@ def check(
 
 def animator_render(animator: "Animator", options: "AnimateOptions | None" = None) -> Render:
     """Finished, composited frames of an Animator; each photo is inverted once, when its first frame is asked for."""
-    from facsmith.animate import AnimateOptions
-    from facsmith.animate.render import Renderer
+    from facsmith.options import AnimateOptions
+    from facsmith.render import Renderer
+    from facsmith.strengths import strengthened
 
     settings = options or AnimateOptions()
     last: list[tuple[Image, Renderer]] = []
@@ -192,12 +194,8 @@ def animator_render(animator: "Animator", options: "AnimateOptions | None" = Non
         if not last or last[0][0] is not photo:
             networks = animator.networks
             subject = animator.prepare(photo, options=settings)
-            last[:] = [
-                (
-                    photo,
-                    Renderer(networks.generator, networks.boundaries, subject, settings, follow=networks.faces.follow),
-                )
-            ]
+            renderer = Renderer(subject, networks.generator, networks.boundaries, settings)
+            last[:] = [(photo, strengthened(renderer, None, follow=networks.faces.follow))]
         return next(last[0][1].frames(intensities[None], aus=DISFA))
 
     return render

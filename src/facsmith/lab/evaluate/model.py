@@ -21,8 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from facsmith.animate import AnimateOptions, Animator
-from facsmith.animate.options import Fidelity
+from facsmith.animator import Animator
 from facsmith.errors import InputError, NoFaceError
 from facsmith.facs import DISFA
 from facsmith.inversion import InversionOptions
@@ -37,6 +36,7 @@ from facsmith.lab.evaluate.reconstruction import (
     reconstructions,
 )
 from facsmith.lab.frechet import described, frechet_distance, random_faces
+from facsmith.options import AnimateOptions, Fidelity
 
 __all__ = ["AuRow", "Group", "Judgement", "ModelOptions", "ModelReport", "evaluate_model", "summarise"]
 

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import torch
 
 from facsmith import face, image
-from facsmith.animate import AnimateOptions, Animator
+from facsmith.animator import Animator
 from facsmith.descriptor import EfficientNetDescriptor, unit_length
 from facsmith.errors import InputError, PhotoError
 from facsmith.face import Face, crop_transform
@@ -29,6 +29,7 @@ from facsmith.facs import ActionUnits
 from facsmith.lab.coded_pairs import CodedPair, read_pairs
 from facsmith.lab.picture_archive import PictureArchive
 from facsmith.measure import NeutralFace, aligned_displacement
+from facsmith.options import AnimateOptions
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -14,14 +14,14 @@ import numpy.typing as npt
 import torch
 
 from facsmith import image
-from facsmith.animate import AnimateOptions
-from facsmith.animate.encode import Networks
 from facsmith.checkpoint import cached_path
 from facsmith.descriptor import Descriptor, load_descriptor, perceptual_distance
+from facsmith.encode import Networks
 from facsmith.errors import InputError
 from facsmith.face.dlib_provider import embed
 from facsmith.inversion import InversionOptions, invert
 from facsmith.lab.evaluate.faces import JudgedFace
+from facsmith.options import AnimateOptions
 
 __all__ = ["Principal", "Reconstruction", "evaluation_descriptor", "likeness", "reconstructions"]
 

@@ -28,7 +28,8 @@ from facsmith.lab.evaluate.check import LEVELS, Check, Reading, animator_render,
 from facsmith.lab.fit import recalibrate, remove_leakage
 
 if TYPE_CHECKING:
-    from facsmith.animate import AnimateOptions, Animator
+    from facsmith.animator import Animator
+    from facsmith.options import AnimateOptions
 
 __all__ = ["calibrate_on_films"]
 
@@ -64,7 +65,8 @@ def calibrate_on_films(
     Raises:
         InputError: no photo shows a usable face. BoundaryError: an AU moves nothing, or has no boundary.
     """
-    from facsmith.animate import AnimateOptions, Animator
+    from facsmith.animator import Animator
+    from facsmith.options import AnimateOptions
 
     chosen = tuple(animator.networks.boundaries[au].au for au in aus or animator.networks.boundaries.aus)
     same_step = replace(options or AnimateOptions(), mode="paste", personal=False)

@@ -11,16 +11,16 @@ import numpy.typing as npt
 import skimage.data
 
 from facsmith import __version__, image
-from facsmith.animate import Animator
-from facsmith.animate.encode import SMALLEST_SIDE, Networks
-from facsmith.animate.subject import fingerprint
+from facsmith.animator import Animator
 from facsmith.boundary import BoundarySet
+from facsmith.encode import SMALLEST_SIDE, Networks
 from facsmith.errors import InputError
 from facsmith.face import why_not_mediapipe
 from facsmith.lab.evaluate.faces import JudgedFace, photographed
 from facsmith.lab.frechet import random_faces
 from facsmith.lab.reproduce.plan import Plan
 from facsmith.lab.reproduce.store import Pieces, Store
+from facsmith.subject import fingerprint
 
 __all__ = [
     "ASTRONAUT",

@@ -6,8 +6,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from facsmith.animate import AnimateOptions, Animator, Subject
-from facsmith.animate.render import Renderer
+from facsmith.animator import Animator
 from facsmith.boundary import BoundarySet
 from facsmith.errors import NoFaceError
 from facsmith.face import CropTransform, Face
@@ -20,6 +19,10 @@ from facsmith.lab.reproduce import sources
 from facsmith.lab.reproduce.bench import Bench, described, fingerprint_of
 from facsmith.lab.reproduce.store import Pieces
 from facsmith.latent import Latent
+from facsmith.options import AnimateOptions
+from facsmith.render import Renderer
+from facsmith.strengths import strengthened
+from facsmith.subject import Subject
 
 __all__ = ["DEFAULT", "Filming", "Method", "filming", "methods"]
 
@@ -117,9 +120,10 @@ def filming(bench: Bench, method: Method, face: JudgedFace) -> Filming:
     if method.boundaries is None:
         muscles = MuscleWarp(subject.face.landmarks, face.photo.shape)
         return Filming(muscles, face.photo, subject.face, subject.transform)
-    generator = bench.networks.generator
-    renderer = Renderer(
-        generator, method.boundaries, subject, _options(bench, method), follow=bench.networks.faces.follow
+    renderer = strengthened(
+        Renderer(subject, bench.networks.generator, method.boundaries, _options(bench, method)),
+        None,
+        follow=bench.networks.faces.follow,
     )
     able = np.array([au not in method.missing for au in DISFA], dtype=np.float64)
 

@@ -10,7 +10,6 @@ from typing import Final
 import torch
 
 from facsmith._files import atomic_path
-from facsmith.animate.receipt import versions
 from facsmith.errors import InputError
 from facsmith.inversion import Start
 from facsmith.lab.evaluate.reconstruction import evaluation_descriptor
@@ -25,6 +24,7 @@ from facsmith.lab.reproduce.methods import methods
 from facsmith.lab.reproduce.page import page
 from facsmith.lab.reproduce.parts import Section, Table
 from facsmith.lab.reproduce.searches import Search, searches
+from facsmith.receipt.receipt import versions
 
 __all__ = ["EXPERIMENTS", "PAPER", "Report", "reproduce"]
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from facsmith.compose import Compositor
 from facsmith.face import CropTransform, Face
 from facsmith.facs import ActionUnits
 from facsmith.generator import Generator
@@ -20,26 +21,54 @@ Image = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """One face of one photo, in W+.
+    """One face of one photo, in W+: all that a film of it needs to know.
 
-    photo: (H, W, 3) uint8 RGB. latent: z_x, ws (num_ws, w_dim). reference: (R, R, 3) uint8, g(z_x). source: the AUs
-    read on the photo. face: None where none was found on a face of the generator's own. transform: photo -> crop; None
-    where the photo is the generator's own picture. inversion: None where the latent was given. tuned: the latent with
-    the change of the generator's weights for this face, where there is one. generator: what draws the face, the model's
-    own or one made of it; None the model's own. timings: seconds per
-    stage. notes: what the user should know, one sentence each.
+    Parameters
+    ----------
+    name
+        Of the photo, for receipts.
+    photo
+        (H, W, 3) uint8 RGB.
+    latent
+        z_x, ws (num_ws, w_dim).
+    reference
+        (R, R, 3) uint8, g(z_x).
+    photo_aus
+        What the photo shows (`measure.alone`).
+    face
+        None where none was found on a face of the generator's own.
+    faces, face_index
+        How many were found, and which one this is.
+    transform
+        Photo -> crop; None where the photo is the generator's own picture.
+    inversion
+        None where the latent was given.
+    compositor
+        Brings generated crops into the photo; None where ``transform`` is.
+    neutral
+        (H, W, 3), the photo with every AU at 0, where it was drawn already.
+    tuned
+        The latent with the change of the generator's weights for this face, where there is one.
+    generator
+        What draws the face: the model's own, or one made of it; None the model's own.
+    timings
+        Seconds per stage.
+    notes
+        What the user should know, one sentence each.
     """
 
     name: str
     photo: Image
     latent: Latent
     reference: Image
-    source: ActionUnits
+    photo_aus: ActionUnits
     face: Face | None
     faces: int
     face_index: int
     transform: CropTransform | None
     inversion: Inversion | None
+    compositor: Compositor | None = None
+    neutral: Image | None = None
     tuned: TunedLatent | None = None
     generator: Generator | None = None
     timings: dict[str, float] = field(default_factory=dict[str, float])

@@ -9,20 +9,19 @@ from typing import Any
 import numpy as np
 
 from facsmith import __version__, image, tracks, video
-from facsmith.animate import account, reach
-from facsmith.animate.options import AnimateOptions, Progress
-from facsmith.animate.page import check_page, write_page
-from facsmith.animate.receipt import KeyframeRecord, Receipt, label, named, receipt_path
-from facsmith.animate.render import Renderer
-from facsmith.animate.subject import Image, Subject
-from facsmith.animate.timing import keyframe_seconds, lead
-from facsmith.animate.watch import Watch
-from facsmith.animate.ways import ways
-from facsmith.animate.witness import Witness
-from facsmith.boundary import BoundarySet
 from facsmith.errors import BoundaryError
-from facsmith.facs import AUS, DISFA, EYE_AUS, ActionUnits, au_list
+from facsmith.facs import AUS, EYE_AUS, ActionUnits, au_list
+from facsmith.options import Progress
+from facsmith.plan import keyframe_seconds, lead
+from facsmith.receipt import summary
+from facsmith.receipt.frame_reader import FrameReader
+from facsmith.receipt.frame_stats import FrameStats
+from facsmith.receipt.page import check_page, write_page
+from facsmith.receipt.receipt import KeyframeRecord, Receipt, label, named, receipt_path
+from facsmith.render import Renderer
+from facsmith.subject import Image
 from facsmith.timeline import Timeline
+from facsmith.ways import weak_aus
 
 __all__ = ["Animation", "Picture"]
 
@@ -47,42 +46,57 @@ class Picture:
     def save(self, path: str | os.PathLike[str]) -> Receipt:
         """Write the picture, and its receipt beside it."""
         receipt = self.receipt
-        image.write(path, self.image, metadata=provenance(receipt.model))
+        self.write(path)
         receipt.write(receipt_path(path))
         return receipt
 
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write the picture alone; nothing is measured."""
+        image.write(path, self.image, metadata=provenance(self.model))
+
 
 class Animation:
-    """One subject, one timeline. Nothing is rendered before frames are asked for, and no film is held in memory."""
+    """One subject, one timeline. Nothing is rendered before frames are asked for, and no film is held in memory.
+
+    Parameters
+    ----------
+    timeline
+        What the face shall show.
+    renderer
+        Of the subject, with the film's options.
+    reader
+        Measures the frames of the receipt.
+    model
+        Which networks draw, for the receipt.
+    notes
+        What the user should know, besides what the subject's notes say.
+
+    Raises
+    ------
+    BoundaryError
+        Nothing of what is asked can be shown.
+    """
 
     def __init__(
         self,
-        subject: Subject,
         timeline: Timeline,
         renderer: Renderer,
-        witness: Witness,
+        reader: FrameReader,
         *,
-        options: AnimateOptions,
         model: Mapping[str, Any],
-        boundaries: BoundarySet,
         notes: tuple[str, ...] = (),
     ) -> None:
-        """boundaries: the model's; what they show only in part (`animate.reach`) is in the notes where it is asked.
-
-        Raises:
-            BoundaryError: nothing of what is asked can be shown.
-        """
-        self.subject = subject
+        self.subject = renderer.subject
         self.timeline = timeline
-        self.options = options
-        self.notes = (*subject.notes, *notes)
+        self.options = renderer.options
+        self.notes = (*self.subject.notes, *notes)
         self._renderer = renderer
-        self._witness = witness
+        self._reader = reader
         self.model = model
-        self._times = timeline.frame_times(options.fps)  # (T,)
+        self._times = timeline.frame_times(self.options.fps)  # (T,)
         at = timeline.at if timeline.is_symmetric else timeline.sides
         self._intensities = at(self._times)  # (T, K), or (T, 2, K) where the sides differ
-        self._watch: Watch | None = None
+        self._stats: FrameStats | None = None
         self._rendering = 0.0
         most = timeline.at(self._times).max(0)
         asked = [au for au, e in zip(AUS, most, strict=True) if e > 0]
@@ -91,14 +105,14 @@ class Animation:
                 "No face was found in this picture, so its midline and eyes are unknown: both sides move alike, and "
                 "its eyes neither close nor turn.",
             )
-        self.ways = ways(asked, boundaries)
-        self.notes += _unshown(asked, renderer, options)
-        unreached = reach.unreached(boundaries)
-        self.unreached = {f"AU{au}": why for au, why in unreached.items()}
+        self.ways = {f"AU{au}": shown for au in asked if (shown := renderer.way(au)) is not None}
+        self.notes += _unshown(asked, renderer)
+        weak = weak_aus(renderer.boundaries)
+        self.unreached = {f"AU{au}": why for au, why in weak.items()}
         self.notes += tuple(
             f"AU{au} {why} with this model: more was asked than can be shown."
-            for au, why in unreached.items()
-            if most[AUS.index(au)] >= account.ASKED
+            for au, why in weak.items()
+            if most[AUS.index(au)] >= summary.ASKED and renderer.way(au) == "latent"
         )
 
     def __len__(self) -> int:
@@ -108,12 +122,12 @@ class Animation:
     def frames(self, progress: Progress | None = None) -> Iterator[Image]:
         """Render: yields (H, W, 3) uint8 RGB frames; equal neighbours may be one and the same array."""
         began = time.perf_counter()
-        wanted = frozenset(account.measured_frames(len(self), self._keyframes()))
-        watch = Watch(self._witness.rest, self._witness.face, self._witness.view, keep=wanted)
+        wanted = frozenset(summary.measured_frames(len(self), self._keyframes()))
+        stats = FrameStats(self._reader.rest, self._reader.face, self._reader.view, keep=wanted)
         for index, frame in enumerate(self._renderer.frames(self._intensities)):
-            watch.see(frame)
+            stats.see(frame)
             if index + 1 == len(self):
-                self._watch, self._rendering = watch, time.perf_counter() - began
+                self._stats, self._rendering = stats, time.perf_counter() - began
             yield frame
             if progress is not None:
                 progress("frames", index + 1, len(self))
@@ -134,17 +148,23 @@ class Animation:
         """
         if page is not None:
             check_page(page)
+        self.write(path, sound=sound, progress=progress)
+        if contact_sheet is not None:
+            image.write(contact_sheet, self.contact_sheet(), metadata=provenance(self.model))
+        receipt = self._receipt(progress)
+        receipt.write(receipt_path(path))
+        if page is not None:
+            self.save_page(page, receipt=receipt)
+        return receipt
+
+    def write(
+        self, path: str | os.PathLike[str], *, sound: video.Sound | None = None, progress: Progress | None = None
+    ) -> None:
+        """Render and write the film alone, as `save` does; nothing is measured."""
         if sound is not None:
             sound = replace(sound, delay=sound.delay + lead(self.options))
         frames = self.frames(progress)
         video.write(path, frames, fps=self.options.fps, metadata=provenance(self.model), sound=sound)
-        receipt = self._account(progress)
-        receipt.write(receipt_path(path))
-        if contact_sheet is not None:
-            image.write(contact_sheet, self.contact_sheet(), metadata=provenance(self.model))
-        if page is not None:
-            self.save_page(page, receipt=receipt)
-        return receipt
 
     def save_page(self, path: str | os.PathLike[str], *, receipt: Receipt | None = None) -> None:
         """Write the receipt as one page, .png or .pdf, with the key frames; renders the film if that was not done yet.
@@ -175,44 +195,44 @@ class Animation:
         """What the face shows, frame by frame: in relative mode, the photo's own expression is in it."""
         if self.options.edit == "absolute":
             return self.timeline
-        return self.timeline.added_to(self.subject.source, fps=self.options.fps)
+        return self.timeline.added_to(self.subject.photo_aus, fps=self.options.fps)
 
     @property
     def receipt(self) -> Receipt:
         """The account of this film; renders it if that was not done yet."""
-        return self._account(None)
+        return self._receipt(None)
 
-    def _account(self, progress: Progress | None) -> Receipt:
-        watch = self._rendered()
+    def _receipt(self, progress: Progress | None) -> Receipt:
+        stats = self._rendered()
         began = time.perf_counter()
         keyframes = self._keyframes()
         records: dict[int, KeyframeRecord] = {}
-        for index, frame in watch.kept.items():
+        for index, frame in stats.kept.items():
             records[index] = self._record(index, frame)
             if progress is not None:
-                progress("measuring", len(records), len(watch.kept))
+                progress("measuring", len(records), len(stats.kept))
         shows, moments = self.performance, tuple(records.values())
         asked = {index: shows.pose(float(self._times[index])) for index in records}
         return Receipt(
-            photo=account.photo(self.subject),
+            photo=summary.photo(self.subject),
             model=self.model,
             settings=asdict(self.options),
-            source=named(self.subject.source),
-            personal={f"AU{au}": round(factor, 3) for au, factor in sorted(self._renderer.factors.items())},
+            source=named(self.subject.photo_aus),
+            personal={f"AU{au}": round(factor, 3) for au, factor in sorted(self._renderer.strengths.items())},
             keyframes=tuple(records[index] for index in keyframes),
-            inversion=account.inversion(self.subject),
-            tuning=account.tuning(self.subject),
+            inversion=summary.inversion(self.subject),
+            tuning=summary.tuning(self.subject),
             output={
                 "frames": len(self),
                 "seconds": self.timeline.duration,
-                "width": watch.size[1],
-                "height": watch.size[0],
+                "width": stats.size[1],
+                "height": stats.size[0],
             },
-            notes=(*self.notes, *account.unmeasured(moments)),
-            summary=account.summary(moments, [*asked.values()], watch),
+            notes=(*self.notes, *summary.unmeasured(moments)),
+            summary=summary.summary(moments, [*asked.values()], stats),
             unreached=self.unreached,
-            leakage=account.leakage([records[i] for i in keyframes], [asked[i] for i in keyframes]),
-            curves=account.curves(shows.sides(self._times), watch, fps=self.options.fps),
+            leakage=summary.leakage([records[i] for i in keyframes], [asked[i] for i in keyframes]),
+            curves=summary.curves(shows.sides(self._times), stats, fps=self.options.fps),
             ways=self.ways,
             between=tuple(record for index, record in records.items() if index not in keyframes),
             timings={
@@ -222,23 +242,23 @@ class Animation:
             },
         )
 
-    def _rendered(self) -> Watch:
-        if self._watch is None:
+    def _rendered(self) -> FrameStats:
+        if self._stats is None:
             for _ in self.frames():
                 pass
-        assert self._watch is not None
-        return self._watch
+        assert self._stats is not None
+        return self._stats
 
     def _keyframes(self) -> list[int]:
         return sorted({self._frame_at(seconds) for seconds in keyframe_seconds(self.timeline)})
 
     def _record(self, index: int, frame: Image) -> KeyframeRecord:
-        reading = self._witness.read(frame, sides=not self.timeline.is_symmetric)
+        reading = self._reader.read(frame, sides=not self.timeline.is_symmetric)
         return KeyframeRecord(
             seconds=round(float(self._times[index]), 3),
             frame=index,
             asked=named(self._asked(index)),
-            measured=None if reading is None else named(reading.action_units, always=DISFA),
+            measured=None if reading is None else named(reading.action_units, always=reading.told),
             identity=None if reading is None else round(reading.identity, 3),
             unsure=() if reading is None else tuple(f"AU{au}" for au in reading.unsure),
         )
@@ -250,12 +270,13 @@ class Animation:
         return min(int(np.searchsorted(self._times, seconds - 1e-6 / self.options.fps)), len(self) - 1)
 
 
-def _unshown(asked: list[int], renderer: Renderer, options: AnimateOptions) -> tuple[str, ...]:
+def _unshown(asked: list[int], renderer: Renderer) -> tuple[str, ...]:
     """What is to be said of AUs that this film cannot show."""
-    lost = [au for au in asked if au in renderer.unshown]
+    lost = [au for au in asked if renderer.way(au) is None]
     if not lost:
         return ()
-    where = f"mode {options.mode} does not move" if renderer.has_landmarks else "are not known without a face"
+    mode = renderer.options.mode
+    where = f"mode {mode} does not move" if renderer.has_landmarks else "are not known without a face"
     said = (
         f"{au_list(lost)} {'has' if len(lost) == 1 else 'have'} no boundary here and would come from the face's muscles"
     )

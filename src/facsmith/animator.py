@@ -1,30 +1,37 @@
-"""The facade over the whole main job: find, align, invert, edit, render, compose."""
+"""The facade over the whole main job: find, align, invert, edit, render, compose, account.
+
+>>> from facsmith import Animator
+>>> film = Animator.from_pretrained().animate("her.jpg", "happiness", fps=30)  # doctest: +SKIP
+>>> film.save("happy.mp4")  # doctest: +SKIP
+"""
 
 import os
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy.typing as npt
 
 from facsmith import face
-from facsmith.animate.encode import Networks, encode, read_photo, sample
-from facsmith.animate.film import Animation, Picture
-from facsmith.animate.morph import morph
-from facsmith.animate.options import AnimateOptions, Progress
-from facsmith.animate.render import Renderer
-from facsmith.animate.subject import Image, Subject, fingerprint
-from facsmith.animate.timing import Expression, Expressions, expression_notes, plan, read_expression
-from facsmith.animate.witness import FaceReader, Witness
 from facsmith.boundary import BoundarySet
 from facsmith.bundle import DEFAULT_BUNDLE, load_bundle
 from facsmith.descriptor import Descriptor
+from facsmith.encode import Networks, encode, read_photo, sample
 from facsmith.encoder import Encoder
 from facsmith.errors import InputError, PhotoError
-from facsmith.facs import ActionUnits
+from facsmith.facs import AUS, ActionUnits
+from facsmith.film import Animation, Picture
 from facsmith.generator import Generator
 from facsmith.inversion import Inversion
 from facsmith.latent import Latent
+from facsmith.morph import morph
+from facsmith.options import AnimateOptions, EncodeOptions, Progress, changed
+from facsmith.plan import Expression, Expressions, expression_notes, plan, read_expression
+from facsmith.receipt import FrameReader
+from facsmith.render import Renderer
+from facsmith.strengths import strengthened
+from facsmith.subject import Image, Subject, fingerprint
 from facsmith.timeline import Timeline
 from facsmith.tuning import TunedLatent
 
@@ -40,9 +47,20 @@ REMEMBERED = 4
 class Animator:
     """Animates faces with one generator.
 
-    >>> animator = Animator.from_pretrained()  # doctest: +SKIP
-    >>> film = animator.animate("her.jpg", "happiness")  # doctest: +SKIP
-    >>> film.save("happy.mp4", contact_sheet="happy.png").notes  # doctest: +SKIP
+    Parameters
+    ----------
+    generator
+        A StyleGAN.
+    descriptor
+        Feature(.), what inversion compares by.
+    encoder
+        Of photos into W+; None where inversion starts from ``mean`` or ``random``.
+    boundaries
+        Of AUs in its latent space.
+    name
+        Of the model, for receipts.
+    faces
+        The source of landmarks.
     """
 
     def __init__(
@@ -53,12 +71,11 @@ class Animator:
         encoder: Encoder | None,
         boundaries: BoundarySet,
         name: str = "custom",
-        faces: FaceReader = face,
+        faces: face.FaceReader = face,
     ) -> None:
-        """encoder: may be None where inversion starts from ``mean`` or ``random``. faces: the source of landmarks."""
         self.networks = Networks(generator, descriptor, encoder, boundaries, faces, name)
         self._subjects: OrderedDict[str, Subject] = OrderedDict()
-        self._last: tuple[Subject, AnimateOptions, Renderer, Witness] | None = None
+        self._last: tuple[Renderer, FrameReader] | None = None
 
     @classmethod
     def from_pretrained(
@@ -89,17 +106,32 @@ class Animator:
         options: AnimateOptions | None = None,
         latent: Latent | TunedLatent | None = None,
         progress: Progress | None = None,
+        **changes: Any,
     ) -> Animation:
         """A film of the photo's face: to the expression and back, through several, or along a Timeline.
 
-        expression: ``"happiness"``, ``"AU6=C,AU12=0.6"``, ActionUnits, a sequence of these, or a Timeline.
-        latent: the photo's code of an earlier inversion, or tuning; without it the photo is inverted now.
+        Parameters
+        ----------
+        photo
+            A file, pixels, or a prepared face.
+        expression
+            ``"happiness"``, ``"AU6=C,AU12=0.6"``, ActionUnits, a sequence of these, or a Timeline.
+        options
+            See `AnimateOptions`; default all of its defaults.
+        latent
+            The photo's code of an earlier inversion, or tuning; without it the photo is inverted now.
+        progress
+            Told (stage, done, total).
+        **changes
+            Single options by name: ``fps=30``.
         """
-        options = options or AnimateOptions()
+        options = changed(options, changes)
         plan(expression, ActionUnits(), options)  # a misspelt expression is named before seconds go into the photo
-        subject = self.prepare(photo, options=options, latent=latent, progress=progress)
-        start = subject.source if options.edit == "absolute" else ActionUnits()
-        return self._film(subject, plan(expression, start, options), options, expression_notes(expression))
+        subject = self.prepare(photo, options=options.encoding, latent=latent, progress=progress)
+        start = subject.photo_aus if options.edit == "absolute" else ActionUnits()
+        timeline = plan(expression, start, options)
+        renderer, reader = self._renderer(subject, timeline, options, progress)
+        return Animation(timeline, renderer, reader, model=self.model, notes=tuple(expression_notes(expression)))
 
     def edit(
         self,
@@ -109,18 +141,19 @@ class Animator:
         options: AnimateOptions | None = None,
         latent: Latent | TunedLatent | None = None,
         progress: Progress | None = None,
+        **changes: Any,
     ) -> Picture:
-        """One picture of the photo's face with the expression."""
-        options = options or AnimateOptions()
-        target = read_expression(expression)
-        subject = self.prepare(photo, options=options, latent=latent, progress=progress)
-        return Picture(self._film(subject, Timeline.sequence([(0.0, target)]), options, expression_notes(expression)))
+        """One picture of the photo's face with the expression. Parameters as for `animate`."""
+        target = Timeline.sequence([(0.0, read_expression(expression))])
+        film = self.animate(photo, target, options=options, latent=latent, progress=progress, **changes)
+        film.notes += tuple(expression_notes(expression))
+        return Picture(film)
 
     def invert(
         self, photo: Photo, *, options: AnimateOptions | None = None, progress: Progress | None = None
     ) -> Inversion:
         """The photo's face in W+ (Eq. 1), a batch of one, at the generator's full resolution."""
-        whole = replace(options or AnimateOptions(), mode="crop")
+        whole = replace((options or AnimateOptions()).encoding, whole=True)
         found = self.prepare(photo, options=whole, progress=progress).inversion
         if found is None:
             raise PhotoError("This face has its latent already: it is the generator's own, or was given one.")
@@ -130,20 +163,20 @@ class Animator:
         self,
         photo: Photo,
         *,
-        options: AnimateOptions | None = None,
+        options: AnimateOptions | EncodeOptions | None = None,
         latent: Latent | TunedLatent | None = None,
         progress: Progress | None = None,
     ) -> Subject:
-        """Find, crop and encode one face; the same photo and options again cost nothing."""
+        """Find, crop and encode one face; the same photo and options of encoding again cost nothing."""
         if isinstance(photo, Subject):
             return photo
         options = options or AnimateOptions()
+        settings = options if isinstance(options, EncodeOptions) else options.encoding
         pixels, name = read_photo(photo)
-        settings = (options.face, options.provider, options.inversion, options.fidelity, options.mode == "transfer")
         key = f"{fingerprint(pixels)} {settings} {_fingerprint(latent)}"
         if key not in self._subjects:
             self._subjects[key] = encode(
-                pixels, self.networks, name=name, options=options, latent=latent, progress=progress
+                pixels, self.networks, name=name, options=settings, latent=latent, progress=progress
             )
         self._subjects.move_to_end(key)
         while len(self._subjects) > REMEMBERED:
@@ -163,36 +196,34 @@ class Animator:
         """The generator's pictures (R, R, 3) uint8 on the straight way from one latent (share 0) to another (1)."""
         return morph(self.networks, a, b, shares)
 
-    def _renderer_of(self, subject: Subject, options: AnimateOptions) -> tuple[Renderer, Witness]:
-        """The last ones again, where nothing but the expression is new: their constants take longer than a frame."""
-        if self._last is not None:
-            known, settings, renderer, witness = self._last
-            same = known.latent is subject.latent and known.face is subject.face and known.source == subject.source
-            if same and known.generator is subject.generator and settings == options:
-                return renderer, witness
+    @property
+    def model(self) -> dict[str, str]:
+        """Which networks draw, as receipts name them."""
         networks = self.networks
-        renderer = Renderer(networks.generator, networks.boundaries, subject, options, follow=networks.faces.follow)
-        witness = Witness(networks.faces, subject, renderer, cropped=options.mode == "crop")
-        self._last = (subject, options, renderer, witness)
-        return renderer, witness
+        return {
+            "name": networks.name,
+            "generator_id": networks.generator.generator_id,
+            "descriptor": networks.descriptor.name,
+        }
 
-    def _film(self, subject: Subject, timeline: Timeline, options: AnimateOptions, notes: list[str]) -> Animation:
+    def _renderer(
+        self, subject: Subject, timeline: Timeline, options: AnimateOptions, progress: Progress | None
+    ) -> tuple[Renderer, FrameReader]:
+        """The last ones again, where nothing but the expression is new: what they know of the face took a while."""
         networks = self.networks
-        renderer, witness = self._renderer_of(subject, options)
-        return Animation(
-            subject,
-            timeline,
-            renderer,
-            witness,
-            options=options,
-            model={
-                "name": networks.name,
-                "generator_id": networks.generator.generator_id,
-                "descriptor": networks.descriptor.name,
-            },
-            notes=tuple(notes),
-            boundaries=networks.boundaries,
-        )
+        if self._last is None or not _same(self._last[0], subject, options):
+            renderer = Renderer(subject, networks.generator, networks.boundaries, options)
+            self._last = renderer, FrameReader(networks.faces, renderer)
+        renderer, reader = self._last
+        shown = timeline.sides(timeline.frame_times(options.fps)).max(axis=(0, 1)) + subject.photo_aus.vector()
+        wanted = [au for au, e in zip(AUS, shown, strict=True) if e > 0]
+        return strengthened(renderer, wanted, follow=networks.faces.follow, progress=progress), reader
+
+
+def _same(renderer: Renderer, subject: Subject, options: AnimateOptions) -> bool:
+    known = renderer.subject
+    same = known.compositor is subject.compositor and known.latent is subject.latent and known.face is subject.face
+    return same and known.photo_aus == subject.photo_aus and renderer.options == options
 
 
 def _fingerprint(latent: Latent | TunedLatent | None) -> str:

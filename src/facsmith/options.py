@@ -1,15 +1,16 @@
-"""What can be chosen about a film, in one frozen object."""
+"""What can be chosen: about a face that is encoded, and about a film of it, each in one frozen object."""
 
+import difflib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from math import isfinite
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from facsmith.errors import InputError, TimelineError
 from facsmith.inversion import InversionOptions
 from facsmith.timeline import MAX_FPS, VARIANTS, Variant
 
-__all__ = ["AnimateOptions", "Compositing", "EditMode", "Fidelity", "Progress", "Provider"]
+__all__ = ["AnimateOptions", "Compositing", "EditMode", "EncodeOptions", "Fidelity", "Progress", "Provider", "changed"]
 
 Compositing = Literal["transfer", "paste", "crop"]
 EditMode = Literal["absolute", "relative"]
@@ -18,6 +19,31 @@ Provider = Literal["auto", "mediapipe", "dlib"]
 
 Progress = Callable[[str, int, int], None]
 """Told (stage, done, total); the stages are ``inversion``, ``tuning``, ``strengths``, ``frames``, ``measuring``."""
+
+
+@dataclass(frozen=True)
+class EncodeOptions:
+    """How a photo's face is found and encoded; a `Subject` depends on nothing else.
+
+    Parameters
+    ----------
+    face
+        Which face, 0 the largest; None takes the largest that can be used and says so.
+    provider
+        Of landmarks.
+    fidelity
+        ``high`` tunes the generator to the photo (`facsmith.tuning`), some fifteen seconds.
+    inversion
+        Eq. 1's options, with the seed.
+    whole
+        Pictures at the generator's full resolution, where motion alone needs fewer pixels.
+    """
+
+    face: int | None = None
+    provider: Provider = "auto"
+    fidelity: Fidelity = "standard"
+    inversion: InversionOptions = field(default_factory=InversionOptions)
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,3 +97,26 @@ class AnimateOptions:
             raise InputError(f"Face {self.face} does not exist; faces are counted from 0, the largest.")
         if self.batch < 1:
             raise InputError(f"A batch of {self.batch} frames; give 1 or more.")
+
+    @property
+    def encoding(self) -> EncodeOptions:
+        """The part that the face's encoding depends on."""
+        whole = self.mode != "transfer" or self.fidelity == "high"
+        return EncodeOptions(self.face, self.provider, self.fidelity, self.inversion, whole)
+
+
+def changed(options: AnimateOptions | None, changes: dict[str, Any]) -> AnimateOptions:
+    """The options, or the defaults, with some changed by name.
+
+    Raises
+    ------
+    InputError
+        There is no such option, or a value is not allowed.
+    """
+    known = [each.name for each in fields(AnimateOptions)]
+    for name in changes:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean {close[0]}?" if close else ""
+            raise InputError(f"There is no option {name!r}.{hint} Known: {', '.join(known)}.")
+    return replace(options or AnimateOptions(), **changes)

@@ -12,19 +12,21 @@ import numpy.typing as npt
 import torch
 
 from facsmith import face, image, measure
-from facsmith.animate.options import AnimateOptions, Progress
-from facsmith.animate.rest import settled
-from facsmith.animate.subject import Image, Subject
-from facsmith.animate.witness import FaceReader
 from facsmith.boundary import BoundarySet
+from facsmith.compose import Compositor
 from facsmith.compose.flow import FLOW_SIZE
 from facsmith.descriptor import Descriptor, perceptual_distance
 from facsmith.encoder import Encoder
 from facsmith.errors import LatentError, PhotoError
-from facsmith.facs import DISFA, ActionUnits
+from facsmith.face import FaceReader
+from facsmith.facs import ActionUnits
 from facsmith.generator import Generator, lowered
 from facsmith.inversion import Inversion, invert
 from facsmith.latent import Latent
+from facsmith.options import AnimateOptions, EncodeOptions, Progress
+from facsmith.render import Renderer
+from facsmith.source_smile import refine_source_smile
+from facsmith.subject import Image, Subject
 from facsmith.tuning import TunedLatent, TuningOptions, tune
 
 __all__ = ["Networks", "encode", "read_photo", "sample"]
@@ -51,27 +53,15 @@ class Networks:
     faces: FaceReader
     name: str
 
-    def source(self, latent: Latent, landmarks: npt.NDArray[Any] | None = None) -> ActionUnits:
-        """The AUs that a latent (num_ws, w_dim) shows, as the boundaries read them.
-
-        landmarks: (68, 2) of the photo, where there is one. Smiles and open mouths are then the mean of what the code
-        and the landmarks say; of the other AUs, which the code of a stranger mixes up with the person, only a strong
-        reading counts.
-        """
+    def aus_of(self, latent: Latent) -> ActionUnits:
+        """The AUs that a latent (num_ws, w_dim) shows, as the boundaries read them: of a face that nobody finds."""
         read = dict(zip(self.boundaries.aus, self.boundaries.intensities(latent).tolist(), strict=True))
-        if landmarks is not None:
-            own = face.own_expression(landmarks)
-            for au, e in read.items():
-                if au in face.READABLE:
-                    read[au] = (e + float(own[DISFA.index(au)])) / 2
-                else:
-                    read[au] = e if e >= _STRONG else 0.0
-        return ActionUnits(read)
+        return ActionUnits({au: e for au, e in read.items() if e >= _STRONG})
 
     def edits(self, ws: torch.Tensor) -> torch.Tensor:
         """Of codes (N, num_ws, w_dim), each face at rest and with every AU alone: (M, N, num_ws, w_dim).
 
-        What a face shows is read from its code: of a face that is still searched for, `source` cannot be asked.
+        What a face shows is read from its code: of a face that is still searched for, no picture can be measured.
         """
         codes = ws.detach().cpu().numpy()
         each = [self.boundaries.singles(Latent(code, self.generator.generator_id)).ws for code in codes]
@@ -93,7 +83,7 @@ def encode(
     networks: Networks,
     *,
     name: str,
-    options: AnimateOptions,
+    options: EncodeOptions,
     latent: Latent | TunedLatent | None = None,
     progress: Progress | None = None,
 ) -> Subject:
@@ -110,7 +100,7 @@ def encode(
         latent = _single(latent)
         latent.check(networks.generator.generator_id)
     # Motion is sought on so many pixels: more of the generator's would not be looked at.
-    seen = lowered(networks.generator, FLOW_SIZE) if _needs_motion_only(options, tuned) else networks.generator
+    seen = networks.generator if options.whole or tuned is not None else lowered(networks.generator, FLOW_SIZE)
     began = time.perf_counter()
     chosen, index, count = face.choose(networks.faces.find(pixels, provider=options.provider), options.face)
     transform = face.crop_transform(chosen.landmarks, seen.resolution)
@@ -131,44 +121,49 @@ def encode(
         )
         latent = _single(inversion.latent)
         timings["inversion"] = round(time.perf_counter() - began, 3)
-    source = networks.source(latent, chosen.landmarks)
+    began = time.perf_counter()
+    photo_aus = measure.alone(pixels, chosen).action_units
+    timings["photo AUs"] = round(time.perf_counter() - began, 3)
     if options.fidelity == "high" and tuned is None:
         began = time.perf_counter()
         at = transform.to_crop(chosen.landmarks)
-        tuned = _tuned(transform.crop(pixels), at, latent, source, networks, progress)
+        tuned = _tuned(transform.crop(pixels), at, latent, photo_aus, networks, progress)
         timings["tuning"] = round(time.perf_counter() - began, 3)
     generator = seen if tuned is None else tuned.generator(networks.generator)
     notes = _notes(chosen, index, count, options)
     if latent.claimed:
         notes.append(_claim(transform.crop(pixels), latent, seen, networks.descriptor))
+    if inversion is not None and tuned is None:
+        reference = image.to_uint8(inversion.reconstruction)[0]
+    else:
+        reference = _picture(generator, latent)
     subject = Subject(
         name=name,
         photo=pixels,
         latent=latent,
-        reference=_picture(generator, latent),
-        source=source,
+        reference=reference,
+        photo_aus=photo_aus,
         face=chosen,
         faces=count,
         face_index=index,
         transform=transform,
         inversion=inversion,
+        compositor=Compositor(pixels, transform, chosen.landmarks, reference),
         tuned=tuned,
         generator=generator,
         timings=timings,
         notes=tuple(notes),
     )
-    return settled(subject, generator, networks.boundaries, options, networks.faces)
-
-
-def _needs_motion_only(options: AnimateOptions, tuned: TunedLatent | None) -> bool:
-    return options.mode == "transfer" and options.fidelity == "standard" and tuned is None
+    return refine_source_smile(
+        Renderer(subject, generator, networks.boundaries, AnimateOptions(personal=False)), networks.faces
+    )
 
 
 def _tuned(
     crop: Image,
     landmarks: npt.NDArray[np.float64],
     latent: Latent,
-    source: ActionUnits,
+    photo_aus: ActionUnits,
     networks: Networks,
     progress: Progress | None,
 ) -> TunedLatent:
@@ -177,7 +172,7 @@ def _tuned(
     landmarks: (68, 2) crop pixels.
     """
     options = TuningOptions()
-    edits = networks.boundaries.singles(latent, source=source).ws
+    edits = networks.boundaries.singles(latent, source=photo_aus).ws
 
     def on_step(step: int) -> None:
         if progress is not None:
@@ -218,12 +213,13 @@ def sample(networks: Networks, *, seed: int, psi: float) -> Subject:
     latent = Latent(ws[0].float().cpu().numpy(), generator.generator_id)
     picture = _picture(generator, latent)
     faces = _find_in_small(networks.faces, picture)
+    shown = measure.alone(picture, faces[0]).action_units if faces else networks.aus_of(latent)
     return Subject(
         name=f"sample-{seed}",
         photo=picture,
         latent=latent,
         reference=picture,
-        source=networks.source(latent),
+        photo_aus=shown,
         face=faces[0] if faces else None,
         faces=len(faces),
         face_index=0,
@@ -283,7 +279,7 @@ def _single(latent: Latent) -> Latent:
     return Latent(ws[0], latent.generator_id, latent.claimed)
 
 
-def _notes(chosen: face.Face, index: int, count: int, options: AnimateOptions) -> list[str]:
+def _notes(chosen: face.Face, index: int, count: int, options: EncodeOptions) -> list[str]:
     notes: list[str] = []
     if count > 1 and options.face is None:
         which = "the largest" if index == 0 else "the largest that can be used"

@@ -84,10 +84,10 @@ class Receipt:
     """The account of one film or picture.
 
     keyframes: where something is asked; between: further moments that were measured. unreached: AUs that this model
-    shows only in part -> why, asked or not. summary: the figures of the whole film, see `animate.account.summary`.
+    shows only in part -> why, asked or not. summary: the figures of the whole film, see `receipt.summary.summary`.
     personal: by what an AU's step was longer than people's at large, so that it shows as strongly on this face.
     tuning: how the generator was tuned to the face, and how much more alike its picture is; None where it was not.
-    ways: each AU asked at some time -> where it comes from (`animate.ways`): latent, muscles or eyes.
+    ways: each AU asked at some time -> where it comes from (`ways`): latent, muscles or eyes.
     """
 
     photo: Mapping[str, Any]

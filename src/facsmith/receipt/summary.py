@@ -6,10 +6,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from facsmith.animate.receipt import Curves, KeyframeRecord, Leakage, named
-from facsmith.animate.subject import Subject
-from facsmith.animate.watch import Watch
 from facsmith.facs import AUS, DISFA, ActionUnits
+from facsmith.receipt.frame_stats import FrameStats
+from facsmith.receipt.receipt import Curves, KeyframeRecord, Leakage, named
+from facsmith.subject import Subject
 
 __all__ = ["ASKED", "curves", "inversion", "leakage", "measured_frames", "photo", "summary", "tuning", "unmeasured"]
 
@@ -80,7 +80,7 @@ def tuning(subject: Subject) -> dict[str, Any] | None:
     return {**report, "seconds": seconds, "gained_per_second": {k: round(g / seconds, 5) for k, g in gained.items()}}
 
 
-def curves(sides: Array, watch: Watch, *, fps: float) -> Curves:
+def curves(sides: Array, stats: FrameStats, *, fps: float) -> Curves:
     """sides: (T, 2, K), what the person's left and right side shall show. Of one picture, fps means nothing: 1."""
     asked: dict[str, tuple[float, ...]] = {}
     for k, au in enumerate(AUS):
@@ -89,7 +89,7 @@ def curves(sides: Array, watch: Watch, *, fps: float) -> Curves:
             asked[f"AU{au}"] = left
         elif left != right:
             asked |= {f"L{au}": left, f"R{au}": right}
-    background, flicker = (tuple(round(v, 3) for v in values) for values in (watch.background, watch.flicker))
+    background, flicker = (tuple(round(v, 3) for v in values) for values in (stats.background, stats.flicker))
     return Curves(fps=float(fps) if len(sides) > 1 else 1.0, asked=asked, background=background, flicker=flicker)
 
 
@@ -115,7 +115,9 @@ def excess(measured: Mapping[str, float], shall: ActionUnits) -> dict[str, float
     return found
 
 
-def summary(moments: Sequence[KeyframeRecord], asked: Sequence[ActionUnits], watch: Watch) -> dict[str, float | None]:
+def summary(
+    moments: Sequence[KeyframeRecord], asked: Sequence[ActionUnits], stats: FrameStats
+) -> dict[str, float | None]:
     """The film in eight numbers, None where there is nothing to measure.
 
     off: mean |measured - asked| of the AUs asked at a moment, and leak: the mean measured of those that are not, over
@@ -135,10 +137,10 @@ def summary(moments: Sequence[KeyframeRecord], asked: Sequence[ActionUnits], wat
         "leak": _mean(leak),
         "identity": _mean(identities),
         "lowest_identity": min(identities, default=None),
-        "background": _mean(watch.background),
-        "largest_background": watch.largest_background if watch.background else None,
-        "flicker": _mean(watch.flicker),
-        "largest_flicker": round(max(watch.flicker), 3) if watch.flicker else None,
+        "background": _mean(stats.background),
+        "largest_background": stats.largest_background if stats.background else None,
+        "flicker": _mean(stats.flicker),
+        "largest_flicker": round(max(stats.flicker), 3) if stats.flicker else None,
     }
 
 

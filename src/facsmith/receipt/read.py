@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, cast
 
-from facsmith.animate.receipt import Curves, KeyframeRecord, Leakage, Receipt
 from facsmith.errors import InputError
 from facsmith.facs import AUS
+from facsmith.receipt.receipt import Curves, KeyframeRecord, Leakage, Receipt
 
 __all__ = ["read_receipt"]
 

@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from facsmith.animate.closeup import CloseUp
-from facsmith.animate.subject import Image
 from facsmith.face import Face
 from facsmith.face.points import BROWS, interocular
+from facsmith.face_region import FaceRegion
+from facsmith.subject import Image
 
-__all__ = ["BACKGROUND_GAP", "Watch"]
+__all__ = ["BACKGROUND_GAP", "FrameStats"]
 
 BACKGROUND_GAP: Final = 0.5
 """IOD: what lies farther than this from the face's landmarks, forehead included, is background."""
@@ -25,7 +25,7 @@ Mask = npt.NDArray[np.uint8]
 Grey = npt.NDArray[np.float32]
 
 
-class Watch:
+class FrameStats:
     """Sees the frames of one film in their order.
 
     background: per frame, the mean difference from the picture at rest outside the face, in grey levels of 255; empty
@@ -34,7 +34,7 @@ class Watch:
     kept: close-ups of the frames asked for. size: (height, width) of a frame.
     """
 
-    def __init__(self, rest: Image, face: Face | None, view: CloseUp, *, keep: frozenset[int]) -> None:
+    def __init__(self, rest: Image, face: Face | None, view: FaceRegion, *, keep: frozenset[int]) -> None:
         """rest: (H, W, 3) uint8, the frame of no displacement. face: where it lies in the frames. view: what is kept
         of the frames numbered in ``keep``."""
         self.background: list[float] = []

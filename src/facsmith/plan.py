@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from facsmith.animate.options import AnimateOptions
 from facsmith.errors import ActionUnitError
 from facsmith.facs import INTENSITY_LETTERS, OCCURRENCE, ActionUnits, parse_expression, unlettered
+from facsmith.options import AnimateOptions
 from facsmith.timeline import NATURAL_TIMINGS, Timeline, Timing, vary
 from facsmith.timeline.blocks import DEFAULT_TIMING
 from facsmith.timeline.natural import ASYNCHRONY

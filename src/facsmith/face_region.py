@@ -7,10 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith import image
-from facsmith.animate.subject import Image, Subject
+from facsmith.compose import Compositor
 from facsmith.face import CropTransform, Face
+from facsmith.subject import Image, Subject
 
-__all__ = ["LONGEST_SIDE", "CloseUp", "close_up"]
+__all__ = ["LONGEST_SIDE", "FaceRegion", "close_up"]
 
 LONGEST_SIDE = 512
 """Pixels of a close-up, at most."""
@@ -21,7 +22,7 @@ Points = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class CloseUp:
+class FaceRegion:
     """A rectangle of a picture, scaled down.
 
     left, top, right, bottom: in pixels of the picture. height, width: of what is cut.
@@ -35,12 +36,12 @@ class CloseUp:
     width: int
 
     @classmethod
-    def of(cls, shape: tuple[int, ...], *, longest: int = LONGEST_SIDE) -> "CloseUp":
+    def of(cls, shape: tuple[int, ...], *, longest: int = LONGEST_SIDE) -> "FaceRegion":
         """The whole picture (height, width, ...), scaled down to ``longest`` pixels where it is larger."""
         return cls._scaled(0, 0, shape[1], shape[0], longest)
 
     @classmethod
-    def around(cls, subject: Subject, *, longest: int = LONGEST_SIDE, reach: float = REACH) -> "CloseUp":
+    def around(cls, subject: Subject, *, longest: int = LONGEST_SIDE, reach: float = REACH) -> "FaceRegion":
         """The square around the face; the whole picture where the photo is the generator's own."""
         height, width = subject.photo.shape[:2]
         if subject.transform is None or subject.face is None:
@@ -53,7 +54,7 @@ class CloseUp:
         return cls._scaled(left, top, right, bottom, longest)
 
     @classmethod
-    def _scaled(cls, left: int, top: int, right: int, bottom: int, longest: int) -> "CloseUp":
+    def _scaled(cls, left: int, top: int, right: int, bottom: int, longest: int) -> "FaceRegion":
         rows, columns = bottom - top, right - left
         scale = min(1.0, longest / max(rows, columns))
         return cls(left, top, right, bottom, max(1, round(rows * scale)), max(1, round(columns * scale)))
@@ -77,9 +78,7 @@ class CloseUp:
 
     def face(self, face: Face) -> Face:
         """A face of the picture, as it lies in the close-up."""
-        landmarks = (face.landmarks - self.origin) * self.scale - 0.5
-        x0, y0, x1, y1 = (float(v) for v in (*landmarks.min(axis=0), *landmarks.max(axis=0)))
-        return replace(face, landmarks=landmarks, box=(x0, y0, x1, y1))
+        return face.at((face.landmarks - self.origin) * self.scale - 0.5)
 
 
 def close_up(subject: Subject, *, longest: int = LONGEST_SIDE, reach: float = REACH) -> Subject:
@@ -90,12 +89,16 @@ def close_up(subject: Subject, *, longest: int = LONGEST_SIDE, reach: float = RE
     """
     if subject.transform is None or subject.face is None:
         return subject
-    view = CloseUp.around(subject, longest=longest, reach=reach)
+    view = FaceRegion.around(subject, longest=longest, reach=reach)
     matrix = subject.transform.matrix / [*view.scale, 1.0]
     matrix[:, 2] += subject.transform.matrix[:, :2] @ (view.origin + 0.5 / view.scale)
+    photo, face = view.cut(subject.photo), view.face(subject.face)
+    transform = CropTransform(matrix, subject.transform.resolution)
     return replace(
         subject,
-        photo=view.cut(subject.photo),
-        face=view.face(subject.face),
-        transform=CropTransform(matrix, subject.transform.resolution),
+        photo=photo,
+        face=face,
+        transform=transform,
+        compositor=Compositor(photo, transform, face.landmarks, subject.reference),
+        neutral=None,
     )

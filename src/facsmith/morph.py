@@ -7,10 +7,10 @@ import numpy.typing as npt
 import torch
 
 from facsmith import image
-from facsmith.animate.encode import Networks
-from facsmith.animate.subject import Image
+from facsmith.encode import Networks
 from facsmith.errors import InputError, LatentError
 from facsmith.latent import Latent
+from facsmith.subject import Image
 
 __all__ = ["morph"]
 

@@ -1,22 +1,21 @@
 """Measures AUs and identity on finished frames, against the same person's neutral frame, which we always own."""
 
 from collections import OrderedDict
-from dataclasses import replace
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from facsmith import measure
-from facsmith.animate.closeup import CloseUp
-from facsmith.animate.render import Renderer
-from facsmith.animate.subject import Image, Subject, fingerprint
 from facsmith.errors import NoFaceError
-from facsmith.face import Face
+from facsmith.face import Face, FaceReader
 from facsmith.face.points import LEFT_HALF, MIRROR, RIGHT_HALF
+from facsmith.face_region import FaceRegion
 from facsmith.facs import DISFA, ActionUnits
+from facsmith.render import Renderer
+from facsmith.subject import Image, fingerprint
 
-__all__ = ["FaceReader", "Reading", "Witness"]
+__all__ = ["FrameReader", "Reading"]
 
 _REMEMBERED: Final = 64  # readings
 
@@ -25,46 +24,38 @@ Displacement = npt.NDArray[np.float64]
 _MIDLINE = tuple(point for point, opposite in enumerate(MIRROR) if point == opposite)
 
 
-class FaceReader(Protocol):
-    """``facsmith.face``, or a stand-in."""
-
-    def find(self, image: Image, *, provider: str = "auto") -> list[Face]:
-        """The faces of a photo, the largest first."""
-        ...
-
-    def follow(self, image: Image, face: Face) -> Face:
-        """The same face in another picture of the same framing; NoFaceError where it cannot be seen."""
-        ...
-
-
 class Reading(NamedTuple):
-    """action_units: what a frame shows, in the scale of this face's own muscles, so comparable with what was asked.
-    identity: how alike the person is to the photo's, cosine of embeddings. unsure: AUs that cannot be told on this
-    face."""
+    """What one frame shows.
+
+    action_units: in the scale of this face's own muscles, so comparable with what was asked. told: the AUs that were
+    looked for. identity: how alike the person is to the photo's, cosine of embeddings. unsure: AUs that cannot be told
+    on this face.
+    """
 
     action_units: ActionUnits
+    told: tuple[int, ...]
     identity: float
     unsure: tuple[int, ...] = ()
 
 
-class Witness:
+class FrameReader:
     """Reads one subject's frames. The neutral frame is rendered when it is first needed.
 
     view: what of a frame is looked at. face: where it lies in a frame; None where it is unknown.
     """
 
-    def __init__(self, faces: FaceReader, subject: Subject, renderer: Renderer, *, cropped: bool) -> None:
-        """cropped: the frames are crops, so landmarks move from the photo into the crop."""
+    def __init__(self, faces: FaceReader, renderer: Renderer) -> None:
+        subject, cropped = renderer.subject, renderer.options.mode == "crop"
         self._faces = faces
         self._subject = subject
         self._renderer = renderer
-        self._own = CloseUp.around(subject)
+        self._own = FaceRegion.around(subject)
         self.rest = subject.reference if cropped else subject.photo
         self.face, self.view = subject.face, self._own
         if cropped:
-            self.view = CloseUp.of(subject.reference.shape)
+            self.view = FaceRegion.of(subject.reference.shape)
             if subject.face is not None and subject.transform is not None:
-                self.face = replace(subject.face, landmarks=subject.transform.to_crop(subject.face.landmarks))
+                self.face = subject.face.at(subject.transform.to_crop(subject.face.landmarks))
         self._neutral: measure.NeutralFace | None = None
         self._person: Displacement | None = None
         self._read: OrderedDict[str, Reading] = OrderedDict()
@@ -89,19 +80,20 @@ class Witness:
     def _reading(self, frame: Image, face: Face, *, sides: bool) -> Reading | None:
         try:
             if self._neutral is None:
-                neutral = self.view.cut(self._renderer.neutral())
+                neutral = self.view.cut(self._renderer.neutral)
                 self._neutral = measure.NeutralFace(neutral, face, follow=self._faces.follow)
             shown = self._faces.follow(frame, face)
         except NoFaceError:
             return None
         found = self._neutral.read(frame, shown)
         unsure = tuple(au for au, reliable in zip(DISFA, found.reliable, strict=True) if not reliable)
-        shows = found.action_units
+        shows, told = ActionUnits({au: e for au, e in found.by_au.items() if e > 0}), tuple(found.by_au)
         if sides:
+            told = DISFA
             moved = measure.aligned_displacement(shown.landmarks, self._neutral.face.landmarks)
             shows = _each_side(moved, self._neutral.responses)
         alike = measure.alike(self._of_photo(), measure.embedding(frame, shown.landmarks))
-        return Reading(shows, alike.cosine, unsure)
+        return Reading(shows, told, alike.cosine, unsure)
 
     def _of_photo(self) -> Displacement:
         """The person in the photo, as an embedding; made once."""

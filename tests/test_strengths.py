@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from conftest import tiny_boundaries
 
-from facsmith.animate import AnimateOptions, Animator
-from facsmith.animate.personal import PersonalBoundaries
+from facsmith.animator import Animator
 from facsmith.boundary import BoundarySet, LandmarkResponse, Response
 from facsmith.errors import NoFaceError
 from facsmith.face import Face, follow
 from facsmith.face.muscle_warp import MuscleWarp
 from facsmith.facs import AUS, DISFA
 from facsmith.inversion import InversionOptions
+from facsmith.options import AnimateOptions
+from facsmith.strengths import fit_strengths
 
 OPTIONS = AnimateOptions(provider="dlib", inversion=InversionOptions(iterations=0))
 
@@ -30,13 +31,21 @@ def trusting(boundaries: BoundarySet, trust: dict[int, float]) -> BoundarySet:
     )
 
 
-def fitting(boundaries: BoundarySet, found: Face, draw: Any, *, follow: Any = follow) -> PersonalBoundaries:
-    return PersonalBoundaries(boundaries, found, draw, lambda: found.landmarks, follow=follow)
+Fit = Callable[..., dict[int, float]]
+
+
+def fitting(boundaries: BoundarySet, found: Face, draw: Any, *, follow: Any = follow) -> Fit:
+    neutral = draw(boundaries, np.zeros(len(AUS)))
+
+    def fit(*aus: int, progress: Any = None) -> dict[int, float]:
+        return fit_strengths(neutral, found, draw, boundaries, aus, follow=follow, progress=progress)
+
+    return fit
 
 
 @pytest.fixture
 def drawn(portrait: np.ndarray, found: Face) -> Callable[..., Any]:
-    def fit(strength: float, trust: dict[int, float]) -> tuple[PersonalBoundaries, list[np.ndarray]]:
+    def fit(strength: float, trust: dict[int, float]) -> tuple[Fit, list[np.ndarray]]:
         warp, asked = MuscleWarp(found.landmarks, portrait.shape), []
 
         def draw(boundaries: BoundarySet, intensities: np.ndarray) -> np.ndarray:
@@ -66,24 +75,21 @@ def fading(portrait: np.ndarray, found: Face) -> Callable[..., Any]:
 
 @pytest.mark.parametrize("strength", [0.75, 1.0, 1.3])
 def test_a_face_that_shows_less_gets_a_longer_step(drawn: Callable[..., Any], strength: float):
-    personal, _ = drawn(strength, {9: 1.0, 12: 0.5})
-    fitted = personal.of([9, 12])
-    assert personal.factors[9] == pytest.approx(1 / strength, rel=0.1)
-    assert personal.factors[12] == pytest.approx(strength**-0.5, rel=0.1)
-    # Distances are -1 at neutral and 1 at full intensity.
-    assert fitted[9].calibration.distance(1.0) == pytest.approx(-1 + 2 * personal.factors[9])
+    fit, _ = drawn(strength, {9: 1.0, 12: 0.5})
+    factors = fit(9, 12)
+    assert factors[9] == pytest.approx(1 / strength, rel=0.1)
+    assert factors[12] == pytest.approx(strength**-0.5, rel=0.1)
 
 
 def test_a_face_that_shows_less_of_more_gets_the_step_that_shows_most(
     fading: Callable[..., Any], found: Face, drawn: Callable[..., Any]
 ):
     """All of what was asked up to a half, then less and less: eyes fade behind their glasses."""
-    personal = fitting(trusting(tiny_boundaries("tiny"), {9: 1.0}), found, fading)
-    personal.of([9])
-    assert personal.factors[9] == pytest.approx(0.75)  # .45, .49 and .4 at .5, .75 and 1, and little at 1.5
+    assert fitting(trusting(tiny_boundaries("tiny"), {9: 1.0}), found, fading)(9)[9] == pytest.approx(
+        0.75
+    )  # .45, .49 and .4 at .5, .75 and 1, and little at 1.5
     weak, _ = drawn(0.5, {9: 1.0})
-    weak.of([9])
-    assert weak.factors[9] == pytest.approx(1.5)  # weak all along: a longer step
+    assert weak(9)[9] == pytest.approx(1.5)  # weak all along: a longer step
 
 
 def by_landmarks(trust: float, *, provider: str = "dlib", flow: float = 0.0, typical: float = 1.0) -> BoundarySet:
@@ -112,15 +118,13 @@ def shown(portrait: np.ndarray, found: Face) -> Callable[[float], Any]:
 @pytest.mark.parametrize("strength", [0.75, 1.3])
 def test_landmarks_are_heard_as_far_as_they_are_trusted(shown: Callable[..., Any], found: Face, strength: float):
     for trust in (0.5, 1.0):
-        personal = fitting(by_landmarks(trust), found, shown(strength))
-        personal.of([9, 12])
-        assert personal.factors == {9: pytest.approx(strength**-trust, rel=0.1)}
+        assert fitting(by_landmarks(trust), found, shown(strength))(9, 12) == {
+            9: pytest.approx(strength**-trust, rel=0.1)
+        }
 
 
 def test_landmarks_of_another_library_are_not_taken_at_their_word(shown: Callable[..., Any], found: Face):
-    personal = fitting(by_landmarks(1.0, provider="mediapipe"), found, shown(0.75))
-    personal.of([9])
-    assert personal.factors == {}
+    assert fitting(by_landmarks(1.0, provider="mediapipe"), found, shown(0.75))(9) == {}
 
 
 def test_a_face_that_landmarks_lose_is_fitted_by_flow_as_if_they_were_not_known(shown: Callable[..., Any], found: Face):
@@ -128,19 +132,13 @@ def test_a_face_that_landmarks_lose_is_fitted_by_flow_as_if_they_were_not_known(
         raise NoFaceError("lost")
 
     boundaries = by_landmarks(1.0, flow=0.6)
-    personal = fitting(boundaries, found, shown(0.8), follow=lost)
-    personal.of([9])
-    assert personal.factors[9] == pytest.approx(0.8**-0.6, rel=0.1)
-    seen = fitting(boundaries, found, shown(0.8))
-    seen.of([9])
-    assert seen.factors[9] == pytest.approx(1.25, rel=0.1)  # now flow has no say
+    assert fitting(boundaries, found, shown(0.8), follow=lost)(9)[9] == pytest.approx(0.8**-0.6, rel=0.1)
+    assert fitting(boundaries, found, shown(0.8))(9)[9] == pytest.approx(1.25, rel=0.1)  # now flow has no say
 
 
 def test_steps_are_judged_by_who_is_believed(fading: Callable[..., Any], found: Face):
     """A face that fades away with longer steps, as only landmarks are asked to see."""
-    personal = fitting(by_landmarks(1.0), found, fading)
-    personal.of([9])
-    assert personal.factors[9] == pytest.approx(0.75)
+    assert fitting(by_landmarks(1.0), found, fading)(9)[9] == pytest.approx(0.75)
 
 
 def test_a_step_on_which_landmarks_lose_the_face_is_not_taken(shown: Callable[..., Any], found: Face):
@@ -149,29 +147,28 @@ def test_a_step_on_which_landmarks_lose_the_face_is_not_taken(shown: Callable[..
     def losing(picture: np.ndarray, known: Face) -> Face:
         nonlocal readings
         readings += 1
-        if readings > 4:  # the neutral face twice, the muscles, the first step
+        if readings > 5:  # the neutral face, twice in its picture and once in a crop, the muscles, the first step
             raise NoFaceError("lost")
         return follow(picture, known)
 
-    personal = fitting(by_landmarks(1.0), found, shown(0.6), follow=losing)
-    personal.of([9])
-    assert personal.factors[9] == 1
+    assert fitting(by_landmarks(1.0), found, shown(0.6), follow=losing)(9)[9] == 1
 
 
 def test_landmarks_that_are_not_to_be_asked_are_not_read(shown: Callable[..., Any], found: Face):
     def never(picture: np.ndarray, known: Face) -> Face:
         raise AssertionError("read")
 
-    fitting(trusting(tiny_boundaries("tiny"), {9: 1.0}), found, shown(0.8), follow=never).of([9])
+    fitting(trusting(tiny_boundaries("tiny"), {9: 1.0}), found, shown(0.8), follow=never)(9)
 
 
-def test_only_what_is_asked_for_and_trusted_is_drawn_and_once(drawn: Callable[..., Any]):
-    personal, asked = drawn(1.2, {4: 1.0, 9: 1.0, 12: 0.0})
-    personal.of([1, 12])
-    assert (asked, personal.factors) == ([], {})
-    personal.of([9, 1])
-    personal.of([9])
-    assert sorted(np.flatnonzero(a).tolist() for a in asked) == [[], [AUS.index(9)]]
+def test_only_what_is_asked_for_and_trusted_is_drawn(drawn: Callable[..., Any]):
+    fit, asked = drawn(1.2, {4: 1.0, 9: 1.0, 12: 0.0})
+    del asked[:]  # the neutral frame
+    assert (fit(1, 12), asked) == ({}, [])
+    told: list[tuple[str, int, int]] = []
+    assert set(fit(9, 1, progress=lambda *step: told.append(step))) == {9}
+    assert [np.flatnonzero(a).tolist() for a in asked] == [[AUS.index(9)]]
+    assert told == [("strengths", 1, 2), ("strengths", 2, 2)]
 
 
 def test_films_use_the_fitted_step_and_say_so(portrait: np.ndarray):
@@ -188,14 +185,3 @@ def test_films_use_the_fitted_step_and_say_so(portrait: np.ndarray):
     assert dict(same.receipt.personal) == {}
     moved, less = (np.abs(p.image.astype(int) - portrait).sum() for p in (fitted, same))
     assert moved > less
-
-
-def test_all_can_be_fitted_before_they_are_asked_for(drawn: Callable[..., Any]):
-    personal, asked = drawn(1.2, {4: 1.0, 9: 1.0})
-    told: list[tuple[str, int, int]] = []
-    personal.all(lambda *step: told.append(step))
-    assert set(personal.factors) == {4, 9}
-    assert told == [("strengths", done, 12) for done in range(1, 13)]
-    count = len(asked)
-    personal.of([4, 9])
-    assert len(asked) == count

@@ -1,0 +1,19 @@
+"""The account of a film: what was asked, what is measured on it, and with which model, settings and versions."""
+
+from facsmith.receipt.frame_reader import FrameReader
+from facsmith.receipt.frame_stats import FrameStats
+from facsmith.receipt.page import check_page, write_page
+from facsmith.receipt.read import read_receipt
+from facsmith.receipt.receipt import Curves, KeyframeRecord, Leakage, Receipt
+
+__all__ = [
+    "Curves",
+    "FrameReader",
+    "FrameStats",
+    "KeyframeRecord",
+    "Leakage",
+    "Receipt",
+    "check_page",
+    "read_receipt",
+    "write_page",
+]
