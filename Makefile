@@ -29,8 +29,8 @@ format: $(STAMP)
 clean:
 	rm -rf demo dist build .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
-# The stamp makes this idempotent: pip runs again only when pyproject.toml changed or an install was cut short.
-$(STAMP): pyproject.toml
+# The stamp makes this idempotent: pip runs again only when one of the two files changed or an install was cut short.
+$(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@

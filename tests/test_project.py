@@ -8,6 +8,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
+from packaging.requirements import Requirement
 
 import facsmith
 
@@ -38,11 +40,21 @@ def test_public_modules_say_what_they_export(path):
         assert hasattr(module, public)
 
 
-def test_torch_is_pinned_exactly():
+def test_one_version_everywhere():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == facsmith.__version__
+    dated = re.findall(r"^## (\d\S+) - (\S+)$", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    assert dated[0] == (facsmith.__version__, str(citation["date-released"]))
+
+
+def test_the_releases_constraint_is_within_the_packages_range():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert "torch==2.13.0" in project["dependencies"]
-    never = ("torchvision", "timm", "facenet-pytorch", "imageio-ffmpeg", "opencv-python-headless")
-    assert not [d for d in project["dependencies"] if d.split("=")[0].split(">")[0] in never]
+    ranges = {r.name: r.specifier for r in map(Requirement, project["dependencies"])}
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    for pin in [Requirement(line) for line in lines if line and not line.startswith("#")]:
+        (exact,) = pin.specifier
+        assert exact.operator == "==" and ranges[pin.name].contains(exact.version)
+    assert "--constraint constraints.txt" in (ROOT / "Makefile").read_text()
 
 
 def test_docs_name_real_commands(capsys):
@@ -56,7 +68,35 @@ def test_docs_name_real_commands(capsys):
         assert main([*command.split(), "--help"]) == 0, command
 
 
+def test_links_of_the_readme_lead_here_from_everywhere():
+    """An index of packages shows the README without the repository around it."""
+    urls = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]
+    links = re.findall(r"\]\(([^)]+)\)", (ROOT / "README.md").read_text())
+    raw = urls["Source"].replace("github.com", "raw.githubusercontent.com") + "/"
+    for link in links:
+        assert link.startswith((urls["Source"] + "/", raw)), link
+        path = re.sub(
+            r"^(blob/|tree/)?main/", "", link.partition("#")[0].removeprefix(urls["Source"] + "/").removeprefix(raw)
+        )
+        assert (ROOT / path).exists(), link
+
+
+def test_the_readme_begins_with_how_to_install():
+    first = re.search(r"```sh\n(.*?)\n", (ROOT / "README.md").read_text())
+    assert first and first[1] == "pip install facsmith"
+
+
+@pytest.mark.parametrize(
+    "path", [*sorted((ROOT / ".github").rglob("*.yml")), ROOT / ".pre-commit-config.yaml"], ids=lambda p: p.name
+)
+def test_the_forges_files_name_targets_that_make_has(path):
+    assert yaml.safe_load(path.read_text())
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    assert set(re.findall(r"\bmake ([a-z-]+)", path.read_text())) <= targets
+
+
 def test_links_in_the_docs_lead_somewhere():
-    for page in [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")]:
+    pages = [ROOT / f"{name}.md" for name in ("CHANGELOG", "CONTRIBUTING", "SECURITY")]
+    for page in [*pages, *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")]:
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from facsmith.latent import Latent
     from facsmith.timeline import Keyframe, Timeline
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "AUS",

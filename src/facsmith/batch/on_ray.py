@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from typing import Any, Final, cast
 
+from facsmith import _optional
 from facsmith.batch.ledger import Ledger
 from facsmith.batch.places import Place
 from facsmith.batch.runner import Task, crashed
@@ -241,11 +242,7 @@ def _cause(error: Exception) -> str:
 
 
 def _ray() -> Any:
-    try:
-        import ray
-    except ImportError as error:
-        raise InputError("Ray is not installed here. Install it: pip install 'facsmith[ray]'.") from error
-    return ray
+    return _optional.load("ray")
 
 
 def _start(ray: Any, options: RayOptions) -> None:

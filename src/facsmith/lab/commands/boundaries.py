@@ -252,10 +252,9 @@ def import_(
 
 
 def _astronaut() -> Any:
-    import skimage.data
+    from facsmith import _optional
 
-    data: Any = skimage.data
-    return data.astronaut()
+    return _optional.load("skimage.data").astronaut()
 
 
 def _load(file: Path | None) -> "BoundarySet":
