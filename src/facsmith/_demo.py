@@ -8,7 +8,7 @@ from typing import Any
 
 import skimage.data
 
-from facsmith import image
+from facsmith import _alloc, image
 from facsmith.animate import Animation, Animator
 from facsmith.facs import ActionUnits, parse_expression
 from facsmith.timeline import Timeline
@@ -48,6 +48,7 @@ def _save(what: str, film: Animation, stem: Path) -> list[Path]:
 
 def main(arguments: Sequence[str]) -> None:
     """Film into the folder given, by default ``demo``."""
+    _alloc.tune()
     for path in demo(Path(arguments[0] if arguments else "demo")):
         print(path)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from typing import Any, Final, cast
 
-from facsmith import _optional
+from facsmith import _alloc, _optional
 from facsmith.batch.ledger import Ledger
 from facsmith.batch.places import Place
 from facsmith.batch.runner import Task, crashed
@@ -209,6 +209,7 @@ class _Actor(Worker):
     """A worker that does not outlive Ray: when the driver is killed, its work would go on for nobody."""
 
     def __init__(self, job: Job, place: Place, identity: Plain, *, retries: int, pause: float) -> None:
+        _alloc.tune()
         threading.Thread(target=_follow, args=(os.getppid(),), daemon=True).start()
         super().__init__(job, place, identity, retries=retries, pause=pause)
 
