@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import face_at, tiny_boundaries
+from conftest import QUICK, face_at, tiny_boundaries
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from facsmith.__main__ import main
-from facsmith.animate import AnimateOptions, Animation, KeyframeRecord, read_receipt, write_page
+from facsmith.animate import Animation, KeyframeRecord, read_receipt, write_page
 from facsmith.animate.account import excess, leakage, measured_frames, summary
 from facsmith.animate.closeup import CloseUp
 from facsmith.animate.reach import unreached
@@ -19,9 +19,7 @@ from facsmith.animate.watch import Watch
 from facsmith.boundary import BoundarySet
 from facsmith.errors import InputError, OutputError
 from facsmith.facs import DISFA, ActionUnits
-from facsmith.inversion import InversionOptions
 
-QUICK = AnimateOptions(fps=10, onset=0.3, apex=0.3, offset=0.3, inversion=InversionOptions(iterations=2))
 FACE = face_at(60, 35, 28)
 
 

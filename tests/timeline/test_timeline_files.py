@@ -12,7 +12,7 @@ from facsmith.facs import AUS, UNSIDED, ActionUnits, parse_expression
 from facsmith.plot import plot
 from facsmith.timeline import BLINK, EASINGS, Keyframe, Samples, Timeline, dump_yaml, parse_yaml
 
-EXAMPLES = sorted((Path(__file__).parents[1] / "docs/examples").glob("*.yaml"))
+EXAMPLES = sorted((Path(__file__).parents[2] / "docs/examples").glob("*.yaml"))
 AU12 = AUS.index(12)
 
 

@@ -24,7 +24,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(os.name != "posix", reason="the environment is made of symbolic links"),
 ]
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 MAX_MIB = 20
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -15,7 +15,7 @@ import pytest
 
 import facsmith
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "src/facsmith").rglob("*.py"))
 SHOWING = [path for path in SOURCES if re.search(r">>> (?!.*\+SKIP)", path.read_text(encoding="utf-8"))]
 """Those with an example that needs no photo of the reader's."""

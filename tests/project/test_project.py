@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 
 import facsmith
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def test_every_public_name_exists():
@@ -100,3 +100,17 @@ def test_links_in_the_docs_lead_somewhere():
     for page in [*pages, *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")]:
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_tests_lie_where_what_they_test_lies():
+    """tests/compose/test_eyes.py tests facsmith.compose; what tests the project as a whole lies in tests/project."""
+    package = ROOT / "src/facsmith"
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        folder = path.parent.relative_to(ROOT / "tests")
+        if folder != Path():
+            assert folder == Path("project") or (package / folder / "__init__.py").is_file(), path
+            continue
+        module = path.stem.removeprefix("test_")
+        assert any((package / f"{name}.py").is_file() for name in (module, f"_{module}")), path
+    names = [path.name for path in (ROOT / "tests").rglob("*.py")]
+    assert len(set(names)) == len(names), "pytest imports tests by their names alone"

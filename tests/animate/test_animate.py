@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import skimage.data
-from conftest import face_at, tiny_boundaries
+from conftest import QUICK, face_at, tiny_boundaries
 
 from facsmith.animate import AnimateOptions, Animator
 from facsmith.animate.receipt import receipt_path
@@ -15,8 +15,6 @@ from facsmith.inversion import InversionOptions
 from facsmith.latent import Latent
 from facsmith.timeline import Keyframe, Timeline
 from facsmith.tuning import TunedLatent, TuningOptions
-
-QUICK = AnimateOptions(fps=10, onset=0.3, apex=0.3, offset=0.3, inversion=InversionOptions(iterations=2))
 
 
 def test_a_film_begins_with_the_photo_bit_for_bit(make_animator, photo):
