@@ -10,6 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from facsmith import _alloc
+
+_alloc.tune()  # as the command line does; FACSMITH_MALLOC=0 leaves it
+
 
 def parser(description: str | None) -> argparse.ArgumentParser:
     """With the option that all have, ``--json``."""

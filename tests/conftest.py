@@ -19,12 +19,17 @@ from torch import Tensor
 from facsmith.errors import NoFaceError
 from facsmith.face import Face, choose, find
 from facsmith.facs import DISFA
+from facsmith.inversion import InversionOptions
+from facsmith.options import AnimateOptions
 
 # A busy machine is no bug: properties are judged by their outcome, not by their time.
 settings.register_profile("facsmith", deadline=None)
 settings.load_profile("facsmith")
 
 SHARED = Path(__file__).parents[2] / "shared"
+
+QUICK = AnimateOptions(fps=10, onset=0.3, apex=0.3, offset=0.3, inversion=InversionOptions(iterations=2))
+"""A film of ten frames, of a face that is hardly searched for."""
 
 
 def face_points(x: float = 0.0, y: float = 0.0, iod: float = 1.0) -> np.ndarray:

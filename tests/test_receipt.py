@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import face_at, tiny_boundaries
+from conftest import QUICK, face_at, tiny_boundaries
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -16,14 +16,11 @@ from facsmith.errors import InputError, OutputError
 from facsmith.face_region import FaceRegion
 from facsmith.facs import DISFA, ActionUnits
 from facsmith.film import Animation
-from facsmith.inversion import InversionOptions
-from facsmith.options import AnimateOptions
 from facsmith.receipt import KeyframeRecord, read_receipt, write_page
 from facsmith.receipt.frame_stats import FrameStats
 from facsmith.receipt.summary import excess, leakage, measured_frames, summary
 from facsmith.ways import weak_aus
 
-QUICK = AnimateOptions(fps=10, onset=0.3, apex=0.3, offset=0.3, inversion=InversionOptions(iterations=2))
 FACE = face_at(60, 35, 28)
 
 

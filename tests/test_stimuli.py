@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from conftest import QUICK
 from PIL import Image
-from test_animate import QUICK
 
 from facsmith import image, video
 from facsmith.__main__ import main

@@ -4,7 +4,8 @@ By default every activation above 128 KiB - 32 MiB is mapped from the kernel, ze
 unmapped when freed; at 1024 px that was half of the run time (a million page faults a frame). The settings here keep
 freed memory in one heap for the next layer. They are process-wide and raise resident memory to the peak of use.
 
-``facsmith.generator`` calls ``tune()`` once when it is imported: a program that only handles facial data is left alone.
+Only processes of our own are changed: the command line and Ray's workers call ``tune()`` when they start. Importing
+facsmith changes nothing; a program that wants the same calls ``facsmith._alloc.tune()`` before its threads allocate.
 Set FACSMITH_MALLOC=0, or any glibc setting of your own (MALLOC_ARENA_MAX, GLIBC_TUNABLES, ...), and nothing is touched.
 """
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import skimage.data
 
-from facsmith import image
+from facsmith import _alloc, image
 from facsmith.animator import Animator
 from facsmith.facs import ActionUnits, parse_expression
 from facsmith.film import Animation
@@ -49,6 +49,7 @@ def _save(what: str, film: Animation, stem: Path) -> list[Path]:
 
 def main(arguments: Sequence[str]) -> None:
     """Film into the folder given, by default ``demo``."""
+    _alloc.tune()
     for path in demo(Path(arguments[0] if arguments else "demo")):
         print(path)
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy.typing as npt
+import torch
 
 from facsmith import face
 from facsmith.boundary import BoundarySet
@@ -22,7 +23,7 @@ from facsmith.encoder import Encoder
 from facsmith.errors import InputError, PhotoError
 from facsmith.facs import AUS, ActionUnits
 from facsmith.film import Animation, Picture
-from facsmith.generator import Generator
+from facsmith.generator import Generator, read_device
 from facsmith.inversion import Inversion
 from facsmith.latent import Latent
 from facsmith.morph import morph
@@ -83,8 +84,12 @@ class Animator:
         name: str | os.PathLike[str] = DEFAULT_BUNDLE,
         *,
         boundaries: BoundarySet | str | os.PathLike[str] | None = None,
+        device: str | torch.device = "cpu",
     ) -> "Animator":
-        """A model of the package, or a folder like one; ``boundaries`` replaces its own."""
+        """A model of the package, or a folder like one; ``boundaries`` replaces its own.
+
+        device: where the networks compute, as torch calls it: ``"cpu"``, ``"cuda"``, ``"cuda:1"``.
+        """
         bundle = load_bundle(name)
         if boundaries is None:
             boundaries = bundle.boundaries
@@ -96,7 +101,19 @@ class Animator:
             encoder=bundle.encoder,
             boundaries=boundaries,
             name=bundle.name,
-        )
+        ).to(device)
+
+    def to(self, device: str | torch.device) -> "Animator":
+        """This animator, its networks moved to a device. Faces that were prepared elsewhere are forgotten.
+
+        Raises:
+            InputError: there is no such device here.
+        """
+        if read_device(device).type != "cpu" or self.networks.generator.w_avg.device.type != "cpu":
+            self.networks.to(device)
+            self._subjects.clear()
+            self._last = None
+        return self
 
     def animate(
         self,

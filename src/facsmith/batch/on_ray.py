@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from typing import Any, Final, cast
 
+from facsmith import _alloc, _optional
 from facsmith.batch.ledger import Ledger
 from facsmith.batch.places import Place
 from facsmith.batch.runner import Task, crashed
@@ -208,6 +209,7 @@ class _Actor(Worker):
     """A worker that does not outlive Ray: when the driver is killed, its work would go on for nobody."""
 
     def __init__(self, job: Job, place: Place, identity: Plain, *, retries: int, pause: float) -> None:
+        _alloc.tune()
         threading.Thread(target=_follow, args=(os.getppid(),), daemon=True).start()
         super().__init__(job, place, identity, retries=retries, pause=pause)
 
@@ -241,11 +243,7 @@ def _cause(error: Exception) -> str:
 
 
 def _ray() -> Any:
-    try:
-        import ray
-    except ImportError as error:
-        raise InputError("Ray is not installed here. Install it: pip install 'facsmith[ray]'.") from error
-    return ray
+    return _optional.load("ray")
 
 
 def _start(ray: Any, options: RayOptions) -> None:

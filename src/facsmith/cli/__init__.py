@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from facsmith import __version__
+from facsmith import __version__, _alloc
 from facsmith.cli import batch, batteries, faces, info, invert, measure, models, receipt, studio, timeline
 from facsmith.errors import FacsmithError
 
@@ -114,6 +114,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def run() -> None:
     """Entry point of the console script."""
+    _alloc.tune()  # before any thread has allocated
     sys.exit(main(sys.argv[1:]))
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "ApexOption",
     "BlinksOption",
     "BoundariesOption",
+    "DeviceOption",
     "EntangledOption",
     "FaceOption",
     "Fidelity",
@@ -107,6 +108,9 @@ ModelOption = Annotated[
 ]
 BoundariesOption = Annotated[
     Path | None, typer.Option("--boundaries", metavar="FILE", help="Action Unit boundaries other than the model's own.")
+]
+DeviceOption = Annotated[
+    str, typer.Option("--device", envvar="FACSMITH_DEVICE", help="Where the networks compute: cpu, cuda, cuda:1, mps.")
 ]
 LatentOption = Annotated[
     Path | None,

@@ -9,6 +9,7 @@ from facsmith.cli._common import (
     ITERATIONS,
     MODEL,
     BoundariesOption,
+    DeviceOption,
     IterationsOption,
     Mode,
     ModelOption,
@@ -53,6 +54,7 @@ def stimuli(
     seed: SeedOption = 0,
     model: ModelOption = MODEL,
     boundaries: BoundariesOption = None,
+    device: DeviceOption = "cpu",
 ) -> None:
     """Render a battery for an experiment: photos x AUs x levels, and a manifest that PsychoPy and jsPsych read.
 
@@ -87,7 +89,7 @@ def stimuli(
     )
     found = find_photos(photos)
     with progress_bar() as progress:
-        animator = Animator.from_pretrained(model, boundaries=boundaries)
+        animator = Animator.from_pretrained(model, boundaries=boundaries).to(device)
         battery = render_battery(animator, found, output, design=design, options=options, progress=progress)
     for name, reason in battery.skipped.items():
         note(f"{name} was left out: {reason}")
@@ -106,6 +108,7 @@ def morph(
     ] = None,
     fps: Annotated[float, typer.Option("--fps", help="Frames a second.")] = 25.0,
     model: ModelOption = MODEL,
+    device: DeviceOption = "cpu",
 ) -> None:
     """Morph one generated face into another, in a straight line through the latent space.
 
@@ -126,7 +129,7 @@ def morph(
     if not 2 <= steps <= 100_000:
         raise InputError(f"A morph of {steps} steps; give 2 to 100000.")
     ends = [Latent.load(path) for path in (first, second)]
-    animator = Animator.from_pretrained(model)
+    animator = Animator.from_pretrained(model).to(device)
     frames = animator.morph(*ends, shares=np.linspace(0, 1, steps) if share is None else [share])
     metadata = provenance({"generator_id": animator.networks.generator.generator_id})
     if share is None:

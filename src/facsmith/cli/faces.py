@@ -11,6 +11,7 @@ from facsmith.cli._common import (
     ApexOption,
     BlinksOption,
     BoundariesOption,
+    DeviceOption,
     EntangledOption,
     FaceOption,
     Fidelity,
@@ -134,6 +135,7 @@ def animate(
     seed: SeedOption = 0,
     model: ModelOption = MODEL,
     boundaries: BoundariesOption = None,
+    device: DeviceOption = "cpu",
 ) -> None:
     """Film a photo: from the face's own expression to the asked one, and back.
 
@@ -181,7 +183,7 @@ def animate(
     )
     recording = options_of(fps=fps, track_fps=track_fps, start=track_start, seconds=track_seconds, smooth=track_smooth)
     asked = expressions(source, recording, gain=gain, neutral=drive_neutral, provider=provider.value)
-    animator = _animator(model, boundaries)
+    animator = _animator(model, boundaries, device)
     with progress_bar() as progress:
         film = animator.animate(photo, asked, options=options, latent=_latent(latent, animator), progress=progress)
     for sentence in film.notes:  # what cannot be shown is said before seconds go into showing it
@@ -217,6 +219,7 @@ def edit(
     seed: SeedOption = 0,
     model: ModelOption = MODEL,
     boundaries: BoundariesOption = None,
+    device: DeviceOption = "cpu",
 ) -> None:
     """Give a photo another expression: one picture.
 
@@ -240,7 +243,7 @@ def edit(
         iterations=iterations,
         seed=seed,
     )
-    animator = _animator(model, boundaries)
+    animator = _animator(model, boundaries, device)
     with progress_bar() as progress:
         picture = animator.edit(photo, expression, options=options, latent=_latent(latent, animator), progress=progress)
     receipt = picture.save(output)
@@ -265,6 +268,7 @@ def sample(
     latent: Annotated[Path | None, typer.Option("--latent", metavar="FILE", help="Also save its latent.")] = None,
     model: ModelOption = MODEL,
     boundaries: BoundariesOption = None,
+    device: DeviceOption = "cpu",
 ) -> None:
     """Draw a face of a person who does not exist, or film one.
 
@@ -277,7 +281,7 @@ def sample(
 
     (check_film if expression else check_picture)(output)
     check_place(latent)
-    animator = _animator(model, boundaries)
+    animator = _animator(model, boundaries, device)
     subject = animator.sample(seed, psi=psi)
     if expression:
         film = animator.animate(subject, expression if len(expression) > 1 else expression[0], options=_options())
@@ -290,10 +294,10 @@ def sample(
     typer.echo(str(output))
 
 
-def _animator(model: str, boundaries: Path | None) -> "Animator":
+def _animator(model: str, boundaries: Path | None, device: str) -> "Animator":
     from facsmith.animator import Animator
 
-    return Animator.from_pretrained(model, boundaries=boundaries)
+    return Animator.from_pretrained(model, boundaries=boundaries).to(device)
 
 
 def _options(**chosen: Any) -> "AnimateOptions":

@@ -8,6 +8,7 @@ import typer
 from facsmith.cli._common import (
     ITERATIONS,
     MODEL,
+    DeviceOption,
     FaceOption,
     Fidelity,
     FidelityOption,
@@ -53,6 +54,7 @@ def invert(
     iterations: IterationsOption = ITERATIONS,
     seed: SeedOption = 0,
     model: ModelOption = MODEL,
+    device: DeviceOption = "cpu",
     as_json: Annotated[bool, typer.Option("--json", help="Print the account as JSON, loss trace included.")] = False,
     settings: Settings,
 ) -> None:
@@ -92,7 +94,7 @@ def invert(
     check_place(Path(output))
     check_picture(reconstruction)
     with progress_bar() as progress:
-        subject = Animator.from_pretrained(model).prepare(photo, options=options, progress=progress)
+        subject = Animator.from_pretrained(model).to(device).prepare(photo, options=options, progress=progress)
     (subject.tuned or subject.latent).save(output)
     if reconstruction is not None:
         image.write(reconstruction, subject.reference)

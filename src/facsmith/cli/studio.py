@@ -8,6 +8,7 @@ from facsmith.cli._common import (
     ITERATIONS,
     MODEL,
     BoundariesOption,
+    DeviceOption,
     IterationsOption,
     ModelOption,
     Provider,
@@ -37,6 +38,7 @@ def studio(
     iterations: IterationsOption = ITERATIONS,
     model: ModelOption = MODEL,
     boundaries: BoundariesOption = None,
+    device: DeviceOption = "cpu",
 ) -> None:
     """Open the studio: drop a photo, move the muscles, watch the face, take the film home.
 
@@ -62,4 +64,4 @@ def studio(
         if browser:
             typer.launch(address)
 
-    serve(Animator.from_pretrained(model, boundaries=boundaries), options, ready=ready)
+    serve(Animator.from_pretrained(model, boundaries=boundaries).to(device), options, ready=ready)

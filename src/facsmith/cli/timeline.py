@@ -46,11 +46,11 @@ def plot(
       facsmith timeline plot openface.csv --track-start 10 --track-seconds 5 -o part.png
     """
     from facsmith import image
-    from facsmith.plot import plot
+    from facsmith.plots import timeline_plot
 
     check_picture(output)
     timeline = _read(file, fps, track_fps, track_start, track_seconds, track_smooth)
-    image.write(output, plot(timeline, width=width))
+    image.write(output, timeline_plot(timeline, width=width))
     typer.echo(str(output))
 
 

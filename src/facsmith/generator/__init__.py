@@ -1,9 +1,6 @@
-"""Generators of faces: StyleGAN2, StyleGAN1, and the protocol they share.
+"""Generators of faces: StyleGAN2, StyleGAN1, and the protocol they share."""
 
-Importing this package tunes glibc's allocator for synthesis (see ``facsmith._alloc`` for what, why and how to refuse).
-"""
-
-from facsmith import _alloc
+from facsmith.generator.device import read_device
 from facsmith.generator.gpu import GraphedGenerator, graphed, use_half_precision
 from facsmith.generator.lower import LowerGenerator, lowered
 from facsmith.generator.protocol import Generator, GeneratorConfig, NoiseMode, generator_id
@@ -28,8 +25,7 @@ __all__ = [
     "generator_id",
     "graphed",
     "lowered",
+    "read_device",
     "tunable",
     "use_half_precision",
 ]
-
-_alloc.tune()  # after torch is imported: measured equal to before, and no thread of torch's has allocated yet

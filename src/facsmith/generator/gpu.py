@@ -29,7 +29,10 @@ def use_half_precision(generator: Generator) -> bool:
     """Let a StyleGAN2 compute its high resolutions in half precision from now on, where that is safe and pays: on a
     GPU, and only if the mean face's picture stays what it was. Returns whether it does.
     """
-    if not isinstance(generator, StyleGAN2) or generator.w_avg.device.type != "cuda":
+    if not isinstance(generator, StyleGAN2):
+        return False
+    if generator.w_avg.device.type != "cuda":
+        generator.synthesis.half_resolutions = 0  # it may have come back from a GPU
         return False
     return _halve(generator)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from facsmith import __version__, image
+from facsmith import __version__, _optional, image
 from facsmith._files import atomic_path
 from facsmith.errors import OutputError
 from facsmith.receipt import panels
@@ -29,6 +29,7 @@ def check_page(path: str | os.PathLike[str]) -> None:
     """
     if Path(path).suffix.lower() not in PAGE_SUFFIXES:
         raise OutputError(f"{path} cannot be written: a receipt's page is {' or '.join(PAGE_SUFFIXES)}.")
+    _optional.load("matplotlib")  # said before a film is made, not after it
 
 
 def write_page(receipt: Receipt, path: str | os.PathLike[str], *, pictures: Sequence[tuple[float, Image]] = ()) -> None:
@@ -38,17 +39,13 @@ def write_page(receipt: Receipt, path: str | os.PathLike[str], *, pictures: Sequ
         OutputError: another ending, or no such place.
     """
     check_page(path)
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    settings: Any = matplotlib  # typed in part
+    settings = _optional.load("matplotlib")
     with settings.rc_context(), warnings.catch_warnings():
         settings.rcdefaults()  # whatever style the user's other plots have
         settings.rcParams.update({"pdf.fonttype": 42, "axes.linewidth": 0.6})
         warnings.filterwarnings("ignore", message="Glyph")  # a name in a script that the font lacks
-        figure: Any = Figure(figsize=_A4, dpi=_DPI, facecolor="white")
-        FigureCanvasAgg(figure)
+        figure = _optional.load("matplotlib.figure").Figure(figsize=_A4, dpi=_DPI, facecolor="white")
+        _optional.load("matplotlib.backends.backend_agg").FigureCanvasAgg(figure)
         _draw(figure, receipt, pictures)
         with atomic_path(path) as temporary:
             figure.savefig(temporary, metadata=_metadata(Path(path).suffix.lower(), receipt))

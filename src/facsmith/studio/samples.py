@@ -1,9 +1,10 @@
 """Faces to begin with: a portrait that scikit-image carries, and people who do not exist."""
 
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
+from facsmith import _optional
 from facsmith.animator import Animator
 from facsmith.subject import Image
 
@@ -32,7 +33,4 @@ def sample_photo(animator: Animator, key: str) -> Image:
     seed = SAMPLES[key].seed
     if seed is not None:
         return animator.sample(seed, psi=SAMPLE_PSI).photo
-    import skimage.data
-
-    data: Any = skimage.data
-    return np.array(data.astronaut(), np.uint8)
+    return np.array(_optional.load("skimage.data").astronaut(), np.uint8)

@@ -4,11 +4,10 @@ import os
 import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from facsmith import _optional
 from facsmith.animator import Animator
-from facsmith.errors import ModelUnavailableError
 from facsmith.studio.options import StudioOptions
 from facsmith.studio.sessions import Sessions
 from facsmith.studio.web import Gate
@@ -71,8 +70,7 @@ def application(animator: Animator, options: StudioOptions) -> Gate:
 
 def make_server(animator: Animator, options: StudioOptions, *, ready: Callable[[str], None]) -> "uvicorn.Server":
     """A server to ``run()``, in any thread; ``should_exit`` ends it. ready: told the page's address once it is open."""
-    if find_spec("gradio") is None:
-        raise ModelUnavailableError("The studio needs its extra: pip install 'facsmith[studio]'.")
+    _optional.load("gradio")
     import uvicorn
 
     class Announcing(uvicorn.Server):

@@ -57,7 +57,7 @@ def show(
     boundaries = _load(file)
     if plot is not None:
         from facsmith import image
-        from facsmith.lab.fit.calibration_plot import calibration_plot
+        from facsmith.plots import calibration_plot
 
         image.write(plot, calibration_plot(boundaries), metadata={"comment": "AU boundaries' calibrations"})
     if as_json:
@@ -254,10 +254,9 @@ def import_(
 
 
 def _astronaut() -> Any:
-    import skimage.data
+    from facsmith import _optional
 
-    data: Any = skimage.data
-    return data.astronaut()
+    return _optional.load("skimage.data").astronaut()
 
 
 def _load(file: Path | None) -> "BoundarySet":

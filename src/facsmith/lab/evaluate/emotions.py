@@ -10,12 +10,12 @@ import csv
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from facsmith import face, measure
+from facsmith import _optional, face, measure
 from facsmith.errors import InputError, PhotoError
 from facsmith.facs import DISFA
 from facsmith.lab.picture_archive import PictureArchive
@@ -161,15 +161,13 @@ def _areas(values: Array, emotions: npt.NDArray[np.str_]) -> dict[str, float]:
 
 def _area(values: Array, emotions: npt.NDArray[np.str_], emotion: str, aus: Sequence[int]) -> float | None:
     """Of the sum of the AUs' intensities; None where nothing is said of them, or one side has no photo."""
-    from sklearn import metrics  # pyright: ignore[reportMissingTypeStubs]
-
     columns = values[:, [DISFA.index(au) for au in aus]]
     rows = np.isin(emotions, [emotion, NEUTRAL]) & ~np.isnan(columns).all(axis=1)
     truth = emotions[rows] == emotion
     if truth.all() or not truth.any():
         return None
     score = np.nansum(columns[rows], axis=1)
-    return round(float(cast(Any, metrics).roc_auc_score(truth, score)), 3)
+    return round(float(_optional.load("sklearn.metrics").roc_auc_score(truth, score)), 3)
 
 
 def _labels(path: Path) -> list[tuple[str, str]]:

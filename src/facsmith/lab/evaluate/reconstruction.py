@@ -7,13 +7,13 @@ components of the training photos, inversion from the mean face, and the encoder
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from facsmith import image
+from facsmith import _optional, image
 from facsmith.checkpoint import cached_path
 from facsmith.descriptor import Descriptor, load_descriptor, perceptual_distance
 from facsmith.encode import Networks
@@ -50,12 +50,10 @@ class Principal:
         """crops: (N, R, R, 3) uint8, N from 2."""
         if len(crops) < 2:
             raise InputError(f"Principal components need two crops or more; got {len(crops)}.")
-        from sklearn.utils import extmath  # pyright: ignore[reportMissingTypeStubs]
-
         data = _floats(crops).reshape(len(crops), -1)
         self.mean = data.mean(axis=0)
         data -= self.mean
-        svd: Any = cast(Any, extmath).randomized_svd
+        svd: Any = _optional.load("sklearn.utils.extmath").randomized_svd
         self.basis: npt.NDArray[np.float32] = svd(
             data, min(components, len(crops) - 1), n_iter=2, n_oversamples=16, random_state=seed
         )[2]

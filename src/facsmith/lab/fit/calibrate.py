@@ -1,11 +1,11 @@
 """How far is 0.6? The map from an AU's intensity to distance, from samples and from measurements of edited faces."""
 
 from dataclasses import dataclass, replace
-from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from facsmith import _optional
 from facsmith.boundary import BoundarySet, Calibration
 from facsmith.errors import BoundaryError
 
@@ -125,9 +125,8 @@ def _curve(intensities: Array, distances: Array) -> Calibration | None:
 
 
 def _isotonic(x: Array, y: Array, weights: Array) -> Array:
-    from sklearn.isotonic import IsotonicRegression  # pyright: ignore[reportMissingTypeStubs]
-
-    return cast(Array, cast(Any, IsotonicRegression)().fit_transform(x, y, sample_weight=weights))
+    isotonic = _optional.load("sklearn.isotonic")
+    return isotonic.IsotonicRegression().fit_transform(x, y, sample_weight=weights)
 
 
 def _means(values: Array, people: npt.NDArray[np.intp]) -> Array:

@@ -1,11 +1,12 @@
 """What the data decide about an SVM: how firm its margin is, how codes are scaled, which layers of W+ it looks at."""
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from facsmith import _optional
 from facsmith.errors import BoundaryError
 from facsmith.lab.fit.svm_normals import Scaling, svm_normal
 
@@ -44,15 +45,13 @@ def cross_validated(
     out, the middle candidate and the first scaling. Of equal ones the first scaling wins unless another is clearly
     better, and the smallest C: its normal averages over more samples.
     """
-    from sklearn.model_selection import StratifiedGroupKFold  # pyright: ignore[reportMissingTypeStubs]
-
     rows = np.sort(np.random.default_rng(seed).permutation(len(features))[:_MOST])
     x, y, who, weight = features[rows], active[rows], people[rows], weights[rows]
     folds = min(_FOLDS, *(len(np.unique(who[side])) for side in (y, ~y)))
     untold = Choice(sorted(candidates)[len(candidates) // 2], scalings[0], {})
     if folds < 2:
         return untold
-    splitter = cast(Any, StratifiedGroupKFold)(folds, shuffle=True, random_state=seed)
+    splitter = _optional.load("sklearn.model_selection").StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     scores: dict[tuple[Scaling, float], list[float]] = {(s, c): [] for s in scalings for c in sorted(candidates)}
     for train, test in splitter.split(x, y, who):
         if not _both(y[train]) or not _both(y[test]):

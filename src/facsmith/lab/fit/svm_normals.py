@@ -15,6 +15,7 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 import numpy.typing as npt
 
+from facsmith import _optional
 from facsmith.errors import BoundaryError
 
 __all__ = ["SCALINGS", "Baseline", "Scaling", "balanced_weights", "own_baseline", "svm_normal", "unmix"]
@@ -66,9 +67,7 @@ def balanced_weights(others: Array, active: npt.NDArray[np.bool_]) -> Array:
 
     others: (N, 11) intensities of the other AUs. active: (N,) the class.
     """
-    from sklearn.linear_model import LogisticRegression  # pyright: ignore[reportMissingTypeStubs]
-
-    model = cast(Any, LogisticRegression)(C=1.0, max_iter=1000).fit(others, active)
+    model = _optional.load("sklearn.linear_model").LogisticRegression(C=1.0, max_iter=1000).fit(others, active)
     chance = cast(Array, model.predict_proba(others))[np.arange(len(active)), active.astype(int)]
     weights = 1 / np.maximum(chance, 1e-6)
     for side in (active, ~active):
@@ -92,25 +91,20 @@ def svm_normal(
     what an AU shows in numbers that hardly vary is seen; c then means the same, as that length stays. The smaller of
     the two SVM problems (dual, primal) is solved.
     """
-    from sklearn.exceptions import ConvergenceWarning  # pyright: ignore[reportMissingTypeStubs]
-    from sklearn.pipeline import make_pipeline  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
-    from sklearn.preprocessing import StandardScaler  # pyright: ignore[reportMissingTypeStubs]
-    from sklearn.svm import LinearSVC  # pyright: ignore[reportMissingTypeStubs]
-
     each = scaling == "each"
     # Unit spread in d numbers is a length of sqrt(d): C and the intercept are scaled as the features are.
     varying = max(1, int(np.count_nonzero(np.ptp(features, axis=0)))) if each else 1
-    svm = cast(Any, LinearSVC)(
+    svm = _optional.load("sklearn.svm").LinearSVC(
         C=c / varying,
         intercept_scaling=varying**0.5,
         dual=features.shape[0] < features.shape[1],
         max_iter=5000,
         random_state=seed,
     )
-    scaler = cast(Any, StandardScaler)(with_mean=False) if each else "passthrough"
-    fitted = cast(Any, make_pipeline)(scaler, svm)
+    scaler = _optional.load("sklearn.preprocessing").StandardScaler(with_mean=False) if each else "passthrough"
+    fitted = _optional.load("sklearn.pipeline").make_pipeline(scaler, svm)
     with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", cast("type[Warning]", ConvergenceWarning))
+        warnings.simplefilter("always", _optional.load("sklearn.exceptions").ConvergenceWarning)
         fitted.fit(features, active, linearsvc__sample_weight=weights)
     normal = cast(Array, svm.coef_[0]) / (fitted[0].scale_ if each else 1.0)
     length = float(np.linalg.norm(normal))

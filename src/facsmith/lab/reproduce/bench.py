@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import skimage.data
 
-from facsmith import __version__, image
+from facsmith import __version__, _optional, image
 from facsmith.animator import Animator
 from facsmith.boundary import BoundarySet
 from facsmith.encode import SMALLEST_SIDE, Networks
@@ -98,9 +97,9 @@ def set_up(
 
 def chosen_faces(networks: Networks, plan: Plan) -> tuple[list[JudgedFace], dict[str, str]]:
     """The astronaut, then samples by their seeds: the first ones in which a face is found."""
-    source: Any = skimage.data
     side = networks.generator.resolution
-    faces, skipped = photographed([(ASTRONAUT, source.astronaut())], side, provider=plan.provider)
+    astronaut = _optional.load("skimage.data").astronaut()
+    faces, skipped = photographed([(ASTRONAUT, astronaut)], side, provider=plan.provider)
     seed = plan.seed
     while len(faces) < plan.faces and seed < plan.seed + 4 * plan.faces:
         drawn = sample_photo(networks, seed=seed, psi=plan.psi)

@@ -12,10 +12,10 @@ from facsmith.lab.evaluate.model import AuRow, Judgement, summarise
 from facsmith.lab.evaluate.reconstruction import evaluation_descriptor
 from facsmith.lab.reproduce.agreement import Agreement, agree
 from facsmith.lab.reproduce.bench import Bench
-from facsmith.lab.reproduce.charts import leakage_chart, scatter_chart
 from facsmith.lab.reproduce.judging import Judged
 from facsmith.lab.reproduce.methods import DEFAULT, Method
-from facsmith.lab.reproduce.parts import Cell, Section, Table
+from facsmith.lab.reproduce.parts import Cell, Figure, Section, Table
+from facsmith.plots import leakage_chart, scatter_chart
 
 __all__ = ["comparison"]
 
@@ -62,7 +62,7 @@ def _control(bench: Bench, read: Sequence[Judged], judgement: Judgement) -> Sect
             f"Alone: {len(read)} faces x {len(LEVELS)} levels. Mixed: {count} random expressions, each AU with a "
             "chance of one in four; all twelve are read by landmarks there, so AUs that landmarks see badly do worse.",
         ),
-        figures=[scatter_chart("control", LEVELS, shown, judges, caption=caption)],
+        figures=[Figure("control", scatter_chart(LEVELS, shown, judges), "png", caption)],
         tables=[Table("control", heads, tuple(rows), _UNIT)],
     )
 
@@ -83,7 +83,7 @@ def _leakage(bench: Bench, methods: Sequence[Method], read: Mapping[str, Sequenc
         "leakage",
         "What moves that was not asked for",
         "Not measured in the paper.",
-        figures=[leakage_chart("leakage", {titles[key]: m for key, m in matrices.items()}, caption=caption)],
+        figures=[Figure("leakage", leakage_chart({titles[key]: m for key, m in matrices.items()}), "png", caption)],
         tables=[Table("leakage", heads, tuple(rows), "The matrices.", shown=False)],
     )
 

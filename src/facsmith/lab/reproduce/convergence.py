@@ -10,10 +10,10 @@ from facsmith.inversion import Start
 from facsmith.lab.evaluate.faces import JudgedFace
 from facsmith.lab.reproduce.bench import Bench
 from facsmith.lab.reproduce.boards import board, photographic
-from facsmith.lab.reproduce.charts import Band, convergence_chart
 from facsmith.lab.reproduce.claims import SAME_PERSON, THRESHOLD, THRESHOLDS, Searches, thresholds
-from facsmith.lab.reproduce.parts import Cell, Section, Table
+from facsmith.lab.reproduce.parts import Cell, Figure, Section, Table
 from facsmith.lab.reproduce.searches import LIKENESS, Search
+from facsmith.plots import Band, convergence_chart
 
 __all__ = ["convergence"]
 
@@ -35,7 +35,8 @@ def _figure6(bench: Bench, found: Searches) -> Section:
         f"Fig. 6: Eq. 1 over {bench.plan.iterations} iterations of Adam, median and quartiles of {len(limits)} faces. "
         f"Dashed: the median threshold, {THRESHOLD:g} of the mean face's loss. Up to four faces share a random code."
     )
-    chart = convergence_chart("fig6", bands, threshold=float(np.median(limits)), loss=loss, caption=caption)
+    drawn = convergence_chart(bands, threshold=float(np.median(limits)), loss=loss)
+    chart = Figure("fig6", drawn, "png", caption)
     curve: list[tuple[Cell, ...]] = [
         (start, step, float(low[step]), float(median[step]), float(high[step]))
         for start, (low, median, high) in bands.items()

@@ -26,6 +26,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facsmith import _optional
 from facsmith.errors import InputError
 from facsmith.face.align import crop_transform
 from facsmith.face.muscle_warp import MuscleWarp
@@ -176,9 +177,7 @@ def photograph_codes(
     data = small.astype(np.float32) / 127.5 - 1
     train = data[~held_out]
     mean = train.mean(axis=0)
-    from sklearn.utils import extmath  # pyright: ignore[reportMissingTypeStubs]
-
-    svd: Any = cast(Any, extmath).randomized_svd
+    svd: Any = _optional.load("sklearn.utils.extmath").randomized_svd
     found: tuple[Array, Array, Array] = svd(train - mean, min(count, *train.shape), n_iter=4, random_state=0)
     _, singular, basis = found
     singular = np.maximum(singular, 1e-6 * singular[0])  # fewer photos than codes: the last ones say nothing

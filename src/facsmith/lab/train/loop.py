@@ -20,7 +20,6 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from facsmith._alloc import tune
 from facsmith.errors import CheckpointError, InputError, OutputError
 from facsmith.lab.train.state import load_state, save_state
 
@@ -76,7 +75,6 @@ class Run:
         settings: Mapping[str, Any],
         report: Report | None = None,
     ) -> None:
-        tune()
         self.folder = Path(folder)
         self.budget = budget
         self.step, self.seconds = 0, 0.0

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import SHARED
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -31,7 +32,7 @@ from facsmith.facs import DISFA, ActionUnits
 from facsmith.latent import Latent
 
 NUM_WS, W_DIM, GENERATOR = 4, 16, "tiny-1"
-VECTORS = Path("/work/shared/vectors/boundaries")
+VECTORS = SHARED / "vectors" / "boundaries"
 vectors = pytest.mark.skipif(not VECTORS.is_dir(), reason=f"reference vectors are not at {VECTORS}")
 faces = hnp.arrays(np.float32, (NUM_WS, W_DIM), elements=st.floats(-4, 4, width=32))
 expressions = hnp.arrays(np.float64, 12, elements=st.floats(0, 1))

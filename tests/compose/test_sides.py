@@ -4,8 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from conftest import face_points
-from test_animate import QUICK
+from conftest import QUICK, face_points
 
 from facsmith.animator import Animator
 from facsmith.compose import join

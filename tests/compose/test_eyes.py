@@ -5,8 +5,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from conftest import face_points
-from test_animate import QUICK
+from conftest import QUICK, face_points
 from test_compose import LANDMARKS, Scene
 
 from facsmith.compose import Eyes
