@@ -17,19 +17,23 @@ from PIL import ExifTags, Image, ImageCms, ImageDraw, ImageFont, ImageOps, PngIm
 from facsmith import __version__
 from facsmith._files import atomic_path
 from facsmith.errors import InputError, OutputError, PhotoError
+from facsmith.synthetic import GENERATED, KEY, packet
 
 if TYPE_CHECKING:
     import torch
 
 __all__ = [
     "MAX_PIXELS",
+    "MAX_PIXELS_VARIABLE",
     "MIN_SIDE",
+    "PHOTO_SUFFIXES",
     "SUFFIXES",
     "as_lines",
     "contact_sheet",
     "decode",
     "exif",
     "from_lines",
+    "pixel_limit",
     "png_text",
     "provenance",
     "read",
@@ -43,17 +47,40 @@ Pixels = npt.NDArray[np.uint8]
 
 MAX_PIXELS: Final = 64_000_000
 """Largest photo that is read, in pixels: 192 MB once decoded."""
+MAX_PIXELS_VARIABLE: Final = "FACSMITH_MAX_MEGAPIXELS"
+"""Environment variable that raises or lowers the limit."""
 MIN_SIDE: Final = 32
 """Smallest side, in pixels, that can hold a face worth animating."""
 
 # Only what a camera, a phone or an editor writes: Pillow's other readers (PostScript among them) stay shut.
 _READABLE: Final = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM")
 _WRITABLE: Final = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
+_HEIF_BRANDS: Final = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 SUFFIXES: Final = tuple(_WRITABLE)
 """Endings of picture files that `write` knows."""
+PHOTO_SUFFIXES: Final = (*_WRITABLE, ".avif", ".gif", ".jp2", ".bmp", ".heic", ".heif")
+"""Endings of the photos that `read` reads, by which photos are found in a folder."""
 
 
-def read(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Pixels:
+def pixel_limit() -> int:
+    """Largest photo that is read, in pixels: ``MAX_PIXELS``, or the megapixels that ``MAX_PIXELS_VARIABLE`` names.
+
+    Raises:
+        InputError: the variable holds no number from 1 to 1000.
+    """
+    said = os.environ.get(MAX_PIXELS_VARIABLE)
+    if said is None:
+        return MAX_PIXELS
+    try:
+        limit = float(said)
+    except ValueError:
+        limit = 0.0
+    if not 1 <= limit <= 1000:
+        raise InputError(f"{MAX_PIXELS_VARIABLE} is {said!r}; give megapixels, from 1 to 1000.")
+    return int(limit * 1e6)
+
+
+def read(path: str | os.PathLike[str], *, max_pixels: int | None = None) -> Pixels:
     """A photo as it is meant to be seen: upright (EXIF), in sRGB, over white where it is transparent, 8 bits a channel.
 
     The size is checked from the header, before anything is decoded. Of several pages or frames, the first.
@@ -70,13 +97,15 @@ def read(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Pixel
     return decode(data, name=os.fspath(path), max_pixels=max_pixels)
 
 
-def decode(data: bytes, *, name: str = "The picture", max_pixels: int = MAX_PIXELS) -> Pixels:
+def decode(data: bytes, *, name: str = "The picture", max_pixels: int | None = None) -> Pixels:
     """What `read` does, for the bytes of a file that need not lie on a disk. name: what error messages call it."""
     kinds = "JPEG, PNG, WebP, TIFF, AVIF, BMP or GIF"
+    max_pixels = pixel_limit() if max_pixels is None else max_pixels
+    readable = (*_READABLE, *_heif(data, name))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's own size warning and its notes on odd metadata
-            with Image.open(io.BytesIO(data), formats=_READABLE) as opened:
+            with Image.open(io.BytesIO(data), formats=readable) as opened:
                 _check_size(name, opened.size, max_pixels)
                 opened.load()
                 upright = ImageOps.exif_transpose(opened)
@@ -91,6 +120,20 @@ def decode(data: bytes, *, name: str = "The picture", max_pixels: int = MAX_PIXE
         raise PhotoError(f"{name} is damaged or cut short ({error}). Give an intact {kinds} file.") from error
 
 
+def _heif(data: bytes, name: str) -> tuple[str, ...]:
+    """Pillow's name of the format where the bytes are HEIC or HEIF; the extra opens it."""
+    if data[4:8] != b"ftyp" or data[8:12] not in _HEIF_BRANDS:
+        return ()
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError as error:
+        raise PhotoError(
+            f"{name} is HEIC or HEIF; reading it needs the extra `heif`: pip install 'facsmith[heif]'. Or give a JPEG."
+        ) from error
+    cast(Any, register_heif_opener)(thumbnails=False)
+    return ("HEIF",)
+
+
 def write(path: str | os.PathLike[str], image: Pixels, *, metadata: Mapping[str, str] | None = None) -> None:
     """Write a .png, .jpg, .webp or .tif, whole or not at all. metadata: text to store inside, beside `provenance`.
 
@@ -103,9 +146,9 @@ def write(path: str | os.PathLike[str], image: Pixels, *, metadata: Mapping[str,
     text = provenance(metadata)
     options: Mapping[str, Any] = {
         "PNG": {"pnginfo": png_text(text)},
-        "JPEG": {"quality": 95, "subsampling": 0, "exif": exif(text)},
-        "WEBP": {"quality": 95, "exif": exif(text)},
-        "TIFF": {"compression": "tiff_deflate", "exif": exif(text)},
+        "JPEG": {"quality": 95, "subsampling": 0, "exif": exif(text), "xmp": packet(text[KEY])},
+        "WEBP": {"quality": 95, "exif": exif(text), "xmp": packet(text[KEY])},
+        "TIFF": {"compression": "tiff_deflate", "tiffinfo": _tiff_tags(text)},
     }[kind]
     picture = Image.fromarray(_checked(image))
     with atomic_path(path) as temporary:
@@ -113,8 +156,11 @@ def write(path: str | os.PathLike[str], image: Pixels, *, metadata: Mapping[str,
 
 
 def provenance(metadata: Mapping[str, str] | None = None) -> dict[str, str]:
-    """What every written file says about itself: made by facsmith, its version, synthetic. ``metadata`` wins."""
+    """What every written file says about itself: made by facsmith, its version, synthetic (IPTC's digital source type
+    among it, `facsmith.synthetic`). ``metadata`` wins.
+    """
     said = {
+        KEY: GENERATED,
         "title": "Facial expression animated by facsmith",
         "software": f"facsmith {__version__}",
         "comment": f"Synthetic: made by facsmith {__version__}",
@@ -123,10 +169,11 @@ def provenance(metadata: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def png_text(metadata: Mapping[str, str]) -> PngImagePlugin.PngInfo:
-    """Metadata as PNG text chunks, their keywords capitalised as the PNG specification spells its own."""
+    """Metadata, which `provenance` completed, as an XMP packet and as PNG text chunks, their keywords capitalised as the PNG specification spells its own."""
     chunks = PngImagePlugin.PngInfo()
     for key, value in metadata.items():
         chunks.add_itxt(key.capitalize(), value)
+    chunks.add_itxt("XML:com.adobe.xmp", packet(metadata[KEY]).decode())
     return chunks
 
 
@@ -136,6 +183,13 @@ def exif(metadata: Mapping[str, str]) -> bytes:
     block[ExifTags.Base.Software] = metadata.get("software", "")
     block[ExifTags.Base.ImageDescription] = as_lines(metadata)
     return block.tobytes()
+
+
+def _tiff_tags(metadata: Mapping[str, str]) -> Image.Exif:
+    block = Image.Exif()
+    block.load(exif(metadata))
+    block[ExifTags.Base.XMLPacket] = packet(metadata[KEY])
+    return block
 
 
 def as_lines(metadata: Mapping[str, str]) -> str:
@@ -215,7 +269,7 @@ def _check_size(name: str, size: tuple[int, int], max_pixels: int) -> None:
     if width * height > max_pixels:
         raise PhotoError(
             f"{name} has {width} x {height} pixels; at most {max_pixels / 1e6:.0f} megapixels are read. "
-            "Scale it down first."
+            f"Scale it down first, or raise the limit: {MAX_PIXELS_VARIABLE}=200 (megapixels) in the environment."
         )
     if min(size) < MIN_SIDE:
         raise PhotoError(
@@ -227,6 +281,10 @@ def _rgb(picture: Image.Image) -> Image.Image:
     """Any mode that Pillow reads, as sRGB over white."""
     if picture.mode.startswith("I;16") or picture.mode == "I":  # 16-bit grey: Pillow would clip it, not scale it
         grey = np.clip(np.asarray(picture, np.float64) / 257, 0, 255)
+        return Image.fromarray(np.rint(grey).astype(np.uint8)).convert("RGB")
+    if picture.mode == "F":  # TIFF of floats: 0..1 by custom, else 0..255; Pillow would clip, not scale it
+        grey = np.nan_to_num(np.asarray(picture, np.float64), nan=0.0)
+        grey = np.clip(grey * (255.0 if grey.max() <= 1 else 1.0), 0, 255)
         return Image.fromarray(np.rint(grey).astype(np.uint8)).convert("RGB")
     profile = picture.info.get("icc_profile")
     if picture.has_transparency_data:

@@ -22,6 +22,7 @@ from facsmith.animate.witness import Witness
 from facsmith.boundary import BoundarySet
 from facsmith.errors import BoundaryError
 from facsmith.facs import AUS, DISFA, EYE_AUS, ActionUnits, au_list
+from facsmith.synthetic import COMPOSITE, GENERATED, KEY
 from facsmith.timeline import Timeline
 
 __all__ = ["Animation", "Picture"]
@@ -40,6 +41,11 @@ class Picture:
         return self._film.model
 
     @property
+    def source_type(self) -> str:
+        """IPTC's digital source type of the picture."""
+        return self._film.source_type
+
+    @property
     def receipt(self) -> Receipt:
         """What was asked, and what is measured on the picture."""
         return self._film.receipt
@@ -47,7 +53,7 @@ class Picture:
     def save(self, path: str | os.PathLike[str]) -> Receipt:
         """Write the picture, and its receipt beside it."""
         receipt = self.receipt
-        image.write(path, self.image, metadata=provenance(receipt.model))
+        image.write(path, self.image, metadata=provenance(receipt.model, self.source_type))
         receipt.write(receipt_path(path))
         return receipt
 
@@ -137,11 +143,11 @@ class Animation:
         if sound is not None:
             sound = replace(sound, delay=sound.delay + lead(self.options))
         frames = self.frames(progress)
-        video.write(path, frames, fps=self.options.fps, metadata=provenance(self.model), sound=sound)
+        video.write(path, frames, fps=self.options.fps, metadata=provenance(self.model, self.source_type), sound=sound)
         receipt = self._account(progress)
         receipt.write(receipt_path(path))
         if contact_sheet is not None:
-            image.write(contact_sheet, self.contact_sheet(), metadata=provenance(self.model))
+            image.write(contact_sheet, self.contact_sheet(), metadata=provenance(self.model, self.source_type))
         if page is not None:
             self.save_page(page, receipt=receipt)
         return receipt
@@ -169,6 +175,12 @@ class Animation:
         frames = self._rendered().kept
         labels = [f"{self._times[index]:.2f} s  {label(self._asked(index))}" for index in self._keyframes()]
         return image.contact_sheet([frames[index] for index in self._keyframes()], labels=labels)
+
+    @property
+    def source_type(self) -> str:
+        """IPTC's digital source type: of a photo's frames a composite, of generated pixels alone the generator's."""
+        drawn = self.subject.transform is None or self.options.mode == "crop"
+        return GENERATED if drawn else COMPOSITE
 
     @property
     def performance(self) -> Timeline:
@@ -264,6 +276,9 @@ def _unshown(asked: list[int], renderer: Renderer, options: AnimateOptions) -> t
     return (f"{said}, which {where}: left out.",)
 
 
-def provenance(model: Mapping[str, Any]) -> dict[str, str]:
-    """What the file says inside, beside what every file of ours says: which generator drew it."""
-    return {"comment": f"Synthetic: facial expression made by facsmith {__version__} with {model['generator_id']}"}
+def provenance(model: Mapping[str, Any], source_type: str = COMPOSITE) -> dict[str, str]:
+    """What the file says inside, beside what every file of ours says: which generator drew it, and into what."""
+    return {
+        KEY: source_type,
+        "comment": f"Synthetic: facial expression made by facsmith {__version__} with {model['generator_id']}",
+    }

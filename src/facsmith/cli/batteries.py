@@ -23,6 +23,7 @@ from facsmith.cli._common import (
     progress_bar,
 )
 from facsmith.errors import InputError, OutputError
+from facsmith.synthetic import GENERATED
 
 __all__ = ["register"]
 
@@ -127,7 +128,7 @@ def morph(
     ends = [Latent.load(path) for path in (first, second)]
     animator = Animator.from_pretrained(model)
     frames = animator.morph(*ends, shares=np.linspace(0, 1, steps) if share is None else [share])
-    metadata = provenance({"generator_id": animator.networks.generator.generator_id})
+    metadata = provenance({"generator_id": animator.networks.generator.generator_id}, GENERATED)
     if share is None:
         video.write(output, frames, fps=fps, metadata=metadata)
     else:

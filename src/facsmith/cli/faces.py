@@ -56,9 +56,12 @@ from facsmith.cli._performance import (
     expressions,
     options_of,
 )
+from facsmith.cli._sign import KeyOption, SignOption, credentials, sign_output
+from facsmith.synthetic import GENERATED
 
 if TYPE_CHECKING:
     from facsmith.animate import AnimateOptions, Animator
+    from facsmith.animate.receipt import Receipt
     from facsmith.latent import Latent
     from facsmith.tuning import TunedLatent
 
@@ -133,6 +136,8 @@ def animate(
     seed: SeedOption = 0,
     model: ModelOption = MODEL,
     boundaries: BoundariesOption = None,
+    sign: SignOption = None,
+    key: KeyOption = None,
 ) -> None:
     """Film a photo: from the face's own expression to the asked one, and back.
 
@@ -157,6 +162,7 @@ def animate(
         check_receipt(page)
     for file in (openface, livelink):
         check_place(file)
+    by = credentials(sign, key)
     source = Source(expression, timeline, track, drive)
     options = _options(
         fps=fps,
@@ -188,6 +194,7 @@ def animate(
     with progress_bar() as progress:
         sound = source.sound(recording, output)
         receipt = film.save(output, contact_sheet=contact_sheet, page=page, sound=sound, progress=progress)
+    sign_output(output, by, source_type=film.source_type, asked=_request(receipt))
     film.save_tracks(openface=openface, livelink=livelink)
     for sentence in receipt.notes[len(film.notes) :]:
         note(sentence)
@@ -216,6 +223,8 @@ def edit(
     seed: SeedOption = 0,
     model: ModelOption = MODEL,
     boundaries: BoundariesOption = None,
+    sign: SignOption = None,
+    key: KeyOption = None,
 ) -> None:
     """Give a photo another expression: one picture.
 
@@ -227,6 +236,7 @@ def edit(
       facsmith edit her.jpg -e AU12=B --relative -o a-little-happier.jpg
     """
     check_picture(output)
+    by = credentials(sign, key)
     options = _options(
         mode=mode.value,
         edit="relative" if relative else "absolute",
@@ -243,6 +253,7 @@ def edit(
     with progress_bar() as progress:
         picture = animator.edit(photo, expression, options=options, latent=_latent(latent, animator), progress=progress)
     receipt = picture.save(output)
+    sign_output(output, by, source_type=picture.source_type, asked=_request(receipt))
     for sentence in receipt.notes:
         note(sentence)
     typer.echo(str(output))
@@ -264,6 +275,8 @@ def sample(
     latent: Annotated[Path | None, typer.Option("--latent", metavar="FILE", help="Also save its latent.")] = None,
     model: ModelOption = MODEL,
     boundaries: BoundariesOption = None,
+    sign: SignOption = None,
+    key: KeyOption = None,
 ) -> None:
     """Draw a face of a person who does not exist, or film one.
 
@@ -276,6 +289,7 @@ def sample(
 
     (check_film if expression else check_picture)(output)
     check_place(latent)
+    by = credentials(sign, key)
     animator = _animator(model, boundaries)
     subject = animator.sample(seed, psi=psi)
     if expression:
@@ -284,9 +298,17 @@ def sample(
             film.save(output, progress=progress)
     else:
         image.write(output, subject.photo)
+    asked = {"seed": seed, "psi": psi, "expression": expression or [], "model": {"name": animator.networks.name}}
+    sign_output(output, by, source_type=GENERATED, asked=asked)
     if latent is not None:
         subject.latent.save(latent)
     typer.echo(str(output))
+
+
+def _request(receipt: "Receipt") -> dict[str, Any]:
+    """What a signed manifest tells of a receipt: what was asked of which model; nothing of the photo."""
+    asked = [{"seconds": record.seconds, "asked": dict(record.asked)} for record in receipt.keyframes]
+    return {"keyframes": asked, "model": dict(receipt.model)}
 
 
 def _animator(model: str, boundaries: Path | None) -> "Animator":

@@ -1,6 +1,6 @@
 """Animated WebP, its container written here: Pillow's writer wants all frames at once.
 
-Layout (WebP container specification): RIFF, VP8X (canvas and flags), ANIM (loop), one ANMF a frame, EXIF. A frame
+Layout (WebP container specification): RIFF, VP8X (canvas and flags), ANIM (loop), one ANMF a frame, EXIF, XMP. A frame
 holds only the rectangle that changed, so what is still stays still, bit for bit.
 """
 
@@ -15,13 +15,14 @@ from PIL import Image
 
 from facsmith.errors import InputError
 from facsmith.image import exif
+from facsmith.synthetic import KEY, packet
 from facsmith.video._timing import changed, durations
 
 __all__ = ["write"]
 
 Pixels = npt.NDArray[np.uint8]
 
-_ANIMATED, _HAS_EXIF = 0x02, 0x08
+_ANIMATED, _HAS_XMP, _HAS_EXIF = 0x02, 0x04, 0x08
 _LARGEST = 1 << 14
 
 
@@ -37,7 +38,7 @@ def write(path: Path, frames: Iterator[Pixels], fps: Fraction, metadata: Mapping
                     raise InputError(
                         f"WebP holds at most 16383 pixels a side; given: {width} x {height}. Write an .mp4."
                     )
-                flags = bytes([_ANIMATED | _HAS_EXIF, 0, 0, 0])
+                flags = bytes([_ANIMATED | _HAS_EXIF | _HAS_XMP, 0, 0, 0])
                 file.write(b"RIFF" + bytes(4) + b"WEBP")
                 file.write(_chunk(b"VP8X", flags + _int24(width - 1) + _int24(height - 1)))
                 file.write(_chunk(b"ANIM", bytes([255, 255, 255, 255]) + bytes(2)))  # white; loop for ever
@@ -45,6 +46,7 @@ def write(path: Path, frames: Iterator[Pixels], fps: Fraction, metadata: Mapping
             before = frame.copy()  # who made it may reuse its memory
             count += 1
         file.write(_chunk(b"EXIF", exif(metadata)))
+        file.write(_chunk(b"XMP ", packet(metadata[KEY])))
         size = file.tell() - 8
         file.seek(4)
         file.write(size.to_bytes(4, "little"))
