@@ -242,5 +242,12 @@ def test_the_limit_of_pixels_can_be_raised(tmp_path, monkeypatch):
     monkeypatch.setenv("FACSMITH_MAX_MEGAPIXELS", "2")
     assert image.read(tmp_path / "large.png").shape == (1000, 1200, 3)
     monkeypatch.setenv("FACSMITH_MAX_MEGAPIXELS", "many")
-    with pytest.raises(InputError, match="megapixels, from 1 to 1000"):
+    with pytest.raises(InputError, match="megapixels, from 1 to 170"):
         image.read(tmp_path / "large.png")
+
+
+def test_endings_of_folders_are_those_of_single_files():
+    from facsmith.batch.jobs import PHOTOS
+
+    assert {".avif", ".gif", ".jp2", ".heic", ".tif", ".bmp", ".jpg"} <= set(image.PHOTO_SUFFIXES)
+    assert PHOTOS == image.PHOTO_SUFFIXES

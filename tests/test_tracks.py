@@ -420,7 +420,7 @@ class TestOddTables:
         ],
     )
     def test_mediapipe_json(self, tmp_path, frame):
-        text = "[" + ",".join('{"timestamp_ms": %d, %s}' % (t, frame) for t in (0, 500, 1000)) + "]"
+        text = "[" + ",".join(f'{{"timestamp_ms": {t}, {frame}}}' for t in (0, 500, 1000)) + "]"
         timeline = read_track(self.write(tmp_path, text, name="faces.json"))
         assert timeline.duration == pytest.approx(1.0)
         assert timeline.sample(25)[:, AUS.index(26)] == pytest.approx(0.5)

@@ -53,7 +53,7 @@ def check_writable(folder: Path) -> None:
         free = shutil.disk_usage(folder).free
     except OSError as error:
         raise OutputError(
-            f"Could not write in {folder}: {error.strerror or error}. Choose a folder you can write to, with free space."
+            f"Could not write in {folder}: {error.strerror or error}. Choose a folder you can write to, with space."
         ) from error
     if free < LEAST_FREE:
         raise OutputError(

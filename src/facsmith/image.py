@@ -66,7 +66,7 @@ def pixel_limit() -> int:
     """Largest photo that is read, in pixels: ``MAX_PIXELS``, or the megapixels that ``MAX_PIXELS_VARIABLE`` names.
 
     Raises:
-        InputError: the variable holds no number from 1 to 1000.
+        InputError: the variable holds no number from 1 to 170 (twice what Pillow warns of, above which it refuses).
     """
     said = os.environ.get(MAX_PIXELS_VARIABLE)
     if said is None:
@@ -75,8 +75,8 @@ def pixel_limit() -> int:
         limit = float(said)
     except ValueError:
         limit = 0.0
-    if not 1 <= limit <= 1000:
-        raise InputError(f"{MAX_PIXELS_VARIABLE} is {said!r}; give megapixels, from 1 to 1000.")
+    if not 1 <= limit <= 170:
+        raise InputError(f"{MAX_PIXELS_VARIABLE} is {said!r}; give megapixels, from 1 to 170.")
     return int(limit * 1e6)
 
 
@@ -125,12 +125,12 @@ def _heif(data: bytes, name: str) -> tuple[str, ...]:
     if data[4:8] != b"ftyp" or data[8:12] not in _HEIF_BRANDS:
         return ()
     try:
-        from pillow_heif import register_heif_opener
+        import pillow_heif
     except ImportError as error:
         raise PhotoError(
             f"{name} is HEIC or HEIF; reading it needs the extra `heif`: pip install 'facsmith[heif]'. Or give a JPEG."
         ) from error
-    cast(Any, register_heif_opener)(thumbnails=False)
+    cast(Any, pillow_heif).register_heif_opener(thumbnails=False)
     return ("HEIF",)
 
 
@@ -169,7 +169,10 @@ def provenance(metadata: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def png_text(metadata: Mapping[str, str]) -> PngImagePlugin.PngInfo:
-    """Metadata, which `provenance` completed, as an XMP packet and as PNG text chunks, their keywords capitalised as the PNG specification spells its own."""
+    """Metadata, which `provenance` completed, as an XMP packet and as PNG text chunks.
+
+    Their keywords are capitalised as the PNG specification spells its own.
+    """
     chunks = PngImagePlugin.PngInfo()
     for key, value in metadata.items():
         chunks.add_itxt(key.capitalize(), value)
@@ -269,7 +272,7 @@ def _check_size(name: str, size: tuple[int, int], max_pixels: int) -> None:
     if width * height > max_pixels:
         raise PhotoError(
             f"{name} has {width} x {height} pixels; at most {max_pixels / 1e6:.0f} megapixels are read. "
-            f"Scale it down first, or raise the limit: {MAX_PIXELS_VARIABLE}=200 (megapixels) in the environment."
+            f"Scale it down first, or raise the limit: {MAX_PIXELS_VARIABLE}=170 (megapixels) in the environment."
         )
     if min(size) < MIN_SIDE:
         raise PhotoError(

@@ -243,8 +243,9 @@ def _pem(path: str | os.PathLike[str], what: str) -> bytes:
 
 def _c2pa() -> Any:
     try:
-        import c2pa
-        import cryptography  # noqa: F401
+        from importlib import import_module
+
+        import_module("cryptography")
+        return import_module("c2pa")
     except ImportError as error:
         raise InputError("Signed manifests need the extra `signed`: pip install 'facsmith[signed]'.") from error
-    return c2pa

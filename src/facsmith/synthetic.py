@@ -1,7 +1,7 @@
 """IPTC's mark of synthetic media, as XMP: what a machine reads to know that a picture or film was generated.
 
-Source: IPTC Photo Metadata Standard, property Digital Source Type; XMP Specification Part 3 for each container. A packet
-is found by its text, as Part 1 allows, so one reader serves every container.
+Source: IPTC Photo Metadata Standard, property Digital Source Type; XMP Specification Part 3 for each container. A
+packet is found by its text, as Part 1 allows, so one reader serves every container.
 """
 
 import os

@@ -20,7 +20,7 @@ SignOption = Annotated[
     typer.Option(
         "--sign",
         metavar="CERT",
-        help="Sign the result (C2PA): a chain of certificates in PEM, or `self` for one made on the spot, which says so.",
+        help="Sign the result (C2PA): a chain of certificates in PEM, or `self`: one made on the spot, which says so.",
         show_default="unsigned",
     ),
 ]

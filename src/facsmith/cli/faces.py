@@ -306,7 +306,7 @@ def sample(
 
 
 def _request(receipt: "Receipt") -> dict[str, Any]:
-    """What a signed manifest tells of a receipt: what was asked of which model; nothing of the photo."""
+    """What a signed manifest tells of a receipt: what was asked of which model, the AUs of the start among it."""
     asked = [{"seconds": record.seconds, "asked": dict(record.asked)} for record in receipt.keyframes]
     return {"keyframes": asked, "model": dict(receipt.model)}
 

@@ -40,7 +40,7 @@ def info(
 
 
 def _marks(file: Path) -> dict[str, Any]:
-    """IPTC's digital source type and the verified manifest of a file; of a folder, its first frame's and how many hold."""
+    """IPTC's digital source type and the verified manifest of a file; of a folder, those of all its frames."""
     from facsmith.errors import InputError
     from facsmith.synthetic import read_source_type
 

@@ -43,10 +43,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Layout:
-    """One file's columns. clock, time: how the time is given, and in which column. decode: the columns' numbers by
-    name, (N,) each, as AU curves. face: which face a row is of, where the file tells. size: columns whose product is how
-    large a row's face is. flags: (column, smallest number) that a usable row has. probabilities: the numbers say how
-    surely an AU shows. notes: what the user should know of it.
+    """One file's columns.
+
+    clock, time: how the time is given, and in which column. decode: the columns' numbers by name, (N,) each, as AU
+    curves. face: which face a row is of, where the file tells. size: columns whose product is how large a row's face
+    is. flags: (column, smallest number) that a usable row has. probabilities: the numbers say how surely an AU shows.
+    notes: what the user should know of it.
     """
 
     kind: str

@@ -151,7 +151,7 @@ class _LeftOut:
 
 
 def _one_face_a_time(reader: Iterator[list[str]], plan: Layout, left_out: _LeftOut) -> Iterator[tuple[int, list[str]]]:
-    """Rows with their line numbers, empty ones passed over; where only sizes tell faces apart, the largest of a time."""
+    """Rows with their line numbers, without empty ones; where only sizes tell faces apart, the largest of a time."""
     rows = ((line, row) for line, row in enumerate(reader, 2) if row and not (len(row) == 1 and not row[0].strip()))
     if plan.face is not None or not plan.size:
         yield from rows

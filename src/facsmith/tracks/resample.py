@@ -118,7 +118,7 @@ def from_rest(values: Array, aus: Sequence[int]) -> tuple[Array, str]:
     raised = [f"AU{au} {r:.2f}" for au, r in zip(aus, rest.tolist(), strict=True) if r >= _RAISED and au > 0]
     shown = f" ({', '.join(raised)})" if raised else ""
     return np.clip(counted, 0.0, 1.0), (
-        f"Probabilities never rest, so each AU is counted from its own lowest {_REST:.0%}{shown}: that is taken as rest."
+        f"Probabilities never rest, so each AU is counted from its own lowest {_REST:.0%}{shown}, taken as rest."
     )
 
 

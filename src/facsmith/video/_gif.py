@@ -103,7 +103,7 @@ def _bayer(order: int) -> npt.NDArray[np.float32]:
 
 
 def _xmp(text: bytes) -> bytes:
-    """The packet unblocked, as XMP wants it in GIF; the 258 bytes behind it bring any reader of blocks to a block's end."""
+    """The packet unblocked, as XMP wants it in GIF; the 258 bytes behind it lead readers of blocks to the end."""
     return b"!\xff\x0bXMP DataXMP" + text + b"\x01" + bytes(range(255, -1, -1)) + b"\0"
 
 
