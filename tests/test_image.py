@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image, ImageCms
 from skimage.data import astronaut
@@ -224,6 +225,19 @@ def test_a_tiff_of_floats_is_scaled(tmp_path):
     ramp = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (64, 1))
     Image.fromarray(ramp).save(tmp_path / "float.tif")
     assert image.read(tmp_path / "float.tif")[0, :, 0] == pytest.approx(np.linspace(0, 255, 64), abs=1)
+
+
+@pytest.mark.parametrize(("largest", "compression"), [(1.0, None), (255.0, None), (1.0, "zlib")])
+def test_a_tiff_of_floats_in_colour_is_scaled(tmp_path, picture, largest, compression):
+    floats = (picture / 255 * largest).astype(np.float32)
+    tifffile.imwrite(tmp_path / "float.tif", floats, photometric="rgb", compression=compression)
+    assert np.array_equal(image.read(tmp_path / "float.tif"), picture)
+    with pytest.raises(PhotoError, match="megapixels"):
+        image.read(tmp_path / "float.tif", max_pixels=1000)
+    data = (tmp_path / "float.tif").read_bytes()
+    for cut in (9, len(data) // 2):
+        with pytest.raises(PhotoError, match=r"no picture|damaged"):
+            image.decode(data[:cut])
 
 
 def test_heic_is_read(tmp_path):

@@ -6,9 +6,9 @@ Conventions: an image is (H, W, 3) uint8 RGB in sRGB; a network's image is (N, 3
 import io
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from PIL import ExifTags, Image, ImageCms, ImageDraw, ImageFont, ImageOps, PngIm
 
 from facsmith import __version__
 from facsmith._files import atomic_path
+from facsmith._float_tiff import from_floats, read_float_tiff
 from facsmith.errors import InputError, OutputError, PhotoError
 from facsmith.synthetic import GENERATED, KEY, packet
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import torch
 
 __all__ = [
+    "ALPHA_SUFFIXES",
     "MAX_PIXELS",
     "MAX_PIXELS_VARIABLE",
     "MIN_SIDE",
@@ -31,8 +33,10 @@ __all__ = [
     "as_lines",
     "contact_sheet",
     "decode",
+    "decode_rgba",
     "exif",
     "from_lines",
+    "over_white",
     "pixel_limit",
     "png_text",
     "provenance",
@@ -44,6 +48,7 @@ __all__ = [
 ]
 
 Pixels = npt.NDArray[np.uint8]
+T = TypeVar("T")
 
 MAX_PIXELS: Final = 64_000_000
 """Largest photo that is read, in pixels: 192 MB once decoded."""
@@ -58,6 +63,8 @@ _WRITABLE: Final = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WE
 _HEIF_BRANDS: Final = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 SUFFIXES: Final = tuple(_WRITABLE)
 """Endings of picture files that `write` knows."""
+ALPHA_SUFFIXES: Final = (".png", ".webp", ".tif", ".tiff")
+"""Those of ``SUFFIXES`` that hold transparency."""
 PHOTO_SUFFIXES: Final = (*_WRITABLE, ".avif", ".gif", ".jp2", ".bmp", ".heic", ".heif")
 """Endings of the photos that `read` reads, by which photos are found in a folder."""
 
@@ -99,6 +106,16 @@ def read(path: str | os.PathLike[str], *, max_pixels: int | None = None) -> Pixe
 
 def decode(data: bytes, *, name: str = "The picture", max_pixels: int | None = None) -> Pixels:
     """What `read` does, for the bytes of a file that need not lie on a disk. name: what error messages call it."""
+    return _decoded(data, name, max_pixels, _rgb)
+
+
+def decode_rgba(data: bytes, *, name: str = "The picture", max_pixels: int | None = None) -> Pixels | None:
+    """The same as (H, W, 4) uint8 sRGB with its alpha, not laid over anything; None of a picture without alpha."""
+    return _decoded(data, name, max_pixels, _rgba)
+
+
+def _decoded(data: bytes, name: str, max_pixels: int | None, convert: Callable[[Image.Image], T]) -> T:
+    """What `convert` makes of the opened picture, upright."""
     kinds = "JPEG, PNG, WebP, TIFF, AVIF, BMP or GIF"
     max_pixels = pixel_limit() if max_pixels is None else max_pixels
     readable = (*_READABLE, *_heif(data, name))
@@ -108,13 +125,15 @@ def decode(data: bytes, *, name: str = "The picture", max_pixels: int | None = N
             with Image.open(io.BytesIO(data), formats=readable) as opened:
                 _check_size(name, opened.size, max_pixels)
                 opened.load()
-                upright = ImageOps.exif_transpose(opened)
-                return np.array(_rgb(upright), np.uint8)
+                return convert(ImageOps.exif_transpose(opened))
     except PhotoError:
         raise
     except Image.DecompressionBombError as error:
         raise PhotoError(f"{name} is larger than {max_pixels / 1e6:.0f} megapixels. Scale it down first.") from error
     except Image.UnidentifiedImageError as error:
+        floats = read_float_tiff(data, check=lambda size: _check_size(name, size, max_pixels))
+        if floats is not None:
+            return convert(Image.fromarray(floats))
         raise PhotoError(f"{name} is no picture that can be read here. Give a {kinds} file.") from error
     except Exception as error:  # damaged files make Pillow's decoders raise almost anything
         raise PhotoError(f"{name} is damaged or cut short ({error}). Give an intact {kinds} file.") from error
@@ -137,6 +156,8 @@ def _heif(data: bytes, name: str) -> tuple[str, ...]:
 def write(path: str | os.PathLike[str], image: Pixels, *, metadata: Mapping[str, str] | None = None) -> None:
     """Write a .png, .jpg, .webp or .tif, whole or not at all. metadata: text to store inside, beside `provenance`.
 
+    image: (H, W, 3) uint8 RGB, or (H, W, 4) with alpha where the ending is one of ``ALPHA_SUFFIXES``.
+
     Raises:
         OutputError: another suffix, or a place that cannot be written.
     """
@@ -147,10 +168,10 @@ def write(path: str | os.PathLike[str], image: Pixels, *, metadata: Mapping[str,
     options: Mapping[str, Any] = {
         "PNG": {"pnginfo": png_text(text)},
         "JPEG": {"quality": 95, "subsampling": 0, "exif": exif(text), "xmp": packet(text[KEY])},
-        "WEBP": {"quality": 95, "exif": exif(text), "xmp": packet(text[KEY])},
+        "WEBP": {"quality": 95, "exact": True, "exif": exif(text), "xmp": packet(text[KEY])},
         "TIFF": {"compression": "tiff_deflate", "tiffinfo": _tiff_tags(text)},
     }[kind]
-    picture = Image.fromarray(_checked(image))
+    picture = Image.fromarray(_checked(image, alpha=kind != "JPEG"))
     with atomic_path(path) as temporary:
         picture.save(temporary, kind, **options)
 
@@ -280,23 +301,40 @@ def _check_size(name: str, size: tuple[int, int], max_pixels: int) -> None:
         )
 
 
-def _rgb(picture: Image.Image) -> Image.Image:
+def _rgb(picture: Image.Image) -> Pixels:
     """Any mode that Pillow reads, as sRGB over white."""
     if picture.mode.startswith("I;16") or picture.mode == "I":  # 16-bit grey: Pillow would clip it, not scale it
         grey = np.clip(np.asarray(picture, np.float64) / 257, 0, 255)
-        return Image.fromarray(np.rint(grey).astype(np.uint8)).convert("RGB")
-    if picture.mode == "F":  # TIFF of floats: 0..1 by custom, else 0..255; Pillow would clip, not scale it
-        grey = np.nan_to_num(np.asarray(picture, np.float64), nan=0.0)
-        grey = np.clip(grey * (255.0 if grey.max() <= 1 else 1.0), 0, 255)
-        return Image.fromarray(np.rint(grey).astype(np.uint8)).convert("RGB")
+        return np.array(Image.fromarray(np.rint(grey).astype(np.uint8)).convert("RGB"), np.uint8)
+    if picture.mode == "F":  # TIFF of floats, which Pillow would clip
+        grey = from_floats(np.asarray(picture, np.float32))
+        return np.array(Image.fromarray(grey).convert("RGB"), np.uint8)
+    if (transparent := _rgba(picture)) is not None:
+        return over_white(Image.fromarray(transparent))
+    return np.array(_managed(picture), np.uint8)
+
+
+def _rgba(picture: Image.Image) -> Pixels | None:
+    """(H, W, 4) uint8 sRGB and alpha, of a picture with transparency."""
+    if not picture.has_transparency_data:
+        return None
     profile = picture.info.get("icc_profile")
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        white = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(white, picture).convert("RGB")
-    if profile and picture.mode in ("RGB", "CMYK", "L"):
-        return _srgb(picture, profile)
-    return picture.convert("RGB")
+    whole = picture.convert("RGBA")
+    alpha, colours = whole.getchannel("A"), whole.convert("RGB")
+    colours.info["icc_profile"] = profile
+    return np.dstack([np.array(_managed(colours), np.uint8), np.array(alpha, np.uint8)])
+
+
+def over_white(picture: Image.Image) -> Pixels:
+    """(H, W, 3) uint8 of a picture in mode RGBA."""
+    white = Image.new("RGBA", picture.size, "white")
+    return np.array(Image.alpha_composite(white, picture).convert("RGB"), np.uint8)
+
+
+def _managed(picture: Image.Image) -> Image.Image:
+    """Mode RGB, the colours by the picture's own profile."""
+    profile = picture.info.get("icc_profile")
+    return _srgb(picture, profile) if profile and picture.mode in ("RGB", "CMYK", "L") else picture.convert("RGB")
 
 
 def _srgb(picture: Image.Image, profile: bytes) -> Image.Image:
@@ -311,8 +349,10 @@ def _srgb(picture: Image.Image, profile: bytes) -> Image.Image:
     return picture.convert("RGB")
 
 
-def _checked(image: Pixels) -> Pixels:
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+def _checked(image: Pixels, *, alpha: bool = False) -> Pixels:
+    """alpha: four channels are allowed too."""
+    channels = (3, 4) if alpha else (3,)
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in channels or 0 in image.shape:
         raise InputError(f"An image is an (H, W, 3) uint8 RGB array; given: {image.dtype} of shape {image.shape}.")
     return np.ascontiguousarray(image)
 

@@ -46,6 +46,11 @@ class Picture:
         return self._film.source_type
 
     @property
+    def pixels(self) -> Image:
+        """``image``, of a transparent photo with its alpha: (H, W, 4) uint8."""
+        return self._film.with_alpha(self.image)
+
+    @property
     def receipt(self) -> Receipt:
         """What was asked, and what is measured on the picture."""
         return self._film.receipt
@@ -53,7 +58,8 @@ class Picture:
     def save(self, path: str | os.PathLike[str]) -> Receipt:
         """Write the picture, and its receipt beside it."""
         receipt = self.receipt
-        image.write(path, self.image, metadata=provenance(receipt.model, self.source_type))
+        holds = os.fspath(path).lower().endswith(image.ALPHA_SUFFIXES)
+        image.write(path, self.pixels if holds else self.image, metadata=provenance(receipt.model, self.source_type))
         receipt.write(receipt_path(path))
         return receipt
 
@@ -143,6 +149,8 @@ class Animation:
         if sound is not None:
             sound = replace(sound, delay=sound.delay + lead(self.options))
         frames = self.frames(progress)
+        if video.holds_alpha(path):
+            frames = map(self.with_alpha, frames)
         video.write(path, frames, fps=self.options.fps, metadata=provenance(self.model, self.source_type), sound=sound)
         receipt = self._account(progress)
         receipt.write(receipt_path(path))
@@ -169,6 +177,11 @@ class Animation:
             tracks.write_openface(openface, self.performance, fps=self.options.fps)
         if livelink is not None:
             tracks.write_livelink(livelink, self.performance, fps=self.options.fps)
+
+    def with_alpha(self, frame: Image) -> Image:
+        """A frame of a transparent photo with its alpha, (H, W, 4) uint8; any other as it is."""
+        cutout = self.subject.cutout
+        return frame if cutout is None or self.options.mode == "crop" else cutout.restore(frame)
 
     def contact_sheet(self) -> Image:
         """The keyframes side by side, each with its time and what was asked; of a large photo, the face."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from facsmith.cutout import Cutout
 from facsmith.face import CropTransform, Face
 from facsmith.facs import ActionUnits
 from facsmith.generator import Generator
@@ -26,8 +27,8 @@ class Subject:
     read on the photo. face: None where none was found on a face of the generator's own. transform: photo -> crop; None
     where the photo is the generator's own picture. inversion: None where the latent was given. tuned: the latent with
     the change of the generator's weights for this face, where there is one. generator: what draws the face, the model's
-    own or one made of it; None the model's own. timings: seconds per
-    stage. notes: what the user should know, one sentence each.
+    own or one made of it; None the model's own. timings: seconds per stage. notes: what the user should know, one
+    sentence each. cutout: the photo with its transparency, where its file has that.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Subject:
     generator: Generator | None = None
     timings: dict[str, float] = field(default_factory=dict[str, float])
     notes: tuple[str, ...] = ()
+    cutout: Cutout | None = None
 
     @property
     def sha256(self) -> str:
