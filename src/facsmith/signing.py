@@ -3,10 +3,11 @@
 Nothing is signed unless it is asked for. Needs the extra ``signed``.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -33,11 +34,21 @@ _TYPES = {
 
 @dataclass(frozen=True)
 class Credentials:
-    """chain: certificates in PEM, the signer's first. key: its private key in PEM. algorithm: C2PA's name of it."""
+    """What to sign with.
+
+    chain: certificates in PEM, the signer's first. key: its private key in PEM. algorithm: C2PA's name of it.
+    made_here: by `self_signed`.
+    """
 
     chain: bytes
-    key: bytes
+    key: bytes = field(repr=False)
     algorithm: str
+    made_here: bool = False
+
+    @property
+    def identity(self) -> str:
+        """Who signs, as a hash of the chain; all that are `self_signed` are one."""
+        return "self-signed" if self.made_here else hashlib.sha256(self.chain).hexdigest()
 
     @classmethod
     def read(cls, certificates: str | os.PathLike[str], key: str | os.PathLike[str]) -> "Credentials":
@@ -118,7 +129,7 @@ class Credentials:
             certificates.insert(0, builder.sign(root, hashes.SHA256()))
         chain = b"".join(certificate.public_bytes(Encoding.PEM) for certificate in certificates)
         key = own.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        return cls(chain, key, "es256")
+        return cls(chain, key, "es256", made_here=True)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from facsmith.animate.witness import Witness
 from facsmith.boundary import BoundarySet
 from facsmith.errors import BoundaryError
 from facsmith.facs import AUS, DISFA, EYE_AUS, ActionUnits, au_list
+from facsmith.signing import Credentials, sign
 from facsmith.synthetic import COMPOSITE, GENERATED, KEY
 from facsmith.timeline import Timeline
 
@@ -55,11 +56,13 @@ class Picture:
         """What was asked, and what is measured on the picture."""
         return self._film.receipt
 
-    def save(self, path: str | os.PathLike[str]) -> Receipt:
-        """Write the picture, and its receipt beside it."""
+    def save(self, path: str | os.PathLike[str], *, sign_with: Credentials | None = None) -> Receipt:
+        """Write the picture, signed where there is something to sign with, and its receipt beside it."""
         receipt = self.receipt
         holds = os.fspath(path).lower().endswith(image.ALPHA_SUFFIXES)
         image.write(path, self.pixels if holds else self.image, metadata=provenance(receipt.model, self.source_type))
+        if sign_with is not None:
+            sign(path, sign_with, source_type=self.source_type, asked=receipt.request)
         receipt.write(receipt_path(path))
         return receipt
 
@@ -137,12 +140,14 @@ class Animation:
         contact_sheet: str | os.PathLike[str] | None = None,
         page: str | os.PathLike[str] | None = None,
         sound: video.Sound | None = None,
+        sign_with: Credentials | None = None,
         progress: Progress | None = None,
     ) -> Receipt:
         """Render and write .mp4, .gif, .webp or a folder of PNGs; the receipt goes beside it.
 
         contact_sheet: also a picture of the key frames. page: also the receipt as one page to look at, .png or .pdf.
-        sound: of the film that this one is driven by, for .mp4 only; it waits while the own expression goes.
+        sound: of the film that this one is driven by, for .mp4 only; it waits while the own expression goes. sign_with:
+        signs the film, with what was asked in its manifest; by default nothing is signed.
         """
         if page is not None:
             check_page(page)
@@ -153,6 +158,8 @@ class Animation:
             frames = map(self.with_alpha, frames)
         video.write(path, frames, fps=self.options.fps, metadata=provenance(self.model, self.source_type), sound=sound)
         receipt = self._account(progress)
+        if sign_with is not None:
+            sign(path, sign_with, source_type=self.source_type, asked=receipt.request)
         receipt.write(receipt_path(path))
         if contact_sheet is not None:
             image.write(contact_sheet, self.contact_sheet(), metadata=provenance(self.model, self.source_type))

@@ -22,6 +22,7 @@ from facsmith.cli._common import (
     note,
     progress_bar,
 )
+from facsmith.cli._sign import KeyOption, SignOption, credentials, sign_output
 from facsmith.errors import InputError, OutputError
 from facsmith.synthetic import GENERATED
 
@@ -106,6 +107,8 @@ def morph(
     ] = None,
     fps: Annotated[float, typer.Option("--fps", help="Frames a second.")] = 25.0,
     model: ModelOption = MODEL,
+    sign: SignOption = None,
+    key: KeyOption = None,
 ) -> None:
     """Morph one generated face into another, in a straight line through the latent space.
 
@@ -125,12 +128,16 @@ def morph(
     (check_film if share is None else check_picture)(output)
     if not 2 <= steps <= 100_000:
         raise InputError(f"A morph of {steps} steps; give 2 to 100000.")
+    by = credentials(sign, key)
     ends = [Latent.load(path) for path in (first, second)]
     animator = Animator.from_pretrained(model)
     frames = animator.morph(*ends, shares=np.linspace(0, 1, steps) if share is None else [share])
-    metadata = provenance({"generator_id": animator.networks.generator.generator_id}, GENERATED)
+    networks = animator.networks
+    metadata = provenance({"generator_id": networks.generator.generator_id}, GENERATED)
     if share is None:
         video.write(output, frames, fps=fps, metadata=metadata)
     else:
         image.write(output, next(iter(frames)), metadata=metadata)
+    asked = {"morph": {"steps": steps if share is None else 1, "share": share}, "model": {"name": networks.name}}
+    sign_output(output, by, source_type=GENERATED, asked=asked)
     typer.echo(str(output))

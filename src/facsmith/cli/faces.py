@@ -61,7 +61,6 @@ from facsmith.synthetic import GENERATED
 
 if TYPE_CHECKING:
     from facsmith.animate import AnimateOptions, Animator
-    from facsmith.animate.receipt import Receipt
     from facsmith.latent import Latent
     from facsmith.tuning import TunedLatent
 
@@ -193,8 +192,9 @@ def animate(
         note(sentence)
     with progress_bar() as progress:
         sound = source.sound(recording, output)
-        receipt = film.save(output, contact_sheet=contact_sheet, page=page, sound=sound, progress=progress)
-    sign_output(output, by, source_type=film.source_type, asked=_request(receipt))
+        receipt = film.save(
+            output, contact_sheet=contact_sheet, page=page, sound=sound, sign_with=by, progress=progress
+        )
     film.save_tracks(openface=openface, livelink=livelink)
     for sentence in receipt.notes[len(film.notes) :]:
         note(sentence)
@@ -252,8 +252,7 @@ def edit(
     animator = _animator(model, boundaries)
     with progress_bar() as progress:
         picture = animator.edit(photo, expression, options=options, latent=_latent(latent, animator), progress=progress)
-    receipt = picture.save(output)
-    sign_output(output, by, source_type=picture.source_type, asked=_request(receipt))
+    receipt = picture.save(output, sign_with=by)
     for sentence in receipt.notes:
         note(sentence)
     typer.echo(str(output))
@@ -303,12 +302,6 @@ def sample(
     if latent is not None:
         subject.latent.save(latent)
     typer.echo(str(output))
-
-
-def _request(receipt: "Receipt") -> dict[str, Any]:
-    """What a signed manifest tells of a receipt: what was asked of which model, the AUs of the start among it."""
-    asked = [{"seconds": record.seconds, "asked": dict(record.asked)} for record in receipt.keyframes]
-    return {"keyframes": asked, "model": dict(receipt.model)}
 
 
 def _animator(model: str, boundaries: Path | None) -> "Animator":
