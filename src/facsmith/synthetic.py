@@ -11,13 +11,15 @@ from typing import Final
 
 from facsmith.errors import InputError
 
-__all__ = ["COMPOSITE", "GENERATED", "KEY", "mp4_box", "packet", "read_source_type"]
+__all__ = ["CAPTURED", "COMPOSITE", "GENERATED", "KEY", "mp4_box", "packet", "read_source_type"]
 
 _VOCABULARY: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 GENERATED: Final = f"{_VOCABULARY}trainedAlgorithmicMedia"
 """Wholly drawn by a trained network."""
 COMPOSITE: Final = f"{_VOCABULARY}compositeWithTrainedAlgorithmicMedia"
 """A photo of which a trained network changed a part."""
+CAPTURED: Final = f"{_VOCABULARY}compositeCapture"
+"""Several photos laid together, without a trained network."""
 KEY: Final = "digitalsourcetype"
 """Key of the type in the text that every file holds (`facsmith.image.provenance`)."""
 
@@ -30,10 +32,10 @@ def packet(source_type: str) -> bytes:
     """The XMP packet, UTF-8, that says where the pixels come from.
 
     Raises:
-        InputError: another type than ``GENERATED`` or ``COMPOSITE``.
+        InputError: another type than ``GENERATED``, ``COMPOSITE`` or ``CAPTURED``.
     """
-    if source_type not in (GENERATED, COMPOSITE):
-        raise InputError(f"{source_type} is no digital source type here; give {GENERATED} or {COMPOSITE}.")
+    if source_type not in (GENERATED, COMPOSITE, CAPTURED):
+        raise InputError(f"{source_type} is no digital source type here; give {GENERATED}, {COMPOSITE} or {CAPTURED}.")
     return (
         '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
         '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
