@@ -21,10 +21,11 @@ from facsmith.animate.receipt import versions
 from facsmith.animate.timing import DEFAULT_TIMING
 from facsmith.errors import NoFaceError, PhotoError
 from facsmith.face import Face
-from facsmith.face.points import MIRROR, eye_centers
+from facsmith.face.points import MIRROR
 from facsmith.facs import AUS, DISFA, ActionUnits
 from facsmith.latent import Latent
 from facsmith.stimuli.design import Condition, Design
+from facsmith.stimuli.eyes import read_eyes, track_eyes
 from facsmith.stimuli.luminance import Tone, grey_of, light_of, match
 from facsmith.stimuli.norms import Frame, Norms, Oval
 from facsmith.stimuli.photos import stimulus_names
@@ -123,6 +124,8 @@ class _Run:
         self._frames, self._options, self._sign_with = frames, options, sign_with
         self._conditions = [*design.conditions()]
         self._light: dict[str, float] = {}
+        self._neutral: dict[str, tuple[Pixels, npt.NDArray[np.float64]]] = {}  # finished pictures and their eyes
+        self._seen: dict[str, npt.NDArray[np.float64]] = {}  # eyes of the picture before, for its mirrored twin
 
     @property
     def asked_columns(self) -> list[str]:
@@ -144,21 +147,23 @@ class _Run:
         return _Person(photo, name, subject.latent, subject.face, frame)
 
     def _aligned(self, frame: Frame, subject: Subject) -> Frame:
-        """By the eyes of the neutral face as a landmarker sees them in the aligned picture itself."""
+        """By the eyes of the neutral face as a landmarker sees them in the finished picture itself."""
         neutral = self._animator.edit(subject, ActionUnits(), options=self._options).image
         assert subject.face is not None
         for _ in range(_ROUNDS):
-            whole = frame.whole(neutral)
-            placed = replace(frame, norms=replace(self._norms, crop=False)).points(subject.face.landmarks)
+            shown = frame.finish(frame.place(neutral))
+            expected = _face_at(subject.face, frame.points(subject.face.landmarks))
             try:
-                seen = self._animator.networks.faces.follow(whole, _face_at(subject.face, placed)).landmarks
+                seen = read_eyes(shown, expected, self._animator.networks.faces.follow)
             except NoFaceError:
-                return frame
-            off = np.abs(eye_centers(seen) - np.asarray(self._norms.eyes)).max()
-            if off < _NEAR:
+                break
+            if np.abs(seen - frame.eyes).max() < _NEAR:
                 break
             frame = frame.corrected(seen)
-        return frame
+        return replace(
+            frame,
+            oval=Oval.around(replace(frame, norms=replace(self._norms, crop=False)).points(subject.face.landmarks)),
+        )
 
     def render(self, people: Sequence[_Person], battery: Battery, progress: Progress | None) -> None:
         """All stills and films, into the battery's rows in the order of people and conditions."""
@@ -315,20 +320,36 @@ class _Run:
             **{f"measured_AU{au:02d}": "" if read is None else round(read[au], 4) for au in DISFA},
             "unsure": " ".join(still.told["unsure"]),
             "identity": "" if still.told["identity"] is None else still.told["identity"],
-            **self._eyes(pixels, _face_at(person.face, points)),
+            **self._eyes(still, pixels, _face_at(person.face, points), mirror),
             "luminance": round(light.level, 3),
             "contrast": round(light.contrast, 4),
             "clipped": round(float(((pixels == 0) | (pixels == 255))[inside].any(axis=-1).mean()), 5),
             "beyond": round(person.frame.beyond(still.shape), 5),
         }
 
-    def _eyes(self, pixels: Pixels, expected: Face) -> dict[str, float | str]:
+    def _eyes(self, still: "_Still", pixels: Pixels, expected: Face, mirror: bool) -> dict[str, float | str]:
+        """Of the neutral face as a landmarker finds them, of others as they lie beside that."""
         columns = ("left_eye_x", "left_eye_y", "right_eye_x", "right_eye_y")
-        try:
-            seen = self._animator.networks.faces.follow(pixels, expected)
-        except NoFaceError:
+        found: npt.NDArray[np.float64] | None = None
+        if mirror:
+            found = self._seen.get(still.person.name)
+        elif still.condition.shown:
+            known = self._neutral.get(still.person.name)
+            found = None if known is None else track_eyes(pixels, *known)
+        else:
+            try:
+                found = read_eyes(pixels, expected, self._animator.networks.faces.follow)
+                self._neutral[still.person.name] = pixels, found
+            except NoFaceError:
+                found = None
+        if found is None:
+            self._seen.pop(still.person.name, None)
             return dict.fromkeys(columns, "")
-        return dict(zip(columns, np.round(eye_centers(seen.landmarks), 3).ravel().tolist(), strict=True))
+        if mirror:
+            found = (found * [-1, 1] + [pixels.shape[1] - 1, 0])[::-1]
+        else:
+            self._seen[still.person.name] = found
+        return dict(zip(columns, np.round(found, 3).ravel().tolist(), strict=True))
 
     def settings(self, people: Sequence[_Person], battery: Battery) -> dict[str, Any]:
         """How the set was made."""

@@ -5,6 +5,7 @@ Conventions: sizes and points are (x, y) in pixels, pixel centres at whole numbe
 
 import re
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -130,18 +131,18 @@ class Frame:
         matrix = _similarity(eye_centers(landmarks), np.asarray(norms.eyes))
         return cls(norms, matrix, norms.size, Oval.around(_apply(matrix, landmarks)))
 
-    def corrected(self, landmarks: npt.ArrayLike) -> "Frame":
-        """So that eyes seen at landmarks (68, 2) of a picture of the set, not cropped, come to lie on their points."""
+    def corrected(self, eyes: npt.ArrayLike) -> "Frame":
+        """So that eyes seen at (2, 2) pixels of a finished picture come to lie on their points."""
         if self.matrix is None:
             return self
-        more = _similarity(eye_centers(landmarks), np.asarray(self.norms.eyes))
+        more = _similarity(np.asarray(eyes) + self.window_origin, np.asarray(self.norms.eyes))
         linear = more[:, :2] @ self.matrix[:, :2]
         offset = more[:, :2] @ self.matrix[:, 2] + more[:, 2]
         return replace(self, matrix=np.hstack([linear, offset[:, None]]))
 
     def sharing(self, oval: Oval) -> "Frame":
-        """The same with the oval of the set, where the set is aligned."""
-        return self if self.matrix is None else replace(self, oval=oval)
+        """The same with the oval of the set, where that is aligned: in the middle, so that twins lie on each other."""
+        return self if self.matrix is None else replace(self, oval=replace(oval, x=(self.size[0] - 1) / 2))
 
     @property
     def window(self) -> tuple[slice, slice]:
@@ -154,21 +155,31 @@ class Frame:
         return _even(self.oval.top - down, self.oval.bottom + down, height), columns
 
     @property
+    def window_origin(self) -> Array:
+        """(2,) x and y of its first pixel."""
+        rows, columns = self.window
+        return np.array([columns.start, rows.start], np.float64)
+
+    @property
     def shown_size(self) -> tuple[int, int]:
         """(width, height) of the finished pictures."""
         rows, columns = self.window
         return columns.stop - columns.start, rows.stop - rows.start
 
-    @property
+    @cached_property
     def opacity(self) -> npt.NDArray[np.float32]:
         """(h, w) of the oval in the finished pictures."""
         return np.ascontiguousarray(self.oval.opacity(self.size)[self.window])
 
+    @property
+    def eyes(self) -> Array:
+        """(2, 2) where aligned eyes lie in the finished pictures."""
+        return np.asarray(self.norms.eyes) - self.window_origin
+
     def points(self, landmarks: npt.ArrayLike) -> Array:
         """(..., 2) photo pixels -> pixels of the finished pictures."""
-        rows, columns = self.window
         placed = np.asarray(landmarks, np.float64) if self.matrix is None else _apply(self.matrix, landmarks)
-        return placed - [columns.start, rows.start]
+        return placed - self.window_origin
 
     def whole(self, picture: Pixels) -> Pixels:
         """A frame of the photo (H, W, 3), aligned, not cropped."""
@@ -224,6 +235,7 @@ def _apply(matrix: Array, points: npt.ArrayLike) -> Array:
 
 
 def _even(low: float, high: float, limit: int) -> slice:
+    """Symmetric about the middle where the ends are."""
     first, last = max(0, int(np.floor(low))), min(limit, int(np.ceil(high)) + 1)
     return slice(first, last - (last - first) % 2)
 

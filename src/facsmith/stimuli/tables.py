@@ -38,7 +38,12 @@ _MEASURED: Mapping[str, tuple[str, str]] = {
     "mirror": ("As in manifest.csv", "0, 1"),
     "unsure": ("AUs that cannot be told apart on this face: their measured values mean little", "text"),
     "identity": ("How alike the person is to the photo's: cosine of face embeddings; before norms", "-1 to 1"),
-    "left_eye_x": ("Eye centre on the picture's left, mean of its two corners, as a landmarker finds it", "pixels"),
+    "left_eye_x": (
+        "Eye centre on the picture's left: of the neutral face the mean of the eye's two corners, as a landmarker "
+        "finds them (mean of nine readings); of others that, moved as the picture of the eye is; empty where it cannot "
+        "be told",
+        "pixels",
+    ),
     "left_eye_y": ("The same, from the top", "pixels"),
     "right_eye_x": ("Eye centre on the picture's right", "pixels"),
     "right_eye_y": ("The same, from the top", "pixels"),
