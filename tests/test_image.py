@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image, ImageCms
 from skimage.data import astronaut
@@ -218,3 +219,49 @@ class TestContactSheet:
             image.contact_sheet([])
         with pytest.raises(InputError, match="2 labels"):
             image.contact_sheet([picture], labels=["a", "b"])
+
+
+def test_a_tiff_of_floats_is_scaled(tmp_path):
+    ramp = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (64, 1))
+    Image.fromarray(ramp).save(tmp_path / "float.tif")
+    assert image.read(tmp_path / "float.tif")[0, :, 0] == pytest.approx(np.linspace(0, 255, 64), abs=1)
+
+
+@pytest.mark.parametrize(("largest", "compression"), [(1.0, None), (255.0, None), (1.0, "zlib")])
+def test_a_tiff_of_floats_in_colour_is_scaled(tmp_path, picture, largest, compression):
+    floats = (picture / 255 * largest).astype(np.float32)
+    tifffile.imwrite(tmp_path / "float.tif", floats, photometric="rgb", compression=compression)
+    assert np.array_equal(image.read(tmp_path / "float.tif"), picture)
+    with pytest.raises(PhotoError, match="megapixels"):
+        image.read(tmp_path / "float.tif", max_pixels=1000)
+    data = (tmp_path / "float.tif").read_bytes()
+    for cut in (9, len(data) // 2):
+        with pytest.raises(PhotoError, match=r"no picture|damaged"):
+            image.decode(data[:cut])
+
+
+def test_heic_is_read(tmp_path):
+    heif = pytest.importorskip("pillow_heif")
+    heif.from_pillow(Image.new("RGB", (64, 48), (200, 100, 50))).save(tmp_path / "phone.heic")
+    pixels = image.read(tmp_path / "phone.heic")
+    assert pixels.shape == (48, 64, 3)
+    assert pixels.mean(axis=(0, 1)) == pytest.approx([200, 100, 50], abs=3)
+
+
+def test_the_limit_of_pixels_can_be_raised(tmp_path, monkeypatch):
+    Image.new("L", (1200, 1000)).save(tmp_path / "large.png")
+    monkeypatch.setenv("FACSMITH_MAX_MEGAPIXELS", "1")
+    with pytest.raises(PhotoError, match="FACSMITH_MAX_MEGAPIXELS"):
+        image.read(tmp_path / "large.png")
+    monkeypatch.setenv("FACSMITH_MAX_MEGAPIXELS", "2")
+    assert image.read(tmp_path / "large.png").shape == (1000, 1200, 3)
+    monkeypatch.setenv("FACSMITH_MAX_MEGAPIXELS", "many")
+    with pytest.raises(InputError, match="megapixels, from 1 to 170"):
+        image.read(tmp_path / "large.png")
+
+
+def test_endings_of_folders_are_those_of_single_files():
+    from facsmith.batch.jobs import PHOTOS
+
+    assert {".avif", ".gif", ".jp2", ".heic", ".tif", ".bmp", ".jpg"} <= set(image.PHOTO_SUFFIXES)
+    assert PHOTOS == image.PHOTO_SUFFIXES

@@ -1,12 +1,16 @@
 """Atomic writing: a result appears whole under its name, or not at all."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 from facsmith.errors import OutputError
+
+LEAST_FREE = 16 << 20
+"""Bytes of a disk below which no work is begun."""
 
 
 @contextmanager
@@ -34,6 +38,27 @@ def atomic_path(path: str | os.PathLike[str]) -> Generator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def check_writable(folder: Path) -> None:
+    """Try, by a file that is gone at once, whether a folder that exists can be written and its disk has room.
+
+    Raises:
+        OutputError: it cannot, or less than ``LEAST_FREE`` bytes are free.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(bytes(4096))
+            probe.flush()
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise OutputError(
+            f"Could not write in {folder}: {error.strerror or error}. Choose a folder you can write to, with space."
+        ) from error
+    if free < LEAST_FREE:
+        raise OutputError(
+            f"The disk of {folder} has {free / 1e6:.0f} MB free, too little for a result. Free some, or choose another."
+        )
 
 
 def _umask() -> int:

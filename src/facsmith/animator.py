@@ -17,6 +17,8 @@ import torch
 from facsmith import face
 from facsmith.boundary import BoundarySet
 from facsmith.bundle import DEFAULT_BUNDLE, load_bundle
+from facsmith.cutout import NOTE as CUTOUT_NOTE
+from facsmith.cutout import read_cutout
 from facsmith.descriptor import Descriptor
 from facsmith.encode import Networks, encode, read_photo, sample
 from facsmith.encoder import Encoder
@@ -198,7 +200,9 @@ class Animator:
         self._subjects.move_to_end(key)
         while len(self._subjects) > REMEMBERED:
             self._subjects.popitem(last=False)
-        return replace(self._subjects[key], name=name)
+        subject = replace(self._subjects[key], name=name)
+        cutout = read_cutout(photo) if isinstance(photo, str | os.PathLike) else None
+        return subject if cutout is None else replace(subject, cutout=cutout, notes=(*subject.notes, CUTOUT_NOTE))
 
     def sample(self, seed: int = 0, *, psi: float = 0.7) -> Subject:
         """A face of the generator's own, ready to be animated; ``.photo`` is its picture.

@@ -19,7 +19,9 @@ from facsmith.receipt.frame_stats import FrameStats
 from facsmith.receipt.page import check_page, write_page
 from facsmith.receipt.receipt import KeyframeRecord, Receipt, label, named, receipt_path
 from facsmith.render import Renderer
+from facsmith.signing import Credentials, sign
 from facsmith.subject import Image
+from facsmith.synthetic import COMPOSITE, GENERATED, KEY
 from facsmith.timeline import Timeline
 from facsmith.ways import weak_aus
 
@@ -39,20 +41,33 @@ class Picture:
         return self._film.model
 
     @property
+    def source_type(self) -> str:
+        """IPTC's digital source type of the picture."""
+        return self._film.source_type
+
+    @property
+    def pixels(self) -> Image:
+        """``image``, of a transparent photo with its alpha: (H, W, 4) uint8."""
+        return self._film.with_alpha(self.image)
+
+    @property
     def receipt(self) -> Receipt:
         """What was asked, and what is measured on the picture."""
         return self._film.receipt
 
-    def save(self, path: str | os.PathLike[str]) -> Receipt:
-        """Write the picture, and its receipt beside it."""
+    def save(self, path: str | os.PathLike[str], *, sign_with: Credentials | None = None) -> Receipt:
+        """Write the picture, signed where there is something to sign with, and its receipt beside it."""
         receipt = self.receipt
         self.write(path)
+        if sign_with is not None:
+            sign(path, sign_with, source_type=self.source_type, asked=receipt.request)
         receipt.write(receipt_path(path))
         return receipt
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the picture alone; nothing is measured."""
-        image.write(path, self.image, metadata=provenance(self.model))
+        holds = os.fspath(path).lower().endswith(image.ALPHA_SUFFIXES)
+        image.write(path, self.pixels if holds else self.image, metadata=provenance(self.model, self.source_type))
 
 
 class Animation:
@@ -139,20 +154,24 @@ class Animation:
         contact_sheet: str | os.PathLike[str] | None = None,
         page: str | os.PathLike[str] | None = None,
         sound: video.Sound | None = None,
+        sign_with: Credentials | None = None,
         progress: Progress | None = None,
     ) -> Receipt:
         """Render and write .mp4, .gif, .webp or a folder of PNGs; the receipt goes beside it.
 
         contact_sheet: also a picture of the key frames. page: also the receipt as one page to look at, .png or .pdf.
-        sound: of the film that this one is driven by, for .mp4 only; it waits while the own expression goes.
+        sound: of the film that this one is driven by, for .mp4 only; it waits while the own expression goes. sign_with:
+        signs the film, with what was asked in its manifest; by default nothing is signed.
         """
         if page is not None:
             check_page(page)
         self.write(path, sound=sound, progress=progress)
-        if contact_sheet is not None:
-            image.write(contact_sheet, self.contact_sheet(), metadata=provenance(self.model))
         receipt = self._receipt(progress)
+        if sign_with is not None:
+            sign(path, sign_with, source_type=self.source_type, asked=receipt.request)
         receipt.write(receipt_path(path))
+        if contact_sheet is not None:
+            image.write(contact_sheet, self.contact_sheet(), metadata=provenance(self.model, self.source_type))
         if page is not None:
             self.save_page(page, receipt=receipt)
         return receipt
@@ -164,7 +183,9 @@ class Animation:
         if sound is not None:
             sound = replace(sound, delay=sound.delay + lead(self.options))
         frames = self.frames(progress)
-        video.write(path, frames, fps=self.options.fps, metadata=provenance(self.model), sound=sound)
+        if video.holds_alpha(path):
+            frames = map(self.with_alpha, frames)
+        video.write(path, frames, fps=self.options.fps, metadata=provenance(self.model, self.source_type), sound=sound)
 
     def save_page(self, path: str | os.PathLike[str], *, receipt: Receipt | None = None) -> None:
         """Write the receipt as one page, .png or .pdf, with the key frames; renders the film if that was not done yet.
@@ -184,11 +205,22 @@ class Animation:
         if livelink is not None:
             tracks.write_livelink(livelink, self.performance, fps=self.options.fps)
 
+    def with_alpha(self, frame: Image) -> Image:
+        """A frame of a transparent photo with its alpha, (H, W, 4) uint8; any other as it is."""
+        cutout = self.subject.cutout
+        return frame if cutout is None or self.options.mode == "crop" else cutout.restore(frame)
+
     def contact_sheet(self) -> Image:
         """The keyframes side by side, each with its time and what was asked; of a large photo, the face."""
         frames = self._rendered().kept
         labels = [f"{self._times[index]:.2f} s  {label(self._asked(index))}" for index in self._keyframes()]
         return image.contact_sheet([frames[index] for index in self._keyframes()], labels=labels)
+
+    @property
+    def source_type(self) -> str:
+        """IPTC's digital source type: of a photo's frames a composite, of generated pixels alone the generator's."""
+        drawn = self.subject.transform is None or self.options.mode == "crop"
+        return GENERATED if drawn else COMPOSITE
 
     @property
     def performance(self) -> Timeline:
@@ -285,6 +317,9 @@ def _unshown(asked: list[int], renderer: Renderer) -> tuple[str, ...]:
     return (f"{said}, which {where}: left out.",)
 
 
-def provenance(model: Mapping[str, Any]) -> dict[str, str]:
-    """What the file says inside, beside what every file of ours says: which generator drew it."""
-    return {"comment": f"Synthetic: facial expression made by facsmith {__version__} with {model['generator_id']}"}
+def provenance(model: Mapping[str, Any], source_type: str = COMPOSITE) -> dict[str, str]:
+    """What the file says inside, beside what every file of ours says: which generator drew it, and into what."""
+    return {
+        KEY: source_type,
+        "comment": f"Synthetic: facial expression made by facsmith {__version__} with {model['generator_id']}",
+    }

@@ -6,9 +6,9 @@ Conventions: an image is (H, W, 3) uint8 RGB in sRGB; a network's image is (N, 3
 import io
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -16,20 +16,28 @@ from PIL import ExifTags, Image, ImageCms, ImageDraw, ImageFont, ImageOps, PngIm
 
 from facsmith import __version__
 from facsmith._files import atomic_path
+from facsmith._float_tiff import from_floats, read_float_tiff
 from facsmith.errors import InputError, OutputError, PhotoError
+from facsmith.synthetic import GENERATED, KEY, packet
 
 if TYPE_CHECKING:
     import torch
 
 __all__ = [
+    "ALPHA_SUFFIXES",
     "MAX_PIXELS",
+    "MAX_PIXELS_VARIABLE",
     "MIN_SIDE",
+    "PHOTO_SUFFIXES",
     "SUFFIXES",
     "as_lines",
     "contact_sheet",
     "decode",
+    "decode_rgba",
     "exif",
     "from_lines",
+    "over_white",
+    "pixel_limit",
     "png_text",
     "provenance",
     "read",
@@ -40,20 +48,46 @@ __all__ = [
 ]
 
 Pixels = npt.NDArray[np.uint8]
+T = TypeVar("T")
 
 MAX_PIXELS: Final = 64_000_000
 """Largest photo that is read, in pixels: 192 MB once decoded."""
+MAX_PIXELS_VARIABLE: Final = "FACSMITH_MAX_MEGAPIXELS"
+"""Environment variable that raises or lowers the limit."""
 MIN_SIDE: Final = 32
 """Smallest side, in pixels, that can hold a face worth animating."""
 
 # Only what a camera, a phone or an editor writes: Pillow's other readers (PostScript among them) stay shut.
 _READABLE: Final = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM")
 _WRITABLE: Final = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
+_HEIF_BRANDS: Final = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 SUFFIXES: Final = tuple(_WRITABLE)
 """Endings of picture files that `write` knows."""
+ALPHA_SUFFIXES: Final = (".png", ".webp", ".tif", ".tiff")
+"""Those of ``SUFFIXES`` that hold transparency."""
+PHOTO_SUFFIXES: Final = (*_WRITABLE, ".avif", ".gif", ".jp2", ".bmp", ".heic", ".heif")
+"""Endings of the photos that `read` reads, by which photos are found in a folder."""
 
 
-def read(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Pixels:
+def pixel_limit() -> int:
+    """Largest photo that is read, in pixels: ``MAX_PIXELS``, or the megapixels that ``MAX_PIXELS_VARIABLE`` names.
+
+    Raises:
+        InputError: the variable holds no number from 1 to 170 (twice what Pillow warns of, above which it refuses).
+    """
+    said = os.environ.get(MAX_PIXELS_VARIABLE)
+    if said is None:
+        return MAX_PIXELS
+    try:
+        limit = float(said)
+    except ValueError:
+        limit = 0.0
+    if not 1 <= limit <= 170:
+        raise InputError(f"{MAX_PIXELS_VARIABLE} is {said!r}; give megapixels, from 1 to 170.")
+    return int(limit * 1e6)
+
+
+def read(path: str | os.PathLike[str], *, max_pixels: int | None = None) -> Pixels:
     """A photo as it is meant to be seen: upright (EXIF), in sRGB, over white where it is transparent, 8 bits a channel.
 
     The size is checked from the header, before anything is decoded. Of several pages or frames, the first.
@@ -70,29 +104,59 @@ def read(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Pixel
     return decode(data, name=os.fspath(path), max_pixels=max_pixels)
 
 
-def decode(data: bytes, *, name: str = "The picture", max_pixels: int = MAX_PIXELS) -> Pixels:
+def decode(data: bytes, *, name: str = "The picture", max_pixels: int | None = None) -> Pixels:
     """What `read` does, for the bytes of a file that need not lie on a disk. name: what error messages call it."""
+    return _decoded(data, name, max_pixels, _rgb)
+
+
+def decode_rgba(data: bytes, *, name: str = "The picture", max_pixels: int | None = None) -> Pixels | None:
+    """The same as (H, W, 4) uint8 sRGB with its alpha, not laid over anything; None of a picture without alpha."""
+    return _decoded(data, name, max_pixels, _rgba)
+
+
+def _decoded(data: bytes, name: str, max_pixels: int | None, convert: Callable[[Image.Image], T]) -> T:
+    """What `convert` makes of the opened picture, upright."""
     kinds = "JPEG, PNG, WebP, TIFF, AVIF, BMP or GIF"
+    max_pixels = pixel_limit() if max_pixels is None else max_pixels
+    readable = (*_READABLE, *_heif(data, name))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's own size warning and its notes on odd metadata
-            with Image.open(io.BytesIO(data), formats=_READABLE) as opened:
+            with Image.open(io.BytesIO(data), formats=readable) as opened:
                 _check_size(name, opened.size, max_pixels)
                 opened.load()
-                upright = ImageOps.exif_transpose(opened)
-                return np.array(_rgb(upright), np.uint8)
+                return convert(ImageOps.exif_transpose(opened))
     except PhotoError:
         raise
     except Image.DecompressionBombError as error:
         raise PhotoError(f"{name} is larger than {max_pixels / 1e6:.0f} megapixels. Scale it down first.") from error
     except Image.UnidentifiedImageError as error:
+        floats = read_float_tiff(data, check=lambda size: _check_size(name, size, max_pixels))
+        if floats is not None:
+            return convert(Image.fromarray(floats))
         raise PhotoError(f"{name} is no picture that can be read here. Give a {kinds} file.") from error
     except Exception as error:  # damaged files make Pillow's decoders raise almost anything
         raise PhotoError(f"{name} is damaged or cut short ({error}). Give an intact {kinds} file.") from error
 
 
+def _heif(data: bytes, name: str) -> tuple[str, ...]:
+    """Pillow's name of the format where the bytes are HEIC or HEIF; the extra opens it."""
+    if data[4:8] != b"ftyp" or data[8:12] not in _HEIF_BRANDS:
+        return ()
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise PhotoError(
+            f"{name} is HEIC or HEIF; reading it needs the extra `heif`: pip install 'facsmith[heif]'. Or give a JPEG."
+        ) from error
+    cast(Any, pillow_heif).register_heif_opener(thumbnails=False)
+    return ("HEIF",)
+
+
 def write(path: str | os.PathLike[str], image: Pixels, *, metadata: Mapping[str, str] | None = None) -> None:
     """Write a .png, .jpg, .webp or .tif, whole or not at all. metadata: text to store inside, beside `provenance`.
+
+    image: (H, W, 3) uint8 RGB, or (H, W, 4) with alpha where the ending is one of ``ALPHA_SUFFIXES``.
 
     Raises:
         OutputError: another suffix, or a place that cannot be written.
@@ -103,18 +167,21 @@ def write(path: str | os.PathLike[str], image: Pixels, *, metadata: Mapping[str,
     text = provenance(metadata)
     options: Mapping[str, Any] = {
         "PNG": {"pnginfo": png_text(text)},
-        "JPEG": {"quality": 95, "subsampling": 0, "exif": exif(text)},
-        "WEBP": {"quality": 95, "exif": exif(text)},
-        "TIFF": {"compression": "tiff_deflate", "exif": exif(text)},
+        "JPEG": {"quality": 95, "subsampling": 0, "exif": exif(text), "xmp": packet(text[KEY])},
+        "WEBP": {"quality": 95, "exact": True, "exif": exif(text), "xmp": packet(text[KEY])},
+        "TIFF": {"compression": "tiff_deflate", "tiffinfo": _tiff_tags(text)},
     }[kind]
-    picture = Image.fromarray(_checked(image))
+    picture = Image.fromarray(_checked(image, alpha=kind != "JPEG"))
     with atomic_path(path) as temporary:
         picture.save(temporary, kind, **options)
 
 
 def provenance(metadata: Mapping[str, str] | None = None) -> dict[str, str]:
-    """What every written file says about itself: made by facsmith, its version, synthetic. ``metadata`` wins."""
+    """What every written file says about itself: made by facsmith, its version, synthetic (IPTC's digital source type
+    among it, `facsmith.synthetic`). ``metadata`` wins.
+    """
     said = {
+        KEY: GENERATED,
         "title": "Facial expression animated by facsmith",
         "software": f"facsmith {__version__}",
         "comment": f"Synthetic: made by facsmith {__version__}",
@@ -123,10 +190,14 @@ def provenance(metadata: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def png_text(metadata: Mapping[str, str]) -> PngImagePlugin.PngInfo:
-    """Metadata as PNG text chunks, their keywords capitalised as the PNG specification spells its own."""
+    """Metadata, which `provenance` completed, as an XMP packet and as PNG text chunks.
+
+    Their keywords are capitalised as the PNG specification spells its own.
+    """
     chunks = PngImagePlugin.PngInfo()
     for key, value in metadata.items():
         chunks.add_itxt(key.capitalize(), value)
+    chunks.add_itxt("XML:com.adobe.xmp", packet(metadata[KEY]).decode())
     return chunks
 
 
@@ -136,6 +207,13 @@ def exif(metadata: Mapping[str, str]) -> bytes:
     block[ExifTags.Base.Software] = metadata.get("software", "")
     block[ExifTags.Base.ImageDescription] = as_lines(metadata)
     return block.tobytes()
+
+
+def _tiff_tags(metadata: Mapping[str, str]) -> Image.Exif:
+    block = Image.Exif()
+    block.load(exif(metadata))
+    block[ExifTags.Base.XMLPacket] = packet(metadata[KEY])
+    return block
 
 
 def as_lines(metadata: Mapping[str, str]) -> str:
@@ -215,7 +293,7 @@ def _check_size(name: str, size: tuple[int, int], max_pixels: int) -> None:
     if width * height > max_pixels:
         raise PhotoError(
             f"{name} has {width} x {height} pixels; at most {max_pixels / 1e6:.0f} megapixels are read. "
-            "Scale it down first."
+            f"Scale it down first, or raise the limit: {MAX_PIXELS_VARIABLE}=170 (megapixels) in the environment."
         )
     if min(size) < MIN_SIDE:
         raise PhotoError(
@@ -223,19 +301,40 @@ def _check_size(name: str, size: tuple[int, int], max_pixels: int) -> None:
         )
 
 
-def _rgb(picture: Image.Image) -> Image.Image:
+def _rgb(picture: Image.Image) -> Pixels:
     """Any mode that Pillow reads, as sRGB over white."""
     if picture.mode.startswith("I;16") or picture.mode == "I":  # 16-bit grey: Pillow would clip it, not scale it
         grey = np.clip(np.asarray(picture, np.float64) / 257, 0, 255)
-        return Image.fromarray(np.rint(grey).astype(np.uint8)).convert("RGB")
+        return np.array(Image.fromarray(np.rint(grey).astype(np.uint8)).convert("RGB"), np.uint8)
+    if picture.mode == "F":  # TIFF of floats, which Pillow would clip
+        grey = from_floats(np.asarray(picture, np.float32))
+        return np.array(Image.fromarray(grey).convert("RGB"), np.uint8)
+    if (transparent := _rgba(picture)) is not None:
+        return over_white(Image.fromarray(transparent))
+    return np.array(_managed(picture), np.uint8)
+
+
+def _rgba(picture: Image.Image) -> Pixels | None:
+    """(H, W, 4) uint8 sRGB and alpha, of a picture with transparency."""
+    if not picture.has_transparency_data:
+        return None
     profile = picture.info.get("icc_profile")
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        white = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(white, picture).convert("RGB")
-    if profile and picture.mode in ("RGB", "CMYK", "L"):
-        return _srgb(picture, profile)
-    return picture.convert("RGB")
+    whole = picture.convert("RGBA")
+    alpha, colours = whole.getchannel("A"), whole.convert("RGB")
+    colours.info["icc_profile"] = profile
+    return np.dstack([np.array(_managed(colours), np.uint8), np.array(alpha, np.uint8)])
+
+
+def over_white(picture: Image.Image) -> Pixels:
+    """(H, W, 3) uint8 of a picture in mode RGBA."""
+    white = Image.new("RGBA", picture.size, "white")
+    return np.array(Image.alpha_composite(white, picture).convert("RGB"), np.uint8)
+
+
+def _managed(picture: Image.Image) -> Image.Image:
+    """Mode RGB, the colours by the picture's own profile."""
+    profile = picture.info.get("icc_profile")
+    return _srgb(picture, profile) if profile and picture.mode in ("RGB", "CMYK", "L") else picture.convert("RGB")
 
 
 def _srgb(picture: Image.Image, profile: bytes) -> Image.Image:
@@ -250,8 +349,10 @@ def _srgb(picture: Image.Image, profile: bytes) -> Image.Image:
     return picture.convert("RGB")
 
 
-def _checked(image: Pixels) -> Pixels:
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+def _checked(image: Pixels, *, alpha: bool = False) -> Pixels:
+    """alpha: four channels are allowed too."""
+    channels = (3, 4) if alpha else (3,)
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in channels or 0 in image.shape:
         raise InputError(f"An image is an (H, W, 3) uint8 RGB array; given: {image.dtype} of shape {image.shape}.")
     return np.ascontiguousarray(image)
 

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith.compose import Compositor
+from facsmith.cutout import Cutout
 from facsmith.face import CropTransform, Face
 from facsmith.facs import ActionUnits
 from facsmith.generator import Generator
@@ -55,6 +56,8 @@ class Subject:
         Seconds per stage.
     notes
         What the user should know, one sentence each.
+    cutout
+        The photo with its transparency, where its file has that.
     """
 
     name: str
@@ -73,6 +76,7 @@ class Subject:
     generator: Generator | None = None
     timings: dict[str, float] = field(default_factory=dict[str, float])
     notes: tuple[str, ...] = ()
+    cutout: Cutout | None = None
 
     @property
     def sha256(self) -> str:

@@ -256,3 +256,24 @@ def test_ray_makes_the_same_bytes(tmp_path, monkeypatch, ray):
         assert Path(f"ray{workers}/b.png").read_bytes() == Path("here/b.png").read_bytes()
     assert main(["batch", "m.csv", "-o", "ray2", *HERE, *quick]) == 0
     assert {row["status"] for row in status("ray2")} == {"kept"}, "whoever did it"
+
+
+def test_signed_results_verify_and_are_kept(folder, animator):
+    pytest.importorskip("c2pa")
+    from facsmith.signing import verify
+
+    write_manifest("m.csv", "photo,expression,output\nher.png,AU12=D,a.png\nher.png,AU12=D,b.mp4\n")
+    assert main(["batch", "m.csv", "-o", "plain", *QUICK, *HERE]) == 0
+    assert verify(folder / "plain/a.png") is None
+    signed = ["batch", "m.csv", "-o", "signed", *QUICK, *HERE, "--sign", "self"]
+    assert main(signed) == 0
+    for name in ("a.png", "b.mp4"):
+        verdict = verify(folder / "signed" / name)
+        assert verdict is not None and verdict.intact and verdict.self_signed
+        assert verdict.manifest["org.facsmith.request"]["keyframes"]
+    before = (folder / "signed/a.png").read_bytes()
+    assert main(signed) == 0
+    assert [row["status"] for row in status("signed")] == ["kept", "kept"]
+    assert (folder / "signed/a.png").read_bytes() == before
+    books = b"".join(path.read_bytes() for path in (folder / "signed").rglob("*") if path.is_file())
+    assert b"PRIVATE KEY" not in books

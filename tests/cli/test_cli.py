@@ -3,6 +3,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -555,3 +556,20 @@ def test_timeline_plot_and_convert(folder, capsys):
 )
 def test_what_a_performance_cannot_be(arguments, said, folder, capsys):
     assert said in refused(arguments, capsys)
+
+
+def test_a_full_disk_is_noticed_before_any_work(tmp_path, monkeypatch, capsys):
+    usage = type(shutil.disk_usage(tmp_path))
+    monkeypatch.setattr("facsmith._files.shutil.disk_usage", lambda place: usage(1 << 30, 1 << 30, 1000))
+    assert main(["animate", "no-such-photo.jpg", "-e", "happiness", "-o", str(tmp_path / "new" / "a.mp4")]) == 2
+    assert "too little" in capsys.readouterr().err
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_is_noticed_before_any_work(tmp_path, monkeypatch, capsys):
+    def refuse(**_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("facsmith._files.tempfile.TemporaryFile", refuse)
+    assert main(["edit", "no-such-photo.jpg", "-e", "happiness", "-o", str(tmp_path / "a.png")]) == 2
+    assert "Permission denied" in capsys.readouterr().err

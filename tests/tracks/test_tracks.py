@@ -3,6 +3,7 @@
 import csv
 import time
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -101,7 +102,8 @@ class TestPyFeat:
             read_track(path)
         timeline = read_track(path, options=TrackOptions(source_fps=30))
         assert timeline.duration == pytest.approx(1.0)
-        assert timeline.sample(25)[:, AU12] == pytest.approx(0.5)
+        assert timeline.sample(25)[:, AU12] == pytest.approx(0.0)  # a probability that stands still is rest
+        assert any("AU12 0.50" in note for note in timeline.notes)
         assert any("probable" in note for note in timeline.notes)
 
     def test_rows_without_a_face_are_left_out(self, tmp_path):
@@ -259,7 +261,7 @@ def test_bad_rows_are_named(tmp_path, change, said):
         (b"a,b,c\n1,2,3\n", "of no known kind"),
         (b"timestamp,AU34_r\n0,1\n1,1\n", "none of its AUs"),
         (b"success,AU12_r\n1,1\n", "has no time"),
-        (b"\xff\xfe\x00\x01\x80\x81", "no text"),
+        (b"\x00\x01\x80\x81", "no text"),
         (b"timestamp,AU12_r\n" + b"9" * 200_000, "line is longer"),
         (b"Timecode,JawOpen\nnoon,1\n", "HH:MM:SS:FF"),
     ],
@@ -325,3 +327,135 @@ def test_options_are_validated(wrong):
         TrackOptions(**wrong)
     with pytest.raises(InputError):
         OneEuro(min_cutoff=0)
+
+
+class TestOddTables:
+    """What other programs and spreadsheets make of a track."""
+
+    def write(self, tmp_path, text, *, encoding="utf-8", name="odd.csv"):
+        (tmp_path / name).write_bytes(text.encode(encoding))
+        return tmp_path / name
+
+    @pytest.mark.parametrize(
+        ("text", "encoding"),
+        [
+            ("timestamp,AU12_r\n0,0\n1,5\n", "utf-8"),
+            ("timestamp_ms,AU12_r\n0,0\n1000,5\n", "utf-8"),
+            ("frame_time_in_ms,au_12,au_12_intensity\n0,1,0\n1000,1,5\n", "utf-8"),
+            ("timestamp;AU12_r\n0,0;0,0\n1,0;5,0\n", "utf-8"),
+            ("sep=;\r\ntimestamp;AU12_r\r\n0;0\r\n1;5\r\n", "utf-8"),
+            ("sep=|\ntimestamp|AU12_r\n0|0\n1|5\n", "utf-8"),
+            ("timestamp,AU12_r\n0,0\n1,5\n", "utf-16"),
+            ('timestamp,AU12_r\n0,"0,0"\n1,"5,0"\n', "utf-8"),
+        ],
+    )
+    def test_all_read_alike(self, tmp_path, text, encoding):
+        timeline = read_track(self.write(tmp_path, text, encoding=encoding))
+        assert timeline.sample(25)[:, AU12] == pytest.approx(np.linspace(0, 1, 26))
+
+    @pytest.mark.parametrize("name", ["AU1_r", "AU01_r", "au_1_intensity"])
+    def test_unpadded_names_are_not_dropped(self, tmp_path, name):
+        timeline = read_track(self.write(tmp_path, f"timestamp,{name}\n0,5\n1,5\n"))
+        assert timeline.sample(25)[:, AUS.index(1)] == pytest.approx(1.0)
+
+    def test_openface_3(self, tmp_path):
+        head = ",".join(f"AU{au}" for au in (1, 2, 4, 6, 9, 12, 25, 26))
+        timeline = read_track(
+            self.write(tmp_path, f"timestamp,{head}\n" + "".join(f"{t}" + ",0.5" * 8 + "\n" for t in range(40)))
+        )
+        assert timeline.sample(25)[:, AU12] == pytest.approx(0.5)
+        assert any("OpenFace 3" in note for note in timeline.notes)
+
+    def test_aus_that_cannot_be_played_are_named(self, tmp_path):
+        timeline = read_track(self.write(tmp_path, "timestamp,AU12_r,AU99_r\n0,0,1\n1,5,1\n"))
+        assert any("AU99 cannot be played" in note for note in timeline.notes)
+
+    def test_of_two_faces_the_identity_is_followed(self, tmp_path):
+        rows = "".join(f"{i},a,{0.02 * i}\n{i},b,0.9\n" for i in range(31))
+        timeline = read_track(self.write(tmp_path, "frame,Identity,AU12\n" + rows), options=TrackOptions(source_fps=30))
+        assert timeline.sample(30)[0, AU12] < 0.01 < timeline.sample(30)[-1, AU12]
+        assert any("31 rows are of other faces" in note for note in timeline.notes)
+
+    def test_of_two_faces_without_identity_the_larger_is_followed(self, tmp_path):
+        rows = "".join(f"{i},10,10,0.9\n{i},50,50,{0.02 * i}\n" for i in range(31))
+        timeline = read_track(
+            self.write(tmp_path, "frame,FaceRectWidth,FaceRectHeight,AU12\n" + rows),
+            options=TrackOptions(source_fps=30),
+        )
+        assert timeline.sample(30)[-1, AU12] > 0.5
+        assert any("31 rows are of other faces" in note for note in timeline.notes)
+
+    def test_probabilities_rest_at_their_own_low_quantile(self, tmp_path):
+        rows = "".join(f"{i},1.0,{0.4 if i < 40 else 1.0}\n" for i in range(80))
+        timeline = read_track(self.write(tmp_path, "frame,AU20,AU12\n" + rows), options=TrackOptions(source_fps=25))
+        curves = timeline.sample(25)
+        assert np.all(curves[:, AUS.index(20)] == 0)
+        assert curves[0, AU12] == pytest.approx(0) and curves[-1, AU12] == pytest.approx(1)
+        assert any("AU20 1.00" in note and "AU12 0.40" in note for note in timeline.notes)
+
+    def test_pyfeat_2_has_blendshapes_and_sides(self, tmp_path):
+        path = self.write(tmp_path, "timestamp,AU12,mouthSmileLeft,mouthSmileRight\n0,1,0.2,0.8\n1,1,0.2,0.8\n")
+        sides = read_track(path).sides(np.array([0.5]))
+        assert sides[0, :, AU12] == pytest.approx([0.2, 0.8])
+        path = self.write(tmp_path, "timestamp,AU12_L,AU12_R\n0,0.2,0.8\n1,0.2,0.8\n")
+        assert read_track(path).sides(np.array([0.5]))[0, :, AU12] == pytest.approx([0.2, 0.8])
+
+    def test_livelink_over_midnight(self, tmp_path):
+        text = "Timecode,JawOpen\n23:59:59:00.0,0\n23:59:59:30.0,0\n00:00:00:00.0,1\n00:00:00:30.0,1\n"
+        timeline = read_track(self.write(tmp_path, text), options=TrackOptions(source_fps=60))
+        assert timeline.duration == pytest.approx(1.5)
+
+    def test_equal_timecodes_are_averaged_and_named(self, tmp_path):
+        text = "Timecode,JawOpen\n00:00:01:00,0\n00:00:01:30,0.1\n00:00:01:30,0.3\n00:00:02:00,1\n"
+        timeline = read_track(self.write(tmp_path, text), options=TrackOptions(source_fps=60, fps=2))
+        assert timeline.sample(2)[1, AUS.index(26)] == pytest.approx(0.5)  # of jawOpen, 0.4 is a full AU26
+        assert any("1 rows have the timecode" in note for note in timeline.notes)
+
+    @pytest.mark.parametrize(
+        "frame",
+        [
+            '"faceBlendshapes": [{"categories": [{"categoryName": "jawOpen", "score": 0.2}]}]',
+            '"face_blendshapes": [[{"category_name": "jawOpen", "score": 0.2}]]',
+            '"blendshapes": {"jawOpen": 0.2}',
+        ],
+    )
+    def test_mediapipe_json(self, tmp_path, frame):
+        text = "[" + ",".join(f'{{"timestamp_ms": {t}, {frame}}}' for t in (0, 500, 1000)) + "]"
+        timeline = read_track(self.write(tmp_path, text, name="faces.json"))
+        assert timeline.duration == pytest.approx(1.0)
+        assert timeline.sample(25)[:, AUS.index(26)] == pytest.approx(0.5)
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("{", "no JSON"),
+            ("[]", "no list of frames"),
+            ('[{"blendshapes": {"jawOpen": 1}}]', "no time"),
+            ('[{"timestamp_ms": 0}]', "no blendshapes"),
+        ],
+    )
+    def test_other_json_is_refused_with_the_way_out(self, tmp_path, text, said):
+        with pytest.raises(TimelineError, match=said):
+            read_track(self.write(tmp_path, text, name="faces.json"))
+
+
+def recording(name):
+    path = Path(__file__).parents[2] / "shared" / "tracks" / name
+    if not path.is_file():
+        pytest.skip("the recordings are not in this checkout")
+    return path
+
+
+@pytest.mark.parametrize("name", ["livelink_face.csv", "openface.csv"])
+def test_real_recordings_play(name):
+    curves = read_track(recording(name), options=TrackOptions(seconds=20)).sample(25)
+    assert len(curves) > 2 and np.isfinite(curves).all() and curves.max() > curves.min()
+
+
+def test_a_real_table_of_pyfeat(tmp_path):
+    head, row = recording("pyfeat.csv").read_text().splitlines()[:2]  # a table of one photo
+    (tmp_path / "one.csv").write_text(f"{head}\n{row}\n")
+    with pytest.raises(TimelineError, match="needs two or more"):
+        read_track(tmp_path / "one.csv", options=TrackOptions(source_fps=30))
+    (tmp_path / "two.csv").write_text(f"{head}\n{row}\n1{row[row.index(',') :]}\n")
+    assert read_track(tmp_path / "two.csv", options=TrackOptions(source_fps=30)).sample(30)[:, AU12].min() > 0.9

@@ -12,10 +12,12 @@ from facsmith.batch.units import Plain, Unit, Work
 from facsmith.bundle import DEFAULT_BUNDLE, FILES, bundle_folder
 from facsmith.errors import CheckpointError, InputError
 from facsmith.options import AnimateOptions
+from facsmith.signing import Credentials
 from facsmith.timeline import Timeline
 
 if TYPE_CHECKING:
     from facsmith.animator import Animator
+    from facsmith.film import Animation, Picture
 
 __all__ = ["FilmJob", "ModelOptions", "limit_threads", "sha256_of"]
 
@@ -56,34 +58,39 @@ class ModelOptions:
 
 @dataclass(frozen=True)
 class FilmJob:
-    """options: of every film; a unit brings its seed."""
+    """options: of every film; a unit brings its seed. credentials: sign the results; by default nothing is signed."""
 
     options: AnimateOptions = field(default_factory=AnimateOptions)
     model: ModelOptions = field(default_factory=ModelOptions)
+    credentials: Credentials | None = None
 
     @property
     def identity(self) -> Plain:
         """See `units.Job`."""
-        return {"work": "film", **self.model.identity, "options": asdict(self.options)}
+        signed = {} if self.credentials is None else {"signed": self.credentials.identity}
+        return {"work": "film", **self.model.identity, "options": asdict(self.options), **signed}
 
     def open(self) -> Work:
         """See `units.Job`."""
-        return _Films(self.model.load(), self.options)
+        return _Films(self.model.load(), self.options, self.credentials)
 
 
 class _Films:
-    def __init__(self, animator: "Animator", options: AnimateOptions) -> None:
-        self._animator, self._options = animator, options
+    def __init__(self, animator: "Animator", options: AnimateOptions, credentials: Credentials | None) -> None:
+        self._animator, self._options, self._credentials = animator, options, credentials
 
     def __call__(self, unit: Unit, inputs: Sequence[Path], output: Path) -> Iterable[str]:
+        return self._made(unit, inputs).save(output, sign_with=self._credentials).notes
+
+    def _made(self, unit: Unit, inputs: Sequence[Path]) -> "Animation | Picture":
         options = replace(self._options, inversion=replace(self._options.inversion, seed=int(unit.settings["seed"])))
         if unit.settings.get("timeline"):
-            return self._animator.animate(inputs[0], Timeline.from_yaml(inputs[1]), options=options).save(output).notes
+            return self._animator.animate(inputs[0], Timeline.from_yaml(inputs[1]), options=options)
         expression = cast("list[str]", unit.settings["expression"])
-        if output.name.lower().endswith(PICTURES):
-            return self._animator.edit(inputs[0], expression[0], options=options).save(output).notes
+        if unit.output.lower().endswith(PICTURES):
+            return self._animator.edit(inputs[0], expression[0], options=options)
         asked = expression if len(expression) > 1 else expression[0]
-        return self._animator.animate(inputs[0], asked, options=options).save(output).notes
+        return self._animator.animate(inputs[0], asked, options=options)
 
 
 def limit_threads(threads: int | None) -> None:

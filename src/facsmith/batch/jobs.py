@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FILMS", "PHOTOS", "InvertJob", "MeasureJob"]
 
-PHOTOS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+PHOTOS = image.PHOTO_SUFFIXES
 FILMS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".gif")
 
 

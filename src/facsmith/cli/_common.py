@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from facsmith._files import check_writable
 from facsmith.errors import OutputError
 
 if TYPE_CHECKING:
@@ -204,7 +205,9 @@ def check_receipt(path: Path) -> None:
 
 
 def check_place(path: Path | None) -> None:
-    """Refuse, before any long work, a path through a file, or a file name that is a folder's."""
+    """Refuse, before any long work, a path through a file, a file name that is a folder's, a folder that cannot be
+    written, or a full disk.
+    """
     if path is None:
         return
     folder = next(parent for parent in path.absolute().parents if parent.exists())
@@ -212,6 +215,7 @@ def check_place(path: Path | None) -> None:
         raise OutputError(f"Could not write {path}: {folder} is a file, not a folder. Choose another place.")
     if path.suffix and path.is_dir():
         raise OutputError(f"Could not write {path}: it is a folder. Give the name of a file in it.")
+    check_writable(folder)
 
 
 def _check_suffix(path: Path, known: Sequence[str]) -> None:

@@ -33,6 +33,7 @@ from facsmith.cli._common import (
     VariantOption,
 )
 from facsmith.cli._engine import Settings, run_many, with_engine
+from facsmith.cli._sign import KeyOption, SignOption, credentials
 
 __all__ = ["batch"]
 
@@ -67,6 +68,8 @@ def batch(
     seed: SeedOption = 0,
     model: ModelOption = MODEL,
     boundaries: BoundariesOption = None,
+    sign: SignOption = None,
+    key: KeyOption = None,
 ) -> None:
     """Films and pictures of many photos, a row of a manifest each; stop it any time, run it again and it goes on.
 
@@ -84,9 +87,10 @@ def batch(
       facsmith batch s3://study/films.csv -o s3://study/out --ray auto --workers 400 --gpus 0.25
 
     Each result is byte for byte what `facsmith animate` makes of the same photo and
-    seed. FOLDER/status.csv tells of every row: done, kept (it was there already),
-    refused (and why), failed, crashed. Exit code 0: every row has its result; 3:
-    some have not; 4: the run stopped early (a full disk).
+    seed; signed ones differ by the time of signing. FOLDER/status.csv tells of
+    every row: done, kept (it was there already), refused (and why), failed, crashed.
+    Exit code 0: every row has its result; 3: some have not; 4: the run stopped early
+    (a full disk).
     """
     from facsmith.batch import Place
     from facsmith.batch.films import FilmJob
@@ -94,6 +98,7 @@ def batch(
     from facsmith.inversion import InversionOptions
     from facsmith.options import AnimateOptions
 
+    by = credentials(sign, key)
     options = AnimateOptions(
         fps=fps,
         onset=onset,
@@ -112,5 +117,5 @@ def batch(
         fidelity=fidelity.value,
         inversion=InversionOptions(start=start.value, iterations=iterations, seed=seed),
     )
-    job = FilmJob(options, settings.model(model, boundaries))
+    job = FilmJob(options, settings.model(model, boundaries), by)
     run_many(job, read_manifest(manifest, options), Place(output), settings, what="rows")

@@ -57,6 +57,8 @@ from facsmith.cli._performance import (
     expressions,
     options_of,
 )
+from facsmith.cli._sign import KeyOption, SignOption, credentials, sign_output
+from facsmith.synthetic import GENERATED
 
 if TYPE_CHECKING:
     from facsmith.animator import Animator
@@ -136,6 +138,8 @@ def animate(
     model: ModelOption = MODEL,
     boundaries: BoundariesOption = None,
     device: DeviceOption = "cpu",
+    sign: SignOption = None,
+    key: KeyOption = None,
 ) -> None:
     """Film a photo: from the face's own expression to the asked one, and back.
 
@@ -160,6 +164,7 @@ def animate(
         check_receipt(page)
     for file in (openface, livelink):
         check_place(file)
+    by = credentials(sign, key)
     source = Source(expression, timeline, track, drive)
     options = _options(
         fps=fps,
@@ -190,7 +195,9 @@ def animate(
         note(sentence)
     with progress_bar() as progress:
         sound = source.sound(recording, output)
-        receipt = film.save(output, contact_sheet=contact_sheet, page=page, sound=sound, progress=progress)
+        receipt = film.save(
+            output, contact_sheet=contact_sheet, page=page, sound=sound, sign_with=by, progress=progress
+        )
     film.save_tracks(openface=openface, livelink=livelink)
     for sentence in receipt.notes[len(film.notes) :]:
         note(sentence)
@@ -220,6 +227,8 @@ def edit(
     model: ModelOption = MODEL,
     boundaries: BoundariesOption = None,
     device: DeviceOption = "cpu",
+    sign: SignOption = None,
+    key: KeyOption = None,
 ) -> None:
     """Give a photo another expression: one picture.
 
@@ -231,6 +240,7 @@ def edit(
       facsmith edit her.jpg -e AU12=B --relative -o a-little-happier.jpg
     """
     check_picture(output)
+    by = credentials(sign, key)
     options = _options(
         mode=mode.value,
         edit="relative" if relative else "absolute",
@@ -246,7 +256,7 @@ def edit(
     animator = _animator(model, boundaries, device)
     with progress_bar() as progress:
         picture = animator.edit(photo, expression, options=options, latent=_latent(latent, animator), progress=progress)
-    receipt = picture.save(output)
+    receipt = picture.save(output, sign_with=by)
     for sentence in receipt.notes:
         note(sentence)
     typer.echo(str(output))
@@ -269,6 +279,8 @@ def sample(
     model: ModelOption = MODEL,
     boundaries: BoundariesOption = None,
     device: DeviceOption = "cpu",
+    sign: SignOption = None,
+    key: KeyOption = None,
 ) -> None:
     """Draw a face of a person who does not exist, or film one.
 
@@ -281,6 +293,7 @@ def sample(
 
     (check_film if expression else check_picture)(output)
     check_place(latent)
+    by = credentials(sign, key)
     animator = _animator(model, boundaries, device)
     subject = animator.sample(seed, psi=psi)
     if expression:
@@ -289,6 +302,8 @@ def sample(
             film.save(output, progress=progress)
     else:
         image.write(output, subject.photo)
+    asked = {"seed": seed, "psi": psi, "expression": expression or [], "model": {"name": animator.networks.name}}
+    sign_output(output, by, source_type=GENERATED, asked=asked)
     if latent is not None:
         subject.latent.save(latent)
     typer.echo(str(output))

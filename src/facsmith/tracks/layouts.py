@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -10,14 +10,14 @@ import numpy.typing as npt
 
 from facsmith.errors import TimelineError
 from facsmith.facs import AUS, DISFA, OCCURRENCE, au_list
-from facsmith.timeline import BLINK
+from facsmith.timeline import BLINK, Sides
 from facsmith.tracks import arkit
 from facsmith.tracks.arkit import Curves
 
 __all__ = ["GAZE", "GAZE_AUS", "Clock", "Column", "Layout", "layout"]
 
 Array = npt.NDArray[np.float64]
-Clock = Literal["seconds", "timecode", "frames"]
+Clock = Literal["seconds", "milliseconds", "timecode", "frames"]
 
 GAZE = {"gaze_angle_x": (61, 62), "gaze_angle_y": (64, 63)}
 """OpenFace's gaze, in radians from the camera -> AUs of its positive and negative half: x grows to the person's left, y
@@ -26,7 +26,10 @@ GAZE_AUS = (61, 62, 63, 64)
 FULL_GAZE = np.pi / 6
 """Radians of a gaze of intensity 1."""
 _PYFEAT_BLINK = 43  # eyes closed
-_AU = re.compile(r"au(\d\d)(_r|_c)?")
+_OPENFACE3 = {1, 2, 4, 6, 9, 12, 25, 26}
+"""The AUs that OpenFace 3 writes, all of them and no other."""
+_AU = re.compile(r"au(_?)0*(\d{1,2})(_r|_c|_l|_left|_right|_intensity)?")
+_SIDES: Mapping[str, Sides] = {"L": "left", "R": "right"}
 
 
 @dataclass(frozen=True)
@@ -40,9 +43,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Layout:
-    """One file's columns. clock, time: how the time is given, and in which column. decode: the columns' numbers by
-    name, (N,) each, as AU curves. face: which face a row is of, where the file tells. flags: (column, smallest number)
-    that a usable row has. notes: what the user should know of it.
+    """One file's columns.
+
+    clock, time: how the time is given, and in which column. decode: the columns' numbers by name, (N,) each, as AU
+    curves. face: which face a row is of, where the file tells. size: columns whose product is how large a row's face
+    is. flags: (column, smallest number) that a usable row has. probabilities: the numbers say how surely an AU shows.
+    notes: what the user should know of it.
     """
 
     kind: str
@@ -51,7 +57,9 @@ class Layout:
     columns: tuple[Column, ...]
     decode: Callable[[Mapping[str, Array]], Curves]
     face: int | None = None
+    size: tuple[int, ...] = ()
     flags: tuple[tuple[int, float], ...] = ()
+    probabilities: bool = False
     notes: tuple[str, ...] = ()
 
     @property
@@ -69,20 +77,23 @@ def layout(header: Sequence[str], *, min_confidence: float) -> Layout:
     names = [name.strip().lower() for name in header]
     columns: dict[str, int] = {}
     for index, name in enumerate(names):
-        columns.setdefault(name, index)
+        columns.setdefault(_padded(name), index)
     aus = {match[0]: match for match in (_AU.fullmatch(name) for name in columns) if match}
-    if any(match[2] == "_r" for match in aus.values()):
-        return _openface(columns, min_confidence)
-    if any(match[2] is None for match in aus.values()):
-        return _pyfeat(columns)
+    shapes = _shapes(columns)
+    sided = any(match[3] in ("_l", "_left") for match in aus.values())
+    if any(match[3] == "_r" for match in aus.values()) and not sided:
+        return _with_unplayed(_openface(columns, min_confidence), aus)
+    if shapes:
+        return _livelink(columns, shapes, also_aus=bool(aus))
+    if sided:
+        return _with_unplayed(_sided(columns), aus)
+    if any(match[3] is None for match in aus.values()):
+        return _with_unplayed(_pyfeat(columns, {int(match[2]) for match in aus.values()}), aus)
     if aus:
         raise TimelineError(
             "it holds only AU01_c and the like: whether an AU shows, not how much. "
             "Run OpenFace with -aus, which writes AU01_r too."
         )
-    shapes = _shapes(columns)
-    if shapes:
-        return _livelink(columns, shapes)
     shown = ", ".join(name.strip()[:20] for name in header[:6]) or "nothing"
     raise TimelineError(
         f"its columns ({shown}{', ...' if len(header) > 6 else ''}) are of no known kind; give OpenFace's AU01_r, "
@@ -103,22 +114,41 @@ def _openface(columns: Mapping[str, int], min_confidence: float) -> Layout:
     if "success" not in columns:
         notes.append("The track has no column `success`: every row is taken as a face that was seen.")
     clock, time = _clock(columns)
-    return Layout(
-        "OpenFace", clock, time, tuple(known), _decode_numbered, columns.get("face_id"), tuple(flags), tuple(notes)
-    )
+    face = columns.get("face_id")
+    return Layout("OpenFace", clock, time, tuple(known), _decode_numbered, face, flags=tuple(flags), notes=tuple(notes))
 
 
-def _pyfeat(columns: Mapping[str, int]) -> Layout:
-    known = _numbered(columns, "au{:02d}", 1.0, _PYFEAT_BLINK)
-    notes = [
-        "py-feat writes how probable an AU is, not how intense: its numbers are taken as intensities.",
-        *_missing(known),
-    ]
+def _pyfeat(columns: Mapping[str, int], aus: set[int]) -> Layout:
+    known = tuple(_numbered(columns, "au{:02d}", 1.0, _PYFEAT_BLINK))
     clock, time = _clock(columns)
-    return Layout("py-feat", clock, time, tuple(known), _decode_numbered, None, (), tuple(notes))
+    size, missing = _size(columns), _missing(known)
+    if aus == _OPENFACE3:
+        said = ("These are the eight AUs of OpenFace 3; its numbers are taken as 0 to 1.", *missing)
+        return Layout("OpenFace 3", clock, time, known, _decode_numbered, columns.get("face_id"), size, notes=said)
+    said = ("py-feat writes how probable an AU is, not how intense: its numbers are taken as intensities.", *missing)
+    face = columns.get("identity")
+    return Layout("py-feat", clock, time, known, _decode_numbered, face, size, probabilities=True, notes=said)
 
 
-def _livelink(columns: Mapping[str, int], shapes: Mapping[str, int]) -> Layout:
+def _sided(columns: Mapping[str, int]) -> Layout:
+    """py-feat's AUs with a column for each side: AU12_L and AU12_R, or AU12_left and AU12_right, 0 to 1."""
+    known: list[Column] = []
+    for au in AUS:
+        if au == _PYFEAT_BLINK or au in GAZE_AUS:
+            continue
+        stem = f"au{_PYFEAT_BLINK if au == BLINK else au:02d}"
+        both = (("L", (f"{stem}_l", f"{stem}_left")), ("R", (f"{stem}_r", f"{stem}_right")))
+        found = [Column(f"{side}{au}", columns[name]) for side, names in both for name in names if name in columns]
+        known += found or ([Column(str(au), columns[stem])] if stem in columns else [])
+    if not known:
+        raise TimelineError(f"none of its AUs can be played here: {au_list(AUS)}.")
+    said = ("AUs of two sides are probabilities, taken as intensities.", *_missing(known))
+    clock, time = _clock(columns)
+    face, size = columns.get("identity"), _size(columns)
+    return Layout("py-feat", clock, time, tuple(known), _decode_numbered, face, size, probabilities=True, notes=said)
+
+
+def _livelink(columns: Mapping[str, int], shapes: Mapping[str, int], *, also_aus: bool) -> Layout:
     known = tuple(Column(name, index) for name, index in shapes.items())
     flags = ((columns["blendshapecount"], 0.5),) if "blendshapecount" in columns else ()
     shown = {au for au, _ in arkit.action_units({name: np.zeros(0) for name in shapes})}
@@ -127,8 +157,34 @@ def _livelink(columns: Mapping[str, int], shapes: Mapping[str, int]) -> Layout:
     unread = arkit.unread(shapes)
     if unread:
         notes.append(f"No AU that can be played shows ARKit's {', '.join(unread)}: left out.")
+    if also_aus:
+        notes.append("The track has AUs and blendshapes: the blendshapes, which say how intense, are played.")
     clock, time = _clock(columns)
-    return Layout("ARKit", clock, time, known, arkit.action_units, None, flags, tuple(notes))
+    face, size = columns.get("identity"), _size(columns)
+    return Layout("ARKit", clock, time, known, arkit.action_units, face, size, flags, notes=tuple(notes))
+
+
+def _size(columns: Mapping[str, int]) -> tuple[int, ...]:
+    """The columns of the box around a face: width and height."""
+    return tuple(columns[name] for name in ("facerectwidth", "facerectheight") if name in columns)
+
+
+def _with_unplayed(plan: Layout, aus: Mapping[str, re.Match[str]]) -> Layout:
+    """Its notes name the AUs that have a column and are not played."""
+    played = {int(column.name.lstrip("LR")) for column in plan.columns if column.name not in GAZE}
+    unplayed = sorted({int(match[2]) for match in aus.values()} - played - {_PYFEAT_BLINK, BLINK})
+    if not unplayed:
+        return plan
+    return replace(plan, notes=(*plan.notes, f"The track's {au_list(unplayed)} cannot be played here: left out."))
+
+
+def _padded(name: str) -> str:
+    """``au1_r``, ``au01_r`` and LibreFace's ``au_1_intensity`` alike: au01_r. LibreFace's ``au_1`` is an occurrence."""
+    match = _AU.fullmatch(name)
+    if match is None:
+        return name
+    suffix = "_r" if match[3] == "_intensity" else match[3] or ("_c" if match[1] else "")
+    return f"au{int(match[2]):02d}{suffix}"
 
 
 def _numbered(columns: Mapping[str, int], pattern: str, scale: float, blink: int) -> list[Column]:
@@ -141,13 +197,14 @@ def _numbered(columns: Mapping[str, int], pattern: str, scale: float, blink: int
 
 
 def _decode_numbered(values: Mapping[str, Array]) -> Curves:
+    """Columns named ``12``, one side of it ``L12`` or ``R12``, or as OpenFace's gaze."""
     curves: Curves = {}
     for name, numbers in values.items():
         if name in GAZE:
             ahead, back = GAZE[name]
             curves[ahead, None], curves[back, None] = (np.clip(way * numbers, 0.0, 1.0) for way in (1, -1))
         else:
-            curves[int(name), None] = numbers
+            curves[int(name.lstrip("LR")), _SIDES.get(name[0])] = numbers
     return curves
 
 
@@ -155,11 +212,15 @@ def _clock(columns: Mapping[str, int]) -> tuple[Clock, int]:
     for name in ("timestamp", "time", "seconds"):
         if name in columns:
             return "seconds", columns[name]
+    for name in ("timestamp_ms", "timestampms", "frame_time_in_ms", "time_ms"):
+        if name in columns:
+            return "milliseconds", columns[name]
     if "timecode" in columns:
         return "timecode", columns["timecode"]
-    if "frame" in columns:
-        return "frames", columns["frame"]
-    raise TimelineError("it has no time; give a column timestamp (seconds), Timecode, or frame.")
+    for name in ("frame", "frame_idx", "frame_number"):
+        if name in columns:
+            return "frames", columns[name]
+    raise TimelineError("it has no time; give a column timestamp (seconds), timestamp_ms, Timecode, or frame.")
 
 
 def _shapes(columns: Mapping[str, int]) -> dict[str, int]:
@@ -177,5 +238,5 @@ def _shapes(columns: Mapping[str, int]) -> dict[str, int]:
 
 
 def _missing(known: Sequence[Column]) -> list[str]:
-    missing = [au for au in DISFA if str(au) not in {column.name for column in known}]
+    missing = [au for au in DISFA if au not in {int(c.name.lstrip("LR")) for c in known}]
     return [f"The track has no {au_list(missing)}: there nothing moves."] if missing else []

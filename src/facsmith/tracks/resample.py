@@ -9,11 +9,13 @@ from facsmith.errors import TimelineError
 from facsmith.timeline import MAX_SECONDS, Samples, Sides, Timeline, Track
 from facsmith.tracks.options import OneEuro
 
-__all__ = ["Resampler", "one_euro", "to_timeline"]
+__all__ = ["Resampler", "from_rest", "one_euro", "to_timeline"]
 
 Array = npt.NDArray[np.float64]
 
 _CHUNK = 4096
+_REST, _ENOUGH = 0.1, 25
+_RAISED, _NO_ROOM = 0.05, 0.05
 _SHORTEST_GAP = 0.2
 """Seconds: rows missing for longer, and for three times as long as they usually are apart, are a gap."""
 
@@ -98,6 +100,26 @@ def to_timeline(
     if outside > 0:
         said.append(f"{outside:.1%} of the track's numbers lie outside the scale and are cut off at its ends.")
     return Timeline(tracks[None], until, left=tracks["left"], right=tracks["right"], notes=tuple(said))
+
+
+def from_rest(values: Array, aus: Sequence[int]) -> tuple[Array, str]:
+    """Probabilities, which never rest, counted from the person's own low quantile: that is rest, 1 stays 1.
+
+    values: (N, channels), one row a moment; aus: of each channel. Returns the same shape, and what was done, in words.
+    """
+    if len(values) < _ENOUGH:
+        return (
+            values,
+            f"With fewer than {_ENOUGH} moments it cannot be told what is rest: probabilities stay as they are.",
+        )
+    rest = np.clip(np.quantile(values, _REST, axis=0), 0.0, 1.0)  # (channels,)
+    room = 1.0 - rest
+    counted = np.where(room > _NO_ROOM, (values - rest) / np.maximum(room, _NO_ROOM), 0.0)
+    raised = [f"AU{au} {r:.2f}" for au, r in zip(aus, rest.tolist(), strict=True) if r >= _RAISED and au > 0]
+    shown = f" ({', '.join(raised)})" if raised else ""
+    return np.clip(counted, 0.0, 1.0), (
+        f"Probabilities never rest, so each AU is counted from its own lowest {_REST:.0%}{shown}, taken as rest."
+    )
 
 
 def one_euro(curves: Array, fps: float, options: OneEuro) -> Array:

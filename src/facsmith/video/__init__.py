@@ -21,7 +21,7 @@ from facsmith.video import _gif, _mp4, _png, _webp
 from facsmith.video._sound import Sound
 from facsmith.video._stream import TimedFrame, stream
 
-__all__ = ["SUFFIXES", "Sound", "TimedFrame", "metadata", "read", "stream", "timed", "write"]
+__all__ = ["SUFFIXES", "Sound", "TimedFrame", "holds_alpha", "metadata", "read", "stream", "timed", "write"]
 
 Pixels = npt.NDArray[np.uint8]
 Writer = Callable[[Path, Iterator[Pixels], Fraction, Mapping[str, str]], int]
@@ -43,8 +43,10 @@ def write(
 
     .mp4: H.264, yuv420p, which knows even sizes only: an odd width or height gains one pixel that repeats the edge.
     .gif: one palette for all frames, still where the film is still; at most 50 fps. .webp: animated. Else: a folder of
-    ``frame_00000.png`` and so on, lossless. metadata: text to store inside, beside `facsmith.image.provenance`. sound:
-    of another film, for .mp4 only; the pictures decide how long it is heard.
+    ``frame_00000.png`` and so on, lossless. The last two hold (H, W, 4) frames, with alpha, as well.
+
+    metadata: text to store inside, beside `facsmith.image.provenance`. sound: of another film, for .mp4 only; the
+    pictures decide how long it is heard.
 
     Raises:
         InputError: no frames, frames of different sizes, an unusable fps, or a sound that cannot be read or held.
@@ -52,7 +54,7 @@ def write(
     """
     rate = _rate(fps)
     text = provenance(metadata)
-    checked = _checked(frames)
+    checked = _checked(frames, alpha=holds_alpha(path))
     if sound is not None:
         if Path(path).suffix.lower() != ".mp4":
             raise InputError(f"Only an .mp4 holds sound; given: {path}. Take that ending, or leave the sound out.")
@@ -94,6 +96,11 @@ def metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     return _mp4.metadata(Path(path)) if Path(path).suffix.lower() == ".mp4" else _png.animation_metadata(Path(path))
 
 
+def holds_alpha(path: str | os.PathLike[str]) -> bool:
+    """Whether a film of that name holds transparency: animated WebP, and folders of PNGs."""
+    return _is_folder(path) or Path(path).suffix.lower() == ".webp"
+
+
 def _is_folder(path: str | os.PathLike[str]) -> bool:
     return os.fspath(path).endswith(("/", os.sep)) or Path(path).is_dir() or not Path(path).suffix
 
@@ -104,11 +111,12 @@ def _rate(fps: float) -> Fraction:
     return Fraction(fps).limit_denominator(1001)  # 29.97 is 30000/1001
 
 
-def _checked(frames: Iterable[Pixels]) -> Iterator[Pixels]:
+def _checked(frames: Iterable[Pixels], *, alpha: bool) -> Iterator[Pixels]:
+    channels = (3, 4) if alpha else (3,)
     shape: tuple[int, ...] | None = None
     for index, frame in enumerate(frames):
         shape = shape or frame.shape
-        if frame.dtype != np.uint8 or frame.shape != shape or len(shape) != 3 or shape[2] != 3 or 0 in shape:
+        if frame.dtype != np.uint8 or frame.shape != shape or len(shape) != 3 or shape[2] not in channels or 0 in shape:
             raise InputError(
                 f"Frame {index} is {frame.dtype} of shape {frame.shape}; all frames of a film are (H, W, 3) uint8 RGB "
                 "of one size."

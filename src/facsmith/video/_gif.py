@@ -15,6 +15,7 @@ from PIL import GifImagePlugin, Image
 
 from facsmith.errors import InputError
 from facsmith.image import as_lines
+from facsmith.synthetic import KEY, packet
 from facsmith.video._timing import changed, durations
 
 __all__ = ["write"]
@@ -48,6 +49,7 @@ def write(path: Path, frames: Iterator[Pixels], fps: Fraction, metadata: Mapping
         palette = _palette(np.concatenate(samples))
         indexed = _Indexer(palette, (height, width))
         file.write(_header(palette, (height, width), as_lines(metadata)))
+        file.write(_xmp(packet(metadata[KEY])))
         store.seek(0)
         before: Pixels | None = None
         for _, hundredths in zip(samples, durations(fps, 100), strict=False):
@@ -98,6 +100,11 @@ def _bayer(order: int) -> npt.NDArray[np.float32]:
     for _ in range(order):
         matrix = np.block([[4 * matrix, 4 * matrix + 2], [4 * matrix + 3, 4 * matrix + 1]])
     return ((matrix + 0.5) / matrix.size).astype(np.float32)
+
+
+def _xmp(text: bytes) -> bytes:
+    """The packet unblocked, as XMP wants it in GIF; the 258 bytes behind it lead readers of blocks to the end."""
+    return b"!\xff\x0bXMP DataXMP" + text + b"\x01" + bytes(range(255, -1, -1)) + b"\0"
 
 
 def _header(palette: Pixels, size: tuple[int, int], comment: str) -> bytes:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from facsmith.errors import InputError
 from facsmith.image import as_lines, from_lines
+from facsmith.synthetic import KEY, mp4_box
 from facsmith.video._sound import Sound, SoundTrack
 
 __all__ = ["metadata", "read", "timed", "write"]
@@ -67,6 +68,8 @@ def write(
         container.mux(stream.encode(None))
         if track is not None:
             track.close()
+    with open(path, "ab") as file:
+        file.write(mp4_box(metadata[KEY]))
     return count
 
 

@@ -45,7 +45,7 @@ def metadata(folder: Path) -> dict[str, str]:
     """The text of the first frame."""
     with Image.open(_frames(folder)[0]) as picture:
         text = picture.text if isinstance(picture, PngImagePlugin.PngImageFile) else {}
-        return {key.lower(): str(value) for key, value in text.items()}
+        return {key.lower(): str(value) for key, value in text.items() if key != "XML:com.adobe.xmp"}
 
 
 def read_animation(path: Path) -> Iterator[Pixels]:

@@ -19,6 +19,7 @@ from facsmith.cli._common import (
     ProviderOption,
     SeedOption,
     check_picture,
+    check_place,
     note,
     print_json,
     progress_bar,
@@ -269,3 +270,50 @@ def check_coded(
     from rich.console import Console
 
     Console().print(coded_table(result))
+
+
+@app.command("ratings")
+def ratings(
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="CSV...", help="Answers that the page of `facsmith stimuli --ratings` saved."),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FOLDER", help="Also by_stimulus.csv, by_condition.csv, ratings.png."),
+    ] = None,
+    by_stimulus: Annotated[
+        bool, typer.Option("--by-stimulus", help="Show each stimulus instead of each condition.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Evaluate ratings of stimuli: means with intervals, emotions chosen, and how far raters agree.
+
+    Agreement of a scale is the intraclass correlation, two-way random effects,
+    absolute agreement: ICC(2,1) of one rater, ICC(2,k) of the mean of all; of the
+    emotions, Fleiss' kappa. Intervals are over raters.
+
+    [bold]Examples[/bold]
+
+      facsmith evaluate ratings ratings_*.csv
+      facsmith evaluate ratings ratings_*.csv -o results/ --json > report.json
+    """
+    from facsmith.lab.evaluate.rating_chart import draw_ratings
+    from facsmith.lab.evaluate.ratings import evaluate_ratings, read_ratings, report_tables, write_tables
+
+    if output is not None:
+        check_place(output / "ratings.png")
+    given, notes = read_ratings(files)
+    report = evaluate_ratings(given, notes=notes)
+    for sentence in report.notes:
+        note(sentence)
+    if output is not None:
+        write_tables(report, output)
+        draw_ratings(report, output / "ratings.png", of="stimulus" if by_stimulus else "condition")
+    if as_json:
+        print_json(report.to_json())
+        return
+    from rich.console import Console
+
+    for grid in report_tables(report, of="stimulus" if by_stimulus else "condition"):
+        Console().print(grid)

@@ -18,8 +18,6 @@ __all__ = ["Photo", "archive_photos", "folder_photos", "read_names"]
 Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
 
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
-
 
 @dataclass(frozen=True)
 class Photo:
@@ -52,7 +50,7 @@ def folder_photos(folder: str | Path, *, progress: Callable[[str], None] = lambd
     if (root / "attributes.csv").is_file():
         with (root / "attributes.csv").open(newline="") as file:
             known = {row["name"]: row for row in csv.DictReader(file)}
-    for path in sorted(p for p in root.iterdir() if p.suffix.lower() in _SUFFIXES):
+    for path in sorted(p for p in root.iterdir() if p.suffix.lower() in image.PHOTO_SUFFIXES):
         try:
             pixels = image.read(path)
             found = face.choose(face.find(pixels))

@@ -19,7 +19,6 @@ __all__ = ["MuscleOptions", "MuscleSource"]
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
 
-_PICTURES: Final = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 _SIDE: Final = 256  # of the crop that is moved
 
 
@@ -49,7 +48,7 @@ class MuscleSource:
         if (root / "images.npy").is_file():
             self._dataset = _dataset(root)
         elif root.is_dir():
-            self._photos = sorted(path for path in root.iterdir() if path.suffix.lower() in _PICTURES)
+            self._photos = sorted(path for path in root.iterdir() if path.suffix.lower() in image.PHOTO_SUFFIXES)
         if self._dataset is None and not self._photos:
             raise InputError(f"{folder} holds neither photos nor a data set of `facsmith train data`; give a folder.")
 

@@ -205,6 +205,4 @@ def _number(cells: list[str], column: int | None, default: float) -> float:
 
 
 def _pictures(folder: Path) -> list[Path]:
-    return sorted(
-        path for path in folder.iterdir() if path.suffix.lower() in {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
-    )
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in image.PHOTO_SUFFIXES)

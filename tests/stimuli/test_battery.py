@@ -18,6 +18,7 @@ from facsmith.facs import ActionUnits
 from facsmith.latent import Latent
 from facsmith.stimuli import Condition, Design, find_photos, parse_aus, parse_levels, render_battery
 
+TABLES = {"manifest.csv", "measured.csv", "codebook.csv", "settings.json"}
 DESIGN = Design(parse_aus("12,L4"), (0.4, 1.0))
 
 
@@ -43,11 +44,7 @@ def test_the_whole_design_is_rendered_and_in_the_manifest(make_animator, folder,
     assert len(rows) == len(battery.rows) == 2 * 5 * 2
     conditions = ["neutral", "AU12-040", "AU12-100", "L04-040", "L04-100"]
     names = {f"{who}_{c}.{end}" for who in ("her", "him-2-") for c in conditions for end in ("png", "mp4")}
-    assert (
-        {p.name for p in (folder / "out").iterdir()}
-        == names | {"manifest.csv"}
-        == {r["stimulus"] for r in rows} | {"manifest.csv"}
-    )
+    assert {p.name for p in (folder / "out").iterdir()} == names | TABLES == {r["stimulus"] for r in rows} | TABLES
     half = next(row for row in rows if row["stimulus"] == "her_L04-040.mp4")
     assert (half["kind"], half["photo"], half["condition"], half["side"]) == ("film", "her.png", "L04-040", "left")
     assert float(half["AU04"]) == 0.4 and float(half["AU12"]) == 0
