@@ -18,7 +18,8 @@ from facsmith._json import parse_json
 from facsmith.boundary import BoundarySet
 from facsmith.descriptor import Descriptor, load_descriptor
 from facsmith.encoder import Encoder
-from facsmith.errors import CheckpointError, ModelUnavailableError
+from facsmith.errors import CheckpointError, InputError, ModelUnavailableError
+from facsmith.framing import FACSMITH, Framing, framing_of
 from facsmith.generator import Generator
 
 __all__ = ["DEFAULT_BUNDLE", "EXTRAS", "FILES", "Bundle", "bundled_names", "load_bundle", "seal", "verified"]
@@ -35,7 +36,8 @@ WEIGHTS: Final = Path(__file__).parent / "weights"
 class Bundle:
     """Everything one photo needs.
 
-    card: what was trained on what, for how long, how well, under which licence.
+    framing: the square of a photo that the generator draws. card: what was trained on what, for how long, how well,
+    under which licence.
     """
 
     name: str
@@ -44,6 +46,11 @@ class Bundle:
     encoder: Encoder
     boundaries: BoundarySet
     card: Mapping[str, Any]
+
+    @property
+    def framing(self) -> Framing:
+        """Of the generator."""
+        return framing_of(self.generator)
 
 
 def bundled_names() -> list[str]:
@@ -77,6 +84,7 @@ def load_bundle(name: str | os.PathLike[str] = DEFAULT_BUNDLE) -> Bundle:
     card = read_card(folder)
     _verify(folder, card)
     generator = load_generator(folder / FILES[0])
+    _check_framing(folder, card, framing_of(generator))
     encoder = Encoder.load(folder / FILES[2])
     boundaries = BoundarySet.load(folder / FILES[3])
     for what, owner in (("encoder", encoder.config.generator_id), ("boundaries", boundaries.generator_id)):
@@ -122,6 +130,19 @@ def verified(folder: Path, name: str, card: Mapping[str, Any] | None = None) -> 
     if not isinstance(hashes, dict) or cast(dict[str, Any], hashes).get(name) != _sha256(path):
         raise CheckpointError(f"{path} is not the file that card.json names by its sha256; fetch the model again.")
     return path
+
+
+def _check_framing(folder: Path, card: Mapping[str, Any], framing: Framing) -> None:
+    """What card and generator say of the framing is the same. Cards of before there were framings say nothing."""
+    try:
+        said = Framing.from_json(card["framing"]) if "framing" in card else FACSMITH
+    except InputError as error:
+        raise CheckpointError(f"{folder / 'card.json'}: {error}") from error
+    if said != framing:
+        raise CheckpointError(
+            f"The card in {folder} says that faces are {said}, but its generator's are {framing}; keep files of one "
+            "training together, or build the model again: facsmith models build."
+        )
 
 
 def _verify(folder: Path, card: Mapping[str, Any]) -> None:

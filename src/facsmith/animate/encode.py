@@ -22,6 +22,7 @@ from facsmith.descriptor import Descriptor, perceptual_distance
 from facsmith.encoder import Encoder
 from facsmith.errors import LatentError, PhotoError
 from facsmith.facs import DISFA, ActionUnits
+from facsmith.framing import framing_of
 from facsmith.generator import Generator, lowered
 from facsmith.inversion import Inversion, invert
 from facsmith.latent import Latent
@@ -113,7 +114,7 @@ def encode(
     seen = lowered(networks.generator, FLOW_SIZE) if _needs_motion_only(options, tuned) else networks.generator
     began = time.perf_counter()
     chosen, index, count = face.choose(networks.faces.find(pixels, provider=options.provider), options.face)
-    transform = face.crop_transform(chosen.landmarks, seen.resolution)
+    transform = face.crop_transform(chosen.landmarks, seen.resolution, framing_of(seen))
     timings = {"face": round(time.perf_counter() - began, 3)}
 
     device = networks.generator.w_avg.device

@@ -60,7 +60,7 @@ class Compositor:
         self._gap = lip_gap(landmarks)
         self._points = transform.to_crop(landmarks)
         self._reference = self._checked(reference)
-        self._canvas = canvas(transform)
+        self._canvas = canvas(transform, self._landmarks)
         seen = self._canvas.sample(photo)
         self._transfer = Transfer(self._canvas, self._canvas.points(landmarks), reference, seen)
         self._bands = [*self._canvas.bands(self._transfer.mask, photo.shape)]

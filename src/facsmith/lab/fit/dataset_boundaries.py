@@ -24,6 +24,7 @@ from facsmith.descriptor import Descriptor
 from facsmith.encoder import Encoder
 from facsmith.errors import InputError
 from facsmith.facs import AUS, DISFA
+from facsmith.framing import framing_of
 from facsmith.generator import Generator
 from facsmith.inversion import InversionOptions, invert
 from facsmith.lab.fit import FitOptions, fit_boundaries, recalibrate
@@ -120,7 +121,9 @@ def train_boundaries(
         InputError: no such data set. BoundaryError: the codes do not show an AU.
     """
     options = options or BoundaryTraining()
-    images, au, landmarks, held_out = open_dataset(dataset, resolution=generator.resolution)
+    images, au, landmarks, held_out = open_dataset(
+        dataset, resolution=generator.resolution, framing=framing_of(generator)
+    )
     random = np.random.default_rng(options.seed)
     people = np.sort(random.permutation(np.flatnonzero(~held_out))[: options.people])
     judges = np.sort(random.permutation(np.flatnonzero(held_out))[: options.judges])
@@ -144,7 +147,9 @@ def held_out_judges(
     dataset: str | Path, generator: Generator, encode: Encode, *, count: int = 24, seed: int = 0
 ) -> list[Judge]:
     """Held-out people of a data set at rest, to `calibrate` on boundaries that were fitted elsewhere."""
-    images, _, landmarks, held_out = open_dataset(dataset, resolution=generator.resolution)
+    images, _, landmarks, held_out = open_dataset(
+        dataset, resolution=generator.resolution, framing=framing_of(generator)
+    )
     rows = np.sort(np.random.default_rng(seed).permutation(np.flatnonzero(held_out))[:count])
     return _judges(encode, generator, images, landmarks, rows)
 

@@ -17,6 +17,7 @@ from facsmith.animate.subject import fingerprint
 from facsmith.boundary import BoundarySet
 from facsmith.errors import InputError
 from facsmith.face import why_not_mediapipe
+from facsmith.framing import framing_of
 from facsmith.lab.evaluate.faces import JudgedFace, photographed
 from facsmith.lab.frechet import random_faces
 from facsmith.lab.reproduce.plan import Plan
@@ -80,7 +81,9 @@ def set_up(
     networks = animator.networks
     side = networks.generator.resolution
     faces, skipped = (
-        chosen_faces(networks, plan) if photos is None else photographed(photos, side, provider=plan.provider)
+        chosen_faces(networks, plan)
+        if photos is None
+        else photographed(photos, side, provider=plan.provider, framing=framing_of(networks.generator))
     )
     if not faces:
         raise InputError(f"None of {len(photos or ())} photos shows a usable face. {' '.join(skipped.values())}")
@@ -99,12 +102,12 @@ def set_up(
 def chosen_faces(networks: Networks, plan: Plan) -> tuple[list[JudgedFace], dict[str, str]]:
     """The astronaut, then samples by their seeds: the first ones in which a face is found."""
     source: Any = skimage.data
-    side = networks.generator.resolution
-    faces, skipped = photographed([(ASTRONAUT, source.astronaut())], side, provider=plan.provider)
+    side, framing = networks.generator.resolution, framing_of(networks.generator)
+    faces, skipped = photographed([(ASTRONAUT, source.astronaut())], side, provider=plan.provider, framing=framing)
     seed = plan.seed
     while len(faces) < plan.faces and seed < plan.seed + 4 * plan.faces:
         drawn = sample_photo(networks, seed=seed, psi=plan.psi)
-        found, lost = photographed([(f"sample {seed}", drawn)], side, provider=plan.provider)
+        found, lost = photographed([(f"sample {seed}", drawn)], side, provider=plan.provider, framing=framing)
         faces += found
         skipped |= lost
         seed += 1

@@ -17,7 +17,9 @@ from torch import Tensor
 from facsmith.descriptor import Descriptor
 from facsmith.encoder import Encoder, EncoderConfig
 from facsmith.errors import InputError
+from facsmith.framing import framing_of
 from facsmith.generator import Generator
+from facsmith.lab.train.dataset import check_framing
 from facsmith.lab.train.loop import Budget, Report, Run, seeded
 from facsmith.lab.train.state import mixed_precision
 
@@ -226,6 +228,7 @@ class _Folder:
 
     def __init__(self, folder: str | Path, generator: Generator, *, with_ws: bool) -> None:
         root, side = Path(folder), generator.resolution
+        check_framing(root, framing_of(generator))
         try:
             images = np.load(root / "images.npy", mmap_mode="r", allow_pickle=False)
             ws = np.load(root / "ws.npy", mmap_mode="r", allow_pickle=False) if with_ws else None
