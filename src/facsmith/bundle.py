@@ -22,7 +22,17 @@ from facsmith.errors import CheckpointError, InputError, ModelUnavailableError
 from facsmith.framing import FACSMITH, Framing, framing_of
 from facsmith.generator import Generator
 
-__all__ = ["DEFAULT_BUNDLE", "EXTRAS", "FILES", "Bundle", "bundled_names", "load_bundle", "seal", "verified"]
+__all__ = [
+    "DEFAULT_BUNDLE",
+    "EXTRAS",
+    "FILES",
+    "Bundle",
+    "bundled_names",
+    "load_bundle",
+    "parts_folder",
+    "seal",
+    "verified",
+]
 
 DEFAULT_BUNDLE: Final = "face128"
 FILES: Final = ("generator.safetensors", "descriptor.safetensors", "encoder.safetensors", "boundaries.safetensors")
@@ -70,6 +80,16 @@ def bundle_folder(name: str | os.PathLike[str]) -> Path:
     raise ModelUnavailableError(
         f"There is no model {str(name)!r}: give {_names()}, or a folder with card.json and {', '.join(FILES)}."
     )
+
+
+def parts_folder(name: str | os.PathLike[str]) -> Path:
+    """As `bundle_folder`, or a folder of a model that is still being made: with a generator, and no card yet.
+
+    Raises:
+        ModelUnavailableError: neither is there.
+    """
+    folder = Path(name)
+    return folder if (folder / FILES[0]).is_file() else bundle_folder(name)
 
 
 def load_bundle(name: str | os.PathLike[str] = DEFAULT_BUNDLE) -> Bundle:

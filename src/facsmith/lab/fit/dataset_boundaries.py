@@ -8,6 +8,7 @@ tells less of an expression than there is to it, so distances taken from its cod
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +23,7 @@ from facsmith.boundary import BoundarySet, Calibration
 from facsmith.compose.motion import Motion
 from facsmith.descriptor import Descriptor
 from facsmith.encoder import Encoder
-from facsmith.errors import InputError
+from facsmith.errors import BoundaryError, InputError
 from facsmith.facs import AUS, DISFA
 from facsmith.framing import framing_of
 from facsmith.generator import Generator
@@ -171,7 +172,8 @@ def calibrate(
 ) -> BoundarySet:
     """The same boundaries, each intensity at the distance where the generated faces show it; medians over the judges.
 
-    reach: see BoundaryTraining. An AU that never shows full intensity within it ends there.
+    reach: see BoundaryTraining. An AU that never shows full intensity within it ends there; one that shows nothing
+    stays as it was, and its report says so.
     """
     probe = BoundarySet(
         tuple(replace(b, calibration=_line(b.calibration, reach)) for b in boundaries.boundaries),
@@ -180,7 +182,8 @@ def calibrate(
     seen = _seen(probe, generator, judges, _PROBED, "calibrate", progress)
     reshaped = probe
     for k, au in enumerate(boundaries.aus):
-        reshaped = recalibrate(reshaped, au, _PROBED, np.median(seen.shares[:, k], axis=0), reach=1.0)
+        with suppress(BoundaryError):  # moves nothing at all: its report will say so
+            reshaped = recalibrate(reshaped, au, _PROBED, np.median(seen.shares[:, k], axis=0), reach=1.0)
     shown = _seen(reshaped, generator, judges, _VERIFIED, "verify", progress)
     return BoundarySet(
         tuple(replace(b, report={**b.report, "shown": _report(shown, k)}) for k, b in enumerate(reshaped.boundaries)),

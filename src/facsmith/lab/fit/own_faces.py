@@ -1,7 +1,7 @@
 """A generator's own random faces, with their codes and landmarks: people of whom everything is known.
 
-Work goes on at 256 px at most, whatever the generator draws: nothing that boundaries or an encoder look at is finer, and
-a step at 1024 px needs sixteen times the memory.
+Work goes on at 256 px at most, whatever the generator draws: nothing that boundaries or an encoder look at is finer,
+and a step at 1024 px needs sixteen times the memory.
 """
 
 from collections.abc import Callable, Iterator

@@ -15,7 +15,7 @@ mean of those before it stands: what faces have in common grows, what is each on
 need few steps.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,31 +27,33 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from facsmith import image
-from facsmith.descriptor import Descriptor, unit_length
+from facsmith.descriptor import Descriptor, EfficientNetDescriptor, unit_length
 from facsmith.errors import InputError
 from facsmith.face.muscle_warp import MuscleWarp
 from facsmith.facs import DISFA, spread
 from facsmith.generator import Generator
 from facsmith.lab.fit.own_faces import OwnFace
 
-__all__ = ["MovedCodes", "SearchOptions", "moved_pictures", "search_moves", "w_spread"]
+__all__ = ["MovedCodes", "SearchOptions", "looks_of", "moved_pictures", "search_moves", "w_spread"]
 
 Codes = npt.NDArray[np.float32]
 Image = npt.NDArray[np.uint8]
 
 _WARP_SIDE: Final = 256  # pictures are moved at this size at least: a lid is two pixels of a small one
 _BETAS: Final = (0.8, 0.95)
+_LOOK_SIDE: Final = 160
 
 
 @dataclass(frozen=True)
 class SearchOptions:
-    """steps: of the first faces; later ones, whose search begins at the mean of those before, take ``later``. rate: of
-    Adam, in standard deviations of W. pixel, features, prior: weights of the terms. batch: pictures at a time."""
+    """steps: of the first ``settled`` faces; later ones, whose search begins at the mean of those before, take
+    ``later``. rate: of a step, in standard deviations of W. pixel, features, prior: weights of the terms. batch: pictures
+    at a time."""
 
-    steps: int = 40
-    later: int = 12
-    settled: int = 6
-    rate: float = 0.06
+    steps: int = 24
+    later: int = 10
+    settled: int = 4
+    rate: float = 0.08
     pixel: float = 8.0
     features: float = 4.0
     prior: float = 0.05
@@ -89,6 +91,7 @@ def search_moves(
     """
     options = options or SearchOptions()
     device = generator.w_avg.device
+    look = looks_of(descriptor)
     moved = moved_pictures(face, generator.resolution, aus)
     base = torch.tensor(face.ws, device=device)
     moves = np.zeros((len(aus), *face.ws.shape), np.float32)
@@ -99,7 +102,7 @@ def search_moves(
         own = image_tensor(face.picture[None], device)
         weights = _weights(wanted - own)
         with torch.no_grad():
-            layers = [unit_length(layer) for layer in descriptor.layers(wanted)]
+            layers = [unit_length(layer) for layer in look(wanted)]
         delta = torch.zeros(len(wanted), *face.ws.shape, device=device)
         if start is not None:
             delta += torch.tensor(start[part], device=device)
@@ -112,7 +115,7 @@ def search_moves(
             with torch.set_grad_enabled(step < steps):
                 pictures = generator.synthesis(base + delta)
                 pixel = _apart(pictures, wanted, weights)
-                seen = _features_apart(descriptor.layers(pictures), layers)
+                seen = _features_apart(look(pictures), layers)
                 lengths = (delta / sigma).square().mean(dim=(1, 2))
                 losses = options.pixel * pixel + options.features * seen + options.prior * lengths
             value = losses.detach()
@@ -134,6 +137,21 @@ def search_moves(
             delta = delta.detach() - rate * mean / root
         moves[part] = best.cpu().numpy()
     return MovedCodes(moves, begun, left)
+
+
+def looks_of(descriptor: Descriptor) -> Callable[[Tensor], list[Tensor]]:
+    """What compares pictures (N, 3, R, R): the descriptor's layers. EfficientNet-Lite0, which takes pictures of any size,
+    looks at them as they are up to 160 px: enlarged to its own 224 they would show nothing more, at twice the price."""
+    if not isinstance(descriptor, EfficientNetDescriptor):
+        return descriptor.layers
+
+    def look(images: Tensor) -> list[Tensor]:
+        side = min(_LOOK_SIDE, 32 * max(2, round(images.shape[-1] / 32)))
+        if images.shape[-1] != side:
+            images = F.interpolate(images, (side, side), mode="bilinear", align_corners=False, antialias=True)
+        return descriptor.network.features(images)
+
+    return look
 
 
 def moved_pictures(face: OwnFace, resolution: int, aus: Sequence[int]) -> Image:
