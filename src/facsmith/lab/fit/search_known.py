@@ -47,8 +47,8 @@ _LOOK_SIDE: Final = 160
 @dataclass(frozen=True)
 class SearchOptions:
     """steps: of the first ``settled`` faces; later ones, whose search begins at the mean of those before, take
-    ``later``. rate: of a step, in standard deviations of W. pixel, features, prior: weights of the terms. batch: pictures
-    at a time."""
+    ``later``. rate: of a step, in standard deviations of W. pixel, features, prior: weights of the terms. batch:
+    pictures at a time."""
 
     steps: int = 24
     later: int = 10
@@ -140,8 +140,11 @@ def search_moves(
 
 
 def looks_of(descriptor: Descriptor) -> Callable[[Tensor], list[Tensor]]:
-    """What compares pictures (N, 3, R, R): the descriptor's layers. EfficientNet-Lite0, which takes pictures of any size,
-    looks at them as they are up to 160 px: enlarged to its own 224 they would show nothing more, at twice the price."""
+    """What compares pictures (N, 3, R, R): the descriptor's layers.
+
+    EfficientNet-Lite0, which takes pictures of any size, looks at them as they are up to 160 px: enlarged to its own
+    224 they would show nothing more, at twice the price.
+    """
     if not isinstance(descriptor, EfficientNetDescriptor):
         return descriptor.layers
 
