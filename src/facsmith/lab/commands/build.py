@@ -20,6 +20,7 @@ __all__ = ["build"]
 _LINE_EVERY = 15.0
 """Seconds between lines of progress where stderr is no terminal."""
 _LONG = 300.0
+_WIDE = 120
 
 
 def build(
@@ -136,7 +137,8 @@ def build(
 
             from facsmith.lab.evaluate import table
 
-            Console().print(table(built.check))
+            console = Console()
+            Console(width=max(console.width, _WIDE)).print(table(built.check))
         typer.echo(built.verdict)
         typer.echo(str(built.folder))
     if built.stages["check"]["failed"]:

@@ -28,15 +28,16 @@ __all__ = ["Choice", "Shown", "best_moves", "boundaries_of_moves", "moves_of", "
 Array = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.float32]
 
-_MULTIPLES: Final = (0.5, 1.0, 1.75, 2.75, 4.0)
+_MULTIPLES: Final = (0.5, 1.0, 2.0, 3.5, 6.0)
 _LEAK: Final = 0.03  # IOD: `boundaries check`'s
 _INDEPENDENT: Final = 1e-3
+_AT_REST: Final = 0.97
 
 
 @dataclass(frozen=True)
 class Shown:
     """What an AU's move shows on faces held out, medians. share: the most of the muscles' motion at intensity 1, up to
-    four times the move. scale: of the move at which all of it is shown, or at which most is. leak: IOD, how far points
+    six times the move. scale: of the move at which all of it is shown, or at which most is. leak: IOD, how far points
     that the AU leaves alone move there."""
 
     share: float
@@ -135,8 +136,9 @@ def boundaries_of_moves(
 ) -> BoundarySet:
     """The boundaries whose joint edit of one AU, at intensity 1, is its move.
 
-    moves: AU -> (num_ws, w_dim). resting: (N, num_ws, w_dim) codes of faces at rest, between which and their moved ones
-    the hyperplane lies.
+    moves: AU -> (num_ws, w_dim). resting: (N, num_ws, w_dim) codes of faces that show no AU to speak of. People differ
+    along every normal, too, and by more than a weak AU moves them: an intensity above 0 begins where 97 of 100 resting
+    faces end, so that who it is, is not read as what it shows. What an edit does is not changed by that.
 
     With M the moves as rows, the normals are the rows of (M M^T)^+ M at unit length: each is at right angles to all
     other AUs' moves, so that B^T (B B^T)^+, the edit's way back, leads along the moves again.
@@ -153,7 +155,7 @@ def boundaries_of_moves(
     boundaries: list[Boundary] = []
     for k, au in enumerate(moves):
         reach = max(float(normals[k] @ rows[k]), 1e-9)
-        middle = float(np.median(rest[:, k])) + reach / 2
+        middle = float(np.quantile(rest[:, k], _AT_REST)) + reach / 2
         normal = normals[k].reshape(moves[au].shape)
         line = Calibration((0.0, 1.0), (-reach / 2, reach / 2))
         boundaries.append(Boundary(au, normal, middle, line, dict(reports.get(au, {}))))

@@ -53,7 +53,7 @@ class SearchOptions:
     steps: int = 24
     later: int = 10
     settled: int = 4
-    rate: float = 0.08
+    rate: float = 0.12
     pixel: float = 8.0
     features: float = 4.0
     prior: float = 0.05
