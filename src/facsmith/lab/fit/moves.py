@@ -92,14 +92,19 @@ def best_moves(
     batch: int = 8,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Choice]:
-    """Per AU the best move of several ways, and of the means of two of them. ways: name -> AU -> (num_ws, w_dim).
+    """Per AU the best move of several ways, and of the means of two of them that saw different faces (whose names begin
+    otherwise). ways: name -> AU -> (num_ws, w_dim).
 
     Raises:
         BoundaryError: there is no move, or no face to choose on.
     """
     if not any(ways.values()) or not faces:
         raise BoundaryError("There are no moves of AUs to choose from, or no faces to choose on.")
-    total, done = len(faces) * (len(ways) + len(ways) * (len(ways) - 1) // 2), 0
+    names = [*ways]
+    pairs = [
+        (one, other) for i, one in enumerate(names) for other in names[i + 1 :] if one.split()[0] != other.split()[0]
+    ]
+    total, done = len(faces) * (len(names) + len(pairs)), 0
     found: dict[int, dict[str, tuple[Codes, Shown]]] = {}
 
     def try_out(name: str, moves: Mapping[int, Codes]) -> None:
@@ -119,11 +124,9 @@ def best_moves(
 
     for name, moves in ways.items():
         try_out(name, moves)
-    names = [*ways]
-    for i, one in enumerate(names):
-        for other in names[i + 1 :]:
-            both = {au: of for au, of in found.items() if one in of and other in of}
-            try_out(f"{one} + {other}", {au: np.float32(0.5) * (of[one][0] + of[other][0]) for au, of in both.items()})
+    for one, other in pairs:
+        both = {au: of for au, of in found.items() if one in of and other in of}
+        try_out(f"{one} + {other}", {au: np.float32(0.5) * (of[one][0] + of[other][0]) for au, of in both.items()})
     choices: list[Choice] = []
     for au in sorted(found, key=DISFA.index):
         way = max(found[au], key=lambda name: found[au][name][1].score)
