@@ -18,10 +18,21 @@ from facsmith._json import parse_json
 from facsmith.boundary import BoundarySet
 from facsmith.descriptor import Descriptor, load_descriptor
 from facsmith.encoder import Encoder
-from facsmith.errors import CheckpointError, ModelUnavailableError
+from facsmith.errors import CheckpointError, InputError, ModelUnavailableError
+from facsmith.framing import FACSMITH, Framing, framing_of
 from facsmith.generator import Generator
 
-__all__ = ["DEFAULT_BUNDLE", "EXTRAS", "FILES", "Bundle", "bundled_names", "load_bundle", "seal", "verified"]
+__all__ = [
+    "DEFAULT_BUNDLE",
+    "EXTRAS",
+    "FILES",
+    "Bundle",
+    "bundled_names",
+    "load_bundle",
+    "parts_folder",
+    "seal",
+    "verified",
+]
 
 DEFAULT_BUNDLE: Final = "face128"
 FILES: Final = ("generator.safetensors", "descriptor.safetensors", "encoder.safetensors", "boundaries.safetensors")
@@ -35,7 +46,8 @@ WEIGHTS: Final = Path(__file__).parent / "weights"
 class Bundle:
     """Everything one photo needs.
 
-    card: what was trained on what, for how long, how well, under which licence.
+    framing: the square of a photo that the generator draws. card: what was trained on what, for how long, how well,
+    under which licence.
     """
 
     name: str
@@ -44,6 +56,11 @@ class Bundle:
     encoder: Encoder
     boundaries: BoundarySet
     card: Mapping[str, Any]
+
+    @property
+    def framing(self) -> Framing:
+        """Of the generator."""
+        return framing_of(self.generator)
 
 
 def bundled_names() -> list[str]:
@@ -65,6 +82,16 @@ def bundle_folder(name: str | os.PathLike[str]) -> Path:
     )
 
 
+def parts_folder(name: str | os.PathLike[str]) -> Path:
+    """As `bundle_folder`, or a folder of a model that is still being made: with a generator, and no card yet.
+
+    Raises:
+        ModelUnavailableError: neither is there.
+    """
+    folder = Path(name)
+    return folder if (folder / FILES[0]).is_file() else bundle_folder(name)
+
+
 def load_bundle(name: str | os.PathLike[str] = DEFAULT_BUNDLE) -> Bundle:
     """Load a model, every file checked against its hash.
 
@@ -77,6 +104,7 @@ def load_bundle(name: str | os.PathLike[str] = DEFAULT_BUNDLE) -> Bundle:
     card = read_card(folder)
     _verify(folder, card)
     generator = load_generator(folder / FILES[0])
+    _check_framing(folder, card, framing_of(generator))
     encoder = Encoder.load(folder / FILES[2])
     boundaries = BoundarySet.load(folder / FILES[3])
     for what, owner in (("encoder", encoder.config.generator_id), ("boundaries", boundaries.generator_id)):
@@ -122,6 +150,19 @@ def verified(folder: Path, name: str, card: Mapping[str, Any] | None = None) -> 
     if not isinstance(hashes, dict) or cast(dict[str, Any], hashes).get(name) != _sha256(path):
         raise CheckpointError(f"{path} is not the file that card.json names by its sha256; fetch the model again.")
     return path
+
+
+def _check_framing(folder: Path, card: Mapping[str, Any], framing: Framing) -> None:
+    """What card and generator say of the framing is the same. Cards of before there were framings say nothing."""
+    try:
+        said = Framing.from_json(card["framing"]) if "framing" in card else FACSMITH
+    except InputError as error:
+        raise CheckpointError(f"{folder / 'card.json'}: {error}") from error
+    if said != framing:
+        raise CheckpointError(
+            f"The card in {folder} says that faces are {said}, but its generator's are {framing}; keep files of one "
+            "training together, or build the model again: facsmith models build."
+        )
 
 
 def _verify(folder: Path, card: Mapping[str, Any]) -> None:

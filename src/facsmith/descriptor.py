@@ -16,8 +16,10 @@ from typing import Any, Final, Protocol, TypeVar, cast
 
 import torch
 import torch.nn.functional as F
+from safetensors.torch import save_file  # pyright: ignore[reportUnknownVariableType]
 from torch import Tensor, nn
 
+from facsmith._files import atomic_path
 from facsmith._weights import load_weights, read_metadata, save_weights
 from facsmith.checkpoint import pull, read_state_dict
 from facsmith.efficientnet import RESOLUTION, EfficientNetLite0, load_efficientnet
@@ -25,17 +27,21 @@ from facsmith.errors import CheckpointError, InputError
 
 __all__ = [
     "FEATURES",
+    "NAMED",
     "VGG16",
     "BundledDescriptor",
     "Descriptor",
     "DescriptorConfig",
     "EfficientNetDescriptor",
     "apart",
+    "keep_descriptor",
     "load_descriptor",
     "perceptual_distance",
     "unit_length",
 ]
 
+NAMED: Final = ("vgg16", "efficientnet-lite0")
+"""Descriptors that are not kept in a model's folder, but found by name."""
 FEATURES: Final = 1000
 """Length of Feature(.): the classes of ImageNet."""
 
@@ -292,7 +298,7 @@ def load_descriptor(source: str | os.PathLike[str]) -> Descriptor:
     file: one of ours, or torchvision's VGG-16.
 
     Raises:
-        CheckpointError: the file holds neither.
+        CheckpointError: the file holds neither, or names a descriptor that is not known.
         ModelUnavailableError: ``"vgg16"`` is not in the cache and cannot be downloaded, or the package of
             ``"efficientnet-lite0"`` is not installed.
     """
@@ -300,8 +306,34 @@ def load_descriptor(source: str | os.PathLike[str]) -> Descriptor:
         return EfficientNetDescriptor()
     path = pull("vgg16") if source == "vgg16" else Path(source)
     if path.suffix == ".safetensors" and "facsmith" in read_metadata(path):
-        return BundledDescriptor.load(path)
+        config, _ = load_weights(path, kind="descriptor")
+        named = config.get("named")
+        if named is None:
+            return BundledDescriptor.load(path)
+        if named not in NAMED:
+            raise CheckpointError(f"{path} names a descriptor that is not known; known are {', '.join(NAMED)}.")
+        return load_descriptor(str(named))
     return VGG16.from_state_dict(read_state_dict(path))
+
+
+def keep_descriptor(source: str | os.PathLike[str], path: str | os.PathLike[str]) -> None:
+    """Write what `load_descriptor` reads from ``source`` to one safetensors file of a model.
+
+    Of one that has a name only the name is kept: its weights come with a package, or by `facsmith models pull`.
+
+    Raises:
+        CheckpointError, ModelUnavailableError: as `load_descriptor`.
+    """
+    loaded = load_descriptor(source)
+    if source in NAMED:
+        save_weights(path, {"named": torch.zeros(1)}, kind="descriptor", config={"named": source})
+    elif isinstance(loaded, BundledDescriptor):
+        loaded.save(path)
+    elif isinstance(loaded, VGG16):
+        with atomic_path(path) as temporary:
+            save_file({name: t.half().contiguous() for name, t in loaded.state_dict().items()}, temporary)
+    else:
+        raise CheckpointError(f"{source} is no descriptor that a model keeps; give {', '.join(NAMED)}, or a file.")
 
 
 def unit_length(features: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from facsmith.encoder import Encoder
 from facsmith.errors import LatentError, PhotoError
 from facsmith.face import FaceReader
 from facsmith.facs import ActionUnits
+from facsmith.framing import framing_of
 from facsmith.generator import Generator, lowered, read_device, use_half_precision
 from facsmith.inversion import Inversion, invert
 from facsmith.latent import Latent
@@ -115,7 +116,7 @@ def encode(
     seen = networks.generator if options.whole or tuned is not None else lowered(networks.generator, FLOW_SIZE)
     began = time.perf_counter()
     chosen, index, count = face.choose(networks.faces.find(pixels, provider=options.provider), options.face)
-    transform = face.crop_transform(chosen.landmarks, seen.resolution)
+    transform = face.crop_transform(chosen.landmarks, seen.resolution, framing_of(seen))
     timings = {"face": round(time.perf_counter() - began, 3)}
 
     device = networks.generator.w_avg.device

@@ -329,7 +329,7 @@ class TestFlow:
 
 class TestMasks:
     def test_the_mask_holds_the_moving_face_and_fades_on_the_canvas(self, scene):
-        area = canvas.canvas(scene.transform)
+        area = canvas.canvas(scene.transform, scene.landmarks)
         mask = masks.face_mask(area.points(scene.landmarks), area.iod, area.shape)
         x, y = np.rint(area.points(scene.landmarks[17:])).astype(int).T
         assert (mask[y, x] > 0.9).all()

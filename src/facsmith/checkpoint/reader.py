@@ -32,13 +32,24 @@ from facsmith.checkpoint._stylegan2 import (
 )
 from facsmith.checkpoint._tensorflow import average_generator, stylegan1_from
 from facsmith.checkpoint._torch import read_legacy, read_zip
-from facsmith.errors import CheckpointError
+from facsmith.errors import CheckpointError, InputError
+from facsmith.framing import Framing, parse_framing
 from facsmith.generator import StyleGAN1Config
 
-__all__ = ["GENERATOR", "Checkpoint", "name_file", "read_checkpoint", "read_state_dict", "read_stored_tensors"]
+__all__ = [
+    "FRAMING",
+    "GENERATOR",
+    "Checkpoint",
+    "name_file",
+    "read_checkpoint",
+    "read_state_dict",
+    "read_stored_tensors",
+]
 
 GENERATOR: Final = "generator"
 """The kind written into our safetensors files."""
+FRAMING: Final = "framing"
+"""Of the metadata: what `framing.parse_framing` reads."""
 
 MAX_HEADER: Final = 16 * 1024**2
 
@@ -58,8 +69,28 @@ class Checkpoint:
     notes: tuple[str, ...] = ()
 
     def build(self) -> Network:
-        """The generator, in evaluation mode, without gradients."""
-        return build(self.config, self.state)
+        """The generator, in evaluation mode, without gradients; with its framing, where the file says it.
+
+        Raises:
+            CheckpointError: the framing that the file names is none.
+        """
+        network = build(self.config, self.state)
+        network.framing = self.framing
+        return network
+
+    @property
+    def framing(self) -> Framing | None:
+        """How its pictures frame the face; None where the file does not say.
+
+        Raises:
+            CheckpointError: what it says is damaged.
+        """
+        if FRAMING not in self.metadata:
+            return None
+        try:
+            return parse_framing(self.metadata[FRAMING])
+        except InputError as error:
+            raise CheckpointError(f"It names no framing that is known ({error})") from error
 
 
 def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:

@@ -19,6 +19,7 @@ Kind = Literal["generator", "descriptor", "landmarks"]
 class ModelEntry:
     """One published file.
 
+    framing: of a generator's faces, a name of `facsmith.framing.PRESETS`, that of the data set it was trained on.
     size in bytes and sha256 are None where not published; ``origin`` says where the figures were found. ``filename`` is
     the publisher's own, so that a file fetched by hand needs no new name.
     """
@@ -33,6 +34,7 @@ class ModelEntry:
     origin: str
     size: int | None = None
     sha256: str | None = None
+    framing: str = ""
 
 
 _NVIDIA_NC: Final = "NVIDIA Source Code License, non-commercial (nvlabs.github.io/stylegan2-ada-pytorch/license.html)"
@@ -44,6 +46,7 @@ _ENTRIES: Final = (
     ModelEntry(
         name="stylegan1-ffhq-1024",
         kind="generator",
+        framing="ffhq",
         title="StyleGAN1, FFHQ faces, 1024 px",
         filename="karras2019stylegan-ffhq-1024x1024.pkl",
         url="https://drive.google.com/uc?id=1MEGjdvVpUsu1jB4zrXZN7Y4kBBOzizDQ",
@@ -54,6 +57,7 @@ _ENTRIES: Final = (
     ModelEntry(
         name="stylegan1-celebahq-1024",
         kind="generator",
+        framing="celebahq",
         title="StyleGAN1, CelebA-HQ faces, 1024 px",
         filename="karras2019stylegan-celebahq-1024x1024.pkl",
         url="https://drive.google.com/uc?id=1MGqJl28pN4t7SAtSrPdSRJSQJqahkzUf",
@@ -64,6 +68,7 @@ _ENTRIES: Final = (
     ModelEntry(
         name="stylegan2-ffhq-1024",
         kind="generator",
+        framing="ffhq",
         title="StyleGAN2, FFHQ faces, 1024 px",
         filename="ffhq.pkl",
         url=f"{_ADA}/ffhq.pkl",
@@ -77,6 +82,7 @@ _ENTRIES: Final = (
     ModelEntry(
         name="stylegan2-ffhq-256",
         kind="generator",
+        framing="ffhq",
         title="StyleGAN2, FFHQ faces, 256 px",
         filename="ffhq-res256-mirror-paper256-noaug.pkl",
         url=f"{_ADA}/transfer-learning-source-nets/ffhq-res256-mirror-paper256-noaug.pkl",

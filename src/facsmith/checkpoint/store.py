@@ -1,5 +1,6 @@
 """Generators by file or name: load, save, convert, describe."""
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,9 +13,10 @@ from facsmith.checkpoint._files import kind_of, map_file
 from facsmith.checkpoint._label import at_label, check_drawable
 from facsmith.checkpoint._network import Network, config_to_json
 from facsmith.checkpoint.download import cache_dir, cached_path, file_sha256, pull
-from facsmith.checkpoint.reader import GENERATOR, Checkpoint, name_file, read_checkpoint
+from facsmith.checkpoint.reader import FRAMING, GENERATOR, Checkpoint, name_file, read_checkpoint
 from facsmith.checkpoint.registry import MODELS, find_entry
 from facsmith.errors import CheckpointError
+from facsmith.framing import PRESETS
 from facsmith.generator import Generator
 
 __all__ = ["convert", "entries", "info", "load_generator", "save_generator"]
@@ -49,7 +51,8 @@ def save_generator(
     """
     if not isinstance(generator, Network):
         raise CheckpointError(f"A {type(generator).__name__} cannot be saved; give a StyleGAN1 or StyleGAN2.")
-    stored = {"network": config_to_json(generator.config), "metadata": dict(metadata)}
+    framed = {} if generator.framing is None else {FRAMING: json.dumps(generator.framing.to_json())}
+    stored = {"network": config_to_json(generator.config), "metadata": {**metadata, **framed}}
     save_weights(path, generator.state_dict(), kind=GENERATOR, config=stored, half=half)
 
 
@@ -58,7 +61,7 @@ def convert(
 ) -> Path:
     """Convert a generator of any supported format (a file, or a name of `MODELS`) to one safetensors file.
 
-    Its metadata keep the source's name, sha256, format and, for a named model, licence and address.
+    Its metadata keep the source's name, sha256, format and, for a named model, licence, address and framing.
 
     label: of a network that draws by label, the one to keep; the result draws without.
 
@@ -81,10 +84,12 @@ def convert(
     _check_drawable(checkpoint, source)
     if checkpoint.notes:
         origin["notes"] = "; ".join(checkpoint.notes)
+    network = checkpoint.build()
     if named:
         entry = find_entry(str(src))
+        network.framing = network.framing or (PRESETS[entry.framing] if entry.framing else None)
         origin |= {"title": entry.title, "licence": entry.licence, "url": entry.url}
-    save_generator(checkpoint.build(), target, metadata={**checkpoint.metadata, **origin}, half=half)
+    save_generator(network, target, metadata={**checkpoint.metadata, **origin}, half=half)
     return target
 
 
@@ -132,6 +137,7 @@ def _describe(checkpoint: Checkpoint) -> dict[str, Any]:
         "num_ws": generator.num_ws,
         "parameters": sum(p.numel() for p in generator.parameters()),
         "generator_id": generator.generator_id,
+        "framing": "not said in the file" if generator.framing is None else str(generator.framing),
         "metadata": dict(checkpoint.metadata),
         "notes": list(checkpoint.notes),
     }

@@ -1,7 +1,8 @@
 """The upright canvas on which a face is compared, and its way into the photo.
 
-Conventions: canvas pixels (x, y), pixel centres at integers; the canvas is the crop, finer where the crop is coarse,
-with a strip below it, since a jaw that drops can leave the crop. IOD is the inter-ocular distance in canvas pixels.
+Conventions: canvas pixels (x, y), pixel centres at integers; the canvas is the square `FACSMITH` around the face,
+whatever square the generator draws, finer where its crop is coarse, with a strip below it, since a jaw that drops can
+leave the square. IOD is the inter-ocular distance in canvas pixels.
 """
 
 from collections.abc import Iterator
@@ -12,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith.compose.flow import FLOW_SIZE
-from facsmith.face.align import CROP_SIDE, CropTransform
+from facsmith.compose.masks import border
+from facsmith.face.align import CropTransform, crop_transform
+from facsmith.framing import FACSMITH
 
 __all__ = ["Band", "Canvas", "canvas"]
 
@@ -40,11 +43,15 @@ class Band:
 
 @dataclass(frozen=True, eq=False)
 class Canvas:
-    """matrix: (2, 3) float64, photo -> canvas. side: pixels of the crop's side; strip: rows below it."""
+    """matrix: (2, 3) float64, photo -> canvas. side: pixels of the square's side; strip: rows below it. drawn: (2, 3)
+    float64, generator's crop -> canvas; None where the generator draws this very square. crop: side of the generator's
+    crop in its own pixels."""
 
     matrix: npt.NDArray[np.float64]
     side: int
     strip: int
+    crop: int
+    drawn: npt.NDArray[np.float64] | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -54,7 +61,7 @@ class Canvas:
     @property
     def iod(self) -> float:
         """Inter-ocular distance in canvas pixels."""
-        return self.side / CROP_SIDE
+        return self.side / FACSMITH.side
 
     @property
     def scale(self) -> float:
@@ -70,8 +77,26 @@ class Canvas:
         return vectors @ np.linalg.inv(self.matrix[:, :2]).T.astype(np.float32)
 
     def enlarge(self, crop: Pixels) -> Image:
-        """(R, R, 3) crop -> (height, width, 3) float32 in [0, 255]; the strip repeats the last row."""
-        return self.extend(_scaled(crop.astype(np.float32), self.side))
+        """(R, R, 3) crop -> (height, width, 3) float32 in [0, 255]; the strip, and what the crop has not, repeats its
+        border."""
+        picture = crop.astype(np.float32)
+        return self.extend(_scaled(picture, self.side)) if self.drawn is None else self._placed(picture)
+
+    def within(self, margin: float) -> Image:
+        """(height, width) in [0, 1]: where the generator's crop has something to say, fading over ``margin`` canvas
+        pixels inside its border."""
+        if self.drawn is None:
+            return self.extend(border((self.side, self.side), margin))
+        scale = float(np.hypot(self.drawn[0, 0], self.drawn[1, 0]))
+        return self._placed(border((self.crop, self.crop), margin / scale), outside=cv2.BORDER_CONSTANT)
+
+    def _placed(self, picture: Image, *, outside: int = cv2.BORDER_REPLICATE) -> Image:
+        """A picture in the crop's pixels -> on the canvas."""
+        assert self.drawn is not None
+        height, width = self.shape
+        how = cv2.INTER_CUBIC if picture.ndim == 3 else cv2.INTER_LINEAR
+        placed = cv2.warpAffine(picture, self.drawn, (width, height), flags=how, borderMode=outside)
+        return np.asarray(placed, np.float32)
 
     def extend(self, square: Image) -> Image:
         """(side, side, C) -> (height, width, C): the strip repeats the last row."""
@@ -121,13 +146,23 @@ class Canvas:
         return np.asarray(lifted, np.float32)
 
 
-def canvas(transform: CropTransform) -> Canvas:
-    """The canvas of a crop: at least FLOW_SIZE pixels a side."""
-    side = max(FLOW_SIZE, transform.resolution)
+def canvas(transform: CropTransform, landmarks: npt.ArrayLike) -> Canvas:
+    """The canvas of a face: at least FLOW_SIZE pixels a side, and about as fine as the crop.
+
+    transform: photo -> the generator's crop. landmarks: (68, 2) photo pixels.
+    """
+    own = crop_transform(landmarks, transform.resolution)
+    same = np.allclose(own.matrix, transform.matrix, rtol=1e-6, atol=1e-3)
+    side = max(FLOW_SIZE, transform.resolution if same else round(transform.resolution * transform.scale / own.scale))
+    if not same:
+        own = crop_transform(landmarks, side)
+        linear = own.matrix[:, :2] @ transform.inverse[:, :2]
+        drawn = np.hstack([linear, (own.matrix[:, :2] @ transform.inverse[:, 2] + own.matrix[:, 2])[:, None]])
+        return Canvas(own.matrix, side, round(_STRIP * side / FACSMITH.side), transform.resolution, drawn)
     scale = side / transform.resolution
     matrix = transform.matrix * scale
     matrix[:, 2] += (scale - 1) / 2
-    return Canvas(matrix, side, round(_STRIP * side / CROP_SIDE))
+    return Canvas(matrix, side, round(_STRIP * side / FACSMITH.side), transform.resolution)
 
 
 def _scaled(image: Image, side: int) -> Image:

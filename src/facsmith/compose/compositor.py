@@ -66,7 +66,7 @@ class Compositor:
 
     @cached_property
     def _canvas(self) -> Canvas:
-        return canvas(self._transform)
+        return canvas(self._transform, self._landmarks)
 
     @cached_property
     def _transfer(self) -> Transfer:

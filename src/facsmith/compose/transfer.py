@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from facsmith.compose.canvas import Canvas
 from facsmith.compose.flow import FLOW_SIZE, blur, remaining_flow, warp
-from facsmith.compose.masks import border, face_mask, fade, left_half
+from facsmith.compose.masks import face_mask, fade, left_half
 from facsmith.compose.teeth import Teeth
 from facsmith.face.muscle_warp import MuscleField
 from facsmith.face.muscles import lips_apart
@@ -71,8 +71,7 @@ class Transfer:
         self._canvas = canvas
         self._unit = canvas.side / 256
         self.mask = face_mask(points, canvas.iod, canvas.shape)
-        within_crop = canvas.extend(border((canvas.side, canvas.side), 0.12 * canvas.iod))
-        self._generated = self.mask * within_crop  # where the generator has anything to say
+        self._generated = self.mask * canvas.within(0.12 * canvas.iod)  # where the generator has anything to say
         self.left = left_half(points, canvas.iod, canvas.shape)
         self.field = MuscleField(points)
         self._shading = FaceShading(self.field.muscles)

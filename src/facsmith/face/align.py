@@ -1,26 +1,19 @@
 """The upright square around a face: from photo pixels to crop pixels and back by one similarity transform.
 
-Conventions: points are (x, y) with pixel centres at integer coordinates; IOD is the distance between the eye centres,
-an eye centre the mean of the eye's two corners. The square has side 2.9 IOD and its centre 0.62 IOD below the
-midpoint of the eye centres, along the face's own down axis: forehead to chin, inside most photos.
+Conventions: points are (x, y) with pixel centres at integer coordinates. Which square, a `Framing` says: the default,
+`FACSMITH`, is 2.9 IOD (eye centre to eye centre) wide, forehead to chin, and what landmarkers and measurements look at;
+what is cut for a generator has the generator's own.
 """
 
 from dataclasses import dataclass
-from typing import Final
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from facsmith.errors import NoFaceError
-from facsmith.face.points import eye_centers
+from facsmith.framing import FACSMITH, Framing
 
-__all__ = ["CENTER_BELOW_EYES", "CROP_SIDE", "CropTransform", "crop_transform"]
-
-CROP_SIDE: Final = 2.9
-"""Side of the crop in IOD."""
-CENTER_BELOW_EYES: Final = 0.62
-"""Distance in IOD from the midpoint of the eye centres down to the centre of the crop."""
+__all__ = ["CropTransform", "crop_transform"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,24 +68,19 @@ class CropTransform:
         return _apply(self.inverse, points)
 
 
-def crop_transform(landmarks: npt.ArrayLike, resolution: int) -> CropTransform:
+def crop_transform(landmarks: npt.ArrayLike, resolution: int, framing: Framing = FACSMITH) -> CropTransform:
     """The crop of a face.
 
-    landmarks: (68, 2) photo pixels, iBUG order. resolution: side of the crop in pixels.
+    landmarks: (68, 2) photo pixels, iBUG order. resolution: side of the crop in pixels. framing: which square; for a
+    generator's crop, `framing_of(generator)`.
 
     Raises:
         NoFaceError: the two eyes lie on one spot, so that no axis can be drawn through them.
     """
-    left, right = eye_centers(landmarks)
-    across = right - left
-    iod = float(np.hypot(*across))
-    if not iod > 1e-6:
-        raise NoFaceError("The two eyes of this face lie on one spot; give a photo in which both eyes are seen apart.")
-    axis_x = across / iod
-    axis_y = np.array([-axis_x[1], axis_x[0]])  # the face's down: x turned by +90 degrees, y pointing down
-    center = (left + right) / 2 + CENTER_BELOW_EYES * iod * axis_y
-    linear = np.stack([axis_x, axis_y]) * (resolution / (CROP_SIDE * iod))
-    offset = (resolution - 1) / 2 - linear @ center  # the square spans -0.5 .. resolution - 0.5
+    square = framing.square(landmarks)
+    down = np.array([-square.right[1], square.right[0]])  # x turned by +90 degrees, y pointing down
+    linear = np.stack([square.right, down]) * (resolution / square.side)
+    offset = (resolution - 1) / 2 - linear @ square.center  # the square spans -0.5 .. resolution - 0.5
     return CropTransform(np.hstack([linear, offset[:, None]]), resolution)
 
 

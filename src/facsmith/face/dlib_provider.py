@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 
 from facsmith.errors import ModelUnavailableError
-from facsmith.face.align import CENTER_BELOW_EYES, CROP_SIDE
 from facsmith.face.types import Image, Points, Reading
+from facsmith.framing import FACSMITH
 
 __all__ = ["LICENCE_NOTE", "DlibProvider", "embed"]
 
@@ -63,8 +63,8 @@ class DlibProvider:
     def read(self, crop: Image) -> Reading | None:
         """See `Provider.read`."""
         size = crop.shape[0]
-        iod = size / CROP_SIDE
-        center = np.array([(size - 1) / 2, (size - 1) / 2 + (_BOX_BELOW_EYES - CENTER_BELOW_EYES) * iod])
+        iod = size / FACSMITH.side
+        center = np.array([(size - 1) / 2, (size - 1) / 2 + (_BOX_BELOW_EYES - FACSMITH.below) * iod])
         pixels = np.ascontiguousarray(crop)
         readings: list[Points] = []
         for x, y, scale in _STARTS:

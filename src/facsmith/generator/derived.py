@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from facsmith.framing import Framing, framing_of
 from facsmith.generator.protocol import Generator
 
 __all__ = ["DerivedGenerator"]
@@ -42,6 +43,11 @@ class DerivedGenerator:
     def generator_id(self) -> str:
         """The base's."""
         return self._base.generator_id
+
+    @property
+    def framing(self) -> Framing:
+        """The base's."""
+        return framing_of(self._base)
 
     def mapping(self, z: Tensor, c: Tensor | None = None, *, psi: float = 1.0, cutoff: int | None = None) -> Tensor:
         """The base's: z (N, z_dim) -> ws (N, num_ws, w_dim)."""

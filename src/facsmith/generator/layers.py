@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from facsmith.errors import InputError, LatentError
+from facsmith.framing import Framing
 from facsmith.generator.protocol import GeneratorConfig, generator_id
 
 __all__ = [
@@ -22,13 +23,15 @@ __all__ = [
 class GeneratorModule(nn.Module):
     """The attributes of the ``Generator`` protocol, read from the configuration and the weights.
 
-    Subclasses hold ``mapping`` (with ``w_avg``) and ``synthesis``.
+    Subclasses hold ``mapping`` (with ``w_avg``) and ``synthesis``. framing: of the faces it draws, where that is known
+    (`framing.framing_of`); no part of ``generator_id``.
     """
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
         self._config = config
         self._identity: tuple[object, str] | None = None
+        self.framing: Framing | None = None
 
     @property
     def num_ws(self) -> int:

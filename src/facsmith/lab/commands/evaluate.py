@@ -87,16 +87,20 @@ def model(
     """
     from facsmith import image
     from facsmith.animator import Animator
+    from facsmith.framing import framing_of
     from facsmith.lab.evaluate.faces import held_out, photographed, training_crops
     from facsmith.lab.evaluate.model import ModelOptions, evaluate_model
     from facsmith.lab.evaluate.model_tables import tables
+    from facsmith.lab.train.dataset import check_framing
 
     if not portraits and faces is None:
         raise InputError("There is nobody to judge on: give portraits, or --faces with a data set, or both.")
     animator = Animator.from_pretrained(model, boundaries=file)
-    side = animator.networks.generator.resolution
-    judged, skipped = photographed([(p.name, image.read(p)) for p in portraits or ()], side, provider=provider.value)
+    side, framing = animator.networks.generator.resolution, framing_of(animator.networks.generator)
+    pictures = [(p.name, image.read(p)) for p in portraits or ()]
+    judged, skipped = photographed(pictures, side, provider=provider.value, framing=framing)
     if faces is not None:
+        check_framing(faces, framing)
         judged += held_out(faces, side, count=photos, seed=seed)
     options = ModelOptions(
         mode=mode.value,

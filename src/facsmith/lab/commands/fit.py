@@ -189,10 +189,10 @@ def _job(
     seed: int,
     settings: Settings,
 ) -> "CodesJob":
-    from facsmith.bundle import FILES, bundle_folder
+    from facsmith.bundle import FILES, parts_folder
     from facsmith.lab.fit.encoding_job import CodesJob
 
-    files = [bundle_folder(model).absolute() / name for name in FILES[:3]]
+    files = [parts_folder(model).absolute() / name for name in FILES[:3]]
     kind, colon, where = source.partition(":")  # one that does not exist is named as it was given
     return CodesJob(
         f"{kind}{colon}{Path(where).absolute()}" if where and kind != "samples" and Path(where).exists() else source,
@@ -233,7 +233,7 @@ def _labelled(job: "CodesJob", network: "Generator", parts: str, settings: Setti
 
 def own_generator(source: str | None, model: str = MODEL) -> "Generator":
     """A generator's file or name, else the model's own."""
-    from facsmith.bundle import FILES, bundle_folder
+    from facsmith.bundle import FILES, parts_folder
     from facsmith.checkpoint import load_generator
 
-    return load_generator(source or bundle_folder(model) / FILES[0])
+    return load_generator(source or parts_folder(model) / FILES[0])

@@ -47,6 +47,12 @@ def data(
     ] = None,
     megabytes: Annotated[float, typer.Option("--megabytes", help="Size of the packed file, at most.")] = 56.0,
     resolution: Annotated[int, typer.Option("--resolution", help="Side of the crops in pixels.")] = 256,
+    framing: Annotated[
+        str,
+        typer.Option(
+            "--framing", metavar="NAME|SIDE,BELOW", help="facsmith, ffhq, celebahq, or eye distances: what crops show."
+        ),
+    ] = "facsmith",
     variants: Annotated[
         int,
         typer.Option("--variants", help="Pictures per photo: itself, at rest, and warped by random AUs; 1: itself."),
@@ -93,6 +99,7 @@ def data(
       facsmith train data photos/ --packed faces.safetensors      (to carry to another machine, and there)
       facsmith train data faces.safetensors -o runs/data --variants 8 --workers 16
     """
+    from facsmith.framing import parse_framing
     from facsmith.lab.train.data import DataOptions, build_dataset
     from facsmith.lab.train.packed import PackOptions, pack, unpack
     from facsmith.lab.train.photos import archive_photos, folder_photos, read_names
@@ -103,6 +110,7 @@ def data(
         raise InputError("There is nothing to write: give -o FOLDER for a data set, --packed FILE for its photos.")
     check_place(output)
     check_place(packed)
+    framed = parse_framing(framing)
 
     def tell(line: str) -> None:
         typer.echo(line, err=True)
@@ -122,9 +130,9 @@ def data(
         welcome = (replace(photo, held_out=photo.name in kept) for photo in welcome)
     found = list(welcome if known is None else known_in(known, welcome, progress=tell))
     if packed is not None:
-        typer.echo(str(pack(found, packed, PackOptions(megabytes=megabytes))))
+        typer.echo(str(pack(found, packed, PackOptions(megabytes=megabytes, framing=framed))))
     if output is not None:
-        options = DataOptions(resolution=resolution, variants=variants, workers=workers, seed=seed)
+        options = DataOptions(resolution=resolution, variants=variants, framing=framed, workers=workers, seed=seed)
         typer.echo(str(build_dataset(found, output, options)))
 
 

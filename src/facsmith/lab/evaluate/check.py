@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from facsmith.animator import Animator
     from facsmith.options import AnimateOptions
 
-__all__ = ["LEVELS", "Check", "Reading", "Render", "Row", "Thresholds", "animator_render", "check", "table"]
+__all__ = ["LEVELS", "Check", "Reading", "Render", "Row", "Thresholds", "animator_render", "check", "rows_of", "table"]
 
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
@@ -177,8 +177,7 @@ def check(
         raise InputError(
             f"None of {len(given)} photos can be measured; give photos of a face. {' '.join(skipped.values())}"
         )
-    rows = tuple(_row([r for r in readings if r.au == au], bar) for au in aus)
-    return Check(bar, rows, tuple(readings), skipped, tuple(sorted(providers)))
+    return Check(bar, rows_of(readings, aus, bar), tuple(readings), skipped, tuple(sorted(providers)))
 
 
 def animator_render(animator: "Animator", options: "AnimateOptions | None" = None) -> Render:
@@ -280,6 +279,12 @@ def _all_shown(displacement: Array, responses: Array) -> tuple[float, ...]:
     if np.isnan(displacement).any() or np.isnan(responses).any():
         return (nan,) * len(DISFA)
     return tuple(measure.from_displacement(displacement, responses=responses).tolist())
+
+
+def rows_of(readings: Iterable[Reading], aus: Iterable[int], bar: Thresholds) -> tuple[Row, ...]:
+    """What readings come to, AU by AU."""
+    given = list(readings)
+    return tuple(_row([r for r in given if r.au == au], bar) for au in aus)
 
 
 def _row(readings: Sequence[Reading], bar: Thresholds) -> Row:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from facsmith import face, image
 from facsmith.errors import InputError, NoFaceError
+from facsmith.framing import FACSMITH, Framing
 from facsmith.lab.train.dataset import reading
 
 __all__ = [
@@ -86,9 +87,14 @@ def training_crops(dataset: str | Path, resolution: int) -> Image:
 
 
 def photographed(
-    photos: Sequence[tuple[str, Image]], resolution: int, *, provider: str = "auto"
+    photos: Sequence[tuple[str, Image]],
+    resolution: int,
+    *,
+    provider: str = "auto",
+    framing: Framing = FACSMITH,
 ) -> tuple[list[JudgedFace], dict[str, str]]:
-    """The largest face of each photo (name, pixels); and, by name, why a photo was left out."""
+    """The largest face of each photo (name, pixels), its crop in a generator's framing; and, by name, why a photo was
+    left out."""
     faces: list[JudgedFace] = []
     skipped: dict[str, str] = {}
     for name, pixels in photos:
@@ -97,7 +103,7 @@ def photographed(
         except NoFaceError as error:
             skipped[name] = str(error)
             continue
-        transform = face.crop_transform(found.landmarks, resolution)
+        transform = face.crop_transform(found.landmarks, resolution, framing)
         faces.append(JudgedFace(name, pixels, transform.crop(pixels), transform.to_crop(found.landmarks)))
     return faces, skipped
 

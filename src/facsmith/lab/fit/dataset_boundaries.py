@@ -8,6 +8,7 @@ tells less of an expression than there is to it, so distances taken from its cod
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,8 +23,9 @@ from facsmith.boundary import BoundarySet, Calibration
 from facsmith.compose.motion import Motion
 from facsmith.descriptor import Descriptor
 from facsmith.encoder import Encoder
-from facsmith.errors import InputError
+from facsmith.errors import BoundaryError, InputError
 from facsmith.facs import AUS, DISFA
+from facsmith.framing import framing_of
 from facsmith.generator import Generator
 from facsmith.inversion import InversionOptions, invert
 from facsmith.lab.fit import FitOptions, fit_boundaries, recalibrate
@@ -120,7 +122,9 @@ def train_boundaries(
         InputError: no such data set. BoundaryError: the codes do not show an AU.
     """
     options = options or BoundaryTraining()
-    images, au, landmarks, held_out = open_dataset(dataset, resolution=generator.resolution)
+    images, au, landmarks, held_out = open_dataset(
+        dataset, resolution=generator.resolution, framing=framing_of(generator)
+    )
     random = np.random.default_rng(options.seed)
     people = np.sort(random.permutation(np.flatnonzero(~held_out))[: options.people])
     judges = np.sort(random.permutation(np.flatnonzero(held_out))[: options.judges])
@@ -144,7 +148,9 @@ def held_out_judges(
     dataset: str | Path, generator: Generator, encode: Encode, *, count: int = 24, seed: int = 0
 ) -> list[Judge]:
     """Held-out people of a data set at rest, to `calibrate` on boundaries that were fitted elsewhere."""
-    images, _, landmarks, held_out = open_dataset(dataset, resolution=generator.resolution)
+    images, _, landmarks, held_out = open_dataset(
+        dataset, resolution=generator.resolution, framing=framing_of(generator)
+    )
     rows = np.sort(np.random.default_rng(seed).permutation(np.flatnonzero(held_out))[:count])
     return _judges(encode, generator, images, landmarks, rows)
 
@@ -166,7 +172,8 @@ def calibrate(
 ) -> BoundarySet:
     """The same boundaries, each intensity at the distance where the generated faces show it; medians over the judges.
 
-    reach: see BoundaryTraining. An AU that never shows full intensity within it ends there.
+    reach: see BoundaryTraining. An AU that never shows full intensity within it ends there; one that shows nothing
+    stays as it was, and its report says so.
     """
     probe = BoundarySet(
         tuple(replace(b, calibration=_line(b.calibration, reach)) for b in boundaries.boundaries),
@@ -175,7 +182,8 @@ def calibrate(
     seen = _seen(probe, generator, judges, _PROBED, "calibrate", progress)
     reshaped = probe
     for k, au in enumerate(boundaries.aus):
-        reshaped = recalibrate(reshaped, au, _PROBED, np.median(seen.shares[:, k], axis=0), reach=1.0)
+        with suppress(BoundaryError):  # moves nothing at all: its report will say so
+            reshaped = recalibrate(reshaped, au, _PROBED, np.median(seen.shares[:, k], axis=0), reach=1.0)
     shown = _seen(reshaped, generator, judges, _VERIFIED, "verify", progress)
     return BoundarySet(
         tuple(replace(b, report={**b.report, "shown": _report(shown, k)}) for k, b in enumerate(reshaped.boundaries)),

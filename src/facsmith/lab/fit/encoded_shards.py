@@ -19,6 +19,7 @@ from facsmith._arrays import read_tensors, write_tensors
 from facsmith._json import parse_json
 from facsmith.errors import BoundaryError, NoFaceError
 from facsmith.facs import DISFA
+from facsmith.framing import Framing, framing_of
 from facsmith.lab.fit.folder import LabelledCodes
 from facsmith.lab.fit.sources import Item, Portion, Source
 
@@ -61,7 +62,7 @@ def encode_portion(
     missing: list[str] = []
     batch: list[tuple[Codes | None, Image | None]] = []
     for item in source.items(portion.start, portion.stop):
-        crop = _crop(item, generator.resolution, provider)
+        crop = _crop(item, generator.resolution, provider, framing_of(generator))
         if item.latent is None and crop is None:
             missing.append(item.name or f"place {item.index}")
             continue
@@ -129,7 +130,7 @@ def _names(metadata: dict[str, str], path: str | Path) -> list[str]:
         raise BoundaryError(f"{path} does not say whose faces it holds; remove it and fit again.") from error
 
 
-def _crop(item: Item, resolution: int, provider: str) -> Image | None:
+def _crop(item: Item, resolution: int, provider: str, framing: Framing) -> Image | None:
     if item.image is None:
         return None
     if item.aligned:
@@ -138,7 +139,7 @@ def _crop(item: Item, resolution: int, provider: str) -> Image | None:
         found = face_module.choose(face_module.find(item.image, provider=provider)).face
     except NoFaceError:
         return None
-    return face_module.crop_transform(found.landmarks, resolution).crop(item.image)
+    return face_module.crop_transform(found.landmarks, resolution, framing).crop(item.image)
 
 
 def _codes(batch: list[tuple[Codes | None, Image | None]], generator: "Generator", encode: Encode | None) -> Codes:

@@ -15,6 +15,7 @@ from facsmith.boundary import BoundarySet
 from facsmith.encode import SMALLEST_SIDE, Networks
 from facsmith.errors import InputError
 from facsmith.face import why_not_mediapipe
+from facsmith.framing import framing_of
 from facsmith.lab.evaluate.faces import JudgedFace, photographed
 from facsmith.lab.frechet import random_faces
 from facsmith.lab.reproduce.plan import Plan
@@ -79,7 +80,9 @@ def set_up(
     networks = animator.networks
     side = networks.generator.resolution
     faces, skipped = (
-        chosen_faces(networks, plan) if photos is None else photographed(photos, side, provider=plan.provider)
+        chosen_faces(networks, plan)
+        if photos is None
+        else photographed(photos, side, provider=plan.provider, framing=framing_of(networks.generator))
     )
     if not faces:
         raise InputError(f"None of {len(photos or ())} photos shows a usable face. {' '.join(skipped.values())}")
@@ -97,13 +100,13 @@ def set_up(
 
 def chosen_faces(networks: Networks, plan: Plan) -> tuple[list[JudgedFace], dict[str, str]]:
     """The astronaut, then samples by their seeds: the first ones in which a face is found."""
-    side = networks.generator.resolution
+    side, framing = networks.generator.resolution, framing_of(networks.generator)
     astronaut = _optional.load("skimage.data").astronaut()
-    faces, skipped = photographed([(ASTRONAUT, astronaut)], side, provider=plan.provider)
+    faces, skipped = photographed([(ASTRONAUT, astronaut)], side, provider=plan.provider, framing=framing)
     seed = plan.seed
     while len(faces) < plan.faces and seed < plan.seed + 4 * plan.faces:
         drawn = sample_photo(networks, seed=seed, psi=plan.psi)
-        found, lost = photographed([(f"sample {seed}", drawn)], side, provider=plan.provider)
+        found, lost = photographed([(f"sample {seed}", drawn)], side, provider=plan.provider, framing=framing)
         faces += found
         skipped |= lost
         seed += 1

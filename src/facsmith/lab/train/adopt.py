@@ -20,8 +20,9 @@ from facsmith._files import atomic_path
 from facsmith._weights import read_metadata
 from facsmith.errors import InputError
 from facsmith.facs import AUS
+from facsmith.framing import framing_of
 from facsmith.generator import Generator
-from facsmith.lab.train.dataset import reading
+from facsmith.lab.train.dataset import check_framing, reading
 from facsmith.lab.train.latents import LabelledLatents
 from facsmith.lab.train.start import DELTA, NETWORKS, read_networks
 
@@ -59,6 +60,7 @@ def adopt(
             damaged state. OutputError: a place that cannot be written.
     """
     root = Path(dataset)
+    check_framing(root, framing_of(generator))
     with reading(root):
         images = np.load(root / "images.npy", mmap_mode="r", allow_pickle=False)
         au = torch.tensor(np.load(root / "au.npy", allow_pickle=False))

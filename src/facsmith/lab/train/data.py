@@ -12,10 +12,12 @@ A data set is a folder of plain arrays, N photos by V variants by R x R pixels, 
     landmarks.npy   (N, V, 68, 2) float32 crop pixels
     codes.npy       (N, C) float32 whitened PCA codes of the photographs, with the AUs' part removed
     attributes.npz  name, age, gender, group, held_out
+    framing.json    how the crops frame the faces (`facsmith.framing`)
 
 At 256 px a crop is 0.2 MB: 3,500 photos take 0.7 GB a variant, on disk and, once read, in the system's page cache.
 """
 
+import json
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -33,6 +35,8 @@ from facsmith.face.muscle_warp import MuscleWarp
 from facsmith.face.muscles import displacement
 from facsmith.face.own import own_expression
 from facsmith.facs import AUS, EYE_AUS, spread
+from facsmith.framing import FACSMITH, Framing
+from facsmith.lab.train.dataset import FRAMING
 from facsmith.lab.train.photos import Photo
 
 __all__ = ["DataOptions", "build_dataset", "random_expression"]
@@ -43,13 +47,14 @@ Image = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class DataOptions:
-    """resolution: side of the crops. variants: crops per photo, 1: as photographed. held_out: share of photos kept from
-    training, where the photos themselves do not say."""
+    """resolution: side of the crops. framing: of the faces in them. variants: crops per photo, 1: as photographed.
+    held_out: share of photos kept from training, where the photos themselves do not say."""
 
     resolution: int = 256
     variants: int = 6
     held_out: float = 0.06
     codes: int = 320
+    framing: Framing = FACSMITH
     workers: int = 2
     seed: int = 0
 
@@ -91,6 +96,7 @@ def build_dataset(photos: list[Photo], out: str | Path, options: DataOptions | N
     images.flush()
     inside.flush()
     held_out = _held_out(photos, options)
+    (root / FRAMING).write_text(json.dumps(options.framing.to_json()) + "\n", encoding="utf-8")
     np.save(root / "au.npy", au)
     np.save(root / "landmarks.npy", landmarks)
     np.savez(
@@ -121,7 +127,7 @@ def _variants(job: tuple[Photo, int, DataOptions]) -> tuple[Image, Image, NDArra
     cv2.setNumThreads(1)
     random = np.random.default_rng([options.seed, index])
     work = max(options.resolution, 160)
-    transform = crop_transform(photo.landmarks, work)
+    transform = crop_transform(photo.landmarks, work, options.framing)
     crop = transform.crop(photo.image)
     whole = np.full(photo.image.shape[:2], 255, np.uint8)
     inside = np.asarray(cv2.warpAffine(whole, transform.matrix, (work, work)), np.uint8)

@@ -10,13 +10,16 @@ import numpy.typing as npt
 
 from facsmith.errors import InputError
 from facsmith.facs import AUS, columns
+from facsmith.framing import FACSMITH, Framing, parse_framing
 
-__all__ = ["REST", "Dataset", "open_dataset", "reading"]
+__all__ = ["FRAMING", "REST", "Dataset", "check_framing", "dataset_framing", "open_dataset", "reading"]
 
 Array = npt.NDArray[np.float64]
 
 REST: Final = 1
 """The variant that shows each person at rest."""
+FRAMING: Final = "framing.json"
+"""How the crops of a data set frame the faces; without it, as `FACSMITH`."""
 
 
 class Dataset(NamedTuple):
@@ -40,13 +43,40 @@ def reading(folder: str | Path) -> Generator[None]:
         ) from error
 
 
-def open_dataset(folder: str | Path, *, resolution: int | None = None) -> Dataset:
-    """resolution: what the crops must have; None takes any.
+def dataset_framing(folder: str | Path) -> Framing:
+    """How the crops of a data set frame the faces.
+
+    Raises:
+        InputError: its file is damaged.
+    """
+    file = Path(folder) / FRAMING
+    with reading(folder):
+        return parse_framing(file.read_text(encoding="utf-8")) if file.is_file() else FACSMITH
+
+
+def check_framing(folder: str | Path, framing: Framing) -> None:
+    """Refuse crops of a data set for a generator that frames faces otherwise: it could not draw them.
+
+    Raises:
+        InputError: they differ.
+    """
+    own = dataset_framing(folder)
+    if own != framing:
+        raise InputError(
+            f"The crops in {folder} are {own}, but the generator's faces are {framing}. Cut the photos anew: facsmith "
+            f"train data PHOTOS -o FOLDER --framing {framing.name}"
+        )
+
+
+def open_dataset(folder: str | Path, *, resolution: int | None = None, framing: Framing | None = None) -> Dataset:
+    """resolution, framing: what the crops must have; None takes any.
 
     Raises:
         InputError: no such data set, files that do not fit together, or fewer than two people on either side.
     """
     root = Path(folder)
+    if framing is not None:
+        check_framing(root, framing)
     with reading(root):
         images = np.load(root / "images.npy", mmap_mode="r", allow_pickle=False)
         au = np.load(root / "au.npy", allow_pickle=False)

@@ -17,7 +17,9 @@ from torch import Tensor
 from facsmith.descriptor import Descriptor
 from facsmith.encoder import Encoder, EncoderConfig
 from facsmith.errors import InputError
+from facsmith.framing import framing_of
 from facsmith.generator import Generator
+from facsmith.lab.train.dataset import check_framing
 from facsmith.lab.train.loop import Budget, Report, Run, seeded
 from facsmith.lab.train.state import mixed_precision
 
@@ -35,7 +37,8 @@ class EncoderTraining:
     each sample draws its own between it and 1. latent, pixel, descriptor: weights of the losses. pictures_after: the
     part of the budget after which g(v(I)) is drawn at all. drawn: for how many pictures of a batch it is, faces first;
     one costs as much as ten latents. width, blocks, rank: as in EncoderConfig. survey: pictures from which the
-    encoder's scales are taken.
+    encoder's scales are taken. measured: held-out pictures of each source. at_once: pictures drawn at a time where no
+    gradient is needed: memory is bounded by it, and by ``drawn`` where one is.
     """
 
     batch: int = 32
@@ -54,13 +57,18 @@ class EncoderTraining:
     blocks: int = 2
     rank: int = 192
     survey: int = 2048
+    measured: int = 64
+    at_once: int = 32
     log_every: int = 50
     evaluate_every: int = 500
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if min(self.batch, self.survey, self.drawn, self.log_every, self.evaluate_every) < 1:
-            raise InputError("batch, survey, drawn, log_every and evaluate_every are positive numbers.")
+        counts = (self.batch, self.survey, self.measured, self.at_once, self.drawn, self.log_every, self.evaluate_every)
+        if min(counts) < 1:
+            raise InputError(
+                "batch, survey, measured, at_once, drawn, log_every and evaluate_every are positive numbers."
+            )
         parts = (self.mixing, self.psi, self.pictures_after)
         weights = (self.random, self.pairs, self.faces, self.latent, self.pixel, self.descriptor)
         if not all(0 <= x <= 1 for x in parts) or min(weights) < 0:
@@ -197,7 +205,8 @@ class _Sources:
             return folder.draw(count, random, held_out=held_out, device=device)
         ws = self.codes(count, random)
         with torch.no_grad(), mixed_precision(device):
-            images = self.generator.synthesis(ws).float().clamp(-1, 1)
+            parts = [self.generator.synthesis(part) for part in _pieces(ws, self.options.at_once)]
+            images = torch.cat(parts).float().clamp(-1, 1)
         return _Batch(images, ws, torch.ones(count, dtype=torch.bool, device=device))
 
     def codes(self, count: int, random: np.random.Generator) -> Tensor:
@@ -226,6 +235,7 @@ class _Folder:
 
     def __init__(self, folder: str | Path, generator: Generator, *, with_ws: bool) -> None:
         root, side = Path(folder), generator.resolution
+        check_framing(root, framing_of(generator))
         try:
             images = np.load(root / "images.npy", mmap_mode="r", allow_pickle=False)
             ws = np.load(root / "ws.npy", mmap_mode="r", allow_pickle=False) if with_ws else None
@@ -288,6 +298,10 @@ def _losses(
     return losses
 
 
+def _pieces(rows: Tensor, size: int) -> list[Tensor]:
+    return [rows[first : first + size] for first in range(0, len(rows), size)]
+
+
 def _calibrate(encoder: Encoder, sources: _Sources, descriptor: Descriptor) -> None:
     options = sources.options
     features: list[Tensor] = []
@@ -304,12 +318,19 @@ def _calibrate(encoder: Encoder, sources: _Sources, descriptor: Descriptor) -> N
 
 
 def _measure(encoder: Encoder, sources: _Sources, descriptor: Descriptor) -> Mapping[str, Any]:
-    """Each source's losses on 64 pictures that are never trained on."""
+    """Each source's losses on pictures that are never trained on."""
     found: dict[str, Any] = {}
     for name in sources.names:
-        batch = sources.sample(2 * _CHUNK, seed=(sources.options.seed, 2), names=(name,), held_out=True)
+        options = sources.options
+        batch = sources.sample(options.measured, seed=(options.seed, 2), names=(name,), held_out=True)
+        fields = (batch.images, batch.ws, batch.known)
+        parts = [_Batch(*part) for part in zip(*(_pieces(field, options.at_once) for field in fields), strict=True)]
         with torch.no_grad():
-            losses = _losses(encoder, sources.generator, descriptor, batch, drawn=len(batch.images))
+            each = [_losses(encoder, sources.generator, descriptor, part, drawn=len(part.images)) for part in parts]
+        shares = [len(part.images) / len(batch.images) for part in parts]
+        losses = {
+            key: sum(share * float(loss[key]) for share, loss in zip(shares, each, strict=True)) for key in each[0]
+        }
         found[name] = {
             key: round(float(value), 4) for key, value in losses.items() if key != "latent" or batch.known.any()
         }

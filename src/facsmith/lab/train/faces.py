@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facsmith.errors import InputError
+from facsmith.lab.train.dataset import dataset_framing
 
 __all__ = ["FaceBatch", "Faces"]
 
@@ -39,7 +40,7 @@ class FaceBatch:
 
 class Faces:
     """A data set on disk. photos: rows of the training photos; the others are held out. own: positions in ``photos`` of
-    this process's share."""
+    this process's share. framing: of the crops."""
 
     def __init__(
         self,
@@ -58,6 +59,7 @@ class Faces:
             raise InputError(
                 f"{root} is no data set: {missing[0]}.npy is missing. Make one: facsmith train data PHOTOS -o {root}"
             )
+        self.framing = dataset_framing(root)
         images = np.load(root / "images.npy", mmap_mode="r", allow_pickle=False)
         inside = np.load(root / "inside.npy", mmap_mode="r", allow_pickle=False)
         self._variants, self._side = images.shape[1], images.shape[2]

@@ -48,6 +48,7 @@ class GeneratorRun:
         self.generator = StyleGAN2(config).to(device)
         self.average = StyleGAN2(config).to(device).requires_grad_(False)
         self.average.load_state_dict(self.generator.state_dict())
+        self.average.framing = faces.framing
         self.latents = LabelledLatents(len(faces.photos), config.num_ws, config.w_dim).to(device)
         self.critic = nn.ModuleDict(
             {name: ProjectedDiscriminator(features.channels, seed=seed) for seed, name in enumerate(VIEWS)}
@@ -210,9 +211,9 @@ class GeneratorRun:
         for name, view in VIEWS.items():
             network = cast(ProjectedDiscriminator, self.critic[name])
             network.learn(False)
-            shown = self.features(view(torch.cat([fake, new])))
+            shown = self.features(view(torch.cat([fake, new]), self.faces.framing))
             with torch.no_grad():
-                wanted = self.features(view(real))
+                wanted = self.features(view(real, self.faces.framing))
             with mixed_precision(device):
                 fool = fool + self.judge.fooled(name, [f[:count] for f in shown])
                 fool = fool + self.judge.fooled(name, [f[count:] for f in shown])

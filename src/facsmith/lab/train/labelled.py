@@ -14,7 +14,8 @@ from torch import Tensor
 from facsmith.errors import InputError
 from facsmith.face.points import EYE_CORNERS, MIRROR
 from facsmith.facs import AUS, columns
-from facsmith.lab.train.dataset import reading
+from facsmith.framing import FACSMITH
+from facsmith.lab.train.dataset import check_framing, reading
 
 __all__ = ["Batch", "FaceData"]
 
@@ -51,6 +52,7 @@ class FaceData:
 
     def __init__(self, folder: str | Path, *, resolution: int) -> None:
         root = Path(folder)
+        check_framing(root, FACSMITH)  # the descriptor of faces sees crops cut so
         with reading(folder):
             self._images = np.load(root / "images.npy", mmap_mode="r", allow_pickle=False)
             au = np.load(root / "au.npy", allow_pickle=False)

@@ -20,6 +20,7 @@ from facsmith.errors import InputError, NoFaceError
 from facsmith.face import Face
 from facsmith.face.points import MIRROR, eye_centers
 from facsmith.facs import DISFA
+from facsmith.framing import FACSMITH
 from facsmith.lab.train.dataset import REST, Dataset, open_dataset
 from facsmith.measure import NeutralFace, Population, aligned_displacement, alone
 from facsmith.measure.appearance import appearance_features
@@ -68,7 +69,7 @@ def fit_population(
     """
     options = options or MeasureTraining()
     progress = progress or _silent
-    data = open_dataset(dataset)
+    data = open_dataset(dataset, framing=FACSMITH)  # `measure.appearance` cuts its crops so
     random = np.random.default_rng(options.seed)
     people = np.sort(random.permutation(np.flatnonzero(~data.held_out))[: options.people])
     judges = np.sort(random.permutation(np.flatnonzero(data.held_out))[: options.judges])

@@ -24,6 +24,7 @@ from PIL import Image as Pillow
 from facsmith._arrays import read_tensors, write_tensors
 from facsmith.errors import InputError
 from facsmith.face.align import crop_transform
+from facsmith.framing import FACSMITH, Framing
 from facsmith.lab.train.photos import Photo
 
 __all__ = ["PackOptions", "pack", "unpack"]
@@ -40,10 +41,12 @@ _MAX_SIDE = 4096
 
 @dataclass(frozen=True)
 class PackOptions:
-    """megabytes: the file's size at most; the quality follows from it. side: of a face's crop in pixels, at most."""
+    """megabytes: the file's size at most; the quality follows from it. side: of a face's crop in
+    pixels, at most. framing: of the crops that are to be cut from it."""
 
     megabytes: float = 56.0
     side: int = 256
+    framing: Framing = FACSMITH
 
     def __post_init__(self) -> None:
         if not self.megabytes > 0 or not 32 <= self.side <= _MAX_SIDE // 2:
@@ -62,7 +65,7 @@ def pack(photos: Sequence[Photo], file: str | Path, options: PackOptions | None 
     options = options or PackOptions()
     if not photos:
         raise InputError("There is no photo to pack; give a folder of photos with a face each.")
-    faces = [_cut(photo, options.side) for photo in photos]
+    faces = [_cut(photo, options.side, options.framing) for photo in photos]
     labels = sum(face.landmarks.size * 4 + (0 if face.codes is None else face.codes.size * 2) for face in faces)
     room = options.megabytes * 1e6 - labels - 64 * len(faces)
     tried = faces[:: max(1, len(faces) // _TRIED)]
@@ -116,9 +119,9 @@ def unpack(file: str | Path) -> list[Photo]:
         raise InputError(f"{file} holds damaged photos ({error}); pack them again.") from error
 
 
-def _cut(photo: Photo, side: int) -> Photo:
+def _cut(photo: Photo, side: int, framing: Framing) -> Photo:
     """The part of a photo that its crop needs, no finer than ``side`` pixels for the crop."""
-    transform = crop_transform(photo.landmarks, side)
+    transform = crop_transform(photo.landmarks, side, framing)
     half = side * _MARGIN
     corners = transform.to_photo([[x, y] for x in (-half, side + half) for y in (-half, side + half)])
     height, width = photo.image.shape[:2]

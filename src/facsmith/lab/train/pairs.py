@@ -12,11 +12,12 @@ from facsmith._files import atomic_path
 from facsmith.checkpoint import load_generator
 from facsmith.errors import InputError, OutputError
 from facsmith.facs import columns
+from facsmith.lab.train.dataset import FRAMING
 from facsmith.lab.train.latents import LabelledLatents
 
 __all__ = ["known_pairs"]
 
-_LINKED = ("images.npy", "attributes.npz")  # what the encoder and `boundaries fit` need, beside the AUs
+_LINKED = ("images.npy", "attributes.npz", FRAMING)  # what the encoder and `boundaries fit` need, beside the AUs
 
 
 def known_pairs(data: str | Path, trained: str | Path, out: str | Path) -> tuple[Path, Tensor]:
@@ -57,7 +58,8 @@ def known_pairs(data: str | Path, trained: str | Path, out: str | Path) -> tuple
     try:
         for name in _LINKED:
             (target / name).unlink(missing_ok=True)
-            (target / name).symlink_to(root / name)
+            if (root / name).exists():
+                (target / name).symlink_to(root / name)
     except OSError as error:
         raise OutputError(f"Could not link {root} into {target}: {error.strerror}. Choose another folder.") from error
     return target, latents.directions()

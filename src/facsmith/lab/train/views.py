@@ -1,7 +1,7 @@
 """What each discriminator is shown of an aligned face: all of it, or eyes and mouth alone.
 
-Eyes lie at the same place of every crop, and a mouth not far from one (`face.align`): the windows are fixed, the same
-for photographs and drawings, wide enough for a smile and an open jaw.
+Eyes lie at about the same place of every crop, and a mouth not far from one: the windows follow from the framing alone,
+the same for photographs and drawings, wide enough for a smile and an open jaw.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from facsmith.face.align import CENTER_BELOW_EYES, CROP_SIDE
+from facsmith.framing import FACSMITH, Framing
 
 __all__ = ["VIEWS", "eyes_and_mouth", "whole_face"]
 
@@ -20,31 +20,31 @@ _MOUTH = (0.75, 0.55, 1.45)
 _EYES_SHARE = 0.4  # of the view's rows
 
 
-def whole_face(images: Tensor) -> Tensor:
+def whole_face(images: Tensor, framing: Framing = FACSMITH) -> Tensor:
     """images: (N, 3, R, R) -> (N, 3, S, S): 96 px for 64, 160 for 128, 224 for 256 and above."""
     resolution = images.shape[-1]
     return _resized(images, *[min(224, resolution + 32)] * 2)
 
 
-def eyes_and_mouth(images: Tensor) -> Tensor:
+def eyes_and_mouth(images: Tensor, framing: Framing = FACSMITH) -> Tensor:
     """images: (N, 3, R, R) -> (N, 3, S, S), eyes above, mouth below, S about .6 R: near the pictures' own sharpness."""
     side = 32 * max(2, round(images.shape[-1] * 0.625 / 32))
     rows = round(side * _EYES_SHARE)
-    eyes, mouth = _window(images, *_EYES), _window(images, *_MOUTH)
+    eyes, mouth = _window(images, framing, *_EYES), _window(images, framing, *_MOUTH)
     return torch.cat([_resized(eyes, rows, side), _resized(mouth, side - rows, side)], dim=2)
 
 
-VIEWS: Mapping[str, Callable[[Tensor], Tensor]] = {"face": whole_face, "parts": eyes_and_mouth}
+VIEWS: Mapping[str, Callable[[Tensor, Framing], Tensor]] = {"face": whole_face, "parts": eyes_and_mouth}
 """By the name of the discriminator that sees it."""
 
 
-def _window(images: Tensor, half_width: float, top: float, bottom: float) -> Tensor:
+def _window(images: Tensor, framing: Framing, half_width: float, top: float, bottom: float) -> Tensor:
     resolution = images.shape[-1]
-    pixels = resolution / CROP_SIDE
-    middle = resolution / 2 - CENTER_BELOW_EYES * pixels
+    pixels = resolution / framing.side
+    middle = resolution / 2 - framing.below * pixels
     across = round(half_width * pixels)
-    rows = slice(round(middle + top * pixels), round(middle + bottom * pixels))
-    return images[:, :, rows, resolution // 2 - across : resolution // 2 + across]
+    rows = slice(max(0, round(middle + top * pixels)), round(middle + bottom * pixels))
+    return images[:, :, rows, max(0, resolution // 2 - across) : resolution // 2 + across]
 
 
 def _resized(images: Tensor, height: int, width: int) -> Tensor:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from facsmith.errors import InputError
+from facsmith.framing import framing_of
 from facsmith.lab.fit.sources.disfa import DISFAOptions, DISFASource
 from facsmith.lab.fit.sources.muscles import MuscleOptions, MuscleSource
 from facsmith.lab.fit.sources.samples import SampleOptions, Samples, measured
@@ -55,7 +56,7 @@ def open_source(text: str, generator: "Generator | None" = None, *, seed: int = 
         case "csv":
             return TableSource(rest)
         case "muscles":
-            return MuscleSource(rest, MuscleOptions(provider=provider, seed=seed))
+            return MuscleSource(rest, MuscleOptions(provider=provider, seed=seed, framing=framing_of(generator)))
         case "samples":
             if generator is None or not rest.isdigit():
                 raise InputError(f"The source {text!r} needs a generator and a number, as in samples:50000.")

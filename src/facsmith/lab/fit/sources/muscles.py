@@ -12,7 +12,9 @@ from facsmith import face, image
 from facsmith.errors import InputError, PhotoError
 from facsmith.face.muscle_warp import MuscleWarp
 from facsmith.facs import AUS, DISFA, columns
+from facsmith.framing import FACSMITH, Framing
 from facsmith.lab.fit.sources.types import MANY, SOME, Item, Portion, everything, portions, readable
+from facsmith.lab.train.dataset import check_framing
 
 __all__ = ["MuscleOptions", "MuscleSource"]
 
@@ -24,11 +26,12 @@ _SIDE: Final = 256  # of the crop that is moved
 
 @dataclass(frozen=True)
 class MuscleOptions:
-    """variants: pictures per photo, the first at rest. provider: of landmarks."""
+    """variants: pictures per photo, the first at rest. provider: of landmarks. framing: of the generator."""
 
     variants: int = 8
     provider: str = "auto"
     seed: int = 0
+    framing: Framing = FACSMITH
 
     def __post_init__(self) -> None:
         if self.variants < 2:
@@ -46,6 +49,7 @@ class MuscleSource:
         self._dataset: tuple[Image, Array] | None = None
         self._photos: list[Path] = []
         if (root / "images.npy").is_file():
+            check_framing(root, self._options.framing)
             self._dataset = _dataset(root)
         elif root.is_dir():
             self._photos = sorted(path for path in root.iterdir() if path.suffix.lower() in image.PHOTO_SUFFIXES)
@@ -98,7 +102,7 @@ class MuscleSource:
             found = face.choose(face.find(photo, provider=self._options.provider)).face
         except PhotoError:
             return  # no picture, or no usable face in it
-        transform = face.crop_transform(found.landmarks, _SIDE)
+        transform = face.crop_transform(found.landmarks, _SIDE, self._options.framing)
         crop, points = transform.crop(photo), transform.to_crop(found.landmarks)
         own = face.own_expression(points)
         muscles = MuscleWarp(points, crop.shape, seed=number)
