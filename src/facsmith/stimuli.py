@@ -16,6 +16,7 @@ from facsmith import image, video
 from facsmith._files import atomic_path
 from facsmith.animate import AnimateOptions, Animator, Progress, Subject
 from facsmith.animate.film import provenance
+from facsmith.animate.receipt import receipt_path
 from facsmith.animate.timing import DEFAULT_TIMING
 from facsmith.errors import ActionUnitError, InputError, PhotoError
 from facsmith.facs import AUS, INTENSITY_LETTERS, UNSIDED, ActionUnits, playable
@@ -59,7 +60,8 @@ class Condition:
 @dataclass(frozen=True)
 class Design:
     """aus: as in ``("AU1", "L12")``. levels: intensities in (0, 1]. cross: every AU at every level, 0 too, with every
-    other, instead of one AU at a time. stills, films: what is rendered. The neutral face is always a condition.
+    other, instead of one AU at a time. stills, films: what is rendered. receipts: beside each of them. The neutral face
+    is always a condition.
     """
 
     aus: tuple[tuple[str, int], ...]
@@ -67,6 +69,7 @@ class Design:
     cross: bool = False
     stills: bool = True
     films: bool = True
+    receipts: bool = False
 
     def __post_init__(self) -> None:
         for prefix, au in self.aus:
@@ -194,11 +197,15 @@ def _render(
         path = stem.with_name(f"{stem.name}_{condition.name}.png")
         still = animator.edit(subject, asked, options=options)
         image.write(path, still.image, metadata=provenance(still.model))
+        if design.receipts:
+            still.receipt.write(receipt_path(path))
         yield _row(path, "still", subject, condition, options, frames=1, seconds=0.0)
     if design.films:
         path = stem.with_name(f"{stem.name}_{condition.name}.mp4")
         film = animator.animate(subject, _timeline(asked, options), options=options)
         video.write(path, film.frames(), fps=options.fps, metadata=provenance(film.model))
+        if design.receipts:
+            film.receipt.write(receipt_path(path))
         yield _row(path, "film", subject, condition, options, frames=len(film), seconds=film.timeline.duration)
 
 
