@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import gradio as gr
 
@@ -245,13 +245,12 @@ class _Page:
 
     def _back(self, kept: Any, request: gr.Request) -> Update:
         """A page was opened, or loaded anew: it finds its work again, here or in its own browser."""
-        kept: Update = kept if isinstance(kept, dict) else {}
-        token, session = self.sessions.claim(visitor(request), kept.get("token"))
-        known = kept | {"token": token}
-        if session.scene is None:
-            want = {self.project: {"want": True}} if kept.get("token") == token else {}
-            return {self.kept: known, self.status: UNCHANGED, **want}
-        return self._restored(session, kept) | {self.kept: known}
+        memory = cast("dict[str, Any]", kept if isinstance(kept, dict) else {})
+        token, session = self.sessions.claim(visitor(request), memory.get("token"))
+        known = {self.kept: {**memory, "token": token}, self.status: UNCHANGED}
+        if session.scene is not None:
+            return known | self._restored(session, memory)
+        return known | ({self.project: {"want": True}} if memory.get("token") == token else {})
 
     def _restored(self, session: StudioSession, kept: Any) -> Update:
         try:

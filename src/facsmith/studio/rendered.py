@@ -57,8 +57,8 @@ def render(film: Animation, folder: Path, progress: Progress, *, asked: object) 
             container = cast(Any, opened)
             stream = container.add_stream("libx264rgb", rate=Fraction(film.options.fps).limit_denominator(1001))
             stream.pix_fmt, stream.options = "rgb24", {"qp": "0", "preset": "ultrafast"}
+            stream.height, stream.width = film.subject.photo.shape[:2]
             for frame in film.frames(progress):
-                stream.height, stream.width = frame.shape[:2]
                 picture: Any = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
                 container.mux(stream.encode(picture))
                 yield view.cut(frame)

@@ -22,12 +22,13 @@ _OPEN: Final = {
     "GET": (
         "", "config", "theme.css", "assets/", "static/", "svelte/", "favicon.ico", "robots.txt", "manifest.json",
         "gradio_api/theme.css", "gradio_api/info", "gradio_api/openapi.json", "gradio_api/app_id",
-        "gradio_api/startup-events", "gradio_api/user", "gradio_api/login_check", "gradio_api/heartbeat/", "gradio_api/queue/", "download/",
+        "gradio_api/startup-events", "gradio_api/user", "gradio_api/login_check", "gradio_api/heartbeat/",
+        "gradio_api/queue/", "download/",
     ),
     "POST": ("gradio_api/queue/join", "gradio_api/cancel", "gradio_api/reset"),
 }  # fmt: skip
-"""What the page and scripts (`gradio_client`) ask for. Gradio's other routes stay shut: those by which files come in, go
-out, or are fetched from elsewhere. A name that ends in a slash stands for all below it.
+"""What the page and scripts (`gradio_client`) ask for. Gradio's other routes stay shut: those by which files come in,
+go out, or are fetched from elsewhere. A name that ends in a slash stands for all below it.
 """
 
 _POLICY: Final = (
