@@ -62,14 +62,19 @@ class Visitor:
         self._closed = threading.Event()
         self._ear = threading.Thread(target=self._listen)
         self._ear.start()
+        (load,) = (c["id"] for c in config["dependencies"] if ["load"] == [event for _, event in c["targets"]])
+        self._join(load, [{}]).text()
 
     def ask(self, part: str, event: str, sent: Any = None, value: Any = None) -> Answer:
         """Join the queue. sent: the event's data; value: the board's, where the handler takes it."""
         call = self._calls[part, event]
+        return self._join(call["id"], [value] if call["inputs"] else [], sent)
+
+    def _join(self, fn_index: int, data: list[Any], sent: Any = None) -> Answer:
         body = {
-            "data": [value] if call["inputs"] else [],
+            "data": data,
             "event_data": sent,
-            "fn_index": call["id"],
+            "fn_index": fn_index,
             "session_hash": self.name,
             "trigger_id": None,
         }
@@ -227,12 +232,13 @@ def test_what_waits_for_its_turn_can_be_called_off(studio, photo):
     assert studio.film_stands()
     waiting = second.ask("exports", "make", {"kind": "mp4"})
     time.sleep(0.3)
-    assert "Cancelled." in second.ask("status", "cancel").text()
+    assert "1 before you" in "".join(waiting.lines)
+    second.ask("status", "cancel").text()
     later = second.ask("exports", "make", {"kind": "yaml"})  # asked for afterwards: it comes
     studio.release()
     assert "is ready" in film.text()
     said = waiting.text()
-    assert "is ready" not in said and "Rendering" not in said
+    assert "Cancelled." in said and "is ready" not in said and "Rendering" not in said
     assert "is ready" in later.text()
 
 

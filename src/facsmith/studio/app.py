@@ -35,6 +35,7 @@ QUICK = {"concurrency_id": "quick", "concurrency_limit": 4}
 LONG = {"concurrency_id": "long", "concurrency_limit": None, "trigger_mode": "multiple"}
 """Long work waits in lines of `sessions`, which tell each visitor the place; nothing keeps a slider waiting."""
 NEWEST = {"trigger_mode": "always_last", **QUICK}
+MEASURE = {"trigger_mode": "always_last", "concurrency_id": "measure", "concurrency_limit": 1}
 CHOICES = {"Blinks": "blinks", "Loops": "loop", "Neutral first": "neutral_first"}
 KEEP = "(pose, timing, kept) => ({...kept, pose, rows: timing.rows})"
 """What the browser itself remembers of every move, so that nothing is lost with the line."""
@@ -109,11 +110,12 @@ class _Page:
 
     def _set(self) -> None:
         gr.HTML(views.SET_HINT, apply_default_css=False)
-        self.more = boards.file_board(
-            "Add photos", accept="image/*", max_bytes=self.sessions.options.max_bytes, elem_id="more", several=True
-        )
+        with gr.Row(elem_id="shelf"):
+            self.more = boards.file_board(
+                "Add photos", accept="image/*", max_bytes=self.sessions.options.max_bytes, elem_id="more", several=True
+            )
+            self.none = gr.Button("Take all photos off", size="sm")
         self.photos = boards.show_board("photos")
-        self.none = gr.Button("Take all photos off", size="sm")
         self.wanted = _gradio.Dropdown(
             [*EXPRESSIONS.items()], value=["happiness"], multiselect=True, label="Expressions", elem_id="wanted"
         )
@@ -144,8 +146,8 @@ class _Page:
         self._on(on(self.expression, "move"), self._move, moved, self.expression, **NEWEST)
         settled = [self.timing, *moved, *plotted[:2]]
         self._keep(on(self.expression, "settle"))
-        self._on(on(self.expression, "settle"), self._settle, settled, self.expression, **NEWEST)
-        self._on(on(self.expression, "settle"), self._measure, [self.seen, self.status], self.expression, **NEWEST)
+        settle = self._on(on(self.expression, "settle"), self._settle, settled, self.expression, **NEWEST)
+        self._posed(settle, keep=False)
         for button, act in (
             (self.neutral, StudioSession.neutral),
             (self.own, StudioSession.as_in_photo),
@@ -154,8 +156,8 @@ class _Page:
             (self.chip, StudioSession.unload_track),
             *((button, partial(StudioSession.emotion, name=name)) for name, button in self.emotions.items()),
         ):
-            self._keep(self._on(button.click, self._pose(act), posed, **QUICK).then)
-        self._keep(self._on(self.strength.input, self._strengthen, posed, self.strength, **NEWEST).then)
+            self._posed(self._on(button.click, self._pose(act), posed, **QUICK))
+        self._posed(self._on(self.strength.input, self._strengthen, posed, self.strength, **NEWEST))
         self._keep(on(self.timing, "timed"))
         self._on(on(self.timing, "timed"), self._timed, plotted, self.timing, **NEWEST)
         self._on(self.choices.input, self._chosen, plotted, self.choices, **NEWEST)
@@ -168,6 +170,12 @@ class _Page:
         self._on(self.none.click, self._no_photos, shelf, **QUICK)
         design = [self.wanted, self.levels, self.films]
         self._later(on(self.made, "make"), self._make_set, [self.made, self.status], design)
+
+    def _posed(self, event: Any, *, keep: bool = True) -> None:
+        """What follows a pose that the server knows: it is remembered, and measured."""
+        if keep:
+            self._keep(event.then)
+        self._on(event.then, self._measure, [self.seen, self.status], self.expression, **MEASURE)
 
     def _keep(self, event: Any) -> None:
         """Wire an event to the browser's own memory."""

@@ -168,7 +168,7 @@ def _row(au: int, picture: str | None) -> str:
       aria-label="AU{au}: both sides together"><span aria-hidden="true">L=R</span></label>"""
     )
     return f"""<div class="au" data-au="{au}">{tile}
-  <div class="what"><b>AU{au}</b> {name[0].upper()}{name[1:]}
+  <div class="what"><b>AU{au}</b> <span class="name" title="{name}">{name[0].upper()}{name[1:]}</span>
     {link}</div>
   <div class="slides">{sliders}<div class="letters" aria-hidden="true"><i></i><i>A</i><i>B</i><i>C</i><i>D</i><i>E</i>
   </div></div><div class="level"><output>–</output><span class="seen" title="Measured"></span></div></div>"""

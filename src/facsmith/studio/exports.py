@@ -55,7 +55,8 @@ def export(session: StudioSession, kind: str, progress: Progress) -> list[Path]:
     """
     if kind not in EXPORTS:
         raise InputError(f"There is no export {kind!r}; choose {', '.join(EXPORTS)}.")
-    name = f"{session.stem}_{session.condition}{EXPORTS[kind].ending}"
+    condition = "" if kind == "latent" else f"_{session.condition}"  # the code is the photo's, whatever it shows
+    name = f"{session.stem}{condition}{EXPORTS[kind].ending}"
     if kind in OTHERS:
         path = session.keep(name)
         _write_other(session, kind, path)

@@ -127,14 +127,11 @@ def face_notes(session: StudioSession) -> str:
     turned = abs(subject.face.yaw_degrees) if subject.face is not None else 0.0
     if turned > TURNED:
         said.append(
-            f"The head is turned by about {turned:.0f} degrees: the far side will move less well. A photo that looks "
+            f"The head is turned by about {turned:.0f} degrees, so its far side moves less well: a photo that looks "
             "into the camera does better."
         )
     if max(subject.source.get(25, 0.0), subject.source.get(26, 0.0), subject.source.get(27, 0.0)) > OPEN:
-        said.append(
-            "The mouth is open in this photo: closing it is guesswork. A photo with closed lips does better; else keep "
-            "the lips parted (AU25)."
-        )
+        said.append("Its mouth is open, and closing it is guesswork: a photo with closed lips does better.")
     return " ".join(said)
 
 

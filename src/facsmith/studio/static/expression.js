@@ -31,6 +31,7 @@ function change(edit) {
   edit(value);
   value.turn = (value.turn || 0) + 1;  // what overtakes on the way is told from what is newer
   props.value = value;
+  for (const seen of element.querySelectorAll(".seen")) seen.textContent = "";
   paint();
 }
 
