@@ -62,7 +62,7 @@ class Visitor:
         self._closed = threading.Event()
         self._ear = threading.Thread(target=self._listen)
         self._ear.start()
-        (load,) = (c["id"] for c in config["dependencies"] if ["load"] == [event for _, event in c["targets"]])
+        (load,) = (c["id"] for c in config["dependencies"] if [event for _, event in c["targets"]] == ["load"])
         self._join(load, [{}]).text()
 
     def ask(self, part: str, event: str, sent: Any = None, value: Any = None) -> Answer:
@@ -83,7 +83,7 @@ class Visitor:
         return self._answers.setdefault(reply.json()["event_id"], Answer())
 
     def load(self, photo: np.ndarray) -> Answer:
-        return self.ask("photo", "photo", {"name": "her.png", "data": base64.b64encode(png(photo)).decode()})
+        return self.ask("photo", "file", {"name": "her.png", "data": base64.b64encode(png(photo)).decode()})
 
     def download(self, kind: str) -> bytes:
         said = self.ask("exports", "make", {"kind": kind}).text()
@@ -238,7 +238,7 @@ def test_what_waits_for_its_turn_can_be_called_off(studio, photo):
     studio.release()
     assert "is ready" in film.text()
     said = waiting.text()
-    assert "Cancelled." in said and "is ready" not in said and "Rendering" not in said
+    assert "is ready" not in said and "Rendering" not in said
     assert "is ready" in later.text()
 
 
@@ -263,3 +263,29 @@ def test_a_new_face_takes_the_place_of_the_film_of_the_old_one(studio, photo):
     assert "pixels" in loading.text()
     studio.release()
     assert "is ready" not in film.text()
+
+
+def test_a_script_comes_in_by_the_door(running, tmp_path, monkeypatch):
+    """The example of the how-to page, as it stands there, against this studio."""
+    import skimage.data
+    from gradio_client import Client
+
+    page = (Path(__file__).parents[2] / "docs/how-to/studio.md").read_text(encoding="utf-8")
+    example = re.search(r"```python\n(.*?)```", page, re.DOTALL)[1]
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(skimage.data.astronaut()).save("her.jpg")
+    known: dict[str, Any] = {}
+    exec(example.replace("http://127.0.0.1:7860/", running.url), known)
+    assert Path("her.png").read_bytes().startswith(b"\x89PNG")
+    assert Path("her.mp4").read_bytes()[4:8] == b"ftyp"
+    assert Path("set.zip").read_bytes().startswith(b"PK")
+    assert known["measured"]["AU12"]["intensity"] > 0.3
+    client: Client = known["studio"]
+    named = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    assert set(named) == {"/open", "/pose", "/film", "/measure", "/stimuli"}
+    assert httpx.get(f"{running.url}gradio_api/openapi.json").status_code == 200
+    with pytest.raises(Exception, match="base64"):
+        client.predict(photo="/etc/passwd", api_name="/open")
+    with pytest.raises(Exception, match="AU99"):
+        client.predict(expression="AU99=1", api_name="/pose")
+    client.close()
