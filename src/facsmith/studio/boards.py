@@ -127,7 +127,7 @@ def photo_board(pictures: Mapping[str, str], *, max_bytes: int) -> Board:
     <button type="button" class="close-camera">Close</button></div>
   <div class="ways"><button type="button" class="open-camera">Use the camera</button>
     <button type="button" class="new-face">A new face of nobody</button></div>
-  <h3>Samples</h3>
+  <h2>Samples</h2>
   <div class="samples">{samples}</div>
   <p class="hint">Photos are held in memory while this page is open, and 15 minutes longer, so that nothing is lost when
   the page or the line is; this browser keeps the project as long. Forget, below, ends that at once. Film a real person
@@ -221,7 +221,7 @@ def exports_board(elem_id: str, heading: str, kinds: Mapping[str, str]) -> Board
     buttons = "".join(f'<button type="button" data-kind="{kind}">{label}</button>' for kind, label in kinds.items())
     return _board(
         {},
-        f'<div class="fs-exports"><h3>{heading}</h3><div class="buttons">{buttons}</div>'
+        f'<div class="fs-exports"><h2>{heading}</h2><div class="buttons">{buttons}</div>'
         '<ul class="ready" role="status" hidden></ul></div>',
         "exports.js",
         elem_id,

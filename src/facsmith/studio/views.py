@@ -169,7 +169,7 @@ def faces(session: StudioSession) -> str:
             f'aria-label="Take face {index + 1} of {len(session.faces)}"><span>{index + 1}</span></button>'
         )
     return (
-        f'<h3>{len(session.faces)} faces: choose one</h3><div class="fs-faces">'
+        f'<h2>{len(session.faces)} faces: choose one</h2><div class="fs-faces">'
         f'<img src="{jpeg(thumbnail(photo, 900), quality=85)}" alt="Your photo">{"".join(frames)}</div>'
     )
 
@@ -181,8 +181,8 @@ def film(session: StudioSession) -> str:
         return ""
     sheet = jpeg(thumbnail(rendered.film.contact_sheet(), 1400), quality=85)
     return (
-        f'<h3>Contact sheet</h3><img class="fs-sheet" src="{sheet}" alt="The key frames side by side">'
-        f"<h3>Receipt: asked against measured</h3>{_receipt(rendered.receipt)}"
+        f'<h2>Contact sheet</h2><img class="fs-sheet" src="{sheet}" alt="The key frames side by side">'
+        f"<h2>Receipt: asked against measured</h2>{_receipt(rendered.receipt)}"
     )
 
 
@@ -224,8 +224,8 @@ def boundaries(known: BoundarySet) -> str:
     """Every boundary's accuracy and calibration, and the cosines between them."""
     cards = "".join(_boundary(known, au) for au in known.aus)
     return (
-        f'<h3>Boundaries</h3><div class="fs-cards">{cards}</div>'
-        f'<h3>Cosines between them</h3><div class="fs-cosines">{cosine_table(known.aus, known.cosines())}</div>'
+        f'<h2>Boundaries</h2><div class="fs-cards">{cards}</div>'
+        f'<h2>Cosines between them</h2><div class="fs-cosines">{cosine_table(known.aus, known.cosines())}</div>'
     )
 
 
