@@ -62,14 +62,19 @@ class Visitor:
         self._closed = threading.Event()
         self._ear = threading.Thread(target=self._listen)
         self._ear.start()
+        (load,) = (c["id"] for c in config["dependencies"] if [event for _, event in c["targets"]] == ["load"])
+        self._join(load, [{}]).text()
 
     def ask(self, part: str, event: str, sent: Any = None, value: Any = None) -> Answer:
         """Join the queue. sent: the event's data; value: the board's, where the handler takes it."""
         call = self._calls[part, event]
+        return self._join(call["id"], [value] if call["inputs"] else [], sent)
+
+    def _join(self, fn_index: int, data: list[Any], sent: Any = None) -> Answer:
         body = {
-            "data": [value] if call["inputs"] else [],
+            "data": data,
             "event_data": sent,
-            "fn_index": call["id"],
+            "fn_index": fn_index,
             "session_hash": self.name,
             "trigger_id": None,
         }
@@ -78,7 +83,7 @@ class Visitor:
         return self._answers.setdefault(reply.json()["event_id"], Answer())
 
     def load(self, photo: np.ndarray) -> Answer:
-        return self.ask("photo", "photo", {"name": "her.png", "data": base64.b64encode(png(photo)).decode()})
+        return self.ask("photo", "file", {"name": "her.png", "data": base64.b64encode(png(photo)).decode()})
 
     def download(self, kind: str) -> bytes:
         said = self.ask("exports", "make", {"kind": kind}).text()
@@ -227,7 +232,8 @@ def test_what_waits_for_its_turn_can_be_called_off(studio, photo):
     assert studio.film_stands()
     waiting = second.ask("exports", "make", {"kind": "mp4"})
     time.sleep(0.3)
-    assert "Cancelled." in second.ask("status", "cancel").text()
+    assert "1 before you" in "".join(waiting.lines)
+    second.ask("status", "cancel").text()
     later = second.ask("exports", "make", {"kind": "yaml"})  # asked for afterwards: it comes
     studio.release()
     assert "is ready" in film.text()
@@ -257,3 +263,29 @@ def test_a_new_face_takes_the_place_of_the_film_of_the_old_one(studio, photo):
     assert "pixels" in loading.text()
     studio.release()
     assert "is ready" not in film.text()
+
+
+def test_a_script_comes_in_by_the_door(running, tmp_path, monkeypatch):
+    """The example of the how-to page, as it stands there, against this studio."""
+    import skimage.data
+    from gradio_client import Client
+
+    page = (Path(__file__).parents[2] / "docs/how-to/studio.md").read_text(encoding="utf-8")
+    example = re.search(r"```python\n(.*?)```", page, re.DOTALL)[1]
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(skimage.data.astronaut()).save("her.jpg")
+    known: dict[str, Any] = {}
+    exec(example.replace("http://127.0.0.1:7860/", running.url), known)
+    assert Path("her.png").read_bytes().startswith(b"\x89PNG")
+    assert Path("her.mp4").read_bytes()[4:8] == b"ftyp"
+    assert Path("set.zip").read_bytes().startswith(b"PK")
+    assert known["measured"]["AU12"]["intensity"] > 0.3
+    client: Client = known["studio"]
+    named = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    assert set(named) == {"/open", "/pose", "/film", "/measure", "/stimuli"}
+    assert httpx.get(f"{running.url}gradio_api/openapi.json").status_code == 200
+    with pytest.raises(Exception, match="base64"):
+        client.predict(photo="/etc/passwd", api_name="/open")
+    with pytest.raises(Exception, match="AU99"):
+        client.predict(expression="AU99=1", api_name="/pose")
+    client.close()

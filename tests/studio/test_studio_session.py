@@ -1,11 +1,13 @@
 """One visitor's work, without any web: the same as the API's, and nobody else's."""
 
+import csv
 import gc
 import io
 import threading
 import time
 import weakref
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,18 +18,21 @@ from facsmith import image, video
 from facsmith.errors import ActionUnitError, InputError, LatentError, NoFaceError, PhotoError, TimelineError
 from facsmith.face_region import close_up
 from facsmith.facs import AUS, EMOTIONS, UNSIDED, ActionUnits
+from facsmith.film import Animation
 from facsmith.inversion import InversionOptions
 from facsmith.latent import Latent
 from facsmith.options import AnimateOptions
 from facsmith.studio import StudioOptions, views
 from facsmith.studio.boards import GROUPS, expression_board
 from facsmith.studio.exports import EXPORTS, export
-from facsmith.studio.jobs import Job, JobCancelledError
+from facsmith.studio.jobs import Job, JobCancelledError, Line
 from facsmith.studio.phases import Phases, Score
-from facsmith.studio.pose import History, Pose
+from facsmith.studio.pose import History, Moment, Pose
+from facsmith.studio.project import open_project, restore_page, save_project
 from facsmith.studio.samples import SAMPLES
 from facsmith.studio.session import StudioSession, readable
 from facsmith.studio.sessions import Sessions
+from facsmith.studio.sets import add_photo, read_design, render_set
 
 QUICK = AnimateOptions(fps=8, inversion=InversionOptions(iterations=2))
 OPTIONS = StudioOptions(max_bytes=200_000, max_pixels=50_000, animate=QUICK)
@@ -74,8 +79,7 @@ def test_the_encoders_answer_is_there_before_the_search_ends(session, photo):
     session.load_photo(png(photo), name="her.png")
     seen = []
     session.open_face(0, lambda *step: seen.append((*step, session.scene is not None)))
-    assert seen[0] == ("inversion", 0, 2, False)
-    assert all(shown for *_, shown in seen[1:])
+    assert all(shown for *_, shown in seen)
     assert [step[:3] for step in seen if step[0] == "inversion"][-1] == ("inversion", 2, 2)
     assert seen[-1][0] == "inversion" and seen[-1][1] == seen[-1][2]
 
@@ -99,7 +103,11 @@ def test_sliders_moved_during_the_search_stay(session, photo):
     assert session.pose == smile
     session.open_face(0, nothing)
     assert session.pose == smile
-    session.load_photo(png(photo), name="other.png")
+    session.load_photo(png(photo[:, ::-1].copy()), name="other.png")
+    session.open_face(0, nothing)
+    assert session.pose == smile  # the pose stays when the photo changes, until nobody had touched it
+    session.as_in_photo()
+    session.load_photo(png(photo), name="her.png")
     session.open_face(0, nothing)
     assert session.pose.action_units == session.scene.subject.photo_aus
 
@@ -110,7 +118,7 @@ def test_one_of_several_faces_is_chosen(make_animator, photo, tmp_path):
     assert session.load_photo(png(photo), name="two.png") == 0
     session.open_face(1, nothing)
     assert session.scene.subject.face_index == 1
-    html = views.faces(session, 1)
+    html = views.faces(session)
     assert html.count("data-face") == 2 and html.count('aria-pressed="true"') == 1
     with pytest.raises(NoFaceError):
         session.open_face(2, nothing)
@@ -149,16 +157,16 @@ def test_samples_and_new_faces(session):
 
 
 def test_a_latent_comes_back(opened, tmp_path):
-    path = export(opened, "latent", nothing)
+    (path,) = export(opened, "latent", nothing)
     saved = path.read_bytes()
-    opened.load_latent(saved, nothing)
+    opened.load_code(saved, 0, nothing)
     assert np.array_equal(opened.scene.subject.latent.ws, Latent.load(path).ws)
     with pytest.raises(LatentError):
-        opened.load_latent(b"not a latent", nothing)
+        opened.load_code(b"not a latent", 0, nothing)
     stranger = tmp_path / "stranger.safetensors"
     Latent(np.zeros((4, 8), np.float32), "another generator").save(stranger)
     with pytest.raises(LatentError, match="belongs to the generator"):
-        opened.load_latent(stranger.read_bytes(), nothing)
+        opened.load_code(stranger.read_bytes(), 0, nothing)
 
 
 @pytest.mark.parametrize(
@@ -219,22 +227,44 @@ def test_sliders_from_elsewhere_are_checked(value):
         Pose.from_json(value)
 
 
-def test_undo_goes_back_step_by_step(opened):
-    start = opened.pose
+def test_undo_and_redo_go_step_by_step(opened):
+    """Emotions and their timing, links of sides and seconds alike."""
+    start, plain = opened.pose, opened.score
+    split = Pose(opened.pose.action_units, frozenset({12}))
+    opened.settle(split)
     opened.emotion("surprise")
-    assert opened.pose.action_units == EMOTIONS["surprise"].action_units
+    surprised = opened.pose, opened.score
+    assert opened.pose.action_units == EMOTIONS["surprise"].action_units and opened.score != plain
     opened.move(Pose(ActionUnits({1: 0.3})))
     opened.settle(Pose(ActionUnits({1: 0.35})))
     opened.settle(Pose(ActionUnits({1: 0.35})))
-    opened.undo()
-    assert opened.pose.action_units == EMOTIONS["surprise"].action_units
-    opened.undo()
-    opened.undo()
+    opened.go(-1)
+    assert (opened.pose, opened.score) == surprised
+    opened.go(-1)
+    assert opened.pose == split and opened.score == plain
+    opened.go(-1)
+    opened.go(-1)
     assert opened.pose == start
+    opened.go(1)
+    opened.go(1)
+    assert (opened.pose, opened.score) == surprised
     opened.neutral()
+    opened.go(1)  # what was undone is gone
     assert not opened.pose.action_units
     opened.as_in_photo()
     assert opened.pose.action_units == opened.scene.subject.photo_aus
+
+
+def test_a_strength_scales_the_emotion(opened):
+    opened.emotion("contempt")
+    opened.strength = 0.5
+    opened.strengthen()
+    whole = EMOTIONS["contempt"].action_units
+    assert all(opened.pose.action_units.right[au] == pytest.approx(0.5 * e) for au, e in whole.right.items())
+    assert opened.condition == "contempt-050"
+    opened.settle(Pose(ActionUnits({4: 0.3, 1: 0.04})))
+    opened.strengthen()  # no emotion: nothing to scale
+    assert opened.pose.action_units[4] == 0.3 and opened.condition == "AU04-030"
 
 
 def test_slider_movements_that_were_overtaken_are_told(session):
@@ -244,12 +274,12 @@ def test_slider_movements_that_were_overtaken_are_told(session):
 
 
 def test_history_is_bounded():
-    history = History(Pose())
+    history = History(Moment(Pose(), Score.of()))
     for step in range(300):
-        history.settle(Pose(ActionUnits({12: step / 300})))
+        history.settle(Moment(Pose(ActionUnits({12: step / 300})), Score.of()))
     for _ in range(400):
-        last = history.undo()
-    assert last.action_units[12] == pytest.approx(199 / 300)
+        last = history.go(-1)
+    assert last.pose.action_units[12] == pytest.approx(199 / 300)
 
 
 def test_an_emotion_s_whole_prototype_reaches_the_sliders(opened):
@@ -293,7 +323,7 @@ def test_seconds_from_elsewhere_are_checked(value):
 
 def test_exported_frames_are_the_api_s(opened, photo, make_animator):
     opened.emotion("happiness")
-    archive = zipfile.ZipFile(export(opened, "png", nothing))
+    archive = zipfile.ZipFile(export(opened, "png", nothing)[0])
     names = sorted(name for name in archive.namelist() if name.endswith(".png"))
     frames = [np.array(Image.open(archive.open(name)).convert("RGB")) for name in names]
     theirs = list(make_animator().animate(photo, opened.timeline, options=QUICK).frames())
@@ -306,7 +336,9 @@ def test_exported_frames_are_the_api_s(opened, photo, make_animator):
 @pytest.mark.parametrize("kind", sorted(EXPORTS))
 def test_every_export_can_be_read(opened, kind):
     opened.settle(Pose(ActionUnits({12: 1.0})))
-    path = export(opened, kind, nothing)
+    path, *receipts = export(opened, kind, nothing)
+    assert path.name.startswith("her")
+    assert bool(receipts) == (kind in ("mp4", "gif", "webp", "picture"))
     assert path.is_relative_to(opened.folder) and path.stat().st_size > 100
     if kind in ("mp4", "gif", "webp"):
         assert len(list(video.read(path))) > 10
@@ -316,11 +348,30 @@ def test_every_export_can_be_read(opened, kind):
         assert image.read(path).shape[0] > 50
 
 
-def test_playing_leaves_no_file(opened):
+def test_every_format_comes_from_one_render(opened, monkeypatch):
+    renders = []
+    frames = Animation.frames
+    monkeypatch.setattr(Animation, "frames", lambda self, progress=None: renders.append(1) or frames(self, progress))
     opened.emotion("surprise")
-    played = opened.play(nothing)
-    assert played.movie[4:8] == b"ftyp" and played.sheet.ndim == 3
-    assert not list(opened.folder.rglob("*"))
+    played = opened.render(nothing)
+    names = {path.name for kind in ("mp4", "gif", "webp", "png", "page") for path in export(opened, kind, nothing)}
+    assert renders == [1] and opened.rendered is played and not opened.is_stale
+    assert {"her_surprise.mp4", "her_surprise.mp4.json", "her_surprise_receipt.pdf"} <= names
+    own = list(opened.film().frames())
+    assert all(np.array_equal(a, b) for a, b in zip(played.frames(), own, strict=True))
+    opened.settle(Pose(ActionUnits({12: 0.5})))
+    assert opened.is_stale and "is-old" in views.timing_plot(opened)
+    opened.go(-1)
+    assert not opened.is_stale
+    opened.neutral()
+    opened.render(nothing)
+    assert not played.master.exists()  # old films go
+
+
+def test_what_is_played_is_what_is_exported(opened):
+    opened.emotion("surprise")
+    played = opened.render(nothing)
+    assert played.movie[4:8] == b"ftyp"
     html = views.film(opened)
     assert "AU26" in html and "jaw drop" in html
     assert views.movie(opened)["video"].startswith("data:video/mp4;base64,")
@@ -336,7 +387,7 @@ def test_each_side_goes_its_own_way(opened):
     middle = timeline.duration / 2
     assert timeline.at(middle, "right")[0, AUS.index(12)] == 1 and timeline.at(middle, "left")[0, AUS.index(12)] == 0
     assert "R12" in views.timing_plot(opened) and "AU12" not in views.timing_plot(opened)
-    html = views.film(opened) or (opened.play(nothing) and views.film(opened))
+    html = views.film(opened) or (opened.render(nothing) and views.film(opened))
     assert "<b>R12</b>" in html and "<b>AU12</b>" not in html
 
 
@@ -349,8 +400,8 @@ def test_a_track_drives_until_a_slider_moves(opened):
     opened.load_track(TRACK.encode(), name="smile.csv")
     assert opened.track is not None and "smile.csv drives" in opened.remark
     assert opened.timeline.at(10)[0, AUS.index(12)] == pytest.approx(1.0, abs=0.01)
-    again = export(opened, "openface", nothing).read_bytes()
-    yaml = export(opened, "yaml", nothing).read_bytes()
+    again = export(opened, "openface", nothing)[0].read_bytes()
+    yaml = export(opened, "yaml", nothing)[0].read_bytes()
     for data, name in ((again, "again.csv"), (yaml, "again.yaml")):
         opened.load_track(data, name=name)
         assert opened.timeline.at(10)[0, AUS.index(12)] == pytest.approx(1.0, abs=0.02)
@@ -463,19 +514,166 @@ def test_visitors_share_nothing(make_animator, photo):
 
 
 def test_a_visitor_who_leaves_leaves_nothing(make_animator, photo):
-    visitors = Sessions(make_animator(), OPTIONS)
-    session = visitors.get("a")
+    visitors = Sessions(make_animator(), replace(OPTIONS, grace=0.2))
+    token, session = visitors.claim("a", None)
     session.open_face(session.load_photo(png(photo), name="a.png"), nothing)
-    path = export(session, "latent", nothing)
-    token = visitors.offer(session, path)
-    assert visitors.fetch(token) == path
-    visitors.end("a")
-    assert visitors.fetch(token) is None and not path.exists() and not session.folder.exists()
-    assert session.photo is None and session.scene is None
+    (path,) = export(session, "latent", nothing)
+    offer = visitors.offer(session, path)
+    assert visitors.fetch(offer) == ("a_code.safetensors", path)
+    visitors.leave("a")
+    again, same = visitors.claim("b", token)  # the page loaded anew, within the grace
+    assert (again, same) == (token, session) and session.scene is not None
+    visitors.claim("c", token)  # another tab
+    visitors.leave("b")
+    time.sleep(0.3)
+    assert session.scene is not None
+    visitors.leave("c")
+    until = time.monotonic() + 5
+    while session.folder.exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    assert visitors.fetch(offer) is None and not path.exists() and not session.folder.exists()
+    assert session.photo is None and session.scene is None and session.origin == {}
     with pytest.raises(InputError):
         visitors.offer(session, path)
     visitors.close()
     assert not visitors.folder.exists()
+
+
+def test_a_script_that_leaves_is_forgotten_at_once(make_animator):
+    visitors = Sessions(make_animator(), OPTIONS)
+    session = visitors.get("script")
+    visitors.leave("script")
+    assert len(visitors) == 0 and not session.folder.exists()
+    visitors.close()
+
+
+@pytest.mark.parametrize("token", [None, 3, "", "short", "../../../../../../../../../../../../etc", "x" * 65])
+def test_tokens_are_hard_to_guess(make_animator, token):
+    visitors = Sessions(make_animator(), OPTIONS)
+    given, _ = visitors.claim("a", token)
+    assert given != token and len(given) >= 32
+    visitors.close()
+
+
+# --- projects ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("begin", ["photo", "astronaut", "nobody-18"])
+def test_a_project_is_opened_again(opened, make_animator, tmp_path, begin):
+    if begin != "photo":
+        index = opened.load_sample(begin)
+        if index is not None:
+            opened.open_face(index, nothing)
+    opened.settle(Pose(ActionUnits(right={12: 0.33}), frozenset({12, 4})))
+    opened.time(Score.natural("surprise"))
+    opened.choose(blinks=True)
+    opened.load_track(TRACK.encode(), name="smile.csv")
+    data = save_project(opened)
+    (tmp_path / "other").mkdir()
+    other = StudioSession(make_animator(), folder=tmp_path / "other", options=OPTIONS)
+    open_project(other, data, nothing)
+    for what in ("pose", "score", "animate", "stem"):
+        assert getattr(other, what) == getattr(opened, what), what
+    assert np.array_equal(other.scene.subject.photo, opened.scene.subject.photo)
+    assert np.array_equal(other.scene.subject.latent.ws, opened.scene.subject.latent.ws)
+    assert other.timeline.at(10)[0, AUS.index(12)] == pytest.approx(1.0, abs=0.02)
+    assert [p for p in other.folder.rglob("*") if p.is_file()] == []
+
+
+def test_a_damaged_project_is_refused(opened):
+    whole = save_project(opened)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("project.json", bytes(3 << 20))
+    for data in (b"", b"PK", whole[: len(whole) // 2], whole.replace(b'"face"', b'"fade"'), packed.getvalue()):
+        with pytest.raises(InputError):
+            open_project(opened, data, nothing)
+
+
+def test_what_the_page_did_alone_is_taken(opened):
+    smile = Pose(ActionUnits({12: 0.7})).to_json()
+    restore_page(opened, {"pose": smile | {"turn": 0}})
+    assert opened.pose.action_units[12] != 0.7  # no newer than what the server knows
+    restore_page(opened, {"pose": smile | {"turn": 99}, "rows": Score.natural("surprise").to_json()})
+    assert opened.pose.action_units[12] == 0.7 and opened.score == Score.natural("surprise")
+
+
+# --- sets -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_set_is_photos_by_expressions_by_levels(opened, photo):
+    add_photo(opened, png(photo), "her.png")
+    add_photo(opened, png(photo[:, ::-1].copy()), "../her.png")
+    design = read_design(["happiness", "L12", "AU4"], "C,E", films=False)
+    archive = zipfile.ZipFile(render_set(opened, design, nothing))
+    rows = list(csv.DictReader(io.TextIOWrapper(archive.open("manifest.csv"))))
+    assert len(rows) == 2 * (1 + 3 * 2) and {row["photo"] for row in rows} == {"her.jpg", "her-2.jpg"}
+    assert "AU06-060_AU12-060" in " ".join(row["condition"] for row in rows)
+    for row in rows:
+        assert Image.open(archive.open(row["stimulus"])).size == (120, 96)
+        assert b'"synthetic": true' in archive.read(f"{row['stimulus']}.json")
+    assert len([p for p in opened.folder.rglob("*") if p.is_file()]) == 1
+
+
+@pytest.mark.parametrize(
+    ("wanted", "levels"), [([], "C"), (["AU99"], "C"), (["joy"], "C"), (["AU4"], "2"), (["AU4"], "")]
+)
+def test_sets_of_nothing_are_refused(wanted, levels):
+    with pytest.raises(InputError):
+        read_design(wanted, levels, films=False)
+
+
+def test_a_set_is_bounded(opened):
+    levels = ",".join(str(n / 100) for n in range(1, 100))
+    with pytest.raises(InputError, match="at most 600"):
+        render_set(opened, read_design([f"AU{au}" for au in AUS], levels, films=True), nothing)
+    with pytest.raises(PhotoError):
+        add_photo(opened, b"no picture", "x.png")
+
+
+# --- words ------------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_of_a_command_line_is_said():
+    said = (
+        "2 faces were found and number 0, the largest, was taken; choose with --face 0 to 1. Landmarks come from dlib."
+    )
+    assert views.plain(said) == "Landmarks come from dlib."
+    assert views.said("Look into /usr/lib/x. Then try again.", error=True)["text"] == "Then try again."
+    assert views.said("Use --host.", error=True)["text"]  # better these words than none
+
+
+def test_what_is_amiss_with_a_photo_is_said(make_animator, photo, tmp_path):
+    session = StudioSession(
+        make_animator(faces=FakeFaces((face_at(60, 35, 28, yaw=21.0),))), folder=tmp_path, options=OPTIONS
+    )
+    session.open_face(session.load_photo(png(photo), name="her.png"), nothing)
+    assert "turned by about 21 degrees" in views.face_notes(session)
+
+
+def test_a_line_tells_the_place_and_keeps_the_order():
+    line, order, told = Line(10.0), [], []
+    go = threading.Event()
+
+    def first(progress):
+        go.wait(5)
+        order.append(1)
+
+    jobs = [Job(line.wait(first))]
+    time.sleep(0.05)
+    jobs += [Job(line.wait(lambda progress, n=n: order.append(n))) for n in (2,)]
+    time.sleep(0.05)
+    dropped = Job(line.wait(lambda progress: order.append(3)))
+    time.sleep(0.3)
+    told += [jobs[1]._step, dropped._step]
+    assert [(step.stage, step.done, step.total) for step in told] == [("waiting", 1, 10), ("waiting", 2, 20)]
+    dropped.cancel()
+    go.set()
+    for job in jobs:
+        job.join()
+    with pytest.raises(JobCancelledError):
+        dropped.result()
+    assert order == [1, 2]
 
 
 def test_offers_name_files_of_the_session_only(make_animator, tmp_path):

@@ -34,6 +34,9 @@ def studio(
         ),
     ] = None,
     browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = True,
+    grace: Annotated[
+        float, typer.Option("--grace", help="Minutes for which a page that was closed or lost finds its work again.")
+    ] = 15.0,
     provider: ProviderOption = Provider.auto,
     iterations: IterationsOption = ITERATIONS,
     model: ModelOption = MODEL,
@@ -48,7 +51,7 @@ def studio(
       facsmith studio --port 8000 --no-open
       FACSMITH_STUDIO_AUTH=ann:secret facsmith studio --host 0.0.0.0
 
-    Needs the extra: pip install 'facsmith[studio]'. Ctrl-C ends it; photos and
+    Needs the extra: pip install 'facsmith\\[studio]'. Ctrl-C ends it; photos and
     exports of its visitors are gone then.
     """
     from facsmith.animator import Animator
@@ -57,7 +60,7 @@ def studio(
     from facsmith.studio import StudioOptions, serve
 
     work = AnimateOptions(provider=provider.value, inversion=InversionOptions(iterations=iterations))
-    options = StudioOptions(host=host, port=port, auth=auth, animate=work)
+    options = StudioOptions(host=host, port=port, auth=auth, grace=60 * grace, animate=work)
 
     def ready(address: str) -> None:
         typer.echo(f"The studio is open: {address}  (Ctrl-C ends it)")

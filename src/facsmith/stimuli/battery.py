@@ -24,7 +24,7 @@ from facsmith.film import Picture, provenance
 from facsmith.latent import Latent
 from facsmith.options import AnimateOptions, Progress
 from facsmith.plan import DEFAULT_TIMING
-from facsmith.receipt.receipt import versions
+from facsmith.receipt.receipt import receipt_path, versions
 from facsmith.stimuli.design import Condition, Design
 from facsmith.stimuli.eyes import read_eyes, track_eyes
 from facsmith.stimuli.luminance import Tone, grey_of, light_of, match
@@ -186,6 +186,8 @@ class _Run:
             for condition in self._conditions:
                 picture = self._animator.edit(subject, condition.action_units, options=self._options)
                 placed = person.frame.place(picture.image) if self._norms.changes else picture.pixels
+                if self._design.receipts and self._design.stills:
+                    picture.receipt.write(receipt_path(self._folder / f"{person.name}_{condition.name}.png"))
                 kept = scratch / f"{len(stills):05d}.npy"
                 np.save(kept, placed)
                 shape = subject.photo.shape
@@ -252,6 +254,8 @@ class _Run:
             video.write(self._folder / f"{name}.mp4", seen, fps=self._options.fps, metadata=metadata)
             size = seen.size
             self._signed(self._folder / f"{name}.mp4", still)
+            if self._design.receipts:
+                film.receipt.write(receipt_path(self._folder / f"{name}.mp4"))
             folder = ""
             if self._frames and kept is not None:
                 folder = f"{name}_frames"

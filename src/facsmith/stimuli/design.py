@@ -42,7 +42,8 @@ class Condition:
 
 @dataclass(frozen=True)
 class Design:
-    """aus: as in ``("AU1", "L12")``. levels: intensities in (0, 1]. stills, films: what is rendered.
+    """aus: as in ``("AU1", "L12")``. levels: intensities in (0, 1]. stills, films: what is rendered. receipts: beside
+    each of them.
 
     One AU at a time, unless: cross, every AU at every level, 0 too, with every other (a factorial design); or random,
     so many combinations of one to ``at_most`` AUs, each at one of the levels, all different, drawn by ``seed``. The
@@ -57,6 +58,7 @@ class Design:
     seed: int = 0
     stills: bool = True
     films: bool = True
+    receipts: bool = False
 
     def __post_init__(self) -> None:
         for prefix, au in self.aus:

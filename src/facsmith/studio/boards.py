@@ -11,21 +11,21 @@ from typing import Any, Final
 import gradio as gr
 
 from facsmith.facs import AU_NAMES, AUS, UNSIDED
-from facsmith.studio.exports import EXPORTS
 from facsmith.studio.phases import LONGEST_PHASE, PHASE_NAMES, Score
 from facsmith.studio.pose import Pose
+from facsmith.studio.project import ENDING
 from facsmith.studio.samples import SAMPLES
 
 __all__ = [
+    "PROJECT_BYTES",
     "STYLE",
     "Board",
-    "choices_board",
     "exports_board",
     "expression_board",
-    "faces_board",
     "file_board",
     "on",
     "photo_board",
+    "project_board",
     "show_board",
     "stage_board",
     "status_board",
@@ -34,6 +34,7 @@ __all__ = [
 
 _STATIC: Final = Path(__file__).parent / "static"
 STYLE: Final = _STATIC / "studio.css"
+PROJECT_BYTES: Final = 30 << 20
 GROUPS: Final = {
     "Upper face": (1, 2, 4, 5, 7),
     "Middle face": (6, 9, 10),
@@ -53,31 +54,52 @@ def on(board: Board, event: str) -> Any:
     return getattr(board, event)
 
 
-def _board(value: Any, html: str, script: str | None, elem_id: str) -> Board:
-    """html: the template. script: a file of ``static``."""
-    code = None if script is None else (_STATIC / script).read_text(encoding="utf-8")
+def _board(value: Any, html: str, scripts: str | tuple[str, ...], elem_id: str) -> Board:
+    """html: the template. scripts: files of ``static``, one after the other."""
+    names = (scripts,) if isinstance(scripts, str) else scripts
+    code = "\n".join((_STATIC / name).read_text(encoding="utf-8") for name in names) or None
     known: Any = gr.HTML  # Gradio's own signature is typed in part
     return known(value, html_template=html, js_on_load=code, apply_default_css=False, elem_id=elem_id)
 
 
 def stage_board() -> Board:
-    """The picture: after, before under a wipe, or the film.
+    """The picture: new, photo under a wipe, film, or two of them side by side; closer, or the whole photo.
 
-    The wipe is a range input of our own and not `gr.ImageSlider`: no key reaches that one's handle (Gradio 6.31), and
-    it writes every picture to the disk, where a file route would have to be open to fetch it.
+    Not `gr.ImageSlider`: no key reaches its handle (Gradio 6.31), and it writes every picture to the disk, where a file
+    route would have to be open to fetch it.
     """
+    places = "".join(
+        f'<button type="button" data-place="{key}" aria-pressed="false">{label}</button>'
+        for key, label in (("face", "Face"), ("eyes", "Eyes"), ("mouth", "Mouth"), ("whole", "Whole photo"))
+    )
+    before = '<img class="whole" alt="" aria-hidden="true"><img class="layer before" alt="" aria-hidden="true">'
+    after = '<img class="whole" alt="" aria-hidden="true"><img class="layer after" alt="">'
+    film = '<video class="layer" loop muted playsinline hidden aria-label="The film"></video>'
     return _board(
         {},
-        """<div class="fs-stage">
-  <p class="empty">Drop a photo, or take a sample: the face appears here.</p>
-  <div class="stills" hidden>
-    <img class="after" alt=""><img class="before" alt="" aria-hidden="true">
-    <span class="edge" aria-hidden="true"></span>
+        f"""<div class="fs-stage">
+  <p class="empty">Drop a photo anywhere on this page, or take a sample: the face appears here.</p>
+  <div class="panes" hidden>
+    <figure class="beside" hidden><div class="view"><div class="world photo">{before}</div>
+      <div class="world still">{after}</div></div><figcaption></figcaption></figure>
+    <figure><div class="view main"><div class="world">{after}{film}</div>
+      <div class="veil"><div class="world">{before}</div></div><span class="edge" aria-hidden="true"></span></div>
+      <figcaption></figcaption></figure>
   </div>
-  <video controls loop muted playsinline hidden aria-label="The film"></video>
-  <label class="wipe" hidden><span>Photo</span>
-    <input type="range" min="0" max="100" value="0" aria-label="Wipe from the photo as it was to the new expression">
-    <span>New</span></label>
+  <div class="tools" hidden>
+    <label class="wipe"><span>Photo</span>
+      <input type="range" min="0" max="100" value="0" aria-label="Wipe from the photo as it was to the new expression">
+      <span>New</span></label>
+    <div class="views" role="group" aria-label="What is seen">{places}
+      <button type="button" class="closer" aria-label="Closer">+</button>
+      <button type="button" class="farther" aria-label="Farther away">−</button></div>
+    <div class="compare" role="group" aria-label="Compare">
+      <button type="button" class="hold" title="Or press on the picture">Hold: photo</button>
+      <button type="button" data-beside="photo" aria-pressed="false">Photo beside</button>
+      <button type="button" class="of-film film" aria-pressed="false">Film</button>
+      <button type="button" class="of-film" data-beside="still" aria-pressed="false">Film and still</button>
+      <button type="button" class="of-film run" aria-pressed="true">Pause</button></div>
+  </div>
 </div>""",
         "stage.js",
         "stage",
@@ -93,10 +115,11 @@ def photo_board(pictures: Mapping[str, str], *, max_bytes: int) -> Board:
     )
     return _board(
         {},
-        f"""<div class="photo" data-most="{max_bytes}">
-  <label class="drop"><input type="file" accept="image/*">
+        f"""<div class="photo">
+  <label class="drop"><input type="file" accept="image/*" data-most="{max_bytes}">
     <strong>Drop a photo here</strong>
-    <span>or click to choose one, or paste it. A face that looks into the camera, up to {max_bytes / 1e6:.0f} MB.</span>
+    <span>or anywhere on the page; or click to choose one, or paste it. A face that looks into the camera, its mouth
+    closed, up to {max_bytes / 1e6:.0f} MB.</span>
   </label>
   <p class="said" role="alert"></p>
   <div class="camera" hidden><video autoplay muted playsinline aria-label="Your camera"></video>
@@ -104,19 +127,15 @@ def photo_board(pictures: Mapping[str, str], *, max_bytes: int) -> Board:
     <button type="button" class="close-camera">Close</button></div>
   <div class="ways"><button type="button" class="open-camera">Use the camera</button>
     <button type="button" class="new-face">A new face of nobody</button></div>
-  <h3>Samples</h3>
+  <h2>Samples</h2>
   <div class="samples">{samples}</div>
-  <p class="hint">Photos are held in memory while this page is open; what you export lies in a temporary folder. All
-  of it is gone when you leave. Film a real person only with that person's consent.</p>
+  <p class="hint">Photos are held in memory while this page is open, and 15 minutes longer, so that nothing is lost when
+  the page or the line is; this browser keeps the project as long. Forget, below, ends that at once. Film a real person
+  only with that person's consent.</p>
 </div>""",
-        "photo.js",
+        ("files.js", "photo.js"),
         "photo",
     )
-
-
-def faces_board() -> Board:
-    """Several faces of one photo, to choose from."""
-    return _board("", "${value}", "faces.js", "faces")
 
 
 def expression_board(pictures: Mapping[int, str]) -> Board:
@@ -137,7 +156,8 @@ def _row(au: int, picture: str | None) -> str:
     sliders = "".join(
         f'<div class="slide {side}"><span class="side" title="the person\'s own {side}">{side[0].upper()}</span>'
         f'<input type="range" min="0" max="1" step="0.05" value="0" data-side="{side}" '
-        f'aria-label="AU{au} {name}, {side}"></div>'
+        f'aria-label="AU{au} {name}, {side}"><input type="number" min="0" max="1" step="0.01" value="0" '
+        f'data-side="{side}" inputmode="decimal" aria-label="AU{au} {name}, {side}, as a number"></div>'
         for side in ("right", "left")
     )
     tile = f'<span class="tile" aria-hidden="true">{au}</span>' if picture is None else f'<img src="{picture}" alt="">'
@@ -148,10 +168,10 @@ def _row(au: int, picture: str | None) -> str:
       aria-label="AU{au}: both sides together"><span aria-hidden="true">L=R</span></label>"""
     )
     return f"""<div class="au" data-au="{au}">{tile}
-  <div class="what"><b>AU{au}</b> {name[0].upper()}{name[1:]}
+  <div class="what"><b>AU{au}</b> <span class="name" title="{name}">{name[0].upper()}{name[1:]}</span>
     {link}</div>
   <div class="slides">{sliders}<div class="letters" aria-hidden="true"><i></i><i>A</i><i>B</i><i>C</i><i>D</i><i>E</i>
-  </div></div><div class="level"><output>–</output><span class="number">0.00</span></div></div>"""
+  </div></div><div class="level"><output>–</output><span class="seen" title="Measured"></span></div></div>"""
 
 
 def timing_board() -> Board:
@@ -196,40 +216,41 @@ def status_board() -> Board:
     )
 
 
-def choices_board() -> Board:
-    """What every film gets."""
-    boxes = "".join(
-        f'<label><input type="checkbox" name="{name}"> {text}</label>'
-        for name, text in (("blinks", "Blinks"), ("loop", "Loops"), ("neutral_first", "Neutral first"))
-    )
-    return _board({}, f'<div class="fs-choices">{boxes}</div>', "choices.js", "choices")
-
-
-def exports_board() -> Board:
-    """Everything that can be taken home."""
-    buttons = "".join(
-        f'<button type="button" data-kind="{kind}">{made.label}</button>' for kind, made in EXPORTS.items()
-    )
+def exports_board(elem_id: str, heading: str, kinds: Mapping[str, str]) -> Board:
+    """Buttons that make files, and the files that are ready. kinds: name -> what people read."""
+    buttons = "".join(f'<button type="button" data-kind="{kind}">{label}</button>' for kind, label in kinds.items())
     return _board(
         {},
-        f'<div class="fs-exports"><h3>Take home</h3><div class="buttons">{buttons}</div>'
-        '<p class="ready" role="status" hidden>Ready: <a href="#"></a></p></div>',
+        f'<div class="fs-exports"><h2>{heading}</h2><div class="buttons">{buttons}</div>'
+        '<ul class="ready" role="status" hidden></ul></div>',
         "exports.js",
-        "exports",
+        elem_id,
     )
 
 
-def file_board(label: str, *, accept: str, max_bytes: int, elem_id: str) -> Board:
-    """A button that reads one small file."""
+def project_board() -> Board:
+    """The whole work as a file, to save, open and forget; this browser keeps the newest for when the page is lost."""
     return _board(
         {},
-        f'<div class="fs-file"><label class="button">{escape(label)}'
-        f'<input type="file" accept="{accept}" data-most="{max_bytes}"></label><p class="said" role="alert"></p></div>',
+        f"""<div class="fs-project"><a class="button save" href="#" download hidden>Save the project</a>
+<label class="button">Open a project<input type="file" accept="{ENDING}" data-most="{PROJECT_BYTES}"></label>
+<button type="button" class="forget" hidden>Forget everything</button><p class="said" role="alert"></p></div>""",
+        ("files.js", "project.js"),
+        "project",
+    )
+
+
+def file_board(label: str, *, accept: str, max_bytes: int, elem_id: str, several: bool = False) -> Board:
+    """A button that reads small files; each is sent on its own."""
+    return _board(
+        {},
+        f'<div class="fs-file"><label class="button">{escape(label)}<input type="file" accept="{accept}" '
+        f'data-most="{max_bytes}"{" multiple" * several}></label><p class="said" role="alert"></p></div>',
         "files.js",
         elem_id,
     )
 
 
-def show_board(elem_id: str, value: str = "") -> Board:
-    """Something only to be looked at. value: HTML of our own making."""
-    return _board(value, "${value}", None, elem_id)
+def show_board(elem_id: str, value: Any = "", *, script: str = "", html: str = "${value}") -> Board:
+    """Something to be looked at. value: HTML of our own making, or what the script reads."""
+    return _board(value, html, script or (), elem_id)

@@ -1,112 +1,109 @@
-"""What a visitor takes home: films, frames, tracks, the face's latent."""
+"""What a visitor takes home: the picture, films, frames, tracks, the face's code. Films are written from one render."""
 
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from facsmith import image
 from facsmith.errors import InputError
 from facsmith.options import Progress
 from facsmith.receipt.receipt import receipt_path
+from facsmith.studio.rendered import Rendered
 from facsmith.studio.session import StudioSession
 
-__all__ = ["EXPORTS", "export"]
-
-Exporter = Callable[[StudioSession, Path, Progress], None]
+__all__ = ["EXPORTS", "FILMS", "OTHERS", "export"]
 
 
 class Kind(NamedTuple):
-    """label: what people read. file: its name. write: who writes it."""
+    """label: what people read. ending: of the file's name."""
 
     label: str
-    file: str
-    write: Exporter
+    ending: str
 
 
-def export(session: StudioSession, kind: str, progress: Progress) -> Path:
-    """Write one of ``EXPORTS`` into the session's folder; the file's name is ours, the folder is new.
+FILMS: Final[Mapping[str, Kind]] = MappingProxyType(
+    {
+        "mp4": Kind("MP4 film", ".mp4"),
+        "gif": Kind("GIF", ".gif"),
+        "webp": Kind("WebP", ".webp"),
+        "png": Kind("PNG frames", "_frames.zip"),
+        "sheet": Kind("Contact sheet", "_sheet.png"),
+        "page": Kind("Receipt PDF", "_receipt.pdf"),
+        "receipt": Kind("Receipt JSON", "_receipt.json"),
+    }
+)
+"""What is written from the render, in the order of the page."""
+OTHERS: Final[Mapping[str, Kind]] = MappingProxyType(
+    {
+        "openface": Kind("OpenFace CSV", "_openface.csv"),
+        "livelink": Kind("Live Link CSV", "_livelink.csv"),
+        "yaml": Kind("Timeline", "_timeline.yaml"),
+        "latent": Kind("Face code", "_code.safetensors"),
+        "picture": Kind("Picture", ".png"),
+    }
+)
+EXPORTS: Final[Mapping[str, Kind]] = MappingProxyType({**FILMS, **OTHERS})
+
+
+def export(session: StudioSession, kind: str, progress: Progress) -> list[Path]:
+    """Write one of ``EXPORTS`` into the session's folder, named after photo and condition; a receipt follows its file.
 
     Raises:
         InputError: another kind.
     """
     if kind not in EXPORTS:
         raise InputError(f"There is no export {kind!r}; choose {', '.join(EXPORTS)}.")
-    path = session.place(EXPORTS[kind].file)
-    EXPORTS[kind].write(session, path, progress)
-    return path
+    condition = "" if kind == "latent" else f"_{session.condition}"  # the code is the photo's, whatever it shows
+    name = f"{session.stem}{condition}{EXPORTS[kind].ending}"
+    if kind in OTHERS:
+        path = session.keep(name)
+        _write_other(session, kind, path)
+    else:
+        rendered = session.render(progress)
+        path = rendered.files.get(kind)
+        if path is None or not path.exists():
+            path = rendered.files[kind] = session.keep(name)
+            _write_film(rendered, kind, path)
+    return [path, *filter(Path.exists, [receipt_path(path)])]
 
 
-def _film(session: StudioSession, path: Path, progress: Progress) -> None:
-    session.film().save(path, progress=progress)
+def _write_film(rendered: Rendered, kind: str, path: Path) -> None:
+    if kind == "png":
+        _write_frames(rendered, path)
+    elif kind == "sheet":
+        image.write(path, rendered.film.contact_sheet())
+    elif kind == "page":
+        rendered.film.save_page(path, receipt=rendered.receipt)
+    elif kind == "receipt":
+        rendered.receipt.write(path)
+    else:
+        rendered.write(path)
+        rendered.receipt.write(receipt_path(path))
 
 
-def _frames(session: StudioSession, path: Path, progress: Progress) -> None:
+def _write_frames(rendered: Rendered, path: Path) -> None:
     """Numbered PNGs with their receipt, in one archive; PNGs are compressed already, so they are stored as they are."""
     folder = path.with_suffix("")
-    session.film().save(f"{folder}/", progress=progress)
-    receipt = receipt_path(folder)
+    rendered.write(folder)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for file in sorted(folder.iterdir()):
             archive.write(file, f"frames/{file.name}")
             file.unlink()
-        archive.write(receipt, "receipt.json")
+        archive.writestr("receipt.json", rendered.receipt.to_json())
     folder.rmdir()
-    receipt.unlink()
 
 
-def _sheet(session: StudioSession, path: Path, progress: Progress) -> None:
-    film = session.film()
-    for _ in film.frames(progress):
-        pass
-    from facsmith import image
-
-    image.write(path, film.contact_sheet())
-
-
-def _receipt(session: StudioSession, path: Path, progress: Progress) -> None:
-    film = session.film()
-    for _ in film.frames(progress):
-        pass
-    film.receipt.write(path)
-
-
-def _page(session: StudioSession, path: Path, progress: Progress) -> None:
-    film = session.film()
-    for _ in film.frames(progress):
-        pass
-    film.save_page(path)
-
-
-def _latent(session: StudioSession, path: Path, progress: Progress) -> None:
-    session.scene_or_raise().subject.latent.save(path)
-
-
-def _openface(session: StudioSession, path: Path, progress: Progress) -> None:
-    session.film().save_tracks(openface=path)
-
-
-def _livelink(session: StudioSession, path: Path, progress: Progress) -> None:
-    session.film().save_tracks(livelink=path)
-
-
-def _yaml(session: StudioSession, path: Path, progress: Progress) -> None:
-    session.timeline.to_yaml(path)
-
-
-EXPORTS: Final[Mapping[str, Kind]] = MappingProxyType(
-    {
-        "mp4": Kind("MP4 film", "film.mp4", _film),
-        "gif": Kind("GIF", "film.gif", _film),
-        "webp": Kind("WebP", "film.webp", _film),
-        "png": Kind("PNG sequence", "frames.zip", _frames),
-        "sheet": Kind("Contact sheet", "contact-sheet.png", _sheet),
-        "page": Kind("Receipt PDF", "receipt.pdf", _page),
-        "receipt": Kind("Receipt JSON", "receipt.json", _receipt),
-        "openface": Kind("OpenFace CSV", "openface.csv", _openface),
-        "livelink": Kind("Live Link CSV", "livelink.csv", _livelink),
-        "yaml": Kind("Timeline YAML", "timeline.yaml", _yaml),
-        "latent": Kind("Latent", "face.safetensors", _latent),
-    }
-)
-"""In the order of the page."""
+def _write_other(session: StudioSession, kind: str, path: Path) -> None:
+    subject = session.scene_or_raise().subject
+    if kind == "openface":
+        session.film().save_tracks(openface=path)
+    elif kind == "livelink":
+        session.film().save_tracks(livelink=path)
+    elif kind == "yaml":
+        session.timeline.to_yaml(path)
+    elif kind == "latent":
+        subject.latent.save(path)
+    else:
+        session.animator.edit(subject, session.pose.action_units, options=session.options.animate).save(path)

@@ -8,7 +8,7 @@ from typing import Generic, NamedTuple, TypeVar
 from facsmith.errors import FacsmithError
 from facsmith.options import Progress
 
-__all__ = ["Job", "JobCancelledError", "Step"]
+__all__ = ["Job", "JobCancelledError", "Line", "Step"]
 
 T = TypeVar("T")
 
@@ -20,7 +20,10 @@ class JobCancelledError(FacsmithError):
 
 
 class Step(NamedTuple):
-    """How far the work is. total: 0 while it is unknown."""
+    """How far the work is. total: 0 while it is unknown.
+
+    Of stage ``waiting``, done is how many are before it, and total about how many seconds they take.
+    """
 
     stage: str
     done: int
@@ -49,17 +52,13 @@ class Job(Generic[T]):
         self._thread.start()
 
     def steps(self) -> Iterator[Step]:
-        """What there is to tell until the work is over; leaving early cancels it."""
-        try:
-            told: Step | None = None
-            while self._thread.is_alive():
-                self._thread.join(_LOOK)
-                if self._step != told:
-                    told = self._step
-                    yield told
-        finally:
-            if self._thread.is_alive():
-                self.cancel()
+        """What there is to tell until the work is over. It goes on when nobody listens: a page may come back."""
+        told: Step | None = None
+        while self._thread.is_alive():
+            self._thread.join(_LOOK)
+            if self._step != told:
+                told = self._step
+                yield told
 
     @property
     def is_over(self) -> bool:
@@ -81,6 +80,11 @@ class Job(Generic[T]):
             raise self._error
         return self._outcome[0]
 
+    @property
+    def was_cancelled(self) -> bool:
+        """Whether it ended because it was called off."""
+        return isinstance(self._error, JobCancelledError)
+
     def cancel(self) -> None:
         """Ask the work to end at its next step."""
         self._cancelled.set()
@@ -97,3 +101,40 @@ class Job(Generic[T]):
             self._error = JobCancelledError("Cancelled.")  # a new one: the old one's traceback holds the work's memory
         except BaseException as error:
             self._error = error
+
+
+class Line:
+    """The work of all visitors that takes turns, in the order it came.
+
+    Gradio's queue tells nobody who is before them in our words, and leaves *queue: 2/3* on the page when what waits is
+    called off (6.31), so waiting is a stage of the work itself.
+    """
+
+    def __init__(self, usual: float) -> None:
+        """usual: seconds that one piece takes; learned from then on."""
+        self._usual = usual
+        self._waiting: list[object] = []
+        self._moved = threading.Condition()
+
+    def wait(self, work: Callable[[Progress], T]) -> Callable[[Progress], T]:
+        """The same work, once it is its turn; ``progress`` is told the place meanwhile, and may end it."""
+
+        def turn(progress: Progress) -> T:
+            ticket = object()
+            with self._moved:
+                self._waiting.append(ticket)
+            try:
+                while place := self._waiting.index(ticket):
+                    progress("waiting", place, max(1, round(place * self._usual)))
+                    with self._moved:
+                        self._moved.wait(_LOOK)
+                began = time.perf_counter()
+                outcome = work(progress)
+                self._usual += 0.3 * (time.perf_counter() - began - self._usual)
+                return outcome
+            finally:
+                with self._moved:
+                    self._waiting.remove(ticket)
+                    self._moved.notify_all()
+
+        return turn

@@ -2,26 +2,18 @@
 
 import base64
 import binascii
-import time
 from typing import Any
 
 import gradio as gr
 
 from facsmith.errors import InputError
-from facsmith.studio.web import ARRIVED
 
-__all__ = ["arrived", "field", "file", "sent", "turn", "visitor"]
+__all__ = ["field", "file", "sent", "turn", "visitor"]
 
 
 def visitor(request: gr.Request) -> str:
-    """The key of a browser's session."""
+    """The key of a page that is open, or of a script."""
     return str(request.session_hash)
-
-
-def arrived(request: gr.Request) -> float:
-    """When the page asked, by `time.monotonic`; now, where no gate stands before the page."""
-    inner: Any = request.request
-    return float(inner.scope.get(ARRIVED, time.monotonic()))
 
 
 def sent(event: gr.EventData) -> Any:
@@ -31,7 +23,7 @@ def sent(event: gr.EventData) -> Any:
 
 def turn(value: Any) -> int:
     """The number of a slider's movement; 0 where it is none."""
-    number = field(value, "turn")
+    number = field(value, "turn") if isinstance(value, dict) and "turn" in value else 0
     return number if isinstance(number, int) and 0 <= number < 1 << 50 else 0
 
 

@@ -13,7 +13,8 @@ __all__ = ["StudioOptions"]
 class StudioOptions:
     """host: an address to listen on; any but this machine's own (loopback) demands ``auth``. port: 0 takes a free one.
     auth: ``"user:password"``. max_bytes: of one upload. max_pixels: of one photo. max_sessions: browsers whose work is
-    kept, the longest unused makes room. animate: how photos are encoded, edited and composed.
+    kept, the longest unused makes room. grace: seconds for which a page that was closed, lost or loaded anew finds its
+    work again. animate: how photos are encoded, edited and composed.
     """
 
     host: str = "127.0.0.1"
@@ -22,12 +23,13 @@ class StudioOptions:
     max_bytes: int = 24 << 20
     max_pixels: int = 36_000_000
     max_sessions: int = 24
+    grace: float = 900.0
     animate: AnimateOptions = field(default_factory=AnimateOptions)
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise InputError(f"Port {self.port} does not exist; give 1 to 65535, or 0 for a free one.")
-        if min(self.max_bytes, self.max_pixels, self.max_sessions) < 1:
+        if min(self.max_bytes, self.max_pixels, self.max_sessions) < 1 or not self.grace >= 0:
             raise InputError("The studio's limits are positive numbers.")
         if self.auth is not None:
             user, colon, password = self.auth.partition(":")

@@ -6,8 +6,9 @@ from typing import Any, cast
 
 from facsmith.errors import ActionUnitError
 from facsmith.facs import AUS, UNSIDED, ActionUnits
+from facsmith.studio.phases import Score
 
-__all__ = ["MOST_STEPS_BACK", "History", "Pose"]
+__all__ = ["MOST_STEPS_BACK", "History", "Moment", "Pose"]
 
 MOST_STEPS_BACK = 100
 
@@ -54,24 +55,39 @@ class Pose:
         return replace(self, action_units=action_units)
 
 
-class History:
-    """Poses settled on, the present one last."""
+@dataclass(frozen=True)
+class Moment:
+    """What undo returns to: the sliders and their seconds, and the emotion that they were set by."""
 
-    def __init__(self, first: Pose) -> None:
-        self._poses = [first]
+    pose: Pose
+    score: Score
+    emotion: str | None = None
+
+
+class History:
+    """Moments settled on; the present one has earlier ones before it, and after an undo later ones behind it."""
+
+    def __init__(self, first: Moment) -> None:
+        self._moments = [first]
+        self._at = 0
 
     @property
-    def present(self) -> Pose:
-        """The pose last settled on."""
-        return self._poses[-1]
+    def present(self) -> Moment:
+        """The one last settled on, or gone back to."""
+        return self._moments[self._at]
 
-    def settle(self, pose: Pose) -> None:
-        """Remember a pose; the same one twice is one step."""
-        if pose != self.present:
-            self._poses = [*self._poses[-MOST_STEPS_BACK:], pose]
+    def settle(self, moment: Moment, *, in_place: bool = False) -> None:
+        """Remember a moment, in place of those that were undone; the same one twice is one step.
 
-    def undo(self) -> Pose:
-        """One step back; at the first pose, nothing."""
-        if len(self._poses) > 1:
-            self._poses.pop()
+        in_place: instead of the present one, as part of the same step.
+        """
+        if in_place:
+            self._moments[self._at :] = [moment]
+        elif moment != self.present:
+            self._moments = [*self._moments[: self._at + 1][-MOST_STEPS_BACK:], moment]
+            self._at = len(self._moments) - 1
+
+    def go(self, steps: int) -> Moment:
+        """Back (below 0) or on again; at either end, no further."""
+        self._at = min(max(self._at + steps, 0), len(self._moments) - 1)
         return self.present

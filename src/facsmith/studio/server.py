@@ -4,6 +4,7 @@ import os
 import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facsmith import _optional
@@ -27,7 +28,7 @@ def application(animator: Animator, options: StudioOptions) -> Gate:
     os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_OFFLINE="1")
     import gradio as gr
     from fastapi import FastAPI, HTTPException
-    from fastapi.responses import FileResponse
+    from fastapi.responses import FileResponse, Response
 
     from facsmith.studio.app import build
     from facsmith.studio.boards import STYLE
@@ -42,11 +43,15 @@ def application(animator: Animator, options: StudioOptions) -> Gate:
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.get("/download/{token}")
-    def download(token: str) -> FileResponse:  # pyright: ignore[reportUnusedFunction]
-        path = sessions.fetch(token)
-        if path is None:
+    def download(token: str) -> Response:  # pyright: ignore[reportUnusedFunction]
+        found = sessions.fetch(token)
+        if found is None:
             raise HTTPException(404, "This file is gone; make it again.")
-        return FileResponse(path, filename=path.name, headers={"cache-control": "no-store"})
+        name, file = found
+        headers = {"cache-control": "no-store"}
+        if isinstance(file, Path):
+            return FileResponse(file, filename=name, headers=headers)
+        return Response(file(), headers={**headers, "content-disposition": f'attachment; filename="{name}"'})
 
     fonts = ["system-ui", "-apple-system", "Segoe UI", "sans-serif"]
     gradio: Any = gr  # typed in part

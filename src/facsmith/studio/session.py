@@ -1,8 +1,8 @@
 """One browser's work: a photo, its face, the sliders, the film. No web in it, and nothing shared but the networks."""
 
 import re
+import shutil
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,25 +20,31 @@ from facsmith.face import Face
 from facsmith.facs import EMOTIONS, ActionUnits
 from facsmith.film import Animation
 from facsmith.latent import Latent
-from facsmith.options import Progress
+from facsmith.options import AnimateOptions, Progress
 from facsmith.plan import plan
-from facsmith.receipt import Receipt
-from facsmith.studio.jobs import Job, JobCancelledError
+from facsmith.receipt.receipt import named
+from facsmith.stimuli import Condition
+from facsmith.studio.jobs import Job, Line
 from facsmith.studio.options import StudioOptions
 from facsmith.studio.phases import Score
-from facsmith.studio.pose import History, Pose
+from facsmith.studio.pose import History, Moment, Pose
 from facsmith.studio.preview import Preview
+from facsmith.studio.rendered import Rendered, render
 from facsmith.studio.samples import SAMPLE_PSI, SAMPLES, sample_photo
 from facsmith.subject import Subject
 from facsmith.timeline import Timeline
 from facsmith.tracks import TrackOptions, read_track
 
-__all__ = ["Played", "Scene", "StudioSession"]
+__all__ = ["FAINT", "Scene", "StudioSession"]
 
 Image = npt.NDArray[np.uint8]
 
 LONGEST_FILM: Final = 120.0
 """Seconds of a track that are taken: a page is no place for hours."""
+FAINT: Final = 0.05
+"""Intensities below are not named."""
+MOST_FILES: Final = 16
+"""Exports of one visitor that lie ready."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,15 +55,6 @@ class Scene:
     preview: Preview
 
 
-@dataclass(frozen=True, eq=False)
-class Played:
-    """A film for the page. movie: an MP4 file's bytes."""
-
-    movie: bytes
-    sheet: Image
-    receipt: Receipt
-
-
 class StudioSession:
     """All state of one visitor. ``folder``: where its exports lie until ``close``."""
 
@@ -65,21 +62,31 @@ class StudioSession:
         self.animator = animator
         self.options = options
         self.folder = folder
+        self.origin: dict[str, Any] = {}
+        """Where the photo comes from: ``photo``, its bytes; or ``sample``, its key; or the ``seed`` of a new face."""
         self.faces: tuple[Face, ...] = ()
         self.photo: Image | None = None
         self.scene: Scene | None = None
-        self.pose = Pose()
-        self.score = Score.of()
+        self.pose, self.score = Pose(), Score.of()
+        self.feeling: str | None = None
+        """The emotion that the sliders were set to, while nobody moved them."""
+        self.strength = 1.0
         self.track: Timeline | None = None
+        self.track_name = ""
         self.animate = options.animate
-        self.history = History(self.pose)
-        self.played: Played | None = None
-        self._name = "photo"
+        self.history = History(Moment(self.pose, self.score))
+        self.rendered: Rendered | None = None
+        self.set_photos: dict[str, bytes] = {}
+        """Photos laid aside for a set, by the beginning of their files' names."""
+        self.project_token = ""
         self.remark = ""
         self.turn = 0
+        self.revision = 0
+        """Grows with everything of a project that is not in the page itself: the face, its code, the track."""
+        self._name = "photo"
         self._turning = threading.Lock()
-        self._job: Job[Any] | None = None
-        self._called_off = -1.0
+        self._jobs: list[Job[Any]] = []
+        self._kept: list[Path] = []
 
     # --- a face -----------------------------------------------------------------------------------------------------
 
@@ -93,7 +100,8 @@ class StudioSession:
             raise PhotoError(
                 f"This file has {len(data) / 1e6:.1f} MB; at most {self.options.max_bytes / 1e6:.0f} MB are taken here."
             )
-        return self._see(image.decode(data, name="This file", max_pixels=self.options.max_pixels), readable(name))
+        photo = image.decode(data, name="This file", max_pixels=self.options.max_pixels)
+        return self._see(photo, readable(name), {"photo": data})
 
     def load_sample(self, key: str) -> int | None:
         """A sample photo; None where it is a face of the generator's own, which is ready at once."""
@@ -101,44 +109,61 @@ class StudioSession:
             raise InputError(f"There is no such sample; choose {', '.join(SAMPLES)}.")
         seed = SAMPLES[key].seed
         if seed is None:
-            return self._see(sample_photo(self.animator, key), key)
+            return self._see(sample_photo(self.animator, key), key, {"sample": key})
         self.new_face(seed)
         return None
 
     def new_face(self, seed: int, *, psi: float = SAMPLE_PSI) -> None:
         """A face of nobody, from the generator."""
         subject = self.animator.sample(seed, psi=psi)
-        self.photo, self.faces, self._name = subject.photo, (), subject.name
+        self.photo, self.faces, self._name, self.origin = subject.photo, (), subject.name, {"seed": seed}
         self._enter(subject)
 
-    def open_face(self, index: int, progress: Progress, *, latent: Latent | None = None) -> None:
-        """Encode a face of the photo: at once by the encoder alone, so that work can begin, then by the whole search.
+    def see(self, index: int) -> None:
+        """Show a face of the photo as the encoder alone sees it, in about a second; `search` comes nearer.
 
-        Cancelled on the way, the encoder's answer stays.
+        Raises:
+            NoFaceError: no such face. PhotoError: there is no photo.
         """
-        photo = self.photo
-        if photo is None:
-            raise PhotoError("There is no photo yet; drop one, or take a sample.")
-        options = replace(self.options.animate, face=index)
-        quick = replace(options, inversion=replace(options.inversion, iterations=0))
+        options = self._encoding(index)
+        if self.animator.networks.encoder is not None:
+            quick = replace(options, inversion=replace(options.inversion, iterations=0))
+            self._enter(encode(self._photo(), self.animator.networks, name=self._name, options=quick.encoding))
+
+    def search(self, index: int, progress: Progress, *, latent: Latent | None = None) -> None:
+        """Encode a face of the photo by the whole search, or take its latent. Cancelled, what was seen stays."""
+        options = self._encoding(index)
         networks, name = self.animator.networks, self._name
-        steps = options.inversion.iterations
-        if latent is None and steps and networks.encoder is not None:
-            progress("inversion", 0, steps)
-            self._enter(encode(photo, networks, name=name, options=quick.encoding))
-        self._enter(encode(photo, networks, name=name, options=options.encoding, latent=latent, progress=progress))
+        if latent is None and not options.inversion.iterations and networks.encoder is not None:
+            return
+        self._enter(
+            encode(self._photo(), networks, name=name, options=options.encoding, latent=latent, progress=progress)
+        )
         self.scene_or_raise().preview.fit(progress)
 
-    def load_latent(self, data: bytes, progress: Progress) -> None:
-        """Take a latent of `facsmith invert` for the face that is shown, in place of the search's."""
-        scene = self.scene_or_raise()
+    def open_face(self, index: int, progress: Progress) -> None:
+        """`see`, then `search`."""
+        self.see(index)
+        self.search(index, progress)
+
+    def _encoding(self, index: int) -> AnimateOptions:
+        return replace(self.options.animate, face=index)
+
+    def _photo(self) -> Image:
+        if self.photo is None:
+            raise PhotoError("There is no photo yet; drop one, or take a sample.")
+        return self.photo
+
+    def load_code(self, data: bytes, index: int, progress: Progress) -> None:
+        """Take a face's code (latent), of `facsmith invert` or saved here, in place of the search's."""
         path = self.place("latent.safetensors")
         path.write_bytes(data)
         try:
             latent = Latent.load(path)
         finally:
             path.unlink()
-        self.open_face(scene.subject.face_index, progress, latent=latent)
+            path.parent.rmdir()
+        self.search(index, progress, latent=latent)
 
     # --- sliders ----------------------------------------------------------------------------------------------------
 
@@ -153,14 +178,22 @@ class StudioSession:
         """Show a pose on the way; `settle` makes it one that undo returns to."""
         self.pose = pose
 
-    def settle(self, pose: Pose) -> None:
-        """Show a pose and remember it; an imported track gives way to it."""
-        self.pose, self.track, self.remark = pose, None, ""
-        self.history.settle(pose)
+    def settle(self, pose: Pose, *, feeling: str | None = None) -> None:
+        """Show a pose and remember it; an imported track gives way to it. feeling: the emotion that it is."""
+        if self.track is not None:
+            self.unload_track()
+        self.pose, self.remark, self.feeling = pose, "", feeling
+        self._remember()
 
-    def undo(self) -> None:
-        """The pose before."""
-        self.pose = self.history.undo()
+    def time(self, score: Score) -> None:
+        """Take the seconds of the page's table."""
+        self.score = score
+        self._remember()
+
+    def go(self, steps: int) -> None:
+        """Undo (below 0) or redo: sliders, their links and seconds as they were."""
+        moment = self.history.go(steps)
+        self.pose, self.score, self.feeling = moment.pose, moment.score, moment.emotion
 
     def neutral(self) -> None:
         """All AUs at rest."""
@@ -171,21 +204,57 @@ class StudioSession:
         self.settle(Pose(self.scene_or_raise().subject.photo_aus, self.pose.split))
 
     def emotion(self, name: str) -> None:
-        """A prototype's AUs, with the emotion's own timing."""
-        self.settle(Pose(EMOTIONS[name].action_units))
+        """A prototype's AUs as strong as ``strength``, with the emotion's own timing."""
         self.score = Score.natural(name)
-        self.remark = ""
+        self.settle(self._felt(name), feeling=name)
+
+    def strengthen(self) -> None:
+        """Show the emotion that is shown as strong as ``strength`` says, as one step with what set it."""
+        if self.feeling is not None:
+            self.pose = self._felt(self.feeling)
+            self.history.settle(Moment(self.pose, self.score, self.feeling), in_place=True)
+
+    def _felt(self, name: str) -> Pose:
+        whole = EMOTIONS[name].action_units
+        sides = ({au: self.strength * e for au, e in side.items()} for side in (whole.left, whole.right))
+        left, right = sides
+        return Pose(ActionUnits(left=left, right=right))
+
+    def _remember(self) -> None:
+        self.history.settle(Moment(self.pose, self.score, self.feeling))
 
     def preview(self) -> Image:
         """The face's close-up with the sliders' expression, (H, W, 3) uint8."""
         return self.scene_or_raise().preview.show(self.pose.action_units)
+
+    def measured(self) -> dict[str, float]:
+        """``{"AU12": 0.6}`` as measured on the close-up with the sliders' expression; nothing where no face is seen."""
+        shown = self.animator.edit(
+            self.scene_or_raise().preview.subject, self.pose.action_units, options=self.options.animate
+        )
+        return dict(shown.receipt.keyframes[0].measured or {})
 
     # --- film -------------------------------------------------------------------------------------------------------
 
     @property
     def stem(self) -> str:
         """The photo's name as the beginning of file names, for downloads."""
-        return re.sub(r"[^A-Za-z0-9_-]+", "-", Path(self._name).stem).strip("-") or "face"
+        return _plain(Path(self._name).stem)
+
+    @property
+    def condition(self) -> str:
+        """What is shown, for file names: ``happiness-060``, ``AU06-060_AU12-100``, or the track's name."""
+        if self.track is not None:
+            return _plain(Path(self.track_name).stem)
+        if self.feeling is not None:
+            return self.feeling + ("" if self.strength > 0.995 else f"-{round(100 * self.strength):03d}")
+        shown = [(code.rstrip("0123456789"), int(code.lstrip("AULR")), e) for code, e in self.shows.items()]
+        return Condition(tuple(shown)).name[:80].rstrip("_-")
+
+    @property
+    def shows(self) -> dict[str, float]:
+        """``{"AU12": 0.6}`` of the sliders that are up."""
+        return {code: e for code, e in named(self.pose.action_units).items() if e >= FAINT}
 
     @property
     def timeline(self) -> Timeline:
@@ -214,98 +283,116 @@ class StudioSession:
             track = read_track(path, options=TrackOptions(fps=self.animate.fps, seconds=LONGEST_FILM))
         finally:
             path.unlink()
+            path.parent.rmdir()
         if track.duration > LONGEST_FILM:
             raise TimelineError(f"This timeline lasts {track.duration:.0f} s; at most {LONGEST_FILM:.0f} s play here.")
-        self.track = track
-        self.remark = " ".join([f"{readable(name)} drives the film for {track.duration:.1f} s.", *track.notes])
+        self.track, self.track_name = track, readable(name)
+        self.revision += 1
+        self.remark = " ".join([f"{self.track_name} drives the film for {track.duration:.1f} s.", *track.notes])
 
-    def film(self, *, close: bool = False) -> Animation:
-        """The film of the whole photo; close: of the face's close-up, as the page plays it."""
-        scene = self.scene_or_raise()
-        subject = scene.preview.subject if close else scene.subject
+    def unload_track(self) -> None:
+        """The sliders move the face again."""
+        self.track, self.remark = None, ""
+        self.revision += 1
+
+    def film(self) -> Animation:
+        """The film of the whole photo."""
         plain = replace(self.animate, blinks=False, loop=False, neutral_first=False)  # the timeline has them already
-        return self.animator.animate(subject, self.timeline, options=plain)
+        return self.animator.animate(self.scene_or_raise().subject, self.timeline, options=plain)
 
-    def play(self, progress: Progress) -> Played:
-        """Render the close-up film, and measure it."""
-        film = self.film(close=True)
-        path = self.place("play.mp4")
-        receipt = film.save(path, progress=progress)
-        self.played = Played(path.read_bytes(), film.contact_sheet(), receipt)
-        for written in path.parent.iterdir():
-            written.unlink()
-        path.parent.rmdir()
-        return self.played
+    @property
+    def asked(self) -> object:
+        """What a film made now would show; equal as long as it would be the same film."""
+        return self.scene, self.pose, self.score, id(self.track), self.animate
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the last film is not of what is asked now."""
+        return self.rendered is not None and self.rendered.asked != self.asked
+
+    def render(self, progress: Progress) -> Rendered:
+        """The film of what is asked now: rendered and measured once, and the one before it forgotten."""
+        if self.rendered is None or self.is_stale:
+            asked = self.asked
+            folder = Path(mkdtemp(dir=self.folder))
+            try:
+                rendered = render(self.film(), folder, progress, asked=asked)
+            except BaseException:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
+            self._forget_film()
+            self.rendered = rendered
+        return self.rendered
+
+    def _forget_film(self) -> None:
+        if self.rendered is not None:
+            shutil.rmtree(self.rendered.master.parent, ignore_errors=True)
+            self.rendered = None
+
+    def keep(self, name: str) -> Path:
+        """Where an export lies; beyond ``MOST_FILES`` the oldest goes."""
+        path = self.place(name)
+        self._kept.append(path.parent)
+        while len(self._kept) > MOST_FILES:
+            shutil.rmtree(self._kept.pop(0), ignore_errors=True)
+        return path
 
     # --- jobs and the end -------------------------------------------------------------------------------------------
 
-    def start(self, work: Callable[[Progress], Any], *, asked: float | None = None) -> Job[Any]:
-        """Begin long work; what this session had begun before is called off. asked: when, by `time.monotonic`.
+    def start(self, work: Callable[[Progress], Any], *, line: Line | None = None, alone: bool = False) -> Job[Any]:
+        """Begin long work. line: where it waits for its turn. alone: what was begun before is called off."""
+        if alone:
+            self.cancel()
+        job = Job(work if line is None else line.wait(work))
+        self._jobs = [*(known for known in self._jobs if not known.is_over), job]
+        return job
 
-        Raises:
-            JobCancelledError: it was called off while it waited for its turn.
-        """
-        if asked is not None and self.was_called_off(asked):
-            raise JobCancelledError("Cancelled.")
-        self._stop()
-        self._job = Job(work)
-        return self._job
+    @property
+    def job(self) -> Job[Any] | None:
+        """The work begun last, while it goes on."""
+        going = [job for job in self._jobs if not job.is_over]
+        return going[-1] if going else None
 
     def wait(self) -> None:
         """Until the work that is going on has ended: a film is of the face as the whole search sees it."""
-        if self._job is not None:
-            self._job.join()
-
-    def was_called_off(self, asked: float) -> bool:
-        """Whether `cancel` came after something was asked for at this moment of `time.monotonic`."""
-        return asked <= self._called_off
+        for job in self._jobs:
+            job.join()
 
     @property
     def busy(self) -> bool:
         """Whether work is going on."""
-        return self._job is not None and not self._job.is_over
+        return self.job is not None
 
     def cancel(self) -> None:
-        """Call off the work that is going on, and all that was asked for until now and still waits for its turn."""
-        self._called_off = time.monotonic()
-        self._stop()
-
-    def _stop(self) -> None:
-        if self._job is not None:
-            self._job.cancel()
+        """Call off the work that is going on, and what still waits for its turn."""
+        for job in self._jobs:
+            job.cancel()
 
     def close(self) -> None:
         """Forget photo and face, delete every file."""
         self.cancel()
-        self.photo, self.scene, self.played, self.faces = None, None, None, ()
-        for path in sorted(self.folder.rglob("*"), reverse=True):
-            path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
-        if self.folder.is_dir():
-            self.folder.rmdir()
+        self.photo, self.scene, self.rendered, self.faces = None, None, None, ()
+        self.origin, self.set_photos = {}, {}
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     # ----------------------------------------------------------------------------------------------------------------
 
-    def _see(self, photo: Image, name: str) -> int:
+    def _see(self, photo: Image, name: str, origin: dict[str, Any]) -> int:
         faces = self.animator.networks.faces.find(photo, provider=self.options.animate.provider)
         place = face.choose(faces).place
-        self.photo, self.faces, self._name = photo, tuple(faces), name
+        self.photo, self.faces, self._name, self.origin = photo, tuple(faces), name, origin
         return place
 
     def _enter(self, subject: Subject) -> None:
-        """Take a subject; sliders that were not touched since the last one show the new one's own expression."""
-        before = self.scene
-        touched = (
-            before is not None
-            and before.subject.photo is subject.photo
-            and before.subject.face_index == subject.face_index
-            and self.pose.action_units != before.subject.photo_aus
-        )
+        """Take a subject; sliders that nobody has touched show its own expression, others stay, whoever it is."""
+        touched = self.scene is not None and self.pose.action_units != self.scene.subject.photo_aus
         self.scene = Scene(subject, Preview(self.animator.networks, subject, self.options.animate))
-        self.played = None
+        self._forget_film()
+        self.revision += 1
         if not touched:
             self.is_newest(self.turn + 1)
-            self.pose = Pose(subject.photo_aus)
-            self.history = History(self.pose)
+            self.pose = Pose(subject.photo_aus, self.pose.split)
+            self.history = History(Moment(self.pose, self.score))
 
     def scene_or_raise(self) -> Scene:
         """The face being worked on.
@@ -326,3 +413,7 @@ def readable(name: str) -> str:
     """A client's file name as a label: no folders, nothing unusual, 60 characters at most."""
     plain = re.sub(r"[^\w .()-]", "", re.split(r"[\\/]", name)[-1]).strip(" .")
     return plain[-60:] or "photo"
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-") or "face"

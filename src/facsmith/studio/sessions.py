@@ -1,9 +1,11 @@
 """All visitors: who has which session, whose turn is over, and which file a download means."""
 
+import re
 import secrets
 import shutil
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
@@ -11,6 +13,7 @@ from tempfile import mkdtemp
 from facsmith.animator import Animator
 from facsmith.errors import InputError
 from facsmith.face import Face, FaceReader
+from facsmith.studio.jobs import Line
 from facsmith.studio.options import StudioOptions
 from facsmith.studio.session import StudioSession
 from facsmith.subject import Image
@@ -18,61 +21,105 @@ from facsmith.subject import Image
 __all__ = ["Sessions"]
 
 
+Offer = Path | Callable[[], bytes]
+"""A file that lies in the session's folder, or what makes its bytes when it is fetched."""
+
+
 class Sessions:
-    """One `StudioSession` a visitor, made at the first call; beyond ``max_sessions`` the longest unused one ends."""
+    """Who has which `StudioSession`: a page claims one by a token that its browser keeps; a script has one while it is
+    connected. Beyond ``max_sessions`` the longest unused one ends.
+    """
 
     def __init__(self, animator: Animator, options: StudioOptions) -> None:
         self.animator = animator
         self.options = options
-        animator.networks = replace(
-            animator.networks, faces=_OneAtATime(animator.networks.faces, options.animate.provider)
-        )
+        self.faces = _OneAtATime(animator.networks.faces, options.animate.provider)
+        animator.networks = replace(animator.networks, faces=self.faces)
         self.folder = Path(mkdtemp(prefix="facsmith-studio-"))
+        self.searches, self.films = Line(20.0), Line(8.0)
+        """Two lines, so that nobody's film keeps others from loading a face."""
         self._sessions: OrderedDict[str, StudioSession] = OrderedDict()
-        self._offers: dict[str, Path] = {}
+        self._tokens: dict[str, str] = {}
+        self._timers: dict[str, threading.Timer] = {}
+        self._offers: dict[str, tuple[StudioSession, str, Offer]] = {}
         self._lock = threading.Lock()
+
+    def claim(self, visitor: str, token: object) -> tuple[str, StudioSession]:
+        """The session that a page's token means, and the token: a new one where none, or no good one, was given."""
+        if not isinstance(token, str) or not re.fullmatch(r"[\w-]{32,64}", token, re.ASCII):
+            token = secrets.token_urlsafe(24)
+        with self._lock:
+            self._tokens[visitor] = token
+        return token, self.get(visitor)
+
+    def is_known(self, visitor: str) -> bool:
+        """Whether the page has claimed its session; after this server was started anew, it has not."""
+        return visitor in self._tokens
 
     def get(self, visitor: str) -> StudioSession:
         """The visitor's own session. visitor: any key; it names nothing on the disk."""
         leaving: list[StudioSession] = []
         with self._lock:
-            if visitor not in self._sessions:
+            token = self._tokens.get(visitor, visitor)
+            if token in self._timers:
+                self._timers.pop(token).cancel()
+            if token not in self._sessions:
                 folder = Path(mkdtemp(dir=self.folder))
-                self._sessions[visitor] = StudioSession(self.animator, folder=folder, options=self.options)
-            self._sessions.move_to_end(visitor)
+                self._sessions[token] = StudioSession(self.animator, folder=folder, options=self.options)
+            self._sessions.move_to_end(token)
             while len(self._sessions) > self.options.max_sessions:
                 leaving.append(self._forget(next(iter(self._sessions))))
-            session = self._sessions[visitor]
+            session = self._sessions[token]
         for other in leaving:
             other.close()
         return session
 
-    def end(self, visitor: str) -> None:
-        """The visitor left: photo, face and files go."""
+    def leave(self, visitor: str) -> None:
+        """The visitor is gone: a script's session ends, a page's once it has not come back for ``grace`` seconds."""
         with self._lock:
-            session = self._forget(visitor) if visitor in self._sessions else None
+            token = self._tokens.pop(visitor, None)
+            if token is not None and token not in self._tokens.values() and token in self._sessions:
+                self._timers[token] = threading.Timer(self.options.grace, self.end, [token])
+                self._timers[token].daemon = True
+                self._timers[token].start()
+        if token is None:
+            self.end(visitor)
+
+    def end(self, token: str) -> None:
+        """Photo, face and files go."""
+        with self._lock:
+            session = self._forget(token) if token in self._sessions else None
         if session is not None:
             session.close()
 
-    def offer(self, session: StudioSession, path: Path) -> str:
+    def forget(self, session: StudioSession) -> None:
+        """End a session now, whoever has it."""
+        for token in [token for token, known in self._sessions.items() if known is session]:
+            self.end(token)
+
+    def offer(self, session: StudioSession, file: Offer, name: str = "") -> str:
         """A token, hard to guess, by which a file of the session can be fetched while the session lasts."""
         token = secrets.token_urlsafe(24)
+        if isinstance(file, Path):
+            name = file.name
         with self._lock:
-            if session not in self._sessions.values() or not path.is_relative_to(session.folder):
+            inside = not isinstance(file, Path) or file.is_relative_to(session.folder)
+            if session not in self._sessions.values() or not inside:
                 raise InputError("This file belongs to no session that is open; make it again.")
-            self._offers[token] = path
+            self._offers[token] = session, name, file
         return token
 
-    def fetch(self, token: str) -> Path | None:
-        """The file that a token means; None where there is none any more."""
+    def fetch(self, token: str) -> tuple[str, Offer] | None:
+        """Name and file that a token means; None where there is none any more."""
         with self._lock:
-            path = self._offers.get(token)
-        return path if path is not None and path.is_file() else None
+            _, name, file = self._offers.get(token, (None, "", None))
+        gone = file is None or (isinstance(file, Path) and not file.is_file())
+        return None if gone or file is None else (name, file)
 
     def close(self) -> None:
         """End all sessions and remove their folder."""
         with self._lock:
-            sessions = [self._forget(visitor) for visitor in list(self._sessions)]
+            sessions = [self._forget(token) for token in list(self._sessions)]
         for session in sessions:
             session.close()
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -80,9 +127,11 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def _forget(self, visitor: str) -> StudioSession:
-        session = self._sessions.pop(visitor)
-        self._offers = {token: path for token, path in self._offers.items() if not path.is_relative_to(session.folder)}
+    def _forget(self, token: str) -> StudioSession:
+        session = self._sessions.pop(token)
+        if token in self._timers:
+            self._timers.pop(token).cancel()
+        self._offers = {key: offer for key, offer in self._offers.items() if offer[0] is not session}
         return session
 
 
@@ -95,12 +144,12 @@ class _OneAtATime:
     def __init__(self, faces: FaceReader, provider: str) -> None:
         self._faces = faces
         self._provider = provider
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
 
     def find(self, image: Image, *, provider: str = "auto") -> list[Face]:
-        with self._lock:
+        with self.lock:
             return self._faces.find(image, provider=self._provider if provider == "auto" else provider)
 
     def follow(self, image: Image, face: Face) -> Face:
-        with self._lock:
+        with self.lock:
             return self._faces.follow(image, face)

@@ -51,6 +51,8 @@ def timeline_plot(timeline: Timeline) -> str:
         peak = int(np.flatnonzero(values >= values.max() - 1e-9).mean())
         at = _free(float(x[peak]), float(y[peak]) - 4, taken)
         parts.append(_text(*at, name, anchor="middle", fill=COLOURS[au], bold=True))
+    reach = f'data-left="{left}" data-right="{width - 12}" transform="translate({left} 0)"'
+    parts.append(f'<path d="M0 {top}V{height - bottom}" class="cursor" {reach}/>')
     shown = ", ".join(f"{name} {AU_NAMES[au]}" for name, au, _ in curves)
     title = f"Intensity over {seconds:.1f} seconds of {shown or 'nothing: the face rests'}"
     return _svg(width, height, title, parts)

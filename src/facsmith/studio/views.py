@@ -1,17 +1,22 @@
 """What each part of the page shows of a session: JSON and HTML, nothing of the web framework."""
 
 import json
+import re
 from collections.abc import Mapping
 from html import escape
 from typing import Any, cast
 
+import numpy as np
+import numpy.typing as npt
+
 from facsmith.boundary import BoundarySet
+from facsmith.face_region import FaceRegion
 from facsmith.facs import AU_NAMES, AUS, ActionUnits
 from facsmith.receipt import KeyframeRecord, Receipt
 from facsmith.receipt.receipt import label
 from facsmith.studio.jobs import Step
 from facsmith.studio.pictures import data_uri, jpeg, thumbnail
-from facsmith.studio.session import StudioSession
+from facsmith.studio.session import FAINT, StudioSession
 from facsmith.studio.svg import COLOURS, calibration_curve, cosine_table, loss_curve, timeline_plot
 
 __all__ = [
@@ -21,6 +26,8 @@ __all__ = [
     "faces",
     "film",
     "inversion",
+    "movie",
+    "plain",
     "said",
     "stage",
     "timing",
@@ -29,11 +36,22 @@ __all__ = [
 ]
 
 _SEEN = 0.05  # measured of an AU that was not asked: shown from here on
+CODE_HINT = (
+    '<p class="hint">The face code (a latent) is what the search found: the numbers from which the model draws this '
+    "face. Saved under Take home and opened here, it spares the search.</p>"
+)
+SET_HINT = (
+    '<p class="hint">A set for an experiment: every photo with every expression at every level, and neutral, as one '
+    "archive with a manifest and a receipt beside each file.</p>"
+)
+TURNED, OPEN = 12.0, 0.3
+"""Degrees, and intensity of AU25 to 27, from which a photo is said to be less fit."""
 _STAGES = {
     "inversion": "Encoding the face",
     "strengths": "Seeing how strongly the face answers",
     "frames": "Rendering frames",
     "measuring": "Measuring frames",
+    "stimuli": "Rendering the set",
     "": "Looking for the face",
 }
 
@@ -43,9 +61,32 @@ def stage(session: StudioSession, *, fresh: bool = False) -> dict[str, Any]:
     scene = session.scene
     if scene is None:
         return {}
-    shows = label(session.pose.action_units)
+    shows = _shown(session.pose.action_units)
     picture = {"after": jpeg(session.preview()), "alt": f"The face with {shows}", "shown": shows}
-    return picture | ({"before": jpeg(scene.preview.before)} if fresh else {})
+    if not fresh:
+        return picture
+    subject = scene.subject
+    height, width = subject.photo.shape[:2]
+    view = FaceRegion.around(subject)
+    across, down = (view.right - view.left) / width, (view.bottom - view.top) / height
+    places = {"whole": [0.0, 0.0, 1.0, 1.0], "face": [view.left / width, view.top / height, across, down]}
+    if subject.face is not None:
+        for name, points in (("eyes", slice(17, 48)), ("mouth", slice(48, 68))):
+            places[name] = _around(subject.face.landmarks[points], width, height)
+    return picture | {
+        "before": jpeg(scene.preview.before),
+        "whole": jpeg(thumbnail(subject.photo, 1600), quality=85),
+        "places": places,
+        "size": [width, height],
+    }
+
+
+def _around(points: npt.NDArray[np.float64], width: int, height: int) -> list[float]:
+    """Left, top, width and height, in shares of the photo, of what shows the points (N, 2) four by three."""
+    (x0, y0), (x1, y1) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+    across = max(1.25 * (x1 - x0), 1.8 * (y1 - y0))
+    down = 0.75 * across
+    return [(x0 + x1 - across) / 2 / width, (y0 + y1 - down) / 2 / height, across / width, down / height]
 
 
 def expression(session: StudioSession) -> dict[str, Any]:
@@ -61,24 +102,57 @@ def timing(session: StudioSession) -> dict[str, Any]:
 
 
 def timing_plot(session: StudioSession) -> str:
-    """The film's curves."""
-    return timeline_plot(session.timeline) if session.scene is not None else ""
+    """The film's curves; and whether the last film is of others."""
+    old = '<p class="is-old">The film and its receipt are of earlier curves: Play makes them anew.</p>'
+    return old * session.is_stale + timeline_plot(session.timeline) if session.scene is not None else ""
+
+
+def photos(session: StudioSession) -> str:
+    """What the set is made of."""
+    names = [*session.set_photos]
+    if not names:
+        of = f"the open photo, {escape(session.stem)}" if session.scene is not None else "no photo yet"
+        return f'<p class="hint">Of {of}; add photos to make it of those.</p>'
+    return f'<p class="hint">{len(names)} photos: {escape(", ".join(names))}</p>'
 
 
 def face_notes(session: StudioSession) -> str:
-    """What the user should know of the face, in one line."""
+    """What the user should know of the face, in one line: what may go wrong with it, and what to do."""
     scene = session.scene
     if scene is None:
         return ""
     subject = scene.subject
     height, width = subject.photo.shape[:2]
-    shows = label(subject.photo_aus)
-    return f"{subject.name}, {width} × {height} pixels. The photo shows: {shows}."
+    said = [f"{subject.name}, {width} × {height} pixels. The photo shows: {_shown(subject.photo_aus)}."]
+    turned = abs(subject.face.yaw_degrees) if subject.face is not None else 0.0
+    if turned > TURNED:
+        said.append(
+            f"The head is turned by about {turned:.0f} degrees, so its far side moves less well: a photo that looks "
+            "into the camera does better."
+        )
+    if max(subject.photo_aus.get(25, 0.0), subject.photo_aus.get(26, 0.0), subject.photo_aus.get(27, 0.0)) > OPEN:
+        said.append("Its mouth is open, and closing it is guesswork: a photo with closed lips does better.")
+    return " ".join(said)
 
 
-def faces(session: StudioSession, chosen: int | None = None) -> str:
+def plain(text: str) -> str:
+    """Without the sentences that speak of a command line's options, or of places on the disk."""
+    sentences = re.split(r"(?<=[.!?]) +", text)
+    kept = [s for s in sentences if not re.search(r"(?<!\w)--\w|(?<![\w.])(/|~/|\./)[\w.]|facsmith \w+ ", s)]
+    return " ".join(kept) or text
+
+
+def _shown(action_units: ActionUnits) -> str:
+    """A label that leaves faint AUs out."""
+    sides = ({au: e for au, e in side.items() if e >= FAINT} for side in (action_units.left, action_units.right))
+    left, right = sides
+    return label(ActionUnits(left=left, right=right))
+
+
+def faces(session: StudioSession) -> str:
     """The photo with a numbered frame around each face, where there are several."""
     photo = session.photo
+    chosen = session.scene.subject.face_index if session.scene is not None else -1
     if photo is None or len(session.faces) < 2:
         return ""
     height, width = photo.shape[:2]
@@ -95,26 +169,29 @@ def faces(session: StudioSession, chosen: int | None = None) -> str:
             f'aria-label="Take face {index + 1} of {len(session.faces)}"><span>{index + 1}</span></button>'
         )
     return (
-        f'<h3>{len(session.faces)} faces: choose one</h3><div class="fs-faces">'
+        f'<h2>{len(session.faces)} faces: choose one</h2><div class="fs-faces">'
         f'<img src="{jpeg(thumbnail(photo, 900), quality=85)}" alt="Your photo">{"".join(frames)}</div>'
     )
 
 
 def film(session: StudioSession) -> str:
-    """Contact sheet and receipt of the film that was played."""
-    played = session.played
-    if played is None:
+    """Contact sheet and receipt of the film that was rendered last."""
+    rendered = session.rendered
+    if rendered is None:
         return ""
-    sheet = jpeg(thumbnail(played.sheet, 1400), quality=85)
+    sheet = jpeg(thumbnail(rendered.film.contact_sheet(), 1400), quality=85)
     return (
-        f'<h3>Contact sheet</h3><img class="fs-sheet" src="{sheet}" alt="The key frames side by side">'
-        f"<h3>Receipt: asked against measured</h3>{_receipt(played.receipt)}"
+        f'<h2>Contact sheet</h2><img class="fs-sheet" src="{sheet}" alt="The key frames side by side">'
+        f"<h2>Receipt: asked against measured</h2>{_receipt(rendered.receipt)}"
     )
 
 
 def movie(session: StudioSession) -> dict[str, Any]:
-    """The film, for the stage."""
-    return {} if session.played is None else {"video": data_uri(session.played.movie, "video/mp4"), "shown": "film"}
+    """The film, for the stage, until something else is asked for."""
+    rendered = session.rendered
+    if rendered is None:
+        return {}
+    return {"video": data_uri(rendered.movie, "video/mp4"), "seconds": rendered.film.timeline.duration}
 
 
 def inversion(session: StudioSession) -> str:
@@ -139,7 +216,7 @@ def inversion(session: StudioSession) -> str:
             f"<figcaption>Loss over {steps} steps from the {escape(found.start)}; best {loss:.3f}, "
             f"ended by {escape(found.stopped[0])}</figcaption></figure>"
         )
-    facts = "".join(f"<li>{escape(note)}</li>" for note in subject.notes)
+    facts = "".join(f"<li>{escape(note)}</li>" for note in map(plain, subject.notes) if note)
     return f'<div class="fs-pair">{html}{note}</div><ul class="notes">{facts}</ul>'
 
 
@@ -147,22 +224,24 @@ def boundaries(known: BoundarySet) -> str:
     """Every boundary's accuracy and calibration, and the cosines between them."""
     cards = "".join(_boundary(known, au) for au in known.aus)
     return (
-        f'<h3>Boundaries</h3><div class="fs-cards">{cards}</div>'
-        f'<h3>Cosines between them</h3><div class="fs-cosines">{cosine_table(known.aus, known.cosines())}</div>'
+        f'<h2>Boundaries</h2><div class="fs-cards">{cards}</div>'
+        f'<h2>Cosines between them</h2><div class="fs-cosines">{cosine_table(known.aus, known.cosines())}</div>'
     )
 
 
 def working(step: Step) -> dict[str, Any]:
     """The status while work goes on."""
     text = f"{_STAGES.get(step.stage, step.stage)}…"
-    if step.total:
+    if step.stage == "waiting":
+        text = f"{step.done} before you: about {step.total} seconds. The face can be worked on meanwhile."
+    elif step.total:
         text = f"{_STAGES.get(step.stage, step.stage)}: {step.done} of {step.total}, {step.seconds:.1f} s"
-    return {"text": text, "busy": True, "done": step.done, "total": step.total}
+    return {"text": text, "busy": True, "done": step.done, "total": 0 if step.stage == "waiting" else step.total}
 
 
 def said(text: str, *, error: bool = False) -> dict[str, Any]:
     """The status when nothing goes on."""
-    return {"text": text, "busy": False, "error": error}
+    return {"text": plain(text) if error else text, "busy": False, "error": error}
 
 
 def _boundary(known: BoundarySet, au: int) -> str:
@@ -205,15 +284,14 @@ def _receipt(receipt: Receipt) -> str:
     alike = "".join(
         f"<td>{'–' if record.identity is None else f'{record.identity:.3f}'}</td>" for record in receipt.keyframes
     )
-    notes = "".join(f"<li>{escape(note)}</li>" for note in receipt.notes)
+    notes = "".join(f"<li>{escape(note)}</li>" for note in map(plain, receipt.notes) if note)
     return (
         '<div class="fs-scroll" tabindex="0" role="region" aria-label="Receipt"><table class="fs-receipt">'
         f'<thead><tr><th scope="col">Key frame</th>{head}</tr></thead>'
         f'<tbody>{rows}<tr><th scope="row">identity</th>{alike}</tr></tbody></table></div>'
         '<p class="hint"><span class="swatch asked"></span> asked <span class="swatch measured"></span> measured on '
         "the finished frame against the same person's neutral, in the scale of this face's own muscles. "
-        "<b>Receipt PDF</b> above is the whole account on a page: curves over time, leakage, identity, background, "
-        "flicker.</p>"
+        "<b>Receipt PDF</b> is the whole account on a page.</p>"
         f"{_summary(receipt)}"
         f'<ul class="notes">{notes}</ul>'
     )

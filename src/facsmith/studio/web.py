@@ -7,14 +7,10 @@ import base64
 import binascii
 import json
 import secrets
-import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, cast
 
-__all__ = ["ARRIVED", "Gate"]
-
-ARRIVED: Final = "facsmith.arrived"
-"""Where a request's scope says when it came, by `time.monotonic`: what it asks for may wait for its turn long after."""
+__all__ = ["Gate"]
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -25,13 +21,14 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 _OPEN: Final = {
     "GET": (
         "", "config", "theme.css", "assets/", "static/", "svelte/", "favicon.ico", "robots.txt", "manifest.json",
-        "gradio_api/theme.css", "gradio_api/info", "gradio_api/app_id", "gradio_api/startup-events", "gradio_api/user",
-        "gradio_api/login_check", "gradio_api/heartbeat/", "gradio_api/queue/", "download/",
+        "gradio_api/theme.css", "gradio_api/info", "gradio_api/openapi.json", "gradio_api/app_id",
+        "gradio_api/startup-events", "gradio_api/user", "gradio_api/login_check", "gradio_api/heartbeat/",
+        "gradio_api/queue/", "download/",
     ),
     "POST": ("gradio_api/queue/join", "gradio_api/cancel", "gradio_api/reset"),
 }  # fmt: skip
-"""What the page asks for. Gradio's other routes stay shut: those by which files come in, go out, or are fetched from
-elsewhere. A name that ends in a slash stands for all below it.
+"""What the page and scripts (`gradio_client`) ask for. Gradio's other routes stay shut: those by which files come in,
+go out, or are fetched from elsewhere. A name that ends in a slash stands for all below it.
 """
 
 _POLICY: Final = (
@@ -86,7 +83,7 @@ class Gate:
             elif _names_a_file(body):
                 await _refuse(send, 400, "No file can be named here.")
             else:
-                await self._app({**scope, ARRIVED: time.monotonic()}, _again(body, receive), _with_headers(send))
+                await self._app(scope, _again(body, receive), _with_headers(send))
 
 
 def _host(value: bytes) -> str:

@@ -1,24 +1,19 @@
-// Where a face comes from: a file, the clipboard, the camera, a sample, the generator. Sends 'photo', 'sample', 'face'.
-const find = (name) => element.querySelector(name);
-const input = find("input[type=file]"), drop = find(".drop"), said = find(".said"), video = find("video");
-const most = Number(find(".photo").dataset.most);
+// Where a face comes from: a file (files.js), the clipboard, the camera, a sample, the generator. Sends 'sample', 'face'.
+const find = (name) => element.querySelector(name), video = find("video");
 
-function tell(text) { said.textContent = text; }
-
-function send(file) {
-  if (!file) return;
-  if (file.size > most) { tell(`This file has ${(file.size / 1e6).toFixed(1)} MB; at most ${(most / 1e6).toFixed(0)} MB are taken here.`); return; }
-  tell("");
-  const reader = new FileReader();
-  reader.onload = () => trigger("photo", { name: file.name || "photo", data: reader.result.split(",")[1] || "" });
-  reader.readAsDataURL(file);
-}
-
-input.addEventListener("change", () => { send(input.files[0]); input.value = ""; });
+// Whatever is dropped on the page goes where files of its kind go.
+const kinds = [[/\.(csv|ya?ml)$/i, "#track"], [/\.facsmith$/i, "#project"], [/\.safetensors$/i, "#latent"], [/./, "#photo"]];
 for (const name of ["dragenter", "dragover"])
-  drop.addEventListener(name, (e) => { e.preventDefault(); drop.classList.add("over"); });
-for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("over"));
-drop.addEventListener("drop", (e) => { e.preventDefault(); send(e.dataTransfer.files[0]); });
+  document.addEventListener(name, (e) => { if (e.dataTransfer?.types.includes("Files")) { e.preventDefault(); document.body.classList.add("over"); } });
+for (const name of ["drop", "dragleave"])
+  document.addEventListener(name, (e) => { if (name === "drop" || !e.relatedTarget) document.body.classList.remove("over"); });
+document.addEventListener("drop", (e) => {
+  if (!e.dataTransfer.files.length) return;
+  e.preventDefault();
+  const taker = document.querySelector(`${kinds.find(([ending]) => ending.test(e.dataTransfer.files[0].name))[1]} input[type=file]`);
+  taker.files = e.dataTransfer.files;
+  taker.dispatchEvent(new Event("change"));
+});
 document.addEventListener("paste", (e) => {
   const file = [...(e.clipboardData?.files || [])].find((f) => f.type.startsWith("image/"));
   if (file) send(file);
@@ -36,8 +31,8 @@ find(".open-camera").addEventListener("click", async () => {
     video.srcObject = camera;
     find(".camera").hidden = false;
     find(".take").focus();
-    tell("");
-  } catch (error) { tell("No camera can be used here: none is connected, or it was not allowed."); }
+    said.textContent = "";
+  } catch (error) { said.textContent = "No camera can be used here: none is connected, or it was not allowed."; }
 });
 find(".close-camera").addEventListener("click", close);
 find(".take").addEventListener("click", () => {

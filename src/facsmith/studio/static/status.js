@@ -1,5 +1,5 @@
-// What is going on. value: {text, done, total, busy, error, face}. Sends 'cancel', and 'face' when there is another
-// one to show, told by its number.
+// What is going on. value: {text, done, total, busy, film, error, face, reload}. Sends 'cancel', and 'face' when there is
+// another one to show, told by its number. reload: a new server does not know this page.
 const bar = element.querySelector("progress"), button = element.querySelector("button");
 let face = 0;
 
@@ -10,6 +10,8 @@ function show() {
   bar.hidden = !value.busy;
   button.hidden = !value.busy;
   if (value.total) { bar.max = value.total; bar.value = value.done || 0; } else bar.removeAttribute("value");
+  document.querySelector("#play")?.setAttribute("aria-busy", Boolean(value.busy && value.film));
+  if (value.reload) { document.body.dataset.lost = "1"; window.location.reload(); }
   if (value.face && value.face !== face) { face = value.face; trigger("face"); }
 }
 

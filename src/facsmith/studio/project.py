@@ -1,0 +1,128 @@
+"""A visitor's work as one file: photo, pose, seconds, track and the face's code, to be opened again."""
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any, cast
+
+from facsmith._json import parse_json
+from facsmith.errors import InputError, LatentError
+from facsmith.facs import EMOTIONS
+from facsmith.options import Progress
+from facsmith.studio.messages import field, turn
+from facsmith.studio.phases import Score
+from facsmith.studio.pose import Pose
+from facsmith.studio.session import StudioSession
+
+__all__ = ["ENDING", "open_project", "restore_page", "save_project"]
+
+ENDING = ".facsmith"
+_WORDS, _LATENT, _TRACK = "project.json", "face.safetensors", "track.yaml"
+_MOST = {_WORDS: 1 << 20, _LATENT: 8 << 20, _TRACK: 12 << 20}
+
+
+def save_project(session: StudioSession) -> bytes:
+    """A zip file's bytes. The code is in it once the whole search has found it.
+
+    Raises:
+        PhotoError: there is no face yet.
+    """
+    subject = session.scene_or_raise().subject
+    origin = dict(session.origin)
+    photo = origin.pop("photo", None)
+    words = {
+        "made_by": "facsmith studio", "version": 1, "name": subject.name, "face": subject.face_index, **origin,
+        "pose": session.pose.to_json(), "rows": session.score.to_json(), "feeling": session.feeling,
+        "strength": session.strength, "track": session.track_name if session.track is not None else None,
+        "chosen": [name for name in ("blinks", "loop", "neutral_first") if getattr(session.animate, name)],
+    }  # fmt: skip
+    files: dict[str, bytes] = {_WORDS: json.dumps(words, indent=1).encode()}
+    if photo is not None:
+        files["photo"] = photo
+    made = {_TRACK: None if session.track is None else session.track.to_yaml}
+    if subject.inversion is None or subject.inversion.iterations[0] > 0:
+        made[_LATENT] = subject.latent.save
+    for name, save in made.items():
+        if save is not None:
+            path = session.place(name)
+            save(path)
+            files[name] = path.read_bytes()
+            path.unlink()
+            path.parent.rmdir()
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def open_project(session: StudioSession, data: bytes, progress: Progress) -> None:
+    """Take what `save_project` wrote; where the search had not ended then, it is made now.
+
+    Raises:
+        InputError: no project, or a damaged one. PhotoError, LatentError, TimelineError: what is in it cannot be used.
+    """
+    files = _read(data, session.options.max_bytes)
+    try:
+        words: Any = parse_json(files.get(_WORDS, b""))
+        index = int(field(words, "face"))
+        pose, score = Pose.from_json(field(words, "pose")), Score.from_json(field(words, "rows"))
+        chosen, feeling = set(field(words, "chosen")), words.get("feeling")
+        strength = float(words.get("strength", 1.0))
+        if "photo" in files:
+            session.load_photo(files["photo"], name=str(field(words, "name")))
+        elif "seed" in words:
+            session.new_face(int(words["seed"]) % (1 << 31))
+        elif session.load_sample(str(field(words, "sample"))) is None:
+            files.pop(_LATENT, None)
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
+        raise InputError("This is no project of the studio, or a damaged one; open the file that was saved.") from error
+    if session.origin.get("seed") is None:
+        if _LATENT in files:
+            _take_code(session, files[_LATENT], index, progress)
+        else:
+            session.open_face(index, progress)
+    session.choose(**{name: name in chosen for name in ("blinks", "loop", "neutral_first")})
+    session.score, session.strength = score, min(1.0, max(0.0, strength))
+    session.settle(pose, feeling=feeling if feeling in EMOTIONS else None)
+    session.is_newest(session.turn + 1)
+    if _TRACK in files:
+        session.load_track(files[_TRACK], name=f"{Path(str(words.get('track') or 'track')).stem}.yaml")
+
+
+def _take_code(session: StudioSession, code: bytes, index: int, progress: Progress) -> None:
+    try:
+        session.load_code(code, index, progress)
+    except LatentError:  # of another model, from before an update
+        session.open_face(index, progress)
+
+
+def restore_page(session: StudioSession, kept: Any) -> None:
+    """What the page itself remembers and never arrived here: sliders moved and seconds changed while it was alone."""
+    pose, rows = (cast("dict[str, Any]", kept).get(name) for name in ("pose", "rows"))
+    if session.scene is None or pose is None:
+        return
+    moved = turn(pose)
+    if moved > session.turn and session.is_newest(moved):
+        session.settle(Pose.from_json(pose))
+    if rows:
+        session.time(Score.from_json(rows))
+
+
+def _read(data: bytes, max_bytes: int) -> dict[str, bytes]:
+    """Name -> bytes of the files that a project has, each no longer than it may be."""
+    files: dict[str, bytes] = {}
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for name, most in {**_MOST, "photo": max_bytes}.items():
+                if name in archive.namelist():
+                    with archive.open(name) as file:
+                        files[name] = file.read(most + 1)
+                    if len(files[name]) > most:
+                        raise InputError(
+                            f"The {name} of this project is larger than the {most / 1e6:.0f} MB taken here."
+                        )
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, RuntimeError, NotImplementedError, OSError, EOFError) as error:
+        raise InputError("This is no project of the studio, or a damaged one; open the file that was saved.") from error
+    return files

@@ -1,0 +1,73 @@
+"""One render of a film: what is played, measured and written in every format comes from it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from facsmith import video
+from facsmith.face_region import FaceRegion
+from facsmith.film import Animation, provenance
+from facsmith.options import Progress
+from facsmith.receipt import Receipt
+from facsmith.subject import Image
+
+__all__ = ["Rendered", "render"]
+
+
+@dataclass(frozen=True, eq=False)
+class Rendered:
+    """The film of the whole photo, rendered and measured. asked: what it shows, as long as that is asked for.
+
+    film: has its key frames and curves. movie: an MP4's bytes, the face's close-up cut from these very frames.
+    master: a file that holds all frames without loss. files: formats that were written from it.
+    """
+
+    asked: object
+    film: Animation
+    receipt: Receipt
+    movie: bytes
+    master: Path
+    files: dict[str, Path] = field(default_factory=dict[str, Path])
+
+    def frames(self) -> Iterator[Image]:
+        """(H, W, 3) uint8, those that were measured, bit for bit."""
+        import av
+
+        with av.open(self.master) as container:
+            for frame in container.decode(video=0):
+                yield cast(Image, frame.to_ndarray(format="rgb24"))
+
+    def write(self, path: Path) -> None:
+        """A film or a folder of pictures, as `video.write` does."""
+        video.write(path, self.frames(), fps=self.film.options.fps, metadata=provenance(self.film.model))
+
+
+def render(film: Animation, folder: Path, progress: Progress, *, asked: object) -> Rendered:
+    """Render into ``folder``: H.264 of RGB without loss, which is small where the picture stands still."""
+    import av
+
+    view = FaceRegion.around(film.subject)
+    master, close = folder / "master.mkv", folder / "close.mp4"
+
+    def seen() -> Iterator[Image]:
+        with av.open(master, "w") as opened:
+            container = cast(Any, opened)
+            stream = container.add_stream("libx264rgb", rate=Fraction(film.options.fps).limit_denominator(1001))
+            stream.pix_fmt, stream.options = "rgb24", {"qp": "0", "preset": "ultrafast"}
+            stream.height, stream.width = film.subject.photo.shape[:2]
+            for frame in film.frames(progress):
+                picture: Any = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+                container.mux(stream.encode(picture))
+                yield view.cut(frame)
+            container.mux(stream.encode(None))
+
+    video.write(close, seen(), fps=film.options.fps, metadata=provenance(film.model))
+    progress("measuring", 0, 0)
+    receipt = film.receipt
+    movie = close.read_bytes()
+    close.unlink()
+    return Rendered(asked, film, receipt, movie, master)
