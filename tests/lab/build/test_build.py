@@ -57,13 +57,13 @@ def options(checkpoint, **changed: Any) -> BuildOptions:
     return BuildOptions(**{**given, **changed})
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """As a process is."""
 
 
 @pytest.fixture(scope="module")
 def built(checkpoint, tmp_path_factory):
-    """Killed once in every stage that takes time; and the stages that each run began with."""
+    """KilledError once in every stage that takes time; and the stages that each run began with."""
     folder, begun = tmp_path_factory.mktemp("models") / "mine", []
     data: Any = skimage.data
     photos = [("astronaut", data.astronaut())]
@@ -76,9 +76,9 @@ def built(checkpoint, tmp_path_factory):
             first.append(name)
             assert left >= 0
             if name == stage and (done > 0 or stage == "boundaries"):
-                raise Killed
+                raise KilledError
 
-        with pytest.raises(Killed):
+        with pytest.raises(KilledError):
             build_model(checkpoint, folder, options(checkpoint), photos=photos, progress=progress)
         begun.append(first[0])
     made = build_model(checkpoint, folder, options(checkpoint), photos=photos)
