@@ -16,6 +16,8 @@ from facsmith.inversion import InversionOptions
 from facsmith.timeline import Keyframe, Timeline
 from facsmith.video import Sound
 
+pytestmark = pytest.mark.slow
+
 FPS = 12.5
 PERFORMED = Timeline(
     {

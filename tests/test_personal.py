@@ -174,6 +174,7 @@ def test_only_what_is_asked_for_and_trusted_is_drawn_and_once(drawn: Callable[..
     assert sorted(np.flatnonzero(a).tolist() for a in asked) == [[], [AUS.index(9)]]
 
 
+@pytest.mark.slow
 def test_films_use_the_fitted_step_and_say_so(portrait: np.ndarray):
     boundaries = trusting(Animator.from_pretrained().networks.boundaries, {15: 1.0})
     weak = BoundarySet(

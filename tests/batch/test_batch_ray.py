@@ -15,6 +15,8 @@ from jobs import PATIENCE, Shout, rows, worked, workers, write_inputs
 from facsmith.batch import OnRay, Place, RayOptions, Task, run_batch
 from facsmith.errors import FacsmithError, InputError
 
+pytestmark = pytest.mark.slow
+
 
 def parents():
     """Process -> its parent and its state, of all processes."""

@@ -25,6 +25,8 @@ from facsmith.inversion import InversionOptions
 from facsmith.latent import Latent
 from facsmith.studio.phases import Score
 
+pytestmark = pytest.mark.slow
+
 CHROMIUM = next((p for p in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if p), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium")
 

@@ -18,6 +18,8 @@ from facsmith.inversion import InversionOptions
 from facsmith.lab.evaluate.check import LEVELS, Check, Reading, Row, Thresholds
 from facsmith.lab.fit.calibrate_on_films import calibrate_on_films, is_off, others_shown, person_responses
 
+pytestmark = pytest.mark.slow
+
 DISFA = (2, 26)
 OPTIONS = AnimateOptions(provider="dlib", inversion=InversionOptions(iterations=0))
 
