@@ -15,8 +15,6 @@ from jobs import PATIENCE, Shout, rows, worked, workers, write_inputs
 from facsmith.batch import OnRay, Place, RayOptions, Task, run_batch
 from facsmith.errors import FacsmithError, InputError
 
-pytestmark = pytest.mark.slow
-
 
 def parents():
     """Process -> its parent and its state, of all processes."""
@@ -42,7 +40,7 @@ def running(process):
     return parents().get(process, (0, "Z"))[1] != "Z"
 
 
-pytestmark = pytest.mark.usefixtures("ray")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray")]
 
 
 def make_task(tmp_path, **options):
