@@ -48,6 +48,7 @@ def _spied(code: str) -> list[str]:
     return result.stdout.split()
 
 
+@pytest.mark.slow
 def test_importing_the_library_changes_nothing() -> None:
     everything = "from facsmith import Animator; import facsmith.generator, facsmith.batch, facsmith.lab.train.loop"
     assert _spied(everything) == []

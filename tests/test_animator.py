@@ -105,6 +105,7 @@ def test_several_expressions_play_in_turn_and_return(make_animator, photo):
     assert asked[4][AUS.index(15)] == 1
 
 
+@pytest.mark.slow
 def test_a_film_saves_itself_with_receipt_and_sheet(make_animator, photo, tmp_path):
     film = make_animator().animate(photo, "anger", options=QUICK)
     seen = []
@@ -204,6 +205,7 @@ def test_a_known_latent_needs_no_inversion(make_animator, photo):
     assert np.array_equal(subject.latent.ws, latent.ws)
 
 
+@pytest.mark.slow
 def test_a_latent_that_names_no_generator_is_judged_by_its_picture(portrait: np.ndarray):
     animator = Animator.from_pretrained()
     options = AnimateOptions(mode="crop", provider="dlib", inversion=InversionOptions(iterations=0))
@@ -357,6 +359,7 @@ def test_a_second_expression_of_the_same_face_needs_no_new_compositor(make_anima
     assert len(made) == 2
 
 
+@pytest.mark.slow
 def test_high_fidelity_draws_this_very_face_and_can_be_kept(tmp_path):
     portrait = np.ascontiguousarray(skimage.data.astronaut()[:360, 50:410])
     animator = Animator.from_pretrained()

@@ -17,6 +17,8 @@ from facsmith.options import AnimateOptions
 from facsmith.timeline import Keyframe, Timeline
 from facsmith.video import Sound
 
+pytestmark = pytest.mark.slow
+
 FPS = 12.5
 PERFORMED = Timeline(
     {

@@ -151,6 +151,7 @@ def film(make_animator, photo):
     return _FILMS[0]
 
 
+@pytest.mark.slow
 def test_every_receipt_has_all_figures(film, tmp_path):
     film.save(tmp_path / "happy.gif")
     text = (tmp_path / "happy.gif.json").read_text()
@@ -210,6 +211,7 @@ def coloured(page: np.ndarray, colour: tuple[int, int, int]) -> int:
     return int((np.abs(page.astype(int) - colour).max(axis=2) < 12).sum())
 
 
+@pytest.mark.slow
 def test_the_page_is_a4_and_shows_the_curves_and_the_key_frames(film, tmp_path):
     film.save_page(tmp_path / "page.png")
     page = np.array(Image.open(tmp_path / "page.png").convert("RGB"))
@@ -224,6 +226,7 @@ def test_the_page_is_a4_and_shows_the_curves_and_the_key_frames(film, tmp_path):
         assert "ynthetic" in picture.info["comment"]
 
 
+@pytest.mark.slow
 def test_the_pdf_is_one_page_and_the_same_again(film, tmp_path):
     receipt = film.receipt
     for name in ("a.pdf", "b.pdf"):
@@ -253,6 +256,7 @@ def test_a_page_needs_neither_face_nor_curves_nor_kind_names(film, tmp_path):
     assert (page[-20:] == 255).all() and (page[:, -20:] == 255).all()
 
 
+@pytest.mark.slow
 def test_a_long_track_of_all_twelve_fits_on_the_page(make_animator, photo, tmp_path):
     from facsmith.timeline import Keyframe, Timeline
 

@@ -171,6 +171,7 @@ def test_only_what_is_asked_for_and_trusted_is_drawn(drawn: Callable[..., Any]):
     assert told == [("strengths", 1, 2), ("strengths", 2, 2)]
 
 
+@pytest.mark.slow
 def test_films_use_the_fitted_step_and_say_so(portrait: np.ndarray):
     boundaries = trusting(Animator.from_pretrained().networks.boundaries, {15: 1.0})
     weak = BoundarySet(

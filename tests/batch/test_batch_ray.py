@@ -40,7 +40,7 @@ def running(process):
     return parents().get(process, (0, "Z"))[1] != "Z"
 
 
-pytestmark = pytest.mark.usefixtures("ray")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray")]
 
 
 def make_task(tmp_path, **options):

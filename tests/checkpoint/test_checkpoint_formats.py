@@ -201,6 +201,7 @@ def test_the_shapes_expected_of_a_file_are_those_of_the_network(config: StyleGAN
     assert expected_shapes(config) == {name: tuple(t.shape) for name, t in network.state_dict().items()}
 
 
+@pytest.mark.slow
 def test_loading_a_generator_imports_no_compiler(tmp_path: Path) -> None:
     save_generator(random_stylegan2(), tmp_path / "network.safetensors", metadata={})
     program = (

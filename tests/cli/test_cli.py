@@ -62,6 +62,7 @@ def test_animate_writes_film_receipt_and_sheet(folder, capsys):
     assert err == ""
 
 
+@pytest.mark.slow
 def test_animate_plays_several_expressions(folder):
     arguments = ["animate", "her.png", "-e", "neutral", "-e", "AU1=E", "-o", "moods.gif", *SHORT, "--fps", "10"]
     assert main(arguments) == 0
@@ -100,6 +101,7 @@ def test_invert_prints_json(folder, capsys):
     assert account["start"] == "encoder"
 
 
+@pytest.mark.slow
 def test_sample_writes_a_face_or_its_film(folder, capsys):
     assert main(["sample", "--seed", "7", "-o", "nobody.png", "--latent", "nobody.safetensors"]) == 0
     assert main(["sample", "--seed", "7", "-e", "happiness", "-o", "nobody.gif"]) == 0
@@ -189,6 +191,7 @@ def test_boundaries_fit_and_import(model_folder, tmp_path, capsys):
     assert "AU45" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_boundaries_fit_from_a_source_goes_on_and_leaves_out_what_is_not_shown(model_folder, tmp_path, capsys):
     from facsmith.boundary import BoundarySet
 
@@ -274,6 +277,7 @@ def test_evaluate_measure_fails_where_emotions_are_not_told(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["areas"]["combined"]["happiness: AU12"] == 0.5
 
 
+@pytest.mark.slow
 def test_boundaries_check_measures_a_real_portrait(capsys, animator, monkeypatch):
     from facsmith.animator import Animator
 
@@ -291,6 +295,7 @@ def test_boundaries_check_measures_a_real_portrait(capsys, animator, monkeypatch
     assert measured["landmarks"] == ["dlib"]
 
 
+@pytest.mark.slow
 def test_boundaries_check_judges_the_generator_tuned_to_the_photo(capsys, animator, monkeypatch):
     import torch
 
@@ -511,6 +516,7 @@ def test_help_starts_quickly_and_imports_nothing_heavy():
     assert min(seconds) < 0.4
 
 
+@pytest.mark.slow
 def test_animate_along_a_timeline_file_and_its_tracks(folder, capsys):
     Path("t.yaml").write_text("timeline: 1\nexpressions: [{show: 'L12=E', onset: 0.4, apex: 0.2, offset: 0.4}]\n")
     options = ["--fps", "10", "--openface", "of.csv", "--livelink", "ll.csv", *FAST]

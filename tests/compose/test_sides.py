@@ -99,6 +99,7 @@ def test_the_receipt_tells_the_sides_apart(make_animator, photo, tmp_path):
     assert account["keyframes"][0]["asked"] == {"AU1": 0.4, "L12": 0.8, "R12": 0.0}
 
 
+@pytest.mark.slow
 def test_the_measured_sides_are_the_asked_ones(astronaut):
     animator, subject, _ = astronaut
     measured = animator.edit(subject, "R12=E", options=OPTIONS).receipt.keyframes[0].measured
@@ -107,6 +108,7 @@ def test_the_measured_sides_are_the_asked_ones(astronaut):
     assert right > 0.5
 
 
+@pytest.mark.slow
 def test_a_face_of_the_generator_has_sides_where_its_midline_is_known(astronaut):
     animator, *_ = astronaut
     subject = animator.sample(5, psi=0.6)

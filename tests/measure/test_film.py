@@ -46,6 +46,7 @@ def test_no_film_is_named(tmp_path):
         list(video.stream(tmp_path / "y.mp4"))
 
 
+@pytest.mark.slow
 def test_a_film_is_measured_in_openfaces_columns(film, tmp_path):
     rows = read_film(film, neutral_at=0.0, provider="dlib")
     assert write_table(tmp_path / "her.csv", rows) == 6

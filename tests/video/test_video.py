@@ -40,6 +40,7 @@ def test_large_frames_are_still_good(tmp_path):
         assert 10 * np.log10(255**2 / np.mean((a.astype(np.float32) - b) ** 2)) > 38
 
 
+@pytest.mark.slow
 def test_few_large_frames_are_held(tmp_path):
     """Of 40 frames of 12 MB each; by its defaults x264 keeps them all, with half as much again for each."""
     code = """

@@ -1,7 +1,7 @@
 """Action Unit boundaries in W+: distance, intensity, and the joint edit that moves one AU and no other.
 
 Conventions: b_i is the unit normal of AU i's hyperplane in flattened W+, pointing from neutral to the AU; c_i its
-intercept; d_i(z) = <z, b_i> - c_i the signed distance in W+ units. A calibration maps intensity in [0, 1] to distance
+intercept; d_i(z) = ⟨z, b_i⟩ - c_i the signed distance in W+ units. A calibration maps intensity in [0, 1] to distance
 and back.
 """
 

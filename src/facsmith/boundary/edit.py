@@ -32,7 +32,7 @@ _PARALLEL = 1e-3
 class Boundary:
     """One AU's hyperplane in W+.
 
-    normal: (num_ws, w_dim) float64, unit length when flattened, neutral -> AU. intercept: c in d(z) = <z, normal> - c.
+    normal: (num_ws, w_dim) float64, unit length when flattened, neutral -> AU. intercept: c in d(z) = ⟨z, normal⟩ - c.
     report: how it was made (JSON values): counts, held-out accuracy, residual. response: how people differ in what a
     step shows; None where that was not measured, and everyone gets the same step.
     """

@@ -18,6 +18,8 @@ from facsmith.face.muscle_warp import MuscleWarp
 from facsmith.facs import DISFA
 from facsmith.lab.evaluate import Check, Row, Thresholds, check, table
 
+pytestmark = pytest.mark.slow
+
 PROVIDER = "dlib"
 SEEN = (12, 15, 26)  # dlib loses her brows, once raised, under the fringe
 

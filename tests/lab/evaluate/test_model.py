@@ -29,6 +29,8 @@ from facsmith.lab.evaluate.reconstruction import Principal
 from facsmith.lab.frechet import frechet_distance
 from facsmith.tuning import TuningOptions
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def portrait() -> np.ndarray:

@@ -18,6 +18,8 @@ from facsmith.lab.evaluate.check import LEVELS, Check, Reading, Row, Thresholds
 from facsmith.lab.fit.calibrate_on_films import calibrate_on_films, is_off, others_shown, person_responses
 from facsmith.options import AnimateOptions
 
+pytestmark = pytest.mark.slow
+
 DISFA = (2, 26)
 OPTIONS = AnimateOptions(provider="dlib", inversion=InversionOptions(iterations=0))
 

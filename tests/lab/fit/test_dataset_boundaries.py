@@ -110,6 +110,7 @@ def trained(generator: MuscleGenerator, root: Path, faces: Faces) -> BoundarySet
     return train_boundaries(root, generator, faces.encode, options=OPTIONS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("au", FITTED)
 def test_an_asked_intensity_shows(generator: MuscleGenerator, trained: BoundarySet, au: int):
     asked = np.outer((0.0, 0.3, 0.6, 1.0), np.eye(12)[DISFA.index(au)])

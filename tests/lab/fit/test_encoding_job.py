@@ -24,6 +24,8 @@ from facsmith.lab.fit.encoded_shards import encode_portion, source_name
 from facsmith.lab.fit.encoding_job import CodesJob, codes, collect, units
 from facsmith.lab.fit.sources import Item, TableSource, everything, portions
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass
 class Numbers:

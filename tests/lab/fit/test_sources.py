@@ -287,6 +287,7 @@ def by_dlib(picture: np.ndarray) -> np.ndarray | None:
     return measure.alone(large, found[0]).intensities if found else None
 
 
+@pytest.mark.slow
 def test_the_bundled_generator_s_samples_make_a_boundary_of_the_only_au_they_show():
     generator = load_generator(bundle_folder(DEFAULT_BUNDLE) / FILES[0])
     source = Samples(generator, 32, by_dlib, SampleOptions(threshold=0.25))

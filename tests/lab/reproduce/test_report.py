@@ -21,6 +21,8 @@ from facsmith.lab.reproduce import EXPERIMENTS, Bench, Plan, Report, reproduce, 
 from facsmith.lab.reproduce.methods import filming, methods
 from facsmith.lab.reproduce.sources import conditioned, step_length, uncalibrated
 
+pytestmark = pytest.mark.slow
+
 SMALL = Plan(
     faces=3,
     strips=2,

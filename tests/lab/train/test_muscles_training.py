@@ -58,6 +58,7 @@ def peaks(count: int) -> list[CodedPeak]:
     return made
 
 
+@pytest.mark.slow
 def test_what_people_do_is_found(prior):
     table = fit_muscles(peaks(60), prior, MusclesOptions(ridge=0.1))
     report = table.report["residual"]
@@ -66,6 +67,7 @@ def test_what_people_do_is_found(prior):
     np.testing.assert_allclose(table.sides.sum(axis=0)[AUS.index(12), 48, :2], truth, atol=0.02)
 
 
+@pytest.mark.slow
 def test_an_au_nobody_showed_stays_with_its_blendshape(prior):
     table = fit_muscles(peaks(10), prior)
     packaged = muscle_table().sides.sum(axis=0)[AUS.index(2)]

@@ -12,6 +12,7 @@ from facsmith.lab.train.projected import ProjectedDiscriminator, feature_distanc
 from facsmith.lab.train.views import eyes_and_mouth, whole_face
 
 
+@pytest.mark.slow
 def test_heads_learn_and_projections_never_do() -> None:
     torch.manual_seed(0)
     see, network = TinyFeatures(), ProjectedDiscriminator(TinyFeatures.channels)

@@ -23,6 +23,8 @@ from facsmith.lab.train.generator import GeneratorOptions, train_generator
 from facsmith.lab.train.latents import LabelledLatents
 from facsmith.lab.train.start import DELTA, keep, kept_model
 
+pytestmark = pytest.mark.slow
+
 PEOPLE, CODES, W = 400, 10, 8
 
 

@@ -14,6 +14,8 @@ from facsmith.inversion import InversionOptions, Start, invert
 from facsmith.lab.train.encoder import EncoderTraining, train_encoder
 from facsmith.lab.train.loop import Budget, seeded
 
+pytestmark = pytest.mark.slow
+
 GENERATOR = TinyGenerator(num_ws=4, w_dim=8, resolution=16)
 OPTIONS = EncoderTraining(
     width=64, blocks=1, rank=16, survey=256, log_every=20, evaluate_every=1000, learning_rate=3e-3

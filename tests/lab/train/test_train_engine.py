@@ -23,6 +23,8 @@ from facsmith.lab.train.generator_run import GeneratorRun
 from facsmith.lab.train.start import keep
 from facsmith.lab.train.views import whole_face
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = GeneratorOptions(
     resolution=16,
     w_dim=6,

@@ -22,6 +22,8 @@ from facsmith.lab.train.generator import GeneratorOptions, train_generator
 from facsmith.lab.train.latents import LabelledLatents
 from facsmith.lab.train.losses import face_weights, reconstruction_loss
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = GeneratorOptions(
     resolution=16,
     w_dim=8,

@@ -3,7 +3,7 @@
 Three things leak into a plain SVM normal, and each is taken out here:
 - who it is: the person's own baseline is subtracted before the SVM, as people differ more than expressions do;
 - AUs that come along (FACTS.md: 6 with 12, 1 with 2, 25 with 26): both classes are weighted to show the others alike;
-- AUs whose directions are not orthogonal: the SVM's normal lies close to the AU's own direction a_i, and <a_j, a_i> is
+- AUs whose directions are not orthogonal: the SVM's normal lies close to the AU's own direction a_i, and ⟨a_j, a_i⟩ is
   not zero. ``unmix`` combines the normals so that each answers to its AU alone; then the joint edit, which moves in
   their span, moves along a_i itself. On synthetic codes (100 people x 20, 12 oblique AUs, 6 with 12 in 80 % of them)
   the worst AU's edit is off by 0.94 of its displacement without, by 0.07 with it.
