@@ -36,7 +36,7 @@ __all__ = ["Battery", "render_battery"]
 
 Pixels = npt.NDArray[np.uint8]
 
-_ROUNDS, _NEAR = 4, 0.05  # of aligning again by what is seen in the aligned picture; pixels
+_ROUNDS, _NEAR = 6, 0.1  # of aligning again by what is seen in the aligned picture; pixels
 
 
 @dataclass
@@ -142,28 +142,25 @@ class _Run:
         if subject.face is None:
             raise NoFaceError("No face was found; give a photo of one that looks into the camera.")
         frame = Frame.of(self._norms, subject.face.landmarks, subject.photo.shape)
-        if self._norms.align:
-            frame = self._aligned(frame, subject)
         return _Person(photo, name, subject.latent, subject.face, frame)
 
-    def _aligned(self, frame: Frame, subject: Subject) -> Frame:
-        """By the eyes of the neutral face as a landmarker sees them in the finished picture itself."""
-        neutral = self._animator.edit(subject, ActionUnits(), options=self._options).image
-        assert subject.face is not None
+    def _aligned(self, person: _Person, neutral: Pixels) -> _Person:
+        """By the eyes of the neutral face (H, W, 3) as a landmarker sees them in the finished picture itself."""
+        frame, best, least = person.frame, person.frame, np.inf
         for _ in range(_ROUNDS):
             shown = frame.finish(frame.place(neutral))
-            expected = _face_at(subject.face, frame.points(subject.face.landmarks))
+            expected = _face_at(person.face, frame.points(person.face.landmarks))
             try:
                 seen = read_eyes(shown, expected, self._animator.networks.faces.follow)
             except NoFaceError:
                 break
-            if np.abs(seen - frame.eyes).max() < _NEAR:
+            off = float(np.abs(seen - frame.eyes).max())
+            if off < least:
+                best, least = frame, off
+            if off < _NEAR:
                 break
             frame = frame.corrected(seen)
-        return replace(
-            frame,
-            oval=Oval.around(replace(frame, norms=replace(self._norms, crop=False)).points(subject.face.landmarks)),
-        )
+        return replace(person, frame=best)
 
     def render(self, people: Sequence[_Person], battery: Battery, progress: Progress | None) -> None:
         """All stills and films, into the battery's rows in the order of people and conditions."""
@@ -181,14 +178,24 @@ class _Run:
         stills: list[_Still] = []
         for person in people:
             subject = self._subject(person)
+            rest: Pixels | None = None  # the neutral picture, which comes first, where it was placed
             for condition in self._conditions:
                 picture = self._animator.edit(subject, condition.action_units, options=self._options)
-                placed = person.frame.place(picture.image) if self._norms.changes else picture.pixels
+                if self._norms.align and rest is None:
+                    person = self._aligned(person, picture.image)
+                frame = person.frame
+                placed = frame.place(picture.image) if self._norms.changes else picture.pixels
+                if self._norms.align and rest is not None:
+                    moved = track_eyes(placed, rest, frame.eyes)
+                    if moved is not None:  # muscles move the picture of the eyes a little, too
+                        frame = frame.corrected(moved)
+                        placed = frame.place(picture.image)
+                rest = placed if rest is None else rest
                 kept = scratch / f"{len(stills):05d}.npy"
                 np.save(kept, placed)
                 shape = subject.photo.shape
                 stills.append(
-                    _Still(person, condition, kept, shape, picture.model, picture.source_type, _told(picture))
+                    _Still(person, condition, frame, kept, shape, picture.model, picture.source_type, _told(picture))
                 )
                 if progress is not None:
                     progress("stills", len(stills), len(people) * len(self._conditions))
@@ -204,7 +211,7 @@ class _Run:
         samples: list[Pixels] = []
         for still in stills:
             placed = np.load(still.kept)
-            inside = still.person.frame.opacity >= 1
+            inside = still.frame.opacity >= 1
             samples.append((grey_of(placed) if self._norms.grey else placed)[inside])
         tones, light = match(samples)
         self._light = {"level": round(light.level, 3), "contrast": round(light.contrast, 4)}
@@ -212,7 +219,7 @@ class _Run:
 
     def _finish(self, still: "_Still", tone: Tone | None, scratch: Path, battery: Battery) -> None:
         """Write one condition's files and add their rows."""
-        frame, stem = still.person.frame, f"{still.person.name}_{still.condition.name}"
+        frame, stem = still.frame, f"{still.person.name}_{still.condition.name}"
         twins = (False, True) if self._norms.mirror else (False,)
         finished = frame.finish(np.load(still.kept), tone) if self._norms.changes else np.load(still.kept)
         for mirror in twins:
@@ -302,8 +309,8 @@ class _Run:
         """What the finished picture shows, beside what was asked. shown: (h, w, 3 or 4)."""
         person = still.person
         condition = still.condition.mirrored if mirror else still.condition
-        pixels, inside = np.ascontiguousarray(shown[..., :3]), person.frame.opacity >= 1
-        points = person.frame.points(person.face.landmarks)
+        pixels, inside = np.ascontiguousarray(shown[..., :3]), still.frame.opacity >= 1
+        points = still.frame.points(person.face.landmarks)
         if mirror:
             inside = inside[:, ::-1]
             points = (points * [-1, 1] + [shown.shape[1] - 1, 0])[list(MIRROR)]
@@ -324,7 +331,7 @@ class _Run:
             "luminance": round(light.level, 3),
             "contrast": round(light.contrast, 4),
             "clipped": round(float(((pixels == 0) | (pixels == 255))[inside].any(axis=-1).mean()), 5),
-            "beyond": round(person.frame.beyond(still.shape), 5),
+            "beyond": round(still.frame.beyond(still.shape), 5),
         }
 
     def _eyes(self, still: "_Still", pixels: Pixels, expected: Face, mirror: bool) -> dict[str, float | str]:
@@ -370,10 +377,13 @@ class _Run:
 
 @dataclass(frozen=True)
 class _Still:
-    """A picture that was drawn. kept: its placed pixels, .npy. shape: of the photo. told: what its receipt measured."""
+    """A picture that was drawn. frame: its own, in which its eyes lie on their points; the person's is the neutral
+    face's. kept: its placed pixels, .npy. shape: of the photo. told: what its receipt measured.
+    """
 
     person: _Person
     condition: Condition
+    frame: Frame
     kept: Path
     shape: tuple[int, ...]
     model: Any
