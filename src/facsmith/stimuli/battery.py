@@ -144,30 +144,15 @@ class _Run:
         frame = Frame.of(self._norms, subject.face.landmarks, subject.photo.shape)
         return _Person(photo, name, subject.latent, subject.face, frame)
 
-    def _aligned(self, person: _Person, neutral: Pixels) -> _Person:
-        """By the eyes of the neutral face (H, W, 3) as a landmarker sees them in the finished picture itself."""
-        frame, best, least = person.frame, person.frame, np.inf
-        for _ in range(_ROUNDS):
-            shown = frame.finish(frame.place(neutral))
-            expected = _face_at(person.face, frame.points(person.face.landmarks))
-            try:
-                seen = read_eyes(shown, expected, self._animator.networks.faces.follow)
-            except NoFaceError:
-                break
-            off = float(np.abs(seen - frame.eyes).max())
-            if off < least:
-                best, least = frame, off
-            if off < _NEAR:
-                break
-            frame = frame.corrected(seen)
-        return replace(person, frame=best)
-
     def render(self, people: Sequence[_Person], battery: Battery, progress: Progress | None) -> None:
         """All stills and films, into the battery's rows in the order of people and conditions."""
         self._folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".stimuli-", dir=self._folder) as scratch:
-            stills = self._stills(people, Path(scratch), progress)
+            stills = self._placed(self._stills(people, Path(scratch), progress), None)
             tones = self._tones(stills)
+            if self._norms.align and self._norms.luminance:  # landmarkers see eyes a pixel elsewhere in another light
+                stills = self._placed(stills, tones)
+                tones = self._tones(stills)
             total = len(stills)
             for done, (still, tone) in enumerate(zip(stills, tones, strict=True), 1):
                 self._finish(still, tone, Path(scratch), battery)
@@ -178,28 +163,51 @@ class _Run:
         stills: list[_Still] = []
         for person in people:
             subject = self._subject(person)
-            rest: Pixels | None = None  # the neutral picture, which comes first, where it was placed
             for condition in self._conditions:
                 picture = self._animator.edit(subject, condition.action_units, options=self._options)
-                if self._norms.align and rest is None:
-                    person = self._aligned(person, picture.image)
-                frame = person.frame
-                placed = frame.place(picture.image) if self._norms.changes else picture.pixels
-                if self._norms.align and rest is not None:
-                    moved = track_eyes(placed, rest, frame.eyes)
-                    if moved is not None:  # muscles move the picture of the eyes a little, too
-                        frame = frame.corrected(moved)
-                        placed = frame.place(picture.image)
-                rest = placed if rest is None else rest
                 kept = scratch / f"{len(stills):05d}.npy"
-                np.save(kept, placed)
-                shape = subject.photo.shape
-                stills.append(
-                    _Still(person, condition, frame, kept, shape, picture.model, picture.source_type, _told(picture))
-                )
+                np.save(kept, picture.image if self._norms.changes else picture.pixels)
+                told = _told(picture)
+                stills.append(_Still(person, condition, person.frame, kept, picture.model, picture.source_type, told))
                 if progress is not None:
                     progress("stills", len(stills), len(people) * len(self._conditions))
         return stills
+
+    def _placed(self, stills: "Sequence[_Still]", tones: Sequence[Tone | None] | None) -> "list[_Still]":
+        """With the frames in which the eyes of each lie on their points. tones: of each, where they are known."""
+        if not self._norms.align:
+            return [*stills]
+        placed: list[_Still] = []
+        person, rest = stills[0].person, np.zeros(0, np.uint8)
+        for still, tone in zip(stills, tones or [None] * len(stills), strict=True):
+            if not still.condition.shown:  # the neutral face, which comes first
+                person = replace(still.person, frame=self._aligned(still, tone))
+                rest = person.frame.place(still.drawn)
+                placed.append(replace(still, person=person, frame=person.frame))
+                continue
+            moved = track_eyes(person.frame.place(still.drawn), rest, person.frame.eyes)
+            # The muscles move the picture of the eyes a little, too; shut eyes cannot be compared.
+            frame = person.frame if moved is None else person.frame.corrected(moved)
+            placed.append(replace(still, person=person, frame=frame))
+        return placed
+
+    def _aligned(self, still: "_Still", tone: Tone | None) -> Frame:
+        """By the eyes of the neutral face as a landmarker sees them in the finished picture itself."""
+        frame, best, least = still.frame, still.frame, np.inf
+        for _ in range(_ROUNDS):
+            shown = frame.finish(frame.place(still.drawn), tone)
+            expected = _face_at(still.person.face, frame.points(still.person.face.landmarks))
+            try:
+                seen = read_eyes(shown, expected, self._animator.networks.faces.follow)
+            except NoFaceError:
+                break
+            off = float(np.abs(seen - frame.eyes).max())
+            if off < least:
+                best, least = frame, off
+            if off < _NEAR:
+                break
+            frame = frame.corrected(seen)
+        return best
 
     def _subject(self, person: _Person) -> Subject:
         """Again, by the latent that is known: nothing is searched for, and not all photos are held at once."""
@@ -210,9 +218,11 @@ class _Run:
             return [None] * len(stills)
         samples: list[Pixels] = []
         for still in stills:
-            placed = np.load(still.kept)
+            placed = still.frame.place(still.drawn)
             inside = still.frame.opacity >= 1
-            samples.append((grey_of(placed) if self._norms.grey else placed)[inside])
+            on_disk = still.kept.with_suffix(".inside.npy")  # a large set's pixels do not fit into memory
+            np.save(on_disk, (grey_of(placed) if self._norms.grey else placed)[inside])
+            samples.append(np.load(on_disk, mmap_mode="r"))
         tones, light = match(samples)
         self._light = {"level": round(light.level, 3), "contrast": round(light.contrast, 4)}
         return [*tones]
@@ -221,7 +231,7 @@ class _Run:
         """Write one condition's files and add their rows."""
         frame, stem = still.frame, f"{still.person.name}_{still.condition.name}"
         twins = (False, True) if self._norms.mirror else (False,)
-        finished = frame.finish(np.load(still.kept), tone) if self._norms.changes else np.load(still.kept)
+        finished = frame.finish(frame.place(still.drawn), tone) if self._norms.changes else still.drawn
         for mirror in twins:
             shown = np.ascontiguousarray(finished[:, ::-1]) if mirror else finished
             name = f"{stem}{'_mirror' if mirror else ''}.{'png' if self._design.stills else 'mp4'}"
@@ -331,7 +341,7 @@ class _Run:
             "luminance": round(light.level, 3),
             "contrast": round(light.contrast, 4),
             "clipped": round(float(((pixels == 0) | (pixels == 255))[inside].any(axis=-1).mean()), 5),
-            "beyond": round(still.frame.beyond(still.shape), 5),
+            "beyond": round(still.frame.beyond(still.drawn.shape), 5),
         }
 
     def _eyes(self, still: "_Still", pixels: Pixels, expected: Face, mirror: bool) -> dict[str, float | str]:
@@ -378,17 +388,21 @@ class _Run:
 @dataclass(frozen=True)
 class _Still:
     """A picture that was drawn. frame: its own, in which its eyes lie on their points; the person's is the neutral
-    face's. kept: its placed pixels, .npy. shape: of the photo. told: what its receipt measured.
+    face's. kept: its pixels, .npy. told: what its receipt measured.
     """
 
     person: _Person
     condition: Condition
     frame: Frame
     kept: Path
-    shape: tuple[int, ...]
     model: Any
     source_type: str
     told: dict[str, Any]
+
+    @property
+    def drawn(self) -> Pixels:
+        """(H, W, 3) or, without norms, with alpha: the photo's frame."""
+        return np.asarray(np.load(self.kept), np.uint8)
 
 
 class _Sized:
