@@ -3,11 +3,12 @@
 import csv
 import hashlib
 import itertools
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import QUICK
+from conftest import QUICK, face_at
 from PIL import Image
 
 from facsmith import image, video
@@ -16,7 +17,8 @@ from facsmith.animator import Animator
 from facsmith.errors import InputError, LatentError, PhotoError
 from facsmith.facs import ActionUnits
 from facsmith.latent import Latent
-from facsmith.stimuli import Condition, Design, find_photos, parse_aus, parse_levels, render_battery
+from facsmith.stimuli import Condition, Design, Norms, find_photos, parse_aus, parse_levels, render_battery
+from facsmith.synthetic import CAPTURED, COMPOSITE, read_source_type
 
 TABLES = {"manifest.csv", "measured.csv", "codebook.csv", "settings.json"}
 DESIGN = Design(parse_aus("12,L4"), (0.4, 1.0))
@@ -147,6 +149,112 @@ def test_names_that_would_collide_are_refused_before_any_work(make_animator, fol
     assert faces.found == 0
 
 
+NORMED = Norms(
+    align=True, size=(96, 96), eye_distance=28.0, oval=True, crop=True, grey=True, luminance=True, mirror=True
+)
+
+
+class TestNormed:
+    """A small set with all norms, by fakes: two photos, one AU, one level."""
+
+    @pytest.fixture
+    def normed(self, make_animator, folder):
+        def render(out, norms=NORMED, **more):
+            given = {"design": Design((("L", 12),), (1.0,)), "options": replace(QUICK, fps=5), **more}
+            return render_battery(make_animator(), find_photos(folder / "photos"), folder / out, norms=norms, **given)
+
+        return render
+
+    def test_made_again_it_is_the_same_byte_for_byte(self, normed, folder):
+        normed("one", frames=True)
+        normed("two", frames=True)
+        one, two = (
+            {p.relative_to(folder / out): p.read_bytes() for p in sorted((folder / out).rglob("*")) if p.is_file()}
+            for out in ("one", "two")
+        )
+        assert one == two and len(one) > 20
+
+    def test_luminance_is_one_over_the_set_and_measured_so(self, normed, folder):
+        battery = normed("out")
+        levels = [row["luminance"] for row in battery.measured]
+        assert len(levels) == 2 * 2 * 2 and np.ptp(levels) < 1
+        assert np.ptp([row["contrast"] for row in battery.measured]) < 0.02
+        still = image.read(folder / "out/her_neutral.png")
+        assert np.ptp(still.astype(int), axis=-1).max() == 0 and (still[0, 0] == 128).all()
+        level = json.loads((folder / "out/settings.json").read_text())["luminance"]["level"]
+        assert np.abs(np.array(levels) - level).max() < 1
+
+    def test_twins_are_mirrored_and_say_so(self, normed, folder):
+        battery = normed("out", frames=True)
+        rows = {row["stimulus"]: row for row in battery.rows}
+        twin = rows["her_L12-100_mirror.png"]
+        assert (twin["condition"], twin["mirror"], twin["side"]) == ("R12-100", 1, "right")
+        one, other = (image.read(folder / f"out/her_L12-100{end}.png") for end in ("", "_mirror"))
+        assert np.array_equal(one[:, ::-1], other)
+        assert rows["her_L12-100_mirror.mp4"]["frames_folder"] == "her_L12-100_mirror_frames"
+        frames = [list(video.read(folder / f"out/her_L12-100{end}_frames")) for end in ("", "_mirror")]
+        assert (
+            len(frames[0])
+            == int(rows["her_L12-100.mp4"]["frames"])
+            == len(list(video.read(folder / "out/her_L12-100.mp4")))
+        )
+        assert all(np.array_equal(a[:, ::-1], b) for a, b in zip(*frames, strict=True))
+        measured = {row["stimulus"]: row for row in battery.measured}
+        assert measured["her_L12-100_mirror.png"]["asked_AU12"] == 1
+
+    def test_looks_to_the_left_are_looks_to_the_right_in_a_mirror(self):
+        assert Condition((("AU", 61, 0.5), ("L", 4, 1.0))).mirrored == Condition((("AU", 62, 0.5), ("R", 4, 1.0)))
+
+    def test_films_are_made_alike_with_their_stills(self, normed, folder):
+        normed("out", replace(NORMED, mirror=False, grey=False))
+        still = image.read(folder / "out/her_neutral.png")
+        first = next(iter(video.read(folder / "out/her_neutral.mp4")))
+        assert first.shape == still.shape and np.abs(first.astype(int) - still).mean() < 6
+
+    def test_every_column_is_in_the_codebook(self, normed, folder):
+        normed("out")
+        with open(folder / "out/codebook.csv", newline="") as file:
+            known = {(row["file"], row["column"]) for row in csv.DictReader(file)}
+        for name in ("manifest.csv", "measured.csv"):
+            with open(folder / "out" / name, newline="") as file:
+                columns = next(csv.reader(file))
+            assert {(name, column) for column in columns} == {key for key in known if key[0] == name}
+
+    def test_signed_stimuli_verify_and_unsigned_carry_iptc(self, normed, folder):
+        pytest.importorskip("c2pa")
+        from facsmith.signing import Credentials, verify
+
+        normed("plain")
+        for path in (folder / "plain").glob("*.[pm][np][g4]"):
+            assert read_source_type(path) == COMPOSITE and verify(path) is None
+        normed("signed", sign_with=Credentials.self_signed())
+        verdict = verify(folder / "signed/her_L12-100.mp4")
+        assert verdict.intact and verdict.manifest["org.facsmith.request"]["condition"] == "L12-100"
+        with open(folder / "signed/manifest.csv", newline="") as file:
+            for row in csv.DictReader(file):
+                data = (folder / "signed" / row["stimulus"]).read_bytes()
+                assert row["sha256"] == hashlib.sha256(data).hexdigest(), "of the signed file"
+
+
+class TestRandomDesigns:
+    def test_they_are_drawn_by_the_seed_and_all_different(self):
+        design = Design(tuple(("AU", au) for au in (1, 2, 4, 5, 12)), (0.4, 1.0), random=30, at_most=3, seed=5)
+        conditions = [*design.conditions()]
+        assert conditions == [*design.conditions()] != [*replace(design, seed=6).conditions()]
+        assert len(conditions) == len({c.name for c in conditions}) == 31 and conditions[0].name == "neutral"
+        counts = [len(c.shown) for c in conditions[1:]]
+        assert set(counts) == {1, 2, 3}
+        assert {e for c in conditions for _, _, e in c.shown} == {0.4, 1.0}
+        assert all([au for _, au, _ in c.shown] == sorted({au for _, au, _ in c.shown}) for c in conditions)
+
+    def test_more_than_there_are_is_refused(self):
+        with pytest.raises(InputError, match="could not be drawn, only 2"):
+            [*Design((("AU", 1),), (0.5, 1.0), random=3).conditions()]
+        for wrong in ({"random": -1}, {"random": 5, "at_most": 0}, {"random": 5, "cross": True}, {"random": 20_000}):
+            with pytest.raises(InputError):
+                replace(DESIGN, **wrong)
+
+
 class TestCommands:
     @pytest.fixture(autouse=True)
     def animator(self, make_animator, monkeypatch):
@@ -160,6 +268,51 @@ class TestCommands:
         assert "12 stimuli of 2 photos" in capsys.readouterr().out
         assert main(["stimuli", str(folder / "nowhere"), "--aus", "1", "-o", str(folder / "x")]) == 2
         assert "no folder" in capsys.readouterr().err
+
+    def test_stimuli_with_norms_and_a_page(self, folder, capsys):
+        out = folder / "out"
+        arguments = [
+            "stimuli",
+            str(folder / "photos"),
+            "--aus",
+            "1",
+            "--levels",
+            "E",
+            "-o",
+            str(out),
+            "--iterations",
+            "0",
+        ]
+        norms = ["--align", "eyes", "--size", "96x96", "--eye-distance", "28", "--oval", "--grey", "--luminance"]
+        assert main([*arguments, *norms, "--no-films", "--ratings", "all"]) == 0
+        captured = capsys.readouterr()
+        assert "4 stimuli of 2 photos" in captured.out and str(out / "ratings.html") in captured.out
+        assert {p.name for p in out.iterdir()} >= {"ratings.html", "psychopy.csv", "measured.csv", "codebook.csv"}
+        assert main([*arguments, "--fps", "5", "--apex", "0", "--offset", "0"]) == 0
+        assert "psychopy issue 7567" in capsys.readouterr().err
+        for wrong, said in (
+            (["--size", "big"], "no size"),
+            (["--ratings", "beauty"], "no question"),
+            (["--frames", "--no-films"], "--frames"),
+            (["--random", "3", "--cross"], "take one"),
+            (["--key", "key.pem"], "without --sign"),
+        ):
+            assert main([*arguments, *wrong]) == 2
+            assert said in capsys.readouterr().err
+
+    def test_average(self, folder, photo, monkeypatch, capsys):
+        monkeypatch.setattr("facsmith.face.find", lambda picture, provider="auto": [face_at(60, 35, 28)])
+        image.write(folder / "photos/it.png", photo // 2)
+        photos = str(folder / "photos")
+        assert main(["average", photos, "-o", str(folder / "mean.png"), "--size", "120"]) == 0
+        assert image.read(folder / "mean.png").shape == (120, 120, 3)
+        assert read_source_type(folder / "mean.png") == CAPTURED
+        assert main(["average", photos, "-o", str(folder / "pairs"), "--of", "2", "--count", "3"]) == 0
+        with open(folder / "pairs/averages.csv", newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert len({row["photos"] for row in rows}) == 3 and (folder / "pairs/average_003.png").exists()
+        assert main(["average", photos, "-o", str(folder / "x.png"), "--of", "9"]) == 2
+        assert "9 out of 3 faces" in capsys.readouterr().err
 
     def test_morph(self, animator, folder, capsys):
         for seed in (1, 2):

@@ -38,7 +38,7 @@ __all__ = ["Battery", "render_battery"]
 
 Pixels = npt.NDArray[np.uint8]
 
-_ROUNDS, _NEAR = 4, 0.05  # of aligning again by what is seen in the aligned picture; pixels
+_ROUNDS, _NEAR = 6, 0.1  # of aligning again by what is seen in the aligned picture; pixels
 
 
 @dataclass
@@ -144,35 +144,17 @@ class _Run:
         if subject.face is None:
             raise NoFaceError("No face was found; give a photo of one that looks into the camera.")
         frame = Frame.of(self._norms, subject.face.landmarks, subject.photo.shape)
-        if self._norms.align:
-            frame = self._aligned(frame, subject)
         return _Person(photo, name, subject.latent, subject.face, frame)
-
-    def _aligned(self, frame: Frame, subject: Subject) -> Frame:
-        """By the eyes of the neutral face as a landmarker sees them in the finished picture itself."""
-        neutral = self._animator.edit(subject, ActionUnits(), options=self._options).image
-        assert subject.face is not None
-        for _ in range(_ROUNDS):
-            shown = frame.finish(frame.place(neutral))
-            expected = _face_at(subject.face, frame.points(subject.face.landmarks))
-            try:
-                seen = read_eyes(shown, expected, self._animator.networks.faces.follow)
-            except NoFaceError:
-                break
-            if np.abs(seen - frame.eyes).max() < _NEAR:
-                break
-            frame = frame.corrected(seen)
-        return replace(
-            frame,
-            oval=Oval.around(replace(frame, norms=replace(self._norms, crop=False)).points(subject.face.landmarks)),
-        )
 
     def render(self, people: Sequence[_Person], battery: Battery, progress: Progress | None) -> None:
         """All stills and films, into the battery's rows in the order of people and conditions."""
         self._folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".stimuli-", dir=self._folder) as scratch:
-            stills = self._stills(people, Path(scratch), progress)
+            stills = self._placed(self._stills(people, Path(scratch), progress), None)
             tones = self._tones(stills)
+            if self._norms.align and self._norms.luminance:  # landmarkers see eyes a pixel elsewhere in another light
+                stills = self._placed(stills, tones)
+                tones = self._tones(stills)
             total = len(stills)
             for done, (still, tone) in enumerate(zip(stills, tones, strict=True), 1):
                 self._finish(still, tone, Path(scratch), battery)
@@ -185,18 +167,51 @@ class _Run:
             subject = self._subject(person)
             for condition in self._conditions:
                 picture = self._animator.edit(subject, condition.action_units, options=self._options)
-                placed = person.frame.place(picture.image) if self._norms.changes else picture.pixels
                 if self._design.receipts and self._design.stills:
                     picture.receipt.write(receipt_path(self._folder / f"{person.name}_{condition.name}.png"))
                 kept = scratch / f"{len(stills):05d}.npy"
-                np.save(kept, placed)
-                shape = subject.photo.shape
-                stills.append(
-                    _Still(person, condition, kept, shape, picture.model, picture.source_type, _told(picture))
-                )
+                np.save(kept, picture.image if self._norms.changes else picture.pixels)
+                told = _told(picture)
+                stills.append(_Still(person, condition, person.frame, kept, picture.model, picture.source_type, told))
                 if progress is not None:
                     progress("stills", len(stills), len(people) * len(self._conditions))
         return stills
+
+    def _placed(self, stills: "Sequence[_Still]", tones: Sequence[Tone | None] | None) -> "list[_Still]":
+        """With the frames in which the eyes of each lie on their points. tones: of each, where they are known."""
+        if not self._norms.align:
+            return [*stills]
+        placed: list[_Still] = []
+        person, rest = stills[0].person, np.zeros(0, np.uint8)
+        for still, tone in zip(stills, tones or [None] * len(stills), strict=True):
+            if not still.condition.shown:  # the neutral face, which comes first
+                person = replace(still.person, frame=self._aligned(still, tone))
+                rest = person.frame.place(still.drawn)
+                placed.append(replace(still, person=person, frame=person.frame))
+                continue
+            moved = track_eyes(person.frame.place(still.drawn), rest, person.frame.eyes)
+            # The muscles move the picture of the eyes a little, too; shut eyes cannot be compared.
+            frame = person.frame if moved is None else person.frame.corrected(moved)
+            placed.append(replace(still, person=person, frame=frame))
+        return placed
+
+    def _aligned(self, still: "_Still", tone: Tone | None) -> Frame:
+        """By the eyes of the neutral face as a landmarker sees them in the finished picture itself."""
+        frame, best, least = still.frame, still.frame, np.inf
+        for _ in range(_ROUNDS):
+            shown = frame.finish(frame.place(still.drawn), tone)
+            expected = _face_at(still.person.face, frame.points(still.person.face.landmarks))
+            try:
+                seen = read_eyes(shown, expected, self._animator.networks.faces.follow)
+            except NoFaceError:
+                break
+            off = float(np.abs(seen - frame.eyes).max())
+            if off < least:
+                best, least = frame, off
+            if off < _NEAR:
+                break
+            frame = frame.corrected(seen)
+        return best
 
     def _subject(self, person: _Person) -> Subject:
         """Again, by the latent that is known: nothing is searched for, and not all photos are held at once."""
@@ -207,18 +222,20 @@ class _Run:
             return [None] * len(stills)
         samples: list[Pixels] = []
         for still in stills:
-            placed = np.load(still.kept)
-            inside = still.person.frame.opacity >= 1
-            samples.append((grey_of(placed) if self._norms.grey else placed)[inside])
+            placed = still.frame.place(still.drawn)
+            inside = still.frame.opacity >= 1
+            on_disk = still.kept.with_suffix(".inside.npy")  # a large set's pixels do not fit into memory
+            np.save(on_disk, (grey_of(placed) if self._norms.grey else placed)[inside])
+            samples.append(np.load(on_disk, mmap_mode="r"))
         tones, light = match(samples)
         self._light = {"level": round(light.level, 3), "contrast": round(light.contrast, 4)}
         return [*tones]
 
     def _finish(self, still: "_Still", tone: Tone | None, scratch: Path, battery: Battery) -> None:
         """Write one condition's files and add their rows."""
-        frame, stem = still.person.frame, f"{still.person.name}_{still.condition.name}"
+        frame, stem = still.frame, f"{still.person.name}_{still.condition.name}"
         twins = (False, True) if self._norms.mirror else (False,)
-        finished = frame.finish(np.load(still.kept), tone) if self._norms.changes else np.load(still.kept)
+        finished = frame.finish(frame.place(still.drawn), tone) if self._norms.changes else still.drawn
         for mirror in twins:
             shown = np.ascontiguousarray(finished[:, ::-1]) if mirror else finished
             name = f"{stem}{'_mirror' if mirror else ''}.{'png' if self._design.stills else 'mp4'}"
@@ -308,8 +325,8 @@ class _Run:
         """What the finished picture shows, beside what was asked. shown: (h, w, 3 or 4)."""
         person = still.person
         condition = still.condition.mirrored if mirror else still.condition
-        pixels, inside = np.ascontiguousarray(shown[..., :3]), person.frame.opacity >= 1
-        points = person.frame.points(person.face.landmarks)
+        pixels, inside = np.ascontiguousarray(shown[..., :3]), still.frame.opacity >= 1
+        points = still.frame.points(person.face.landmarks)
         if mirror:
             inside = inside[:, ::-1]
             points = (points * [-1, 1] + [shown.shape[1] - 1, 0])[list(MIRROR)]
@@ -330,7 +347,7 @@ class _Run:
             "luminance": round(light.level, 3),
             "contrast": round(light.contrast, 4),
             "clipped": round(float(((pixels == 0) | (pixels == 255))[inside].any(axis=-1).mean()), 5),
-            "beyond": round(person.frame.beyond(still.shape), 5),
+            "beyond": round(still.frame.beyond(still.drawn.shape), 5),
         }
 
     def _eyes(self, still: "_Still", pixels: Pixels, expected: Face, mirror: bool) -> dict[str, float | str]:
@@ -376,15 +393,22 @@ class _Run:
 
 @dataclass(frozen=True)
 class _Still:
-    """A picture that was drawn. kept: its placed pixels, .npy. shape: of the photo. told: what its receipt measured."""
+    """A picture that was drawn. frame: its own, in which its eyes lie on their points; the person's is the neutral
+    face's. kept: its pixels, .npy. told: what its receipt measured.
+    """
 
     person: _Person
     condition: Condition
+    frame: Frame
     kept: Path
-    shape: tuple[int, ...]
     model: Any
     source_type: str
     told: dict[str, Any]
+
+    @property
+    def drawn(self) -> Pixels:
+        """(H, W, 3) or, without norms, with alpha: the photo's frame."""
+        return np.asarray(np.load(self.kept), np.uint8)
 
 
 class _Sized:

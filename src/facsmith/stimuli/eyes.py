@@ -27,7 +27,7 @@ _READINGS: Final = (
     *((0.97, 1.5, 0.04, -0.06), (1.02, 3.0, -0.08, 0.0), (0.98, -3.0, 0.08, 0.0)),
     *((1.05, -1.0, 0.0, -0.08), (0.95, 1.0, 0.0, 0.08)),
 )
-_HALF: Final = 0.13  # IOD around an eye's centre: iris and white, little of the lids
+_HALF: Final = 0.1  # IOD around an eye's centre: iris and white, little of the lids
 _SURE: Final = 0.9  # correlation; below, such as of shut eyes, there is nothing to compare
 _STOP: Final = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 100, 1e-5)
 

@@ -20,7 +20,7 @@ _WEIGHTS: Final = np.array([0.2126, 0.7152, 0.0722])
 _CLIPPED: Final = 0.01
 """Share of a picture's pixels that may lie at an end of the scale; for more, the whole set's contrast is lowered."""
 _LOWER, _LOWEST = 0.95, 40  # by what contrast is lowered at a time, and how often at most
-_ROUNDS, _NEAR, _ROUNDED = 12, 1e-4, 1e-9
+_ROUNDS, _NEAR, _ROUNDED = 12, 2e-4, 1e-9
 
 
 def _decoded(values: Array) -> Array:
@@ -115,14 +115,18 @@ def _tone(light: Light, target: Light) -> Tone:
 
 
 def _solved(sample: Pixels, light: Light, target: Light) -> Tone:
-    tone = _tone(light, target)
+    tone = best = _tone(light, target)
+    least = np.inf
     for _ in range(_ROUNDS):
         seen = light_of(toned(sample, tone))
-        if abs(seen.mean - target.mean) < _NEAR * target.mean and abs(seen.deviation - target.deviation) < _NEAR:
+        off = abs(seen.mean - target.mean) + abs(seen.deviation - target.deviation)
+        if off < least:  # of 256 levels only so many tones differ: the last need not be the nearest
+            best, least = tone, off
+        if off < _NEAR:
             break
         more = target.deviation / seen.deviation if seen.deviation > 0 else 1.0
         tone = Tone(tone.gain * more, more * (tone.offset - seen.mean) + target.mean)
-    return tone
+    return best
 
 
 def _clipped(sample: Pixels, tone: Tone) -> float:
