@@ -175,7 +175,6 @@ def test_the_judge_reads_frames_that_another_fitted(portrait: np.ndarray, monkey
         return replace(real(picture, replace(known, provider="dlib")), provider=known.provider)
 
     monkeypatch.setattr(face, "follow", follow)
-    monkeypatch.setattr(measure.displacement, "follow", follow)
     bundled = Animator.from_pretrained().networks
     response = Response(1.0, 0.1, {"dlib": LandmarkResponse(1.0, 0.5, flow=0.1)})
     boundaries = replace(

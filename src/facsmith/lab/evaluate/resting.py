@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from facsmith import face
 from facsmith.compose.flow import FLOW_SIZE
 from facsmith.compose.motion import Motion
 from facsmith.face import Face, crop_transform
@@ -29,7 +30,7 @@ class Resting:
     def __init__(self, render: Render, photo: Image, found: Face) -> None:
         """found: as found in the photo. Raises NoFaceError where the neutral frame shows none."""
         self.frame = render(photo, np.zeros(len(DISFA)))
-        self.neutral = NeutralFace(self.frame, found, sources=("landmarks",))
+        self.neutral = NeutralFace(self.frame, found, follow=face.follow, sources=("landmarks",))
         self.face, self.moved = self.neutral.face, self.neutral.moved
         self._close = crop_transform(self.neutral.landmarks, FLOW_SIZE)
         self._motion = Motion(self._close.crop(self.frame), self._close.to_crop(self.neutral.landmarks))
