@@ -33,7 +33,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
          "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
          "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # fmt: skip
 ITERATIONS = 3
-PATIENCE = 180_000  # milliseconds: a busy machine is no bug
+PATIENCE = 60_000  # milliseconds: a busy machine is no bug
 SAID = "document.querySelector('#status .text').textContent"
 
 
