@@ -37,7 +37,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
          "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
          "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # fmt: skip
 ITERATIONS = 3
-PATIENCE = 180_000  # milliseconds: a busy machine is no bug
+PATIENCE = 60_000  # milliseconds: a busy machine is no bug
 SAID = "document.querySelector('#status .text').textContent"
 
 
@@ -507,10 +507,11 @@ def set_work(page: Any) -> None:
     slide(page, 12, 0.65)
     shows(page, "AU12=0.65")
     tab(page, "Film")
-    seconds = page.locator('#timing tr[data-au="12"] input').nth(2)
-    seconds.fill("2.5")
-    seconds.press("Tab")
-    page.wait_for_function("document.querySelector('#plot svg').ariaLabel.includes('3.8')")
+    apex = page.locator('#timing tr[data-au="12"] input').nth(2)
+    apex.fill("2.5")
+    apex.press("Tab")
+    seconds = Score.of().phases[12].seconds - Score.of().phases[12].apex + 2.5
+    page.wait_for_function(f"document.querySelector('#plot svg').ariaLabel.includes('over {seconds:.1f}')")
     tab(page, "Expression")
 
 
@@ -560,6 +561,7 @@ def test_reload_and_another_tab_show_the_same_work(page: Any, studio: Studio) ->
     set_work(page)
     page.reload()
     assert page.dialogs == ["beforeunload"]  # leaving with work asks
+    page.complaints.clear()  # Gradio's of the line that was cut by it
     finds_work(page)
     other = watched(page.context.new_page(), studio.url)
     finds_work(other)
@@ -605,7 +607,7 @@ def test_the_newest_photo_wins_and_the_pose_stays(page: Any, tmp_path: Path) -> 
     page.wait_for_function(f"{SAID} !== ''")
     drop(page, tmp_path / "two.png")  # while the first is searched for
     page.wait_for_function(f"{SAID}.startsWith('two.png') && document.querySelector('#status progress').hidden")
-    assert np.abs(shown(page, "#stage img.before").astype(int) - face[:, ::-1]).mean() < 8
+    assert np.abs(shown(page, "#stage img.whole").astype(int) - face[:, ::-1]).mean() < 8
     slide(page, 4, 0.7)
     shows(page, "AU4=0.70")
     drop(page, tmp_path / "one.png")
@@ -621,7 +623,7 @@ def test_exports_queue_and_come_from_one_render(page: Any) -> None:
     tab(page, "Film")
     files: list[str] = []
     said: list[str] = []
-    page.expose_function("heard", said.append)
+    page.expose_function("heard", lambda words: said.append(words))
     page.evaluate(
         "new MutationObserver(() => heard(document.querySelector('#status .text').textContent))"
         ".observe(document.querySelector('#status .text'), {childList: true, characterData: true, subtree: true})"

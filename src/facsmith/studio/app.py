@@ -72,11 +72,11 @@ class _Page:
 
     def _tabs(self) -> None:
         animator, limits = self.sessions.animator, self.sessions.options
-        with gr.Tab("Photo", id="photo"):
+        with _gradio.Tab("Photo", id="photo", render_children=True):
             self.photo = boards.photo_board(_sample_pictures(self.sessions), max_bytes=limits.max_bytes)
             self.faces = boards.show_board("faces", script="faces.js")
             self.project = boards.project_board()
-        with gr.Tab("Expression", id="expression"):
+        with _gradio.Tab("Expression", id="expression", render_children=True):
             with gr.Row(elem_id="emotions"):
                 self.emotions = {
                     name: gr.Button(name.capitalize(), size="sm") for name in EMOTIONS if name != "neutral"
@@ -86,7 +86,7 @@ class _Page:
             )
             self.expression = boards.expression_board(pictograms(animator))
             self.seen = boards.show_board("seen", script="measured.js", html="")
-        with gr.Tab("Film", id="film"):
+        with _gradio.Tab("Film", id="film", render_children=True):
             self.plot = boards.show_board("plot")
             self.timing = boards.timing_board()
             with gr.Row(elem_id="drive"):
@@ -98,9 +98,9 @@ class _Page:
             kinds = {key: kind.label for key, kind in {**FILMS, **OTHERS}.items()}
             self.exports = boards.exports_board("exports", "Take home", kinds)
             self.film = boards.show_board("film")
-        with gr.Tab("Set", id="set"):
+        with _gradio.Tab("Set", id="set", render_children=True):
             self._set()
-        with gr.Tab("Inspector", id="inspector"):
+        with _gradio.Tab("Inspector", id="inspector", render_children=True):
             self.inspector = boards.show_board("inspector", '<p class="none">No face yet.</p>')
             self.latent = boards.file_board(
                 "Open a face code", accept=".safetensors", max_bytes=LATENT_BYTES, elem_id="latent"
