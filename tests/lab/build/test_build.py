@@ -1,0 +1,239 @@
+"""A model from a checkpoint: every stage leaves what the next one and a later run need."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import skimage.data
+import torch
+from typer.testing import CliRunner
+
+from facsmith.__main__ import app, main
+from facsmith.bundle import DEFAULT_BUNDLE, FILES, bundle_folder, load_bundle, parts_folder
+from facsmith.checkpoint import load_generator, save_generator
+from facsmith.descriptor import NAMED, BundledDescriptor, DescriptorConfig, keep_descriptor, load_descriptor
+from facsmith.errors import CheckpointError, InputError, ModelUnavailableError
+from facsmith.facs import DISFA
+from facsmith.framing import PRESETS
+from facsmith.generator import StyleGAN2, StyleGAN2Config
+from facsmith.lab.build import BuildOptions, build_model, estimate
+from facsmith.lab.build.build import verdict
+from facsmith.lab.build.options import SHARES, STAGES
+from facsmith.lab.build.record import Record
+from facsmith.lab.fit.estimate_framing import estimate_framing
+from facsmith.lab.fit.moves import shown_by
+from facsmith.lab.fit.own_faces import own_faces
+from facsmith.lab.fit.search_known import SearchOptions, search_moves, w_spread
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(0)
+    config = StyleGAN2Config(16, z_dim=8, w_dim=8, mapping_layers=1, channel_base=64, channel_max=4)
+    return StyleGAN2(config).eval()
+
+
+@pytest.fixture(scope="module")
+def checkpoint(network, tmp_path_factory):
+    """Random weights: no face is in its pictures, and every stage runs."""
+    folder = tmp_path_factory.mktemp("checkpoint")
+    save_generator(network, folder / "random.safetensors", metadata={"licence": "none"})
+    small = DescriptorConfig(resolution=32, widths=(4, 4), convs=(1, 1), squeeze=4)
+    BundledDescriptor(small).save(folder / "descriptor.safetensors")
+    return folder / "random.safetensors"
+
+
+def options(checkpoint, **changed: Any) -> BuildOptions:
+    given: dict[str, Any] = {
+        "minutes": 0.02,
+        "framing": "ffhq",
+        "descriptor": str(checkpoint.parent / "descriptor.safetensors"),
+        "faces": 3,
+        "photos": 1,
+        "provider": "dlib",
+    }
+    return BuildOptions(**{**given, **changed})
+
+
+class Killed(Exception):
+    """As a process is."""
+
+
+@pytest.fixture(scope="module")
+def built(checkpoint, tmp_path_factory):
+    """Killed once in every stage that takes time; and the stages that each run began with."""
+    folder, begun = tmp_path_factory.mktemp("models") / "mine", []
+    data: Any = skimage.data
+    photos = [("astronaut", data.astronaut())]
+    for stage in ("search", "encoder", "boundaries"):
+        first: list[str] = []
+
+        def progress(
+            name: str, done: int, total: int, left: float, stage: str = stage, first: list[str] = first
+        ) -> None:
+            first.append(name)
+            assert left >= 0
+            if name == stage and (done > 0 or stage == "boundaries"):
+                raise Killed
+
+        with pytest.raises(Killed):
+            build_model(checkpoint, folder, options(checkpoint), photos=photos, progress=progress)
+        begun.append(first[0])
+    made = build_model(checkpoint, folder, options(checkpoint), photos=photos)
+    return made, begun
+
+
+@pytest.mark.slow
+def test_a_build_goes_on_where_it_was_killed(built):
+    made, begun = built
+    assert list(made.stages) == list(STAGES)
+    order = [STAGES.index(stage) for stage in begun]
+    assert order == sorted(order) and begun[-1] == "encoder"
+    assert len([*(made.folder / "build" / "moves").iterdir()]) == 3
+
+
+@pytest.mark.slow
+def test_what_was_built_is_a_model_that_says_what_it_is(built):
+    made, _ = built
+    bundle = load_bundle(made.folder)
+    assert bundle.framing == PRESETS["ffhq"]
+    assert bundle.card["licence"] == "none" and bundle.card["framing"]["formula"] == "ffhq"
+    assert {*bundle.card["shown_by_the_generator"]} == {f"AU{au}" for au in DISFA}
+    left = {int(au[2:]) for au in bundle.card["left_to_muscles"]}
+    assert left | set(bundle.boundaries.aus) == set(DISFA) and not left & set(bundle.boundaries.aus)
+    assert bundle.card["check"]["photos"] == 1
+
+
+@pytest.mark.slow
+def test_the_verdict_is_plain_about_a_network_of_noise(built):
+    made, _ = built
+    assert "landmarker" in made.stages["framing"]["note"]
+    assert "12 of 12" not in made.verdict.split("The generator itself")[1]
+    assert "moved by the muscles" in made.verdict or "The generator itself shows 12" in made.verdict
+
+
+@pytest.mark.slow
+def test_boundaries_can_be_fitted_before_there_are_any(built, tmp_path, capsys):
+    made, _ = built
+    folder = tmp_path / "half-made"
+    folder.mkdir()
+    for name in ("generator", "descriptor", "encoder"):
+        (folder / f"{name}.safetensors").write_bytes((made.folder / f"{name}.safetensors").read_bytes())
+    assert parts_folder(folder) == folder
+    random = np.random.default_rng(0)
+    au = np.tile(np.vstack([np.zeros(12), np.eye(12)]), (9, 1)).astype(np.float32)
+    shape = (6, 8)
+    ws = np.einsum("nk,kld->nld", au, random.normal(size=(12, *shape))) + 0.01 * random.normal(size=(len(au), *shape))
+    (tmp_path / "codes").mkdir()
+    np.save(tmp_path / "codes" / "ws.npy", ws.astype(np.float32))
+    np.save(tmp_path / "codes" / "au.npy", au)
+    np.save(tmp_path / "codes" / "people.npy", np.repeat(np.arange(9), 13))
+    out = tmp_path / "b.safetensors"
+    assert main(["boundaries", "fit", str(tmp_path / "codes"), "--model", str(folder), "-o", str(out)]) == 0, capsys
+    assert out.is_file()
+    with pytest.raises(ModelUnavailableError):
+        parts_folder(tmp_path / "nowhere")
+
+
+@pytest.mark.slow
+def test_another_build_in_the_same_folder_is_refused(built, checkpoint):
+    made, _ = built
+    with pytest.raises(InputError, match="seed"):
+        build_model(checkpoint, made.folder, options(checkpoint, seed=7))
+
+
+def test_a_network_that_draws_no_faces_needs_a_framing(checkpoint, tmp_path):
+    with pytest.raises(InputError, match="--framing"):
+        build_model(checkpoint, tmp_path / "m", options(checkpoint, framing=None))
+
+
+def test_the_shares_are_the_whole():
+    assert sum(SHARES.values()) == pytest.approx(1) and SHARES.keys() <= {*STAGES}
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"minutes": 0}, {"minutes": float("nan")}, {"psi": 0}, {"framing": "square"}, {"batch": 0}, {"faces": 0}]
+)
+def test_options_are_checked_at_once(wrong):
+    with pytest.raises(InputError):
+        BuildOptions(**wrong)
+
+
+def test_a_damaged_record_is_named(tmp_path):
+    for text in ("{", "[]", '{"identity": 3}', "[" * 200_000):
+        (tmp_path / "build.json").write_text(text)
+        with pytest.raises(InputError, match="damaged"):
+            Record(tmp_path, {})
+
+
+def test_an_estimate_grows_with_the_minutes_and_memory_with_the_batch(network):
+    short, long = (estimate(network, BuildOptions(minutes=m, faces=10_000)) for m in (1, 100))
+    assert long.faces >= short.faces and long.steps > short.steps
+    small, large = (estimate(network, BuildOptions(batch=b)).gigabytes for b in (1, 4000))
+    assert large > small
+
+
+def test_a_dry_run_writes_nothing(checkpoint, tmp_path):
+    found = CliRunner().invoke(app, ["models", "build", str(checkpoint), "-o", str(tmp_path / "m"), "--dry-run"])
+    assert found.exit_code == 0, found.output
+    assert "encoder" in found.output and not (tmp_path / "m").exists()
+    found = CliRunner().invoke(
+        app, ["models", "build", str(checkpoint), "-o", str(tmp_path / "m"), "--dry-run", "--json"]
+    )
+    assert json.loads(found.stdout)["side"] == 16
+
+
+def test_descriptors_with_a_name_are_kept_by_it(tmp_path):
+    path = tmp_path / "descriptor.safetensors"
+    try:
+        keep_descriptor("efficientnet-lite0", path)
+    except ModelUnavailableError as error:
+        pytest.skip(str(error))
+    assert path.stat().st_size < 1000 and load_descriptor(path).name == "efficientnet-lite0"
+    assert "vgg16" in NAMED
+
+
+def test_a_descriptors_file_names_no_others(tmp_path):
+    from facsmith._weights import save_weights
+
+    path = tmp_path / "descriptor.safetensors"
+    for named in ("/etc/passwd", 7, ["vgg16"]):
+        save_weights(path, {"named": torch.zeros(1)}, kind="descriptor", config={"named": named})
+        with pytest.raises(CheckpointError, match="not known"):
+            load_descriptor(path)
+
+
+def test_a_verdict_names_what_fails_and_what_is_left_to_muscles():
+    done = {
+        "boundaries": {"latent": ["AU12", "AU26"], "weak": {}, "muscles": {"AU9": "shows 20% of what the muscles move"}},
+        "check": {"photos": 10, "portraits": True, "passed": ["AU12"] * 11, "failed": ["AU4"]},
+    }
+    said = verdict(done)
+    assert "11 of 12 AUs on 10 portraits" in said and "AU4 fails" in said and "AU9 shows 20%" in said
+
+
+@pytest.fixture(scope="module")
+def stranger():
+    """A StyleGAN2 that was trained in FFHQ's framing, and says nothing about it."""
+    return load_generator(Path(__file__).parent / "stranger128.safetensors")
+
+
+def test_a_strangers_framing_is_read_from_its_faces(stranger):
+    assert stranger.framing is None
+    faces = [face.landmarks for face in own_faces(stranger, 5, provider="dlib")]
+    found = estimate_framing(faces, stranger.resolution)
+    assert found.framing in (PRESETS["ffhq"], PRESETS["celebahq"])
+    assert found.misses["ffhq"] < 0.06 < 0.2 < found.misses["facsmith"]
+
+
+def test_a_strangers_moves_are_found_from_its_known_codes(stranger):
+    """A smile that one face's search finds shows on another, and nothing else does."""
+    one, other = own_faces(stranger, 2, first=30, provider="dlib")
+    descriptor = load_descriptor(bundle_folder(DEFAULT_BUNDLE) / FILES[1])
+    options = SearchOptions(steps=12)
+    found = search_moves(one, stranger, descriptor, aus=(12,), sigma=w_spread(stranger), options=options)
+    assert found.left[0] < 0.9 * found.begun[0]
+    (shown,) = shown_by(found.moves, (12,), [other], stranger)
+    assert shown.share > 0.5 and shown.leak < 0.06
