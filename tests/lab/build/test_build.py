@@ -207,7 +207,11 @@ def test_a_descriptors_file_names_no_others(tmp_path):
 
 def test_a_verdict_names_what_fails_and_what_is_left_to_muscles():
     done = {
-        "boundaries": {"latent": ["AU12", "AU26"], "weak": {}, "muscles": {"AU9": "shows 20% of what the muscles move"}},
+        "boundaries": {
+            "latent": ["AU12", "AU26"],
+            "weak": {},
+            "muscles": {"AU9": "shows 20% of what the muscles move"},
+        },
         "check": {"photos": 10, "portraits": True, "passed": ["AU12"] * 11, "failed": ["AU4"]},
     }
     said = verdict(done)

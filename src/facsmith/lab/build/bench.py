@@ -146,7 +146,7 @@ def enough(faces: list[OwnFace], least: int, why: str) -> list[OwnFace]:
     """Raises InputError where the generator shows too few faces for what is said in ``why``."""
     if len(faces) < least:
         raise InputError(
-            f"The generator's random pictures show {len(faces)} faces that can be used; {least} are needed {why}. Is it "
-            "a generator of faces? Try a smaller --psi."
+            f"The generator's random pictures show {len(faces)} faces that can be used; {least} are needed {why}. Is "
+            "it a generator of faces? Try a smaller --psi."
         )
     return faces

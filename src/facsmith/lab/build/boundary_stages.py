@@ -25,8 +25,8 @@ from facsmith.lab.fit.dataset_boundaries import Judge, calibrate, encoding
 from facsmith.lab.fit.encoding_job import collect
 from facsmith.lab.fit.fit import enough as enough_samples
 from facsmith.lab.fit.folder import LabelledCodes
-from facsmith.lab.fit.own_faces import OwnFace
 from facsmith.lab.fit.moves import Choice, best_moves, boundaries_of_moves, moves_of
+from facsmith.lab.fit.own_faces import OwnFace
 from facsmith.lab.fit.sources import SampleOptions, Samples, open_source
 from facsmith.lab.fit.sources.samples import measured
 
@@ -114,6 +114,8 @@ def fit(bench: Bench) -> dict[str, Any]:
     verify = enough([*bench.faces("verify", judges)], 1, "to calibrate boundaries on")
     chosen = {c.au: c.move for c in choices if np.isfinite(c.move).all() and c.move.any()}
     unmoved = {c.au: "no move of its code was found that shows it" for c in choices if c.au not in chosen}
+    if not chosen:
+        raise BoundaryError("No move of its codes shows any AU: nothing in this generator's pictures can be moved so.")
     resting = _resting(bench, [*choose, *verify])
     whole = boundaries_of_moves(chosen, resting, bench.generator.generator_id, reports={})
     done = calibrate(
@@ -284,6 +286,6 @@ def _own_photos(bench: Bench) -> list[tuple[str, npt.NDArray[np.uint8]]]:
     data: Any = skimage.data
     pictures: list[tuple[str, npt.NDArray[np.uint8]]] = [("astronaut", data.astronaut())]
     if bench.record["framing"]["found"]:
-        for face in bench.faces("check", bench.options.photos - 1):
-            pictures.append((f"sample {face.seed}", image.resize(face.picture, (_LARGE, _LARGE))))
+        faces = bench.faces("check", bench.options.photos - 1)
+        pictures += [(f"sample {face.seed}", image.resize(face.picture, (_LARGE, _LARGE))) for face in faces]
     return pictures
