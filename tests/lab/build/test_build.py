@@ -57,7 +57,7 @@ def options(checkpoint, **changed: Any) -> BuildOptions:
     return BuildOptions(**{**given, **changed})
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """As a process is."""
 
 
@@ -76,9 +76,9 @@ def built(checkpoint, tmp_path_factory):
             first.append(name)
             assert left >= 0
             if name == stage and (done > 0 or stage == "boundaries"):
-                raise Killed
+                raise KilledError
 
-        with pytest.raises(Killed):
+        with pytest.raises(KilledError):
             build_model(checkpoint, folder, options(checkpoint), photos=photos, progress=progress)
         begun.append(first[0])
     made = build_model(checkpoint, folder, options(checkpoint), photos=photos)
