@@ -122,7 +122,7 @@ def fit(bench: Bench) -> dict[str, Any]:
         whole,
         bench.small,
         [Judge(face.ws, face.landmarks) for face in verify],
-        reach=1.5,
+        reach=1.0,  # the moves have their lengths; beyond, optical flow loses brows
         progress=lambda stage, row, total: bench.tell("boundaries", total + row, 2 * total),
     )
     shown = {b.au: dict(b.report["shown"]) for b in done.boundaries}
@@ -153,7 +153,8 @@ def check(
 ) -> dict[str, Any]:
     """Films of every AU on photos, as `facsmith boundaries check` judges them -> build/check.json.
 
-    photos: (name, pixels); where there are none, the astronaut's and faces of the generator's own. found: takes the
+    photos: (name, pixels), all checked; where there are none, the astronaut's and, as far as time allows, faces of the
+    generator's own. found: takes the
     whole.
     """
     from facsmith.animate import AnimateOptions, Animator
@@ -183,7 +184,7 @@ def check(
         except FacsmithError:
             continue
         bench.tell("check", number, min(len(pictures), bench.options.photos))
-        if (bench.spent - began) * (number + 1) / number > max(room, 1.0):
+        if not photos and (bench.spent - began) * (number + 1) / number > max(room, 1.0):
             break
     if not parts:
         raise BoundaryError(f"None of the photos can be checked ({', '.join(names)}); give portraits: --portraits.")
@@ -230,7 +231,7 @@ def _weakness(report: Mapping[str, Any]) -> str | None:
 
 def _judges(bench: Bench, *, ways: int) -> int:
     """How many faces the time allows to choose and to calibrate on."""
-    pictures = len(DISFA) * (5 * ways + 14)
+    pictures = len(DISFA) * (8 * ways + 14)
     each = pictures * (bench.speed.draw + 0.025)  # seconds of optical flow
     least = 1 if bench.speed.draw > _SLOW else 3
     return int(np.clip(bench.options.seconds("boundaries") / each, least, _JUDGES))
