@@ -210,12 +210,12 @@ def test_a_verdict_names_what_fails_and_what_is_left_to_muscles():
         "boundaries": {
             "latent": ["AU12", "AU26"],
             "weak": {},
-            "muscles": {"AU9": "shows 20% of what the muscles move"},
+            "muscles": {"AU9": "shows 20 % of what the muscles move"},
         },
         "check": {"photos": 10, "portraits": True, "passed": ["AU12"] * 11, "failed": ["AU4"]},
     }
     said = verdict(done)
-    assert "11 of 12 AUs on 10 portraits" in said and "AU4 fails" in said and "AU9 shows 20%" in said
+    assert "11 of 12 AUs on 10 portraits" in said and "AU4 fails" in said and "AU9 shows 20 %" in said
 
 
 @pytest.fixture(scope="module")

@@ -223,7 +223,7 @@ def _weakness(report: Mapping[str, Any]) -> str | None:
     """Why the generator does not show an AU, in a few words; None where it does."""
     share, leak = report["share_of_muscles"][-1], report["leak"]
     if share < _ENOUGH:
-        return f"shows {max(share, 0):.0%} of what the muscles move"
+        return f"shows {int(100 * max(share, 0))} % of what the muscles move"
     if leak > _STILL:
         return f"moves what it should leave alone by {leak:.3f} eye distances"
     return None
