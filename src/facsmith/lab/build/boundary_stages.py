@@ -112,31 +112,34 @@ def fit(bench: Bench) -> dict[str, Any]:
         progress=lambda done, total: bench.tell("boundaries", done, 2 * total),
     )
     verify = enough([*bench.faces("verify", judges)], 1, "to calibrate boundaries on")
-    chosen = {c.au: c.move for c in choices}
+    chosen = {c.au: c.move for c in choices if np.isfinite(c.move).all() and c.move.any()}
+    unmoved = {c.au: "no move of its code was found that shows it" for c in choices if c.au not in chosen}
+    if not chosen:
+        raise BoundaryError("No move of its codes shows any AU: nothing in this generator's pictures can be moved so.")
     resting = _resting(bench, [*choose, *verify])
     whole = boundaries_of_moves(chosen, resting, bench.generator.generator_id, reports={})
     done = calibrate(
         whole,
         bench.small,
         [Judge(face.ws, face.landmarks) for face in verify],
-        reach=1.5,
+        reach=1.0,  # the moves have their lengths; beyond, optical flow loses brows
         progress=lambda stage, row, total: bench.tell("boundaries", total + row, 2 * total),
     )
     shown = {b.au: dict(b.report["shown"]) for b in done.boundaries}
-    weak = {au: why for au, report in shown.items() if (why := _weakness(report)) is not None}
+    weak = unmoved | {au: why for au, report in shown.items() if (why := _weakness(report)) is not None}
     kept = [au for au in chosen if au not in weak] or [max(shown, key=lambda au: shown[au]["share_of_muscles"][-1])]
     boundaries = boundaries_of_moves(
         {au: chosen[au] for au in kept},
         resting,
         bench.generator.generator_id,
-        reports={c.au: _report(c, shown[c.au]) for c in choices},
+        reports={c.au: _report(c, shown[c.au]) for c in choices if c.au in shown},
     )
     bent = tuple(_bent(b, whole[b.au].calibration, done[b.au].calibration) for b in boundaries.boundaries)
     BoundarySet(bent, boundaries.generator_id).save(bench.folder / FILES[3])
     return {
         "judges": [len(choose), len(verify)],
         "ways": {f"AU{c.au}": c.way for c in choices},
-        "shown": {f"AU{au}": report["share_of_muscles"][-1] for au, report in shown.items()},
+        "shown": {f"AU{au}": shown[au]["share_of_muscles"][-1] if au in shown else 0.0 for au in DISFA},
         "leak": {f"AU{au}": report["leak"] for au, report in shown.items()},
         "latent": [f"AU{au}" for au in kept],
         "muscles": {f"AU{au}": why for au, why in weak.items() if au not in kept},
@@ -150,7 +153,8 @@ def check(
 ) -> dict[str, Any]:
     """Films of every AU on photos, as `facsmith boundaries check` judges them -> build/check.json.
 
-    photos: (name, pixels); where there are none, the astronaut's and faces of the generator's own. found: takes the
+    photos: (name, pixels), all checked; where there are none, the astronaut's and, as far as time allows, faces of the
+    generator's own. found: takes the
     whole.
     """
     from facsmith.animator import Animator
@@ -181,7 +185,7 @@ def check(
         except FacsmithError:
             continue
         bench.tell("check", number, min(len(pictures), bench.options.photos))
-        if (bench.spent - began) * (number + 1) / number > max(room, 1.0):
+        if not photos and (bench.spent - began) * (number + 1) / number > max(room, 1.0):
             break
     if not parts:
         raise BoundaryError(f"None of the photos can be checked ({', '.join(names)}); give portraits: --portraits.")
@@ -220,7 +224,7 @@ def _weakness(report: Mapping[str, Any]) -> str | None:
     """Why the generator does not show an AU, in a few words; None where it does."""
     share, leak = report["share_of_muscles"][-1], report["leak"]
     if share < _ENOUGH:
-        return f"shows {max(share, 0):.0%} of what the muscles move"
+        return f"shows {int(100 * max(share, 0))} % of what the muscles move"
     if leak > _STILL:
         return f"moves what it should leave alone by {leak:.3f} eye distances"
     return None
@@ -228,7 +232,7 @@ def _weakness(report: Mapping[str, Any]) -> str | None:
 
 def _judges(bench: Bench, *, ways: int) -> int:
     """How many faces the time allows to choose and to calibrate on."""
-    pictures = len(DISFA) * (5 * ways + 14)
+    pictures = len(DISFA) * (8 * ways + 14)
     each = pictures * (bench.speed.draw + 0.025)  # seconds of optical flow
     least = 1 if bench.speed.draw > _SLOW else 3
     return int(np.clip(bench.options.seconds("boundaries") / each, least, _JUDGES))
@@ -284,8 +288,6 @@ def _own_photos(bench: Bench) -> list[tuple[str, npt.NDArray[np.uint8]]]:
     data: Any = skimage.data
     pictures: list[tuple[str, npt.NDArray[np.uint8]]] = [("astronaut", data.astronaut())]
     if bench.record["framing"]["found"]:
-        pictures += [
-            (f"sample {face.seed}", image.resize(face.picture, (_LARGE, _LARGE)))
-            for face in bench.faces("check", bench.options.photos - 1)
-        ]
+        faces = bench.faces("check", bench.options.photos - 1)
+        pictures += [(f"sample {face.seed}", image.resize(face.picture, (_LARGE, _LARGE))) for face in faces]
     return pictures

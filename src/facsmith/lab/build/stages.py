@@ -61,8 +61,7 @@ def frame(bench: Bench) -> dict[str, Any]:
     if given is None and (estimated is None or len(faces) < _FEWEST):
         raise InputError(
             f"No framing can be read from this generator: {len(faces)} of {looked} random pictures show a face that a "
-            "landmarker finds. Is it a generator of faces? If so, give --framing ffhq, celebahq, facsmith or "
-            "SIDE,BELOW."
+            "landmarker finds. Is it a generator of faces? If so, give --framing ffhq, celebahq or SIDE,BELOW."
         )
     framing = given or (estimated.framing if estimated else None)
     network.framing = framing

@@ -28,7 +28,8 @@ __all__ = ["Choice", "Shown", "best_moves", "boundaries_of_moves", "moves_of", "
 Array = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.float32]
 
-_MULTIPLES: Final = (0.5, 1.0, 2.0, 3.5, 6.0)
+_MULTIPLES: Final = (0.5, 1.0, 1.5, 2.0, 2.5, 3.25, 4.25, 6.0)
+_LOST: Final = 0.15  # of a share, by which it falls where optical flow has lost what moved, or the face fell apart
 _LEAK: Final = 0.03  # IOD: `boundaries check`'s
 _INDEPENDENT: Final = 1e-3
 _AT_REST: Final = 0.97
@@ -174,9 +175,12 @@ def moves_of(boundaries: BoundarySet) -> dict[int, Codes]:
 
 
 def _shown(shares: Array, leaks: Array) -> Shown:
-    """Of medians (levels,) at `_MULTIPLES`."""
+    """Of medians (levels,) at `_MULTIPLES`; what comes after a fall is not believed."""
+    fallen = np.flatnonzero(shares < np.maximum.accumulate(shares) - _LOST)
+    last = int(fallen[0]) if len(fallen) else len(shares)
+    shares, leaks = shares[:last], leaks[:last]
     rising = np.concatenate([[0.0], np.maximum.accumulate(shares)])
-    at = np.array([0.0, *_MULTIPLES])
+    at = np.array([0.0, *_MULTIPLES[:last]])
     if rising[-1] >= 1.0:
         first = int(np.argmax(rising >= 1.0))
         part = (1.0 - rising[first - 1]) / max(rising[first] - rising[first - 1], 1e-9)

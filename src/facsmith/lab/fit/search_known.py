@@ -119,7 +119,8 @@ def search_moves(
                 lengths = (delta / sigma).square().mean(dim=(1, 2))
                 losses = options.pixel * pixel + options.features * seen + options.prior * lengths
             value = losses.detach()
-            better = value < least
+            # No move at all is no answer: one that overshoots still says where to, and its length is found later.
+            better = (value < least) & (step > 0 or start is not None)
             least = torch.where(better, value, least)
             best = torch.where(better[:, None, None], delta.detach(), best)
             left[part] = np.where(better.cpu().numpy(), pixel.detach().cpu().numpy(), left[part])
