@@ -433,3 +433,32 @@ def test_eyes_close_on_a_frame_that_is_composed_once(make_animator, photo, compo
     frames = list(make_animator().animate(photo, held, options=replace(QUICK, edit="relative")).frames())
     assert len(composed) == 1
     assert len({frame.tobytes() for frame in frames}) > 3
+
+
+def test_one_film_draws_each_thing_once(monkeypatch):
+    """One compositor, the neutral face drawn at most twice, nothing composed before frames are asked for."""
+    made, changes = [], []
+    build, frame = Compositor.__init__, Compositor.frame
+
+    def counted(self, *parts, **named):
+        made.append(self)
+        build(self, *parts, **named)
+
+    def composed(self, *parts, change, **named):
+        changes.append(np.asarray(change))
+        return frame(self, *parts, change=change, **named)
+
+    monkeypatch.setattr(Compositor, "__init__", counted)
+    monkeypatch.setattr(Compositor, "frame", composed)
+    portrait = np.ascontiguousarray(skimage.data.astronaut()[:360, 50:410])
+    options = replace(QUICK, provider="dlib", inversion=InversionOptions(iterations=0))
+    animator = Animator.from_pretrained()
+    subject = animator.prepare(portrait, options=options)
+    drawn = len(changes)
+    film = animator.animate(subject, "surprise", options=options)
+    assert len(changes) == drawn
+    assert film.receipt.keyframes
+    neutral = np.tile(-subject.photo_aus.vector(), (2, 1))
+    assert len(made) == 1
+    assert sum(np.allclose(change, neutral) for change in changes) <= 2
+    assert drawn <= 1 < len(film) <= len(changes) + 10
