@@ -63,27 +63,22 @@ def profile(photo: Path) -> dict[str, Any]:
     clock = Clock()
     clock.seconds["start of the process"] = _age()
     with clock.stage("imports"):
-        from facsmith import face, video
-        from facsmith.options import AnimateOptions
+        from facsmith import animator, encode, face, film, measure, render, video
         from facsmith.animator import Animator
-        from facsmith import animator
-        from facsmith import encode
-        from facsmith import film
-        from facsmith import strengths
-        from facsmith import render
-        from facsmith.receipt import frame_stats
         from facsmith.compose import compositor, transfer
+        from facsmith.options import AnimateOptions
+        from facsmith.receipt import FrameStats
     clock.watch(animator, "read_photo", "decoding")
     clock.watch(face, "find", "face finding")
     clock.watch(encode, "invert", "inversion")
-    clock.watch(encode, "settled", "reading the smile")
-    clock.watch(personal.PersonalBoundaries, "_factor", "strengths of AUs")
+    clock.watch(encode, "refine_source_smile", "reading the smile")
+    clock.watch(measure, "alone", "the photo's AUs")
     clock.watch(render.Renderer, "__init__", "the photo's constants")
     clock.watch(render.Renderer, "_synthesise", "synthesis")
     clock.watch(transfer.Transfer, "change", "flow and transfer")
     clock.watch(compositor.Compositor, "frame", "compositing")
-    clock.watch(watch.Watch, "see", "measuring every frame")
-    clock.watch(film.Animation, "_account", "measuring")
+    clock.watch(FrameStats, "see", "measuring every frame")
+    clock.watch(film.Animation, "_receipt", "measuring")
     clock.watch(video, "write", "video encoding")
     with clock.stage("model"):
         made = Animator.from_pretrained()

@@ -15,7 +15,6 @@ from facsmith.errors import InputError
 from facsmith.face.align import CropTransform
 from facsmith.face.muscles import FaceMuscles, two_sided
 from facsmith.face.points import LEFT_HALF, RIGHT_HALF, interocular
-from facsmith.face.shading import SKIN_SHADE
 
 __all__ = ["Compositor", "Mode", "join"]
 
@@ -155,7 +154,7 @@ class Compositor:
         picture = moved.astype(np.float32)
         if change.added is not None:
             picture += lift(change.added, band, smooth=True)
-        picture *= 1 + lift(change.gain - 1, band, smooth=True)[..., None] * SKIN_SHADE
+        picture *= 1 + lift(change.gain - 1, band, smooth=True)[..., None] * self._transfer.shade
         opacity = lift(change.opacity, band)[..., None]
         picture += opacity * (lift(change.fresh, band, smooth=True) - picture)
         self._write(picture, band, out)

@@ -28,7 +28,7 @@ from facsmith.compose.teeth import Teeth
 from facsmith.face.muscle_warp import MuscleField
 from facsmith.face.muscles import lips_apart
 from facsmith.face.palette import Palette
-from facsmith.face.shading import FaceShading, unfolded
+from facsmith.face.shading import SKIN_SHADE, FaceShading, unfolded
 from facsmith.facs import AUS
 
 __all__ = ["SHARP", "Change", "Transfer", "matching_gain"]
@@ -80,6 +80,8 @@ class Transfer:
         self._places = self.field.frame.to_face(self._grid)
         self._photo = photo
         self._palette = Palette.of(np.clip(photo[self.mask > 0.5], 0, 255).astype(np.uint8))
+        self.shade = np.asarray(1 + self._palette.colour * (SKIN_SHADE - 1), np.float32)
+        """(3,) how strongly folds shade red, green and blue: alike in a photo of one tone."""
         self._drawn = reference
         self._teeth = Teeth(points, canvas.iod, photo, self.mask)
 

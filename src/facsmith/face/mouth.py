@@ -11,6 +11,7 @@ __all__ = ["LipLine", "paint_mouth"]
 Array = NDArray[np.float64]
 
 _OPEN = 0.02  # IOD beyond the soft edges: lips less apart show no teeth worth keeping
+_CHIN, _LOWER_LENGTH = 0.05, 0.1  # IOD
 _UPPER, _LOWER = [60, 61, 62, 63, 64], [60, 67, 66, 65, 64]  # inner contours, corner to corner
 
 
@@ -87,7 +88,8 @@ def _pchip(x: Array, y: Array, at: Array) -> Array:
 
 
 def paint_mouth(pixels: Array, lips: LipLine, *, jaw: float, level: float, seed: int) -> NDArray[np.float32]:
-    """A mouth's inside for photos that show none: dark, upper teeth on the skull, a hint of tongue.
+    """A mouth's inside for photos that show none: upper teeth on the skull, lower teeth on the jaw, dark between them,
+    a hint of tongue. While the jaw is up, the rows meet, and lips that part show teeth alone.
 
     Args:
         pixels: (h, w, 2) face coordinates of the output pixels.
@@ -106,8 +108,13 @@ def paint_mouth(pixels: Array, lips: LipLine, *, jaw: float, level: float, seed:
     arch = 1 - across**2
     rest = lips.rest(x)
     soft = 0.015
-    teeth = _ramp((rest + length * np.sqrt(np.maximum(arch, 0)) - y) / soft) * np.clip(1.15 * arch, 0, 1)
+    edge = rest + length * np.sqrt(np.maximum(arch, 0))
+    teeth = _ramp((edge - y) / soft) * np.clip(1.15 * arch, 0, 1)
+    # Lips that part take the chin along by `_CHIN` before the jaw opens.
+    top = edge + max(jaw - _CHIN, 0.0) + 0.6 * soft
+    lower = _ramp((y - top) / soft) * _ramp((top + _LOWER_LENGTH - y) / soft) * np.clip(1.1 * arch - 0.1, 0, 1)
     gaps = 1 - 0.10 * np.exp(-(((x - centre + 0.04) % 0.08 - 0.04) ** 2) / 0.006**2)
+    thin = 1 - 0.12 * np.exp(-(((x - centre + 0.03) % 0.06 - 0.03) ** 2) / 0.006**2)
     dark = np.array([58.0, 26.0, 26.0]) * min(level, 1.2)
     enamel = np.array([228.0, 218.0, 204.0]) * shade * float(np.clip(level, 0.25, 1.12))
     tongue = np.array([112.0, 58.0, 56.0]) * float(np.clip(level, 0.25, 1.1))
@@ -115,6 +122,8 @@ def paint_mouth(pixels: Array, lips: LipLine, *, jaw: float, level: float, seed:
     colour = dark * (0.5 + 0.4 * np.clip(arch, 0, 1))[..., None]
     colour = colour + tongue_at[..., None] * (tongue - colour)
     lit = enamel * ((0.62 + 0.38 * np.clip(arch, 0, 1)) * gaps)[..., None]
+    behind = enamel * (0.8 * (0.55 + 0.45 * np.clip(arch, 0, 1)) * thin)[..., None]
+    colour = colour + lower[..., None] * (behind - colour)
     return (colour + teeth[..., None] * (lit - colour)).astype(np.float32)
 
 
