@@ -264,6 +264,17 @@ class TestTransfer:
         monkeypatch.setattr(canvas, "_BAND", 1)
         assert np.abs(scene.compositor().frame(generated, change=asked).astype(int) - whole).max() <= 2
 
+    def test_folds_of_a_grey_photo_are_grey(self, scene):
+        photo = np.repeat(cv2.cvtColor(scene.photo, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+        grey = Scene(photo, scene.landmarks, scene.transform, scene.blur)
+        asked = change("AU4=1,AU6=1,AU9=1,AU12=1,AU25=1")
+        for frame in (
+            grey.compositor().frame(grey.reference, change=asked),
+            MuscleWarp(grey.landmarks, photo.shape)(photo, change("AU4=1,AU9=1")),
+        ):
+            assert np.ptp(frame, axis=2).max() <= 2
+            assert error(frame, photo) > 0.2
+
 
 class TestOtherModes:
     def test_paste_shows_the_generated_face_in_the_photos_colours(self, scene):
