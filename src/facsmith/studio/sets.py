@@ -135,6 +135,6 @@ def _stem(name: str, taken: Mapping[str, bytes]) -> str:
     """The photo's name for files, told from those that are there."""
     stem = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "-" for c in Path(readable(name)).stem)[:60]
     stem = stem.strip("-") or "photo"
-    return next(
-        s for s in (stem, *(f"{stem}-{n}" for n in itertools.count(2))) if s.lower() not in map(str.lower, taken)
-    )
+    known = {name.lower() for name in taken}
+    numbered = (f"{stem}-{number}" for number in itertools.count(2))
+    return next(name for name in itertools.chain([stem], numbered) if name.lower() not in known)
