@@ -516,7 +516,9 @@ def set_work(page: Any) -> None:
 
 
 def finds_work(page: Any, value: float = 0.65) -> None:
+    page.wait_for_selector("#status .text")
     page.wait_for_function(f"{SAID}.includes('as you left it')")
+    tab(page, "Film")  # whose table Gradio draws when it is first looked at
     shows(page, f"AU12={value:.2f}")
     assert number(page, 12) == value
     assert page.locator('#timing tr[data-au="12"] input').nth(2).input_value() == "2.5"

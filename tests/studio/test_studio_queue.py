@@ -265,6 +265,7 @@ def test_a_new_face_takes_the_place_of_the_film_of_the_old_one(studio, photo):
     assert "is ready" not in film.text()
 
 
+@pytest.mark.filterwarnings("ignore")  # those of gradio_client's own threads would end its stream
 def test_a_script_comes_in_by_the_door(running, tmp_path, monkeypatch):
     """The example of the how-to page, as it stands there, against this studio."""
     import skimage.data

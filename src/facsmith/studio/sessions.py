@@ -4,6 +4,7 @@ import re
 import secrets
 import shutil
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,6 +22,8 @@ from facsmith.subject import Image
 __all__ = ["Sessions"]
 
 
+CLAIMED_IN = 3.0
+"""Seconds that a page just opened takes at most to claim its session."""
 Offer = Path | Callable[[], bytes]
 """A file that lies in the session's folder, or what makes its bytes when it is fetched."""
 
@@ -53,7 +56,13 @@ class Sessions:
         return token, self.get(visitor)
 
     def is_known(self, visitor: str) -> bool:
-        """Whether the page has claimed its session; after this server was started anew, it has not."""
+        """Whether the page has claimed its session, or does so in a moment: what is clicked at once comes before that.
+
+        After this server was started anew, an open page has not, and has to be loaded anew.
+        """
+        until = time.monotonic() + CLAIMED_IN
+        while visitor not in self._tokens and time.monotonic() < until:
+            time.sleep(0.05)
         return visitor in self._tokens
 
     def get(self, visitor: str) -> StudioSession:
