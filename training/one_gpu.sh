@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Trains the bundled generator in three commands of ten minutes on one GPU; training/gpu_session.md says how.
-# Usage: bash training/gpu_session.sh PART, from the repository's root; PART is 1, 2 or 3.
+# Trains the bundled generator in three commands of ten minutes on one GPU; training/one_gpu.md says how.
+# Usage: bash training/one_gpu.sh PART, from the repository's root; PART is 1, 2 or 3.
 #
 # Settings (environment): LIMIT seconds of this command; MINUTES of training in all; BATCH; CHANNELS "base most";
 # VARIANTS pictures a photo; FROM a kept state to begin from; CARRIED the folder with faces.safetensors;
@@ -8,7 +8,7 @@
 set -euo pipefail
 PART=${1:?give the part: 1, 2 or 3}
 LIMIT=${LIMIT:-570} MINUTES=${MINUTES:-900} BATCH=${BATCH:-32} CHANNELS=${CHANNELS:-4096 256} VARIANTS=${VARIANTS:-6}
-CARRIED=${CARRIED:-runs/carry} RUN=${RUN:-runs/gpu} OUT=${OUT:-runs/out} FROM=${FROM:-} EXTRA=${EXTRA:-}
+CARRIED=${CARRIED:-runs/packed} RUN=${RUN:-runs/gpu} OUT=${OUT:-runs/out} FROM=${FROM:-} EXTRA=${EXTRA:-}
 PYTHON=${PYTHON:-python3} PYTHONPATH=$PWD/src:${PYTHONPATH:-}
 export PYTHONPATH PYTHONUNBUFFERED=1
 mkdir -p "$RUN" "$OUT"
