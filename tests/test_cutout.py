@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from conftest import QUICK
 from PIL import Image
-from test_animate import QUICK
 
 from facsmith import image, video
 from facsmith.cutout import NOTE, read_cutout

@@ -155,8 +155,8 @@ class TestCompositing:
         transform = crop_transform(face.landmarks, 256, framing)
         reference = transform.crop(photo)
         changed = np.clip(reference.astype(np.int16) + 30, 0, 255).astype(np.uint8)
-        compositor = Compositor(photo, transform, face.landmarks, reference, mode="paste")
-        frame = compositor.frame(changed, change=np.zeros(len(AUS)))
+        compositor = Compositor(photo, transform, face.landmarks, reference)
+        frame = compositor.frame(changed, change=np.zeros(len(AUS)), mode="paste")
         x, y = np.rint(face.landmarks[30]).astype(int)
         patch = np.s_[y - 8 : y + 8, x - 8 : x + 8]
         brighter = cv2.blur(frame, (3, 3)).astype(float)[patch].mean() - photo.astype(float)[patch].mean()

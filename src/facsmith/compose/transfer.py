@@ -80,7 +80,7 @@ class Transfer:
         self._places = self.field.frame.to_face(self._grid)
         self._photo = photo
         self._palette = Palette.of(np.clip(photo[self.mask > 0.5], 0, 255).astype(np.uint8))
-        self.shade = np.asarray(1 + self._palette.colour * (SKIN_SHADE - 1), np.float32)
+        self.shade = np.asarray(1 + self._palette.skin * (SKIN_SHADE - 1), np.float32)
         """(3,) how strongly folds shade red, green and blue: alike in a photo of one tone."""
         self._drawn = reference
         self._teeth = Teeth(points, canvas.iod, photo, self.mask)

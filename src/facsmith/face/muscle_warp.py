@@ -170,7 +170,7 @@ class MuscleWarp:
             face = self.field.face + motion.moved[:68]
             added = unfolded(np.asarray(small, np.float32), self._coarse, face, -smile)
             result += np.asarray(cv2.resize(added, size, interpolation=cv2.INTER_LINEAR))
-        shade = 1 + Palette.of(image[y0:y1:4, x0:x1:4]).colour * (SKIN_SHADE - 1)  # a grey photo stays grey
+        shade = 1 + Palette.of(image[y0:y1:4, x0:x1:4]).skin * (SKIN_SHADE - 1)  # a grey photo stays grey
         result *= 1 + (np.asarray(cv2.resize(gain, size, interpolation=cv2.INTER_LINEAR))[..., None] - 1) * shade
         if motion.parted.any():
             self._fill_mouth(result, image, motion.parted, jaw=float(motion.moved[8, 1]))

@@ -12,6 +12,8 @@ __all__ = ["Palette"]
 _MONOCHROME, _COLOURED = 1.5, 4.0
 """Spread of chroma (CIE Lab) around its mean at each lightness: below the first a photo has one tone, above the second
 it is in colour."""
+_GREY, _SKIN = 3.0, 8.0
+"""Mean chroma of a grey photo's face, and of one in colour."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +26,13 @@ class Palette:
         (3, 2) polynomial in lightness / 100 that gives the mean a, b of CIE Lab.
     colour
         In [0, 1]: 0 for a photo of one tone (grey, sepia), 1 for a photo in colour.
+    chroma
+        Mean length of (a, b): near 0 for a grey photo. Skin in colour has some 20.
     """
 
     tone: NDArray[np.float64]
     colour: float
+    chroma: float
 
     @classmethod
     def of(cls, pixels: NDArray[np.uint8]) -> "Palette":
@@ -38,7 +43,13 @@ class Palette:
         tone = np.asarray(solved[0], np.float64)
         off = np.asarray(lab[:, 1:] - design @ tone, np.float64)
         spread = float(np.sqrt(np.mean(off**2)))
-        return cls(tone, float(np.clip((spread - _MONOCHROME) / (_COLOURED - _MONOCHROME), 0, 1)))
+        chroma = float(np.linalg.norm(lab[:, 1:], axis=1).mean()) if lab.size else 0.0
+        return cls(tone, float(np.clip((spread - _MONOCHROME) / (_COLOURED - _MONOCHROME), 0, 1)), chroma)
+
+    @property
+    def skin(self) -> float:
+        """In [0, 1]: 0 where the photo is grey, so that whatever is darkened keeps its channels alike."""
+        return float(np.clip((self.chroma - _GREY) / (_SKIN - _GREY), 0, 1))
 
     def toned(self, colours: NDArray[np.float32]) -> NDArray[np.float32]:
         """colours (H, W, 3) in [0, 255] as the photo would hold them: themselves in a photo in colour."""
