@@ -173,7 +173,7 @@ class TestEyes:
     def test_a_shifted_picture_is_tracked_to_a_tenth_of_a_pixel(self, portrait):
         photo, found = portrait
         eyes = eye_centers(found.landmarks)
-        for shift in ((0.0, 0.0), (1.3, -0.6), (-2.2, 1.9)):
+        for shift in ((0.0, 0.0), (1.3, -0.6), (-1.8, 1.6)):
             matrix = np.array([[1, 0, shift[0]], [0, 1, shift[1]]])
             moved = cv2.warpAffine(photo, matrix, photo.shape[1::-1], flags=cv2.INTER_CUBIC)
             assert track_eyes(moved, photo, eyes) - eyes == pytest.approx(np.array([shift, shift]), abs=0.1)
