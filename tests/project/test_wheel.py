@@ -114,7 +114,8 @@ def test_the_wheel_carries_its_weights_their_licence_and_no_more_than_it_may(whe
             assert hashlib.sha256(archive.read(f"facsmith/weights/face128/{name}")).hexdigest() == digest
         weights = {n for n in names if n.endswith(".safetensors")}
         assert weights == {f"facsmith/weights/face128/{name}" for name in card["sha256"]} | {
-            "facsmith/weights/muscles.safetensors"
+            "facsmith/weights/muscles.safetensors",
+            "facsmith/measure/readout.safetensors",
         }
         metadata = archive.read(f"facsmith-{facsmith.__version__}.dist-info/METADATA").decode()
     assert "License-Expression: Apache-2.0 AND LicenseRef-facsmith-weights" in metadata

@@ -13,7 +13,11 @@ from facsmith.facs import AU_NAMES, AUS, DISFA
 
 __all__ = ["CODEBOOK", "MANIFEST", "MEASURED", "SETTINGS", "write_codebook", "write_csv", "write_json"]
 
-MANIFEST, MEASURED, CODEBOOK, SETTINGS = "manifest.csv", "measured.csv", "codebook.csv", "settings.json"
+MANIFEST = "manifest.csv"
+"""A row for each stimulus: what was asked."""
+MEASURED = "measured.csv"
+"""A row for each still: what it shows."""
+CODEBOOK, SETTINGS = "codebook.csv", "settings.json"
 
 _MANIFEST: Mapping[str, tuple[str, str]] = {
     "stimulus": ("File name, beside this table", "text"),
