@@ -8,6 +8,8 @@ from facsmith.errors import MissingExtraError
 __all__ = ["load"]
 
 _EXTRAS: Final = {
+    "c2pa": ("c2pa-python", "signed"),
+    "cryptography": ("cryptography", "signed"),
     "gradio": ("Gradio", "studio"),
     "matplotlib": ("Matplotlib", "plots"),
     "ray": ("Ray", "ray"),

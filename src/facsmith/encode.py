@@ -39,8 +39,6 @@ CLAIM = 0.8
 
 On seven portraits, latents of the photo had .13 to .26, latents of other people .85 and more.
 """
-SMALLEST_SIDE = 384
-"""Landmarkers are unsure in smaller pictures; they are enlarged for them."""
 
 
 @dataclass(frozen=True)
@@ -225,7 +223,7 @@ def sample(networks: Networks, *, seed: int, psi: float) -> Subject:
         ws = generator.mapping(z.to(generator.w_avg), psi=psi)
     latent = Latent(ws[0].float().cpu().numpy(), generator.generator_id)
     picture = _picture(generator, latent)
-    faces = _find_in_small(networks.faces, picture)
+    faces = face.find_small(picture, find=networks.faces.find)
     shown = measure.alone(picture, faces[0]).action_units if faces else networks.aus_of(latent)
     return Subject(
         name=f"sample-{seed}",
@@ -239,15 +237,6 @@ def sample(networks: Networks, *, seed: int, psi: float) -> Subject:
         transform=None,
         inversion=None,
     )
-
-
-def _find_in_small(faces: FaceReader, picture: Image) -> list[face.Face]:
-    """Faces of a picture that may be too small for a landmarker, in the picture's own pixels."""
-    factor = -(-SMALLEST_SIDE // min(picture.shape[:2]))
-    height, width = picture.shape[:2]
-    found = faces.find(image.resize(picture, (factor * height, factor * width)))
-    shift = (factor - 1) / 2  # pixel centres: large = factor * small + shift
-    return [replace(f, landmarks=(f.landmarks - shift) / factor) for f in found]
 
 
 def _report(progress: Progress | None, steps: int) -> Callable[[int, int], None] | None:

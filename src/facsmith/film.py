@@ -67,7 +67,7 @@ class Picture:
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the picture alone; nothing is measured."""
         holds = os.fspath(path).lower().endswith(image.ALPHA_SUFFIXES)
-        image.write(path, self.pixels if holds else self.image, metadata=provenance(self.model, self.source_type))
+        image.write(path, self.pixels if holds else self.image, metadata=self._film.metadata)
 
 
 class Animation:
@@ -171,7 +171,7 @@ class Animation:
             sign(path, sign_with, source_type=self.source_type, asked=receipt.request)
         receipt.write(receipt_path(path))
         if contact_sheet is not None:
-            image.write(contact_sheet, self.contact_sheet(), metadata=provenance(self.model, self.source_type))
+            image.write(contact_sheet, self.contact_sheet(), metadata=self.metadata)
         if page is not None:
             self.save_page(page, receipt=receipt)
         return receipt
@@ -185,7 +185,7 @@ class Animation:
         frames = self.frames(progress)
         if video.holds_alpha(path):
             frames = map(self.with_alpha, frames)
-        video.write(path, frames, fps=self.options.fps, metadata=provenance(self.model, self.source_type), sound=sound)
+        video.write(path, frames, fps=self.options.fps, metadata=self.metadata, sound=sound)
 
     def save_page(self, path: str | os.PathLike[str], *, receipt: Receipt | None = None) -> None:
         """Write the receipt as one page, .png or .pdf, with the key frames; renders the film if that was not done yet.
@@ -215,6 +215,11 @@ class Animation:
         frames = self._rendered().kept
         labels = [f"{self._times[index]:.2f} s  {label(self._asked(index))}" for index in self._keyframes()]
         return image.contact_sheet([frames[index] for index in self._keyframes()], labels=labels)
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What its files say inside: which generator drew them, and IPTC's digital source type."""
+        return provenance(self.model, self.source_type)
 
     @property
     def source_type(self) -> str:

@@ -8,7 +8,6 @@ Conventions: points are (x, y), pixel centres at integer coordinates; IOD is the
 eye centre the mean of the eye's two corners. The square stands on the face's own axes.
 """
 
-import json
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Final, Literal, get_args
@@ -16,6 +15,7 @@ from typing import Any, Final, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._json import parse_json
 from facsmith.errors import InputError, NoFaceError
 
 __all__ = ["FACSMITH", "PRESETS", "Framing", "Square", "framing_of", "parse_framing"]
@@ -158,9 +158,9 @@ def parse_framing(text: str) -> Framing:
         return PRESETS[text]
     try:
         if text.lstrip().startswith("{"):
-            return Framing.from_json(json.loads(text))
+            return Framing.from_json(parse_json(text))
         side, below = (float(part) for part in text.split(","))
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise InputError(
             f"There is no framing {text[:80]!r}; give {', '.join(PRESETS)}, or SIDE,BELOW in eye distances, as 4.1,0.1."
         ) from error

@@ -34,6 +34,7 @@ __all__ = [
     "contact_sheet",
     "decode",
     "decode_rgba",
+    "enlarged",
     "exif",
     "from_lines",
     "over_white",
@@ -233,6 +234,16 @@ def resize(image: Pixels, size: tuple[int, int]) -> Pixels:
     if min(size) < 1:
         raise InputError(f"An image cannot be resized to {height} x {width}. Give a height and a width of 1 or more.")
     return np.array(Image.fromarray(_checked(image)).resize((width, height), Image.Resampling.LANCZOS), np.uint8)
+
+
+def enlarged(image: Pixels, side: int) -> tuple[Pixels, int]:
+    """The same where no side is shorter than ``side`` pixels, else larger by the smallest whole factor that does it.
+
+    image: (H, W, 3). Returns it and the factor; pixel centres: large = factor * small + (factor - 1) / 2.
+    """
+    height, width = image.shape[:2]
+    factor = max(1, -(-side // min(height, width)))
+    return (image, 1) if factor == 1 else (resize(image, (factor * height, factor * width)), factor)
 
 
 def to_tensor(image: Pixels) -> "torch.Tensor":

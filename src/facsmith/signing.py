@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
-from facsmith import __version__
+from facsmith import __version__, _optional
 from facsmith._files import atomic_path
 from facsmith.errors import InputError, OutputError
 
@@ -253,10 +253,5 @@ def _pem(path: str | os.PathLike[str], what: str) -> bytes:
 
 
 def _c2pa() -> Any:
-    try:
-        from importlib import import_module
-
-        import_module("cryptography")
-        return import_module("c2pa")
-    except ImportError as error:
-        raise InputError("Signed manifests need the extra `signed`: pip install 'facsmith[signed]'.") from error
+    _optional.load("cryptography")
+    return _optional.load("c2pa")

@@ -41,7 +41,7 @@ def info(
 
 def _marks(file: Path) -> dict[str, Any]:
     """IPTC's digital source type and the verified manifest of a file; of a folder, those of all its frames."""
-    from facsmith.errors import InputError
+    from facsmith.errors import InputError, MissingExtraError
     from facsmith.synthetic import read_source_type
 
     files = sorted(file.glob("frame_*.png")) if file.is_dir() else [file]
@@ -53,7 +53,7 @@ def _marks(file: Path) -> dict[str, Any]:
         from facsmith.signing import verify
 
         verdicts = [verify(each) for each in files]
-    except InputError as error:
+    except (InputError, MissingExtraError) as error:
         return known | {"signature": f"not looked for: {error}"}
     broken = [each for each in verdicts if each is not None and not each.intact]
     unsigned = verdicts.count(None)

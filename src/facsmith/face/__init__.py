@@ -6,13 +6,14 @@
 """
 
 from facsmith.face.align import CropTransform, crop_transform
-from facsmith.face.find import PROVIDERS, choose, find, follow, why_not_mediapipe
+from facsmith.face.find import PROVIDERS, READABLE_SIDE, choose, find, find_small, follow, why_not_mediapipe
 from facsmith.face.own import READABLE, own_expression
 from facsmith.face.types import Choice, Face, FaceReader
 
 __all__ = [
     "PROVIDERS",
     "READABLE",
+    "READABLE_SIDE",
     "Choice",
     "CropTransform",
     "Face",
@@ -20,6 +21,7 @@ __all__ = [
     "choose",
     "crop_transform",
     "find",
+    "find_small",
     "follow",
     "own_expression",
     "why_not_mediapipe",

@@ -5,7 +5,7 @@ readings are averaged. Moving, turning and scaling eleven portraits moved the po
 (dlib) IOD that way; a single reading: .0070 and .0125. What reads differently in the mirror is no face.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Final
@@ -18,13 +18,16 @@ from facsmith.face.align import CropTransform, crop_transform
 from facsmith.face.dlib_provider import DlibProvider
 from facsmith.face.points import MIRROR, eye_centers, interocular, yaw_degrees
 from facsmith.face.types import Choice, Face, Image, Points, Provider
+from facsmith.image import enlarged
 
 __all__ = [
     "MAX_YAW_DEGREES",
     "MIN_INTEROCULAR",
     "PROVIDERS",
+    "READABLE_SIDE",
     "choose",
     "find",
+    "find_small",
     "follow",
     "why_not_mediapipe",
 ]
@@ -32,6 +35,8 @@ __all__ = [
 PROVIDERS: Final = ("auto", "mediapipe", "dlib")
 MAX_YAW_DEGREES: Final = 40.0
 """A face turned further is in profile: half of it is not in the photo."""
+READABLE_SIDE: Final = 384
+"""Pixels of the shorter side of a picture, from which on landmarkers are sure."""
 MIN_INTEROCULAR: Final = 24.0
 """Smallest usable distance between the eye centres, in photo pixels."""
 
@@ -58,6 +63,16 @@ def find(image: Image, *, provider: str = "auto") -> list[Face]:
         if face is not None and not any(_same(face, other) for other in faces):
             faces.append(face)
     return sorted(faces, key=lambda face: face.area, reverse=True)
+
+
+def find_small(image: Image, *, find: Callable[[Image], list[Face]] = find) -> list[Face]:
+    """`find` for a picture that may be too small for a landmarker, such as a generator's: an enlarged one is looked at.
+
+    Returns the faces in the picture's own pixels.
+    """
+    large, factor = enlarged(image, READABLE_SIDE)
+    shift = (factor - 1) / 2
+    return [face.at((face.landmarks - shift) / factor) for face in find(large)]
 
 
 def follow(image: Image, face: Face) -> Face:

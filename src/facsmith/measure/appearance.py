@@ -13,7 +13,7 @@ from facsmith.measure.population import Population
 if TYPE_CHECKING:
     from facsmith.descriptor import Descriptor
 
-__all__ = ["APPEARANCE_RESOLUTION", "appearance_features", "even_light", "from_appearance"]
+__all__ = ["APPEARANCE_RESOLUTION", "appearance_features", "even_grey", "even_light", "from_appearance"]
 
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
@@ -52,6 +52,10 @@ def even_light(crop: Image) -> npt.NDArray[np.float32]:
 
     crop: (R, R, 3) uint8. Returns (R, R, 3) float32 in [0, 255].
     """
+    return np.repeat(np.clip(even_grey(crop), 0, 255)[..., None], 3, axis=2).astype(np.float32)
+
+
+def even_grey(crop: Image) -> npt.NDArray[np.float32]:
+    """(R, R) of `even_light`, not yet clipped."""
     grey = np.asarray(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), np.float32)
-    level = (grey - grey.mean()) / max(float(grey.std()), 1.0) * _CONTRAST + _LEVEL
-    return np.repeat(np.clip(level, 0, 255)[..., None], 3, axis=2).astype(np.float32)
+    return np.asarray((grey - grey.mean()) / max(float(grey.std()), 1.0) * _CONTRAST + _LEVEL, np.float32)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from facsmith.face import CropTransform
 from facsmith.face.points import eye_centers
+from facsmith.measure.appearance import even_grey
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,7 +30,6 @@ _SIDE: Final = 112  # pixels of a crop: fine enough for a small photo, so that l
 _ENLARGED: Final = 2
 _BLOCK: Final = 10
 _GRID: Final = 4
-_LEVEL, _CONTRAST = 112.0, 57.0  # of a crop in even light: mean and deviation, 0 to 255
 
 
 def part_features(image: Image, landmarks: npt.ArrayLike) -> Array:
@@ -65,9 +65,7 @@ def part_crops(image: Image, landmarks: npt.ArrayLike) -> npt.NDArray[np.float32
         centre = (left + right) / 2 + np.array([-x[1], x[0]]) * below * iod
         shift = (_SIDE - 1) / 2 - turn @ centre
         crop = CropTransform(np.hstack([turn, shift[:, None]]), _SIDE).crop(image)
-        grey = np.asarray(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), np.float32)
-        even = (grey - grey.mean()) / max(float(grey.std()), 1.0) * _CONTRAST + _LEVEL
-        large = cv2.resize(np.asarray(even, np.float32), (_ENLARGED * _SIDE,) * 2, interpolation=cv2.INTER_CUBIC)
+        large = cv2.resize(even_grey(crop), (_ENLARGED * _SIDE,) * 2, interpolation=cv2.INTER_CUBIC)
         crops.append(np.clip(np.asarray(large, np.float32), 0, 255))
     return np.stack(crops)
 

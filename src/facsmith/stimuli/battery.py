@@ -20,10 +20,11 @@ from facsmith.errors import NoFaceError, PhotoError
 from facsmith.face import Face
 from facsmith.face.points import MIRROR
 from facsmith.facs import AUS, DISFA, ActionUnits
-from facsmith.film import Picture, provenance
+from facsmith.film import provenance
 from facsmith.latent import Latent
 from facsmith.options import AnimateOptions, Progress
 from facsmith.plan import DEFAULT_TIMING
+from facsmith.receipt import Receipt
 from facsmith.receipt.receipt import receipt_path, versions
 from facsmith.stimuli.design import Condition, Design
 from facsmith.stimuli.eyes import read_eyes, track_eyes
@@ -167,11 +168,12 @@ class _Run:
             subject = self._subject(person)
             for condition in self._conditions:
                 picture = self._animator.edit(subject, condition.action_units, options=self._options)
+                receipt = picture.receipt
                 if self._design.receipts and self._design.stills:
-                    picture.receipt.write(receipt_path(self._folder / f"{person.name}_{condition.name}.png"))
+                    receipt.write(receipt_path(self._folder / f"{person.name}_{condition.name}.png"))
                 kept = scratch / f"{len(stills):05d}.npy"
                 np.save(kept, picture.image if self._norms.changes else picture.pixels)
-                told = _told(picture)
+                told = _told(receipt)
                 stills.append(_Still(person, condition, person.frame, kept, picture.model, picture.source_type, told))
                 if progress is not None:
                     progress("stills", len(stills), len(people) * len(self._conditions))
@@ -200,7 +202,7 @@ class _Run:
         frame, best, least = still.frame, still.frame, np.inf
         for _ in range(_ROUNDS):
             shown = frame.finish(frame.place(still.drawn), tone)
-            expected = _face_at(still.person.face, frame.points(still.person.face.landmarks))
+            expected = still.person.face.at(frame.points(still.person.face.landmarks))
             try:
                 seen = read_eyes(shown, expected, self._animator.networks.faces.follow)
             except NoFaceError:
@@ -261,23 +263,24 @@ class _Run:
             pictures = (frame.finish(frame.place(picture), tone) for picture in pictures)
         kept: npt.NDArray[np.uint8] | None = None
         size = (0, 0)
-        metadata = provenance(film.model, film.source_type)
+        receipt: Receipt | None = None
         for mirror in twins:
             name = f"{stem}{'_mirror' if mirror else ''}"
             if kept is None and several:
                 kept = _spooled(pictures, spool, len(film))
             source = pictures if kept is None else (kept[:, :, ::-1] if mirror else kept)
             seen = _Sized(source)
-            video.write(self._folder / f"{name}.mp4", seen, fps=self._options.fps, metadata=metadata)
+            video.write(self._folder / f"{name}.mp4", seen, fps=self._options.fps, metadata=film.metadata)
             size = seen.size
             self._signed(self._folder / f"{name}.mp4", still)
             if self._design.receipts:
-                film.receipt.write(receipt_path(self._folder / f"{name}.mp4"))
+                receipt = receipt or film.receipt
+                receipt.write(receipt_path(self._folder / f"{name}.mp4"))
             folder = ""
             if self._frames and kept is not None:
                 folder = f"{name}_frames"
                 shown = kept[:, :, ::-1] if mirror else kept
-                video.write(self._folder / folder, shown, fps=self._options.fps, metadata=metadata)
+                video.write(self._folder / folder, shown, fps=self._options.fps, metadata=film.metadata)
                 self._signed(self._folder / folder, still)
             seconds = film.timeline.duration
             row = self._row(f"{name}.mp4", "film", still, mirror, size=size, frames=len(film), seconds=seconds)
@@ -343,7 +346,7 @@ class _Run:
             **{f"measured_AU{au:02d}": "" if read is None else round(read[au], 4) for au in DISFA},
             "unsure": " ".join(still.told["unsure"]),
             "identity": "" if still.told["identity"] is None else still.told["identity"],
-            **self._eyes(still, pixels, _face_at(person.face, points), mirror),
+            **self._eyes(still, pixels, person.face.at(points), mirror),
             "luminance": round(light.level, 3),
             "contrast": round(light.contrast, 4),
             "clipped": round(float(((pixels == 0) | (pixels == 255))[inside].any(axis=-1).mean()), 5),
@@ -423,9 +426,9 @@ class _Sized:
             yield np.ascontiguousarray(frame)
 
 
-def _told(picture: Picture) -> dict[str, Any]:
-    """The one moment of the picture's receipt."""
-    (record,) = picture.receipt.keyframes
+def _told(receipt: Receipt) -> dict[str, Any]:
+    """The one moment of a picture's receipt."""
+    (record,) = receipt.keyframes
     shown: dict[int, float] | None = None
     if record.measured is not None:
         read = [(int(name.lstrip("AULR")), e) for name, e in record.measured.items()]
@@ -441,11 +444,6 @@ def _spooled(pictures: Iterator[Pixels], spool: Path, count: int) -> npt.NDArray
     for index, picture in enumerate(pictures, 1):
         kept[index] = picture
     return kept
-
-
-def _face_at(face: Face, points: npt.NDArray[np.float64]) -> Face:
-    low, high = points.min(axis=0).tolist(), points.max(axis=0).tolist()
-    return replace(face, landmarks=points, box=(*low, *high))
 
 
 def _size(pixels: Pixels) -> tuple[int, int]:

@@ -6,7 +6,6 @@ shifted and scaled a little, and other expressions of it are compared with it pi
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, Final, cast
 
 import cv2
@@ -48,8 +47,7 @@ def read_eyes(picture: Pixels, face: Face, follow: Callable[[Pixels, Face], Face
         matrix[:, 2] += np.array([across, down]) * face.interocular
         moved = cv2.warpAffine(picture, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         points = face.landmarks @ matrix[:, :2].T + matrix[:, 2]
-        box = (*points.min(axis=0).tolist(), *points.max(axis=0).tolist())
-        seen = follow(np.asarray(moved, np.uint8), replace(face, landmarks=points, box=box))
+        seen = follow(np.asarray(moved, np.uint8), face.at(points))
         found.append((eye_centers(seen.landmarks) - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T)
     return np.mean(found, axis=0)
 

@@ -37,8 +37,10 @@ LONG = {"concurrency_id": "long", "concurrency_limit": None, "trigger_mode": "mu
 NEWEST = {"trigger_mode": "always_last", **QUICK}
 MEASURE = {"trigger_mode": "always_last", "concurrency_id": "measure", "concurrency_limit": 1}
 CHOICES = {"Blinks": "blinks", "Loops": "loop", "Neutral first": "neutral_first"}
-KEEP = "(pose, timing, kept) => ({...kept, pose, rows: timing.rows})"
-"""What the browser itself remembers of every move, so that nothing is lost with the line."""
+MOVES = """(kept) => {
+  try { return {...kept, ...JSON.parse(localStorage.getItem("facsmith-moves") || "{}")}; } catch { return kept; }
+}"""
+"""What the browser remembers by itself of every move (memory.js), beside what the server told it to keep."""
 Update = dict[Any, Any]
 _gradio: Any = gr  # typed in part
 UNCHANGED: Any = _gradio.skip()
@@ -125,7 +127,9 @@ class _Page:
 
     def _wire(self, page: Any) -> None:
         everything = [*self.face, self.kept]
-        back = page.load(self._back, [self.kept], everything, show_progress="hidden", api_visibility="private", **QUICK)
+        back = page.load(
+            self._back, [self.kept], everything, js=MOVES, show_progress="hidden", api_visibility="private", **QUICK
+        )
         self._later(back.then, self._follow, self.face)
         self._later(on(self.project, "kept"), self._take_kept, everything, [self.kept])
         self._later(on(self.project, "file"), self._open_project, self.face)
@@ -145,9 +149,8 @@ class _Page:
         plotted = [self.plot, self.chip, self.status]
         self._on(on(self.expression, "move"), self._move, moved, self.expression, **NEWEST)
         settled = [self.timing, *moved, *plotted[:2]]
-        self._keep(on(self.expression, "settle"))
         settle = self._on(on(self.expression, "settle"), self._settle, settled, self.expression, **NEWEST)
-        self._posed(settle, keep=False)
+        self._posed(settle)
         for button, act in (
             (self.neutral, StudioSession.neutral),
             (self.own, StudioSession.as_in_photo),
@@ -158,7 +161,6 @@ class _Page:
         ):
             self._posed(self._on(button.click, self._pose(act), posed, **QUICK))
         self._posed(self._on(self.strength.input, self._strengthen, posed, self.strength, **NEWEST))
-        self._keep(on(self.timing, "timed"))
         self._on(on(self.timing, "timed"), self._timed, plotted, self.timing, **NEWEST)
         self._on(self.choices.input, self._chosen, plotted, self.choices, **NEWEST)
         self._on(on(self.track, "file"), self._load_track, [self.timing, *plotted], **QUICK)
@@ -171,16 +173,9 @@ class _Page:
         design = [self.wanted, self.levels, self.films]
         self._later(on(self.made, "make"), self._make_set, [self.made, self.status], design)
 
-    def _posed(self, event: Any, *, keep: bool = True) -> None:
-        """What follows a pose that the server knows: it is remembered, and measured."""
-        if keep:
-            self._keep(event.then)
+    def _posed(self, event: Any) -> None:
+        """What follows a pose that the server knows: it is measured."""
         self._on(event.then, self._measure, [self.seen, self.status], self.expression, **MEASURE)
-
-    def _keep(self, event: Any) -> None:
-        """Wire an event to the browser's own memory."""
-        known = [self.expression, self.timing, self.kept]
-        event(None, known, [self.kept], js=KEEP, show_progress="hidden", api_visibility="private")
 
     def _on(self, event: Any, act: Callable[..., Update], outputs: list[Any], inputs: Any = None, **how: Any) -> Any:
         """Wire an event that is answered at once. act: returns the update, and does not yield it.

@@ -143,7 +143,7 @@ def expression_board(pictures: Mapping[int, str]) -> Board:
     html = "".join(
         f'<div class="column">{"".join(_group(name, pictures) for name in names)}</div>' for names in _COLUMNS
     )
-    return _board(Pose().to_json(), f'<div class="fs-aus">{html}</div>', "expression.js", "expression")
+    return _board(Pose().to_json(), f'<div class="fs-aus">{html}</div>', ("memory.js", "expression.js"), "expression")
 
 
 def _group(name: str, pictures: Mapping[int, str]) -> str:
@@ -185,7 +185,7 @@ def timing_board() -> Board:
 drive the film by a track.</p>
 <table hidden><caption>Seconds: rest, rise, hold and fall of each Action Unit</caption>
 <thead><tr><th scope="col">Action Unit</th>{heads}</tr></thead><tbody>{every}{rows}</tbody></table></div>""",
-        "timing.js",
+        ("memory.js", "timing.js"),
         "timing",
     )
 

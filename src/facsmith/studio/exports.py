@@ -73,7 +73,7 @@ def _write_film(rendered: Rendered, kind: str, path: Path) -> None:
     if kind == "png":
         _write_frames(rendered, path)
     elif kind == "sheet":
-        image.write(path, rendered.film.contact_sheet())
+        image.write(path, rendered.film.contact_sheet(), metadata=rendered.film.metadata)
     elif kind == "page":
         rendered.film.save_page(path, receipt=rendered.receipt)
     elif kind == "receipt":

@@ -45,11 +45,9 @@ def save_project(session: StudioSession) -> bytes:
         made[_LATENT] = subject.latent.save
     for name, save in made.items():
         if save is not None:
-            path = session.place(name)
-            save(path)
-            files[name] = path.read_bytes()
-            path.unlink()
-            path.parent.rmdir()
+            with session.scratch(name) as path:
+                save(path)
+                files[name] = path.read_bytes()
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, data in files.items():

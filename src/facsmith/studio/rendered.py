@@ -10,7 +10,7 @@ import numpy as np
 
 from facsmith import video
 from facsmith.face_region import FaceRegion
-from facsmith.film import Animation, provenance
+from facsmith.film import Animation
 from facsmith.options import Progress
 from facsmith.receipt import Receipt
 from facsmith.subject import Image
@@ -43,7 +43,7 @@ class Rendered:
 
     def write(self, path: Path) -> None:
         """A film or a folder of pictures, as `video.write` does."""
-        video.write(path, self.frames(), fps=self.film.options.fps, metadata=provenance(self.film.model))
+        video.write(path, self.frames(), fps=self.film.options.fps, metadata=self.film.metadata)
 
 
 def render(film: Animation, folder: Path, progress: Progress, *, asked: object) -> Rendered:
@@ -65,7 +65,7 @@ def render(film: Animation, folder: Path, progress: Progress, *, asked: object) 
                 yield view.cut(frame)
             container.mux(stream.encode(None))
 
-    video.write(close, seen(), fps=film.options.fps, metadata=provenance(film.model))
+    video.write(close, seen(), fps=film.options.fps, metadata=film.metadata)
     progress("measuring", 0, 0)
     receipt = film.receipt
     movie = close.read_bytes()

@@ -3,7 +3,8 @@
 import re
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import mkdtemp
@@ -156,13 +157,9 @@ class StudioSession:
 
     def load_code(self, data: bytes, index: int, progress: Progress) -> None:
         """Take a face's code (latent), of `facsmith invert` or saved here, in place of the search's."""
-        path = self.place("latent.safetensors")
-        path.write_bytes(data)
-        try:
+        with self.scratch("latent.safetensors") as path:
+            path.write_bytes(data)
             latent = Latent.load(path)
-        finally:
-            path.unlink()
-            path.parent.rmdir()
         self.search(index, progress, latent=latent)
 
     # --- sliders ----------------------------------------------------------------------------------------------------
@@ -277,13 +274,9 @@ class StudioSession:
         """
         self.scene_or_raise()
         suffix = Path(name).suffix.lower()
-        path = self.place("track.yaml" if suffix in (".yaml", ".yml") else "track.csv")
-        path.write_bytes(data)
-        try:
+        with self.scratch("track.yaml" if suffix in (".yaml", ".yml") else "track.csv") as path:
+            path.write_bytes(data)
             track = read_track(path, options=TrackOptions(fps=self.animate.fps, seconds=LONGEST_FILM))
-        finally:
-            path.unlink()
-            path.parent.rmdir()
         if track.duration > LONGEST_FILM:
             raise TimelineError(f"This timeline lasts {track.duration:.0f} s; at most {LONGEST_FILM:.0f} s play here.")
         self.track, self.track_name = track, readable(name)
@@ -407,6 +400,15 @@ class StudioSession:
     def place(self, name: str) -> Path:
         """A path of our own making in this session's folder."""
         return Path(mkdtemp(dir=self.folder)) / name
+
+    @contextmanager
+    def scratch(self, name: str) -> Generator[Path]:
+        """A place for a file that is gone afterwards."""
+        path = self.place(name)
+        try:
+            yield path
+        finally:
+            shutil.rmtree(path.parent, ignore_errors=True)
 
 
 def readable(name: str) -> str:

@@ -2,13 +2,13 @@
 
 import codecs
 import csv
-import json
 import re
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO, cast
 
+from facsmith._json import parse_json
 from facsmith.errors import TimelineError
 
 __all__ = ["number", "open_rows"]
@@ -70,8 +70,8 @@ def _json_rows(file: Path) -> Iterator[list[str]]:
     if file.stat().st_size > _LARGEST_JSON:
         raise TimelineError(f"it is larger than {_LARGEST_JSON >> 20} MB; give a shorter recording, or a CSV.")
     try:
-        data = json.loads(file.read_bytes())
-    except (ValueError, RecursionError) as error:
+        data = parse_json(file.read_bytes())
+    except ValueError as error:
         raise TimelineError(f"it is no JSON ({error}); give MediaPipe's blendshapes, a list of frames.") from error
     if isinstance(data, dict):
         data = next((cast(dict[str, Any], data)[key] for key in ("frames", "results", "data") if key in data), None)

@@ -12,7 +12,7 @@ import skimage.data
 import torch
 from typer.testing import CliRunner
 
-from facsmith import face, measure
+from facsmith import face
 from facsmith.__main__ import app
 from facsmith.animator import Animator
 from facsmith.boundary import LandmarkResponse, Response
@@ -26,6 +26,7 @@ from facsmith.lab.evaluate.faces import age_band, held_out, photographed, skin_b
 from facsmith.lab.evaluate.model import ModelOptions, ModelReport, evaluate_model, summarise
 from facsmith.lab.evaluate.model_tables import tables
 from facsmith.lab.evaluate.reconstruction import Principal
+from facsmith.lab.evaluate.resting import Resting
 from facsmith.lab.frechet import frechet_distance
 from facsmith.tuning import TuningOptions
 
@@ -81,14 +82,14 @@ def test_a_face_that_was_lost_counts_for_nothing(perfect: Control):
 def test_muscles_that_landmarks_hardly_report_are_no_measure(
     portrait: np.ndarray, found: Any, perfect: Control, monkeypatch: pytest.MonkeyPatch
 ):
-    responses = measure.NeutralFace.responses.func
+    responses = Resting.responses.func
 
-    def faint(neutral: measure.NeutralFace) -> np.ndarray:
-        seen = responses(neutral)
+    def faint(resting: Resting) -> np.ndarray:
+        seen = responses(resting)
         seen[0] *= 0.05  # a face whose inner brows a landmarker does not see
         return seen
 
-    monkeypatch.setattr(measure.NeutralFace, "responses", property(faint))
+    monkeypatch.setattr(Resting, "responses", property(faint))
     read = controlled(portrait, found, lambda e: e)
     assert np.isnan(read.shares[0]).all()
     assert np.isfinite(read.shares[DISFA.index(12)]).all()

@@ -15,7 +15,7 @@ from facsmith.framing import PRESETS, Framing
 from facsmith.generator import StyleGAN2, StyleGAN2Config, TinyGenerator
 from facsmith.lab.fit.estimate_framing import estimate_framing
 from facsmith.lab.fit.moves import best_moves, boundaries_of_moves, moves_of, shown_by
-from facsmith.lab.fit.own_faces import WORKING_SIDE, OwnFace, find_small, working
+from facsmith.lab.fit.own_faces import WORKING_SIDE, OwnFace, usable_face, working
 from facsmith.lab.fit.search_known import SearchOptions, moved_pictures, search_moves
 from facsmith.latent import Latent
 
@@ -164,10 +164,10 @@ def test_work_goes_on_at_256_pixels_at_most():
 
 
 def test_a_small_face_is_found_in_its_own_pixels(blended):
-    found = find_small(blended.face.picture, provider="dlib")
+    found = usable_face(blended.face.picture, provider="dlib")
     assert found is not None
     assert np.abs(found.landmarks - blended.face.landmarks).mean() < 2
-    assert find_small(np.zeros((64, 64, 3), np.uint8), provider="dlib") is None
+    assert usable_face(np.zeros((64, 64, 3), np.uint8), provider="dlib") is None
 
 
 def test_moved_pictures_show_the_muscles_and_nothing_is_asked_in_vain(blended):

@@ -21,7 +21,7 @@ from facsmith.generator import Generator
 from facsmith.lab.build.estimate import Speed, fastest, fitting_batch, measured_speed
 from facsmith.lab.build.options import STAGES, BuildOptions
 from facsmith.lab.build.record import Record
-from facsmith.lab.fit.own_faces import OwnFace, own_face, working
+from facsmith.lab.fit.own_faces import OwnFace, drawn, own_faces, working
 from facsmith.measure.population import default_population
 
 __all__ = ["Bench", "Progress"]
@@ -112,29 +112,12 @@ class Bench:
         Where no landmarker finds a face in any of its pictures (`framing`'s report), landmarks are the mean face's, at
         the place that the framing gives them.
         """
-        found, seed = 0, FIRST_SEED[purpose]
-        blind = self.record["framing"]["found"] == 0
-        for number in range(seed, seed + 6 * count + 24):
-            if found == count:
-                return
-            face = self._blind_face(number) if blind else self._face(number)
-            if face is not None:
-                found += 1
-                yield face
-
-    def _face(self, seed: int) -> OwnFace | None:
-        return own_face(self.small, seed, psi=self.options.psi, provider=self.options.provider)
-
-    def _blind_face(self, seed: int) -> OwnFace:
-        import torch
-
-        from facsmith import image
-
-        z = torch.randn(self.small.z_dim, generator=torch.Generator().manual_seed(seed))
-        with torch.inference_mode():
-            ws = self.small.mapping(z[None].to(self.small.w_avg), psi=self.options.psi)
-            picture = image.to_uint8(self.small.synthesis(ws))[0]
-        return OwnFace(seed, ws[0].float().cpu().numpy(), picture, self._mean_landmarks)
+        first, psi = FIRST_SEED[purpose], self.options.psi
+        if self.record["framing"]["found"]:
+            tries = 6 * count + 24
+            return own_faces(self.small, count, first=first, psi=psi, provider=self.options.provider, tries=tries)
+        blind = ((seed, drawn(self.small, seed, psi=psi)) for seed in range(first, first + count))
+        return (OwnFace(seed, *face, self._mean_landmarks) for seed, face in blind)
 
     @cached_property
     def _mean_landmarks(self) -> npt.NDArray[np.float64]:

@@ -154,8 +154,7 @@ def check(
     """Films of every AU on photos, as `facsmith boundaries check` judges them -> build/check.json.
 
     photos: (name, pixels), all checked; where there are none, the astronaut's and, as far as time allows, faces of the
-    generator's own. found: takes the
-    whole.
+    generator's own. found: takes the whole.
     """
     from facsmith.animator import Animator
     from facsmith.bundle import load_bundle

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 
 from facsmith._arrays import read_tensors, write_tensors
+from facsmith._files import atomic_path
 from facsmith.bundle import DEFAULT_BUNDLE, FILES, bundle_folder
 from facsmith.checkpoint import convert, load_generator, read_checkpoint, save_generator
 from facsmith.descriptor import keep_descriptor
@@ -205,7 +206,8 @@ def _as_begun(bench: Bench, options: Any) -> Any:
     if file.is_file():
         return type(options)(**json.loads(file.read_text(encoding="utf-8")))
     file.parent.mkdir(exist_ok=True)
-    file.write_text(json.dumps(asdict(options)), encoding="utf-8")
+    with atomic_path(file) as temporary:  # a kill leaves no half of it
+        temporary.write_text(json.dumps(asdict(options)), encoding="utf-8")
     return options
 
 

@@ -114,8 +114,9 @@ def build(
         _foresee(checkpoint, options, as_json=as_json)
         return
     from facsmith import image
+    from facsmith.stimuli import find_photos
 
-    photos = [(path.name, image.read(path)) for path in _pictures(portraits or [])]
+    photos = [(path.name, image.read(path)) for place in portraits or [] for path in find_photos(place)]
     with _progress() as progress:
         built = build_model(checkpoint, output, options, photos=photos, progress=progress)
     if as_json:
@@ -143,19 +144,6 @@ def build(
         typer.echo(str(built.folder))
     if built.stages["check"]["failed"]:
         raise typer.Exit(1)
-
-
-def _pictures(given: list[Path]) -> list[Path]:
-    from facsmith import image
-    from facsmith.errors import InputError
-
-    found: list[Path] = []
-    for path in given:
-        inside = sorted(p for p in path.iterdir() if p.suffix.lower() in image.SUFFIXES) if path.is_dir() else [path]
-        if not inside:
-            raise InputError(f"There is no picture in {path}; give portraits, or a folder of them.")
-        found += inside
-    return found
 
 
 def _foresee(checkpoint: str, options: "BuildOptions", *, as_json: bool) -> None:

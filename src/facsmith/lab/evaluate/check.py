@@ -22,7 +22,6 @@ import numpy.typing as npt
 from facsmith import face, measure
 from facsmith.errors import InputError, ModelUnavailableError, NoFaceError
 from facsmith.face import Face
-from facsmith.face.muscle_warp import MuscleWarp
 from facsmith.facs import AU_NAMES, DISFA
 from facsmith.lab.evaluate.resting import Render, Resting
 
@@ -249,8 +248,7 @@ def _read(
     if second is not None:
         with suppress(NoFaceError, ModelUnavailableError):
             other = measure.NeutralFace(resting.frame, replace(resting.face, provider=second))
-    muscles = MuscleWarp(resting.face.landmarks, resting.frame.shape)
-    responses = np.stack([resting.moved(muscles(resting.frame, one)) for one in np.eye(len(DISFA))])
+    responses = resting.responses
     readings: list[Reading] = []
     for au in aus:
         one = np.eye(len(DISFA))[DISFA.index(au)]

@@ -71,7 +71,7 @@ def read_control(render: Render, photo: Image, found: Face, asked: Array) -> Con
         NoFaceError: no face in the neutral frame, or in one of its muscles' warps.
     """
     resting = Resting(render, photo, found)
-    responses = resting.neutral.responses
+    responses = resting.responses
 
     def shown(displacement: Array) -> Array:
         if np.isnan(displacement).any():

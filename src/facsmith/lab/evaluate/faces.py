@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from facsmith import face, image
 from facsmith.errors import InputError, NoFaceError
+from facsmith.face import READABLE_SIDE
 from facsmith.framing import FACSMITH, Framing
 from facsmith.lab.train.dataset import reading
 
@@ -34,7 +35,6 @@ AGE_BANDS = ((0, 30), (30, 45), (45, 60), (60, 200))
 SKIN_BANDS = (("dark", -90.0), ("brown", -30.0), ("tan", 10.0), ("intermediate", 28.0), ("light", 41.0))
 """Lower ends in degrees of the individual typology angle (Chardon et al. 1991; Del Bino & Bernerd 2013)."""
 
-_READABLE_SIDE = 384  # landmarkers are unsure in smaller pictures
 _CHEEKS = ((36, 48), (45, 54))  # halfway from an outer eye corner to the mouth's
 
 
@@ -67,11 +67,10 @@ def held_out(dataset: str | Path, resolution: int, *, count: int, seed: int = 0)
     images, landmarks, attributes = _open(Path(dataset), resolution)
     rows = np.flatnonzero(attributes["held_out"])
     chosen = np.sort(np.random.default_rng(seed).permutation(rows)[:count])
-    factor = -(-_READABLE_SIDE // resolution)
     return [
         JudgedFace(
             name=str(attributes["name"][row]),
-            photo=image.resize(np.ascontiguousarray(images[row, 0]), (factor * resolution, factor * resolution)),
+            photo=image.enlarged(np.ascontiguousarray(images[row, 0]), READABLE_SIDE)[0],
             crop=np.ascontiguousarray(images[row, 0]),
             landmarks=landmarks[row, 0].astype(np.float64),
             age=int(attributes["age"][row]),

@@ -44,8 +44,6 @@ WAYS: Final = ("edit", "muscles", "latent")
 _SHOWN: Final = [*BROWS, *EYES, *OUTER_LIPS, *INNER_LIPS]
 _STABLE: Final = [*EYE_CORNERS, 27, 28]
 _SIDE: Final = 224
-_SMALLEST: Final = 384
-"""Photos are enlarged to this many pixels: smaller ones are no input for an edit."""
 _MEASURED: Final = 0.1  # where there are no codes: AUs measured above this are asked
 
 
@@ -175,9 +173,7 @@ def _judged(
 
 
 def _read(picture: Image, provider: str) -> tuple[Image, Face]:
-    if min(picture.shape[:2]) < _SMALLEST:
-        factor = -(-_SMALLEST // min(picture.shape[:2]))
-        picture = image.resize(picture, (factor * picture.shape[1], factor * picture.shape[0]))
+    picture, _ = image.enlarged(picture, face.READABLE_SIDE)
     return picture, face.choose(face.find(picture, provider=provider)).face
 
 

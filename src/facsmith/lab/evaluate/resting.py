@@ -1,6 +1,7 @@
 """A photo's neutral frame, by whatever renders it, and how its other frames differ from that one."""
 
 from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +10,7 @@ from facsmith import face
 from facsmith.compose.flow import FLOW_SIZE
 from facsmith.compose.motion import Motion
 from facsmith.face import Face, crop_transform
+from facsmith.face.muscle_warp import MuscleWarp
 from facsmith.facs import DISFA
 from facsmith.measure import NeutralFace
 
@@ -34,6 +36,12 @@ class Resting:
         self.face, self.moved = self.neutral.face, self.neutral.moved
         self._close = crop_transform(self.neutral.landmarks, FLOW_SIZE)
         self._motion = Motion(self._close.crop(self.frame), self._close.to_crop(self.neutral.landmarks))
+
+    @cached_property
+    def responses(self) -> Array:
+        """(12, 68, 2): how the muscles at intensity 1 read on the neutral frame, in its own framing."""
+        muscles = MuscleWarp(self.face.landmarks, self.frame.shape)
+        return np.stack([self.moved(muscles(self.frame, one)) for one in np.eye(len(DISFA))])
 
     def flow_share(self, frame: Image, au: int) -> float:
         """How much of an AU's motion a frame shows, of the muscles' at intensity 1, by optical flow."""

@@ -5,10 +5,9 @@ and a step at 1024 px needs sixteen times the memory.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -22,14 +21,13 @@ from facsmith.generator import Generator, lowered
 from facsmith.generator.derived import DerivedGenerator
 from facsmith.generator.protocol import NoiseMode
 
-__all__ = ["WORKING_SIDE", "OwnFace", "find_small", "own_face", "own_faces", "working"]
+__all__ = ["WORKING_SIDE", "OwnFace", "drawn", "own_face", "own_faces", "usable_face", "working"]
 
 Array = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.float32]
 Image = npt.NDArray[np.uint8]
 
 WORKING_SIDE: Final = 256
-_READ_SIDE: Final = 384  # landmarkers are unsure in smaller pictures
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,14 +57,19 @@ def working(generator: Generator) -> Generator:
     return low if low.resolution <= WORKING_SIDE else _Reduced(low)
 
 
-def own_face(generator: Generator, seed: int, *, psi: float, provider: str = "auto") -> OwnFace | None:
-    """The face of this seed; None where no usable face is found in it."""
+def drawn(generator: Generator, seed: int, *, psi: float) -> tuple[Codes, Image]:
+    """The code (num_ws, w_dim) and picture (R, R, 3) of this seed's z."""
     z = torch.randn(generator.z_dim, generator=torch.Generator().manual_seed(seed))
     with torch.inference_mode():
         ws = generator.mapping(z[None].to(generator.w_avg), psi=psi)
-        picture = image.to_uint8(generator.synthesis(ws))[0]
-    found = find_small(picture, provider=provider)
-    return None if found is None else OwnFace(seed, ws[0].float().cpu().numpy(), picture, found.landmarks)
+        return ws[0].float().cpu().numpy(), image.to_uint8(generator.synthesis(ws))[0]
+
+
+def own_face(generator: Generator, seed: int, *, psi: float, provider: str = "auto") -> OwnFace | None:
+    """The face of this seed; None where no usable face is found in it."""
+    ws, picture = drawn(generator, seed, psi=psi)
+    found = usable_face(picture, provider=provider)
+    return None if found is None else OwnFace(seed, ws, picture, found.landmarks)
 
 
 def own_faces(
@@ -91,16 +94,11 @@ def own_faces(
             yield made
 
 
-def find_small(picture: Image, *, provider: str = "auto") -> Face | None:
-    """The largest usable face of a picture that may be too small for a landmarker, in the picture's own pixels."""
-    factor = max(1, -(-_READ_SIDE // min(picture.shape[:2])))
-    height, width = picture.shape[:2]
-    size = (factor * width, factor * height)
-    large = cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC) if factor > 1 else picture
-    faces = face.find(np.asarray(large, np.uint8), provider=provider)
+def usable_face(picture: Image, *, provider: str = "auto") -> Face | None:
+    """The largest usable face of a picture, which may be too small for a landmarker; None where there is none."""
+    large, factor = image.enlarged(picture, face.READABLE_SIDE)
     try:
-        chosen = face.choose(faces).face
+        found = face.choose(face.find(large, provider=provider)).face  # chosen here: how many pixels it has counts not
     except NoFaceError:
         return None
-    shift = (factor - 1) / 2  # pixel centres: large = factor * small + shift
-    return replace(chosen, landmarks=(chosen.landmarks - shift) / factor)
+    return found.at((found.landmarks - (factor - 1) / 2) / factor)

@@ -12,9 +12,9 @@ import numpy.typing as npt
 from facsmith import __version__, _optional, image
 from facsmith.animator import Animator
 from facsmith.boundary import BoundarySet
-from facsmith.encode import SMALLEST_SIDE, Networks
+from facsmith.encode import Networks
 from facsmith.errors import InputError
-from facsmith.face import why_not_mediapipe
+from facsmith.face import READABLE_SIDE, why_not_mediapipe
 from facsmith.framing import framing_of
 from facsmith.lab.evaluate.faces import JudgedFace, photographed
 from facsmith.lab.frechet import random_faces
@@ -116,8 +116,7 @@ def chosen_faces(networks: Networks, plan: Plan) -> tuple[list[JudgedFace], dict
 def sample_photo(networks: Networks, *, seed: int, psi: float) -> Image:
     """(H, W, 3) uint8: a face that the model draws, as large as landmarkers like their photos."""
     picture = image.to_uint8(random_faces(networks.generator, 1, psi=psi, seed=seed))[0]
-    factor = -(-SMALLEST_SIDE // picture.shape[0])
-    return image.resize(picture, (factor * picture.shape[1], factor * picture.shape[0]))
+    return image.enlarged(picture, READABLE_SIDE)[0]
 
 
 def landmarks_by(plan: Plan) -> str:

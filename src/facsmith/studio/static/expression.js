@@ -26,11 +26,14 @@ function paint() {
   }
 }
 
+let held = props.value;  // as it was moved last: Gradio sends what long work told once more when that has ended
+
 function change(edit) {
   const value = JSON.parse(JSON.stringify(props.value));
   edit(value);
   value.turn = (value.turn || 0) + 1;  // what overtakes on the way is told from what is newer
-  props.value = value;
+  props.value = held = value;
+  remember({ pose: held });
   for (const seen of element.querySelectorAll(".seen")) seen.textContent = "";
   paint();
 }
@@ -71,5 +74,10 @@ document.addEventListener("keydown", (e) => {
   document.querySelector(e.shiftKey || e.key.toLowerCase() === "y" ? "#redo" : "#undo").click();
 });
 
-watch("value", paint);
+watch("value", () => {
+  if ((props.value.turn || 0) < (held.turn || 0)) props.value = held;
+  held = props.value;
+  if (held.turn) remember({ pose: held });
+  paint();
+});
 paint();

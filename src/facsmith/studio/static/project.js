@@ -22,7 +22,7 @@ async function show() {
   }
 }
 
-forget.addEventListener("click", async () => { if (window.caches) await caches.delete(NAME); save.hidden = true; trigger("forget"); });
+forget.addEventListener("click", async () => { if (window.caches) await caches.delete(NAME); localStorage.removeItem("facsmith-moves"); save.hidden = true; trigger("forget"); });
 // Leaving asks, but not when Gradio loads the page anew because the line was lost: then nothing is.
 const ask = window.fetch;
 window.fetch = (...what) => ask(...what).catch((error) => { lost = error.name !== "AbortError" || lost; throw error; });

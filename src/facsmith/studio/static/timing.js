@@ -22,10 +22,14 @@ element.addEventListener("change", (e) => {
   const value = JSON.parse(JSON.stringify(props.value));
   for (const au of row.dataset.au ? [row.dataset.au] : Object.keys(value.rows)) value.rows[au][column] = seconds;
   props.value = value;
+  remember({ rows: value.rows });
   if (!row.dataset.au) e.target.value = "";
   paint();
   trigger("timed");
 });
 
-watch("value", paint);
+watch("value", () => {
+  if (props.value.active.length) remember({ rows: props.value.rows });
+  paint();
+});
 paint();
