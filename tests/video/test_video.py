@@ -41,6 +41,20 @@ def test_large_frames_are_still_good(tmp_path):
 
 
 @pytest.mark.slow
+def test_the_same_frames_are_the_same_bytes(tmp_path):
+    """Whatever lay in memory before: encoders that read what they never wrote differ from run to run."""
+    still = np.array(Image.fromarray(astronaut()).resize((320, 304)))
+    frames = [np.roll(still, 2 * k, axis=1) for k in range(20)]
+    random = np.random.default_rng(0)
+    films = set()
+    for _ in range(12):
+        used = [np.full(random.integers(100, 60_000), random.integers(256), np.uint8) for _ in range(50)]
+        del used
+        video.write(tmp_path / "a.mp4", frames, fps=25)
+        films.add((tmp_path / "a.mp4").read_bytes())
+    assert len(films) == 1
+
+
 def test_few_large_frames_are_held(tmp_path):
     """Of 40 frames of 12 MB each; by its defaults x264 keeps them all, with half as much again for each."""
     code = """
