@@ -135,7 +135,7 @@ def _effort(pixels: int) -> dict[str, str]:
     """
     effort = {"crf": "18"}
     if cv2.checkHardwareSupport(_AVX512_SKX):
-        # x264 (164, 165) with AVX-512 takes memory that it never wrote into its macroblock tree: of 300 encodings of one
+        # With AVX-512, x264 (165) takes memory that it never wrote into its macroblock tree: of 300 encodings of one
         # film of 96 x 96 pixels 7 differed, of 320 x 320 most. With AVX2 all are alike.
         effort["x264-params"] = "asm=AVX2"
     if pixels > _MEDIUM:
