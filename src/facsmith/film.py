@@ -33,6 +33,7 @@ class Picture:
 
     def __init__(self, film: "Animation") -> None:
         (self.image,) = film.frames()
+        self.subject, self.notes = film.subject, film.notes
         self._film = film
 
     @property
@@ -58,16 +59,15 @@ class Picture:
     def save(self, path: str | os.PathLike[str], *, sign_with: Credentials | None = None) -> Receipt:
         """Write the picture, signed where there is something to sign with, and its receipt beside it."""
         receipt = self.receipt
-        self.write(path)
-        if sign_with is not None:
-            sign(path, sign_with, source_type=self.source_type, asked=receipt.request)
+        self.write(path, sign_with=sign_with)
         receipt.write(receipt_path(path))
         return receipt
 
-    def write(self, path: str | os.PathLike[str]) -> None:
+    def write(self, path: str | os.PathLike[str], *, sign_with: Credentials | None = None) -> None:
         """Write the picture alone; nothing is measured."""
         holds = os.fspath(path).lower().endswith(image.ALPHA_SUFFIXES)
         image.write(path, self.pixels if holds else self.image, metadata=self._film.metadata)
+        self._film.sign(path, sign_with)
 
 
 class Animation:
@@ -165,10 +165,8 @@ class Animation:
         """
         if page is not None:
             check_page(page)
-        self.write(path, sound=sound, progress=progress)
+        self.write(path, sound=sound, sign_with=sign_with, progress=progress)
         receipt = self._receipt(progress)
-        if sign_with is not None:
-            sign(path, sign_with, source_type=self.source_type, asked=receipt.request)
         receipt.write(receipt_path(path))
         if contact_sheet is not None:
             image.write(contact_sheet, self.contact_sheet(), metadata=self.metadata)
@@ -177,7 +175,12 @@ class Animation:
         return receipt
 
     def write(
-        self, path: str | os.PathLike[str], *, sound: video.Sound | None = None, progress: Progress | None = None
+        self,
+        path: str | os.PathLike[str],
+        *,
+        sound: video.Sound | None = None,
+        sign_with: Credentials | None = None,
+        progress: Progress | None = None,
     ) -> None:
         """Render and write the film alone, as `save` does; nothing is measured."""
         if sound is not None:
@@ -186,6 +189,21 @@ class Animation:
         if video.holds_alpha(path):
             frames = map(self.with_alpha, frames)
         video.write(path, frames, fps=self.options.fps, metadata=self.metadata, sound=sound)
+        self.sign(path, sign_with)
+
+    def sign(self, path: str | os.PathLike[str], credentials: Credentials | None) -> None:
+        """Sign a file of this film, where there is something to sign with, with what was asked in its manifest."""
+        if credentials is not None:
+            sign(path, credentials, source_type=self.source_type, asked=self.request)
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """What a signed manifest tells: what is asked of which model, the AUs of the start among it."""
+        asked = [
+            {"seconds": round(float(self._times[index]), 3), "asked": named(self._asked(index))}
+            for index in self._keyframes()
+        ]
+        return {"keyframes": asked, "model": dict(self.model)}
 
     def save_page(self, path: str | os.PathLike[str], *, receipt: Receipt | None = None) -> None:
         """Write the receipt as one page, .png or .pdf, with the key frames; renders the film if that was not done yet.
@@ -215,6 +233,11 @@ class Animation:
         frames = self._rendered().kept
         labels = [f"{self._times[index]:.2f} s  {label(self._asked(index))}" for index in self._keyframes()]
         return image.contact_sheet([frames[index] for index in self._keyframes()], labels=labels)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of its frames; renders the film if that was not done yet."""
+        return self._rendered().size
 
     @property
     def metadata(self) -> dict[str, str]:

@@ -9,8 +9,8 @@ they change in the picture shall stay what they change at the encoder's code (th
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import ceil, cos, inf, isfinite, pi
-from typing import Literal, get_args
+from math import ceil, cos, inf, pi
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -20,73 +20,15 @@ from facsmith.encoder import Encoder
 from facsmith.errors import InputError, LatentError
 from facsmith.generator import Generator
 from facsmith.latent import Latent
+from facsmith.options import InversionOptions, Start
 
 __all__ = ["Inversion", "InversionOptions", "Start", "StopReason", "invert"]
 
-Start = Literal["encoder", "mean", "random"]
 StopReason = Literal["threshold", "plateau", "limit"]
 
 _WARM_UP = 0.05
 _BETAS = (0.9, 0.99)
 _MOTION_EVERY = 2  # steps; the weight is as many times larger in those
-
-
-@dataclass(frozen=True)
-class InversionOptions:
-    """How to search, and when to stop.
-
-    start: the encoder's answer, the mean face, or a random one. iterations: gradient steps at most; 0 keeps the start.
-    learning_rate: Adam's step, in standard deviations of W. descriptor, pixel, perceptual, prior: weights of the loss
-    terms; prior may be one weight per layer (num_ws). motion: weight of edits' doing what they do at the encoder's code
-    (mean L1 of the change), in a search that starts there and is given edits; it steers, and is no part of the loss
-    that is reported and judged. threshold: a photo is done when its total loss is at or below it. patience: it is also
-    done when its best loss fell by less than the part min_improvement over so many iterations. seed: of the random
-    start and of W's sampled spread.
-
-    The default weights suit the bundled model. On eleven portraits (mean L1 of the pixels; cosine of dlib's embeddings;
-    mean L1 by which what thirteen edits change is off what they change at the encoder's code) pixel 3, prior 1,
-    learning rate .05 and no motion came to .093, .929, .025; these to .072, .946, .025; these without motion to .069,
-    .951, .034. prior None is 1.5 from the encoder's start and 0 from others: a mean face is no place to be held at.
-    """
-
-    start: Start = "encoder"
-    iterations: int = 60
-    learning_rate: float = 0.2
-    descriptor: float = 1.0
-    pixel: float = 16.0
-    perceptual: float = 0.0
-    prior: float | tuple[float, ...] | None = None
-    motion: float = 6.0
-    threshold: float = 0.0
-    patience: int = 20
-    min_improvement: float = 0.005
-    seed: int = 0
-
-    @property
-    def priors(self) -> float | tuple[float, ...]:
-        """The prior's weight or weights, the default resolved."""
-        if self.prior is None:
-            return 1.5 if self.start == "encoder" else 0.0
-        return self.prior
-
-    def __post_init__(self) -> None:
-        if self.start not in get_args(Start):
-            raise InputError(f"Start {self.start!r} is unknown; choose encoder, mean or random.")
-        if self.iterations < 0 or self.patience < 1:
-            raise InputError(
-                f"Inversion needs iterations >= 0 and patience >= 1; got {self.iterations} and {self.patience}."
-            )
-        priors = self.priors if isinstance(self.priors, tuple) else (self.priors,)
-        weights = (self.descriptor, self.pixel, self.perceptual, self.motion, *priors)
-        numbers = (*weights, self.threshold, self.min_improvement)
-        if not all(isfinite(x) and x >= 0 for x in numbers):
-            raise InputError("Inversion's weights, threshold and min_improvement are finite and not negative.")
-        if not (isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise InputError(f"Inversion's learning rate is a positive number; got {self.learning_rate}.")
-        if self.descriptor == self.pixel == self.perceptual == 0:
-            raise InputError(
-                "Inversion needs a look at the photo: give descriptor, pixel or perceptual a weight above 0."
-            )
 
 
 @dataclass(frozen=True, eq=False)

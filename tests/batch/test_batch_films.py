@@ -215,6 +215,24 @@ def test_manifests_are_streamed(folder, monkeypatch):
         next(rows)
 
 
+def test_options_may_be_columns(folder, animator):
+    write_manifest(
+        "films.csv",
+        "photo,expression,output,fps,neutral_first,edit,iterations\nher.png,AU12=D,a.mp4,,,,\n"
+        "her.png,AU12=D,b.mp4,10,yes,,0\nher.png,AU12=D,c.mp4,,,relative,\nher.png,AU12=D,d.mp4,fast,,,\n",
+    )
+    assert main(["batch", "films.csv", "-o", "out", *HERE, *QUICK]) == 3
+    assert "fps is 'fast'; write a number" in status()[3]["reason"]
+    single = ["her.png", "-e", "AU12=D", *QUICK]
+    assert main(["animate", *single, "-o", "a.mp4"]) == 0
+    own = ["--fps", "10", "--neutral-first", "--iterations", "0"]
+    assert main(["animate", *single, *own, "-o", "b.mp4"]) == 0
+    assert main(["animate", *single, "--relative", "-o", "c.mp4"]) == 0
+    for name in ("a.mp4", "b.mp4", "c.mp4"):
+        assert Path("out", name).read_bytes() == Path(name).read_bytes()
+    assert len({Path(name).read_bytes() for name in ("a.mp4", "b.mp4", "c.mp4")}) > 1
+
+
 def test_weights_are_frames(folder):
     asked = "her.png,happiness,,a.mp4\nher.png,happiness,,a.png\nher.png,,wave.yaml,b.mp4\n"
     film, still, timed = read(f"photo,expression,timeline,output\n{asked}", folder)

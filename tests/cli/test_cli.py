@@ -62,6 +62,33 @@ def test_animate_writes_film_receipt_and_sheet(folder, capsys):
     assert err == ""
 
 
+@pytest.mark.parametrize(("command", "output"), [("animate", "a.mp4"), ("edit", "a.png")])
+def test_without_a_receipt_nothing_is_measured(folder, capsys, monkeypatch, command, output):
+    monkeypatch.setattr("facsmith.receipt.frame_reader.FrameReader.read", None)
+    assert (
+        main(
+            [
+                command,
+                "her.png",
+                "-e",
+                "AU12=D",
+                "-o",
+                output,
+                "--no-receipt",
+                *(SHORT if command == "animate" else FAST),
+            ]
+        )
+        == 0
+    )
+    assert {p.name for p in folder.iterdir()} == {"her.png", output}
+    assert capsys.readouterr().out.startswith(output)
+
+
+def test_a_page_of_no_receipt_is_refused(folder, capsys):
+    arguments = ["animate", "her.png", "-e", "AU12", "-o", "a.mp4", "--no-receipt", "--receipt", "a.png", *SHORT]
+    assert "leave out --no-receipt" in refused(arguments, capsys)
+
+
 @pytest.mark.slow
 def test_animate_plays_several_expressions(folder):
     arguments = ["animate", "her.png", "-e", "neutral", "-e", "AU1=E", "-o", "moods.gif", *SHORT, "--fps", "10"]
@@ -132,14 +159,6 @@ def test_nothing_given_shows_the_help(capsys):
 def test_every_help_has_an_example_to_copy(command, capsys):
     assert main([*command.split(), "--help"]) == 0
     assert f"facsmith {command}" in capsys.readouterr().out
-
-
-def test_the_command_line_searches_as_long_as_the_library():
-    from facsmith.cli._common import ITERATIONS
-    from facsmith.inversion import InversionOptions
-    from facsmith.lab.evaluate.model import ModelOptions
-
-    assert InversionOptions().iterations == ModelOptions().iterations == ITERATIONS
 
 
 def test_version(capsys):

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -11,7 +11,7 @@ from facsmith.batch.manifest import PICTURES
 from facsmith.batch.units import Plain, Unit, Work
 from facsmith.bundle import DEFAULT_BUNDLE, FILES, bundle_folder
 from facsmith.errors import CheckpointError, InputError
-from facsmith.options import AnimateOptions
+from facsmith.options import AnimateOptions, chosen
 from facsmith.signing import Credentials
 from facsmith.timeline import Timeline
 
@@ -58,7 +58,11 @@ class ModelOptions:
 
 @dataclass(frozen=True)
 class FilmJob:
-    """options: of every film; a unit brings its seed. credentials: sign the results; by default nothing is signed."""
+    """A film or picture of each row.
+
+    options: of every film; a unit brings its seed, and what its row says of options. credentials: sign the results; by
+    default nothing is signed.
+    """
 
     options: AnimateOptions = field(default_factory=AnimateOptions)
     model: ModelOptions = field(default_factory=ModelOptions)
@@ -83,7 +87,7 @@ class _Films:
         return self._made(unit, inputs).save(output, sign_with=self._credentials).notes
 
     def _made(self, unit: Unit, inputs: Sequence[Path]) -> "Animation | Picture":
-        options = replace(self._options, inversion=replace(self._options.inversion, seed=int(unit.settings["seed"])))
+        options = chosen(self._options, {"seed": int(unit.settings["seed"]), **unit.settings.get("options", {})})
         if unit.settings.get("timeline"):
             return self._animator.animate(inputs[0], Timeline.from_yaml(inputs[1]), options=options)
         expression = cast("list[str]", unit.settings["expression"])

@@ -2,8 +2,9 @@
 
 Columns: ``photo``, ``output``, ``seed``, and one way to say what the face does: ``expression`` (``happiness``,
 ``AU6=C AU12=D``; several in turn with ``;`` between them), ``timeline`` (a YAML file), or a column per AU (``AU1`` ...
-``AU26``, ``L12``, ``R12``: a letter, a number from 0 to 1, or nothing). Paths are relative to the manifest's folder, or
-URLs.
+``AU26``, ``L12``, ``R12``: a letter, a number from 0 to 1, or nothing). Any option of `facsmith animate` may be a
+column, too (``fps``, ``mode``, ``neutral_first``), and holds where its cell is not empty. Paths are relative to the
+manifest's folder, or URLs.
 """
 
 import csv
@@ -20,7 +21,7 @@ from facsmith.batch.places import FOLDER, absolute, check_name, fetch, parent_of
 from facsmith.batch.units import Refusal, Unit
 from facsmith.errors import InputError
 from facsmith.facs import ActionUnits
-from facsmith.options import AnimateOptions
+from facsmith.options import FILM, AnimateOptions, choices, chosen, read_choice
 from facsmith.plan import plan
 from facsmith.timeline import Timeline
 from facsmith.video import SUFFIXES as FILMS
@@ -31,6 +32,7 @@ PICTURES: Final = tuple(suffix for suffix in image.SUFFIXES if suffix not in FIL
 """Endings of outputs that are one edited picture instead of a film."""
 RESERVED: Final = (FOLDER, REPORT)
 _PLAIN: Final = ("photo", "expression", "timeline", "output", "seed")
+_CHOICES: Final = {name: choice for name, choice in choices(AnimateOptions, FILM).items() if name not in _PLAIN}
 _AU: Final = re.compile(r"(AU|L|R)0?(\d{1,2})", re.IGNORECASE)
 _MOST_SEED: Final = 2**63 - 1
 
@@ -43,7 +45,9 @@ def read_manifest(url: str, options: AnimateOptions) -> Iterator[Unit | Refusal]
     Raises:
         InputError: the manifest itself cannot be read: no such file, no CSV, an unknown column.
     """
-    return read_rows(url, _PLAIN, lambda number, cells, base: _unit(number, cells, base, options), aus=True)
+    return read_rows(
+        url, (*_PLAIN, *_CHOICES), lambda number, cells, base: _unit(number, cells, base, options), aus=True
+    )
 
 
 def read_photos(url: str, seed: int) -> Iterator[Unit | Refusal]:
@@ -133,8 +137,10 @@ def _unit(number: int, cells: dict[str, str], base: str, options: AnimateOptions
     photo = _photo(cells, base)
     output = _output(cells.get("output", ""))
     seed = _seed(cells.get("seed"), options.inversion.seed)
+    own = {name: read_choice(choice, cells[name]) for name, choice in _CHOICES.items() if name in cells}
+    options = chosen(options, own) if own else options
     given = [name for name in ("expression", "timeline") if name in cells]
-    aus = {name: value for name, value in cells.items() if name not in _PLAIN}
+    aus = {name: value for name, value in cells.items() if name not in _PLAIN and name not in _CHOICES}
     if len(given) + bool(aus) != 1:
         named = " and ".join([*given, *(["AUs"] if aus else [])]) or "nothing"
         raise InputError(f"Say what the face does in one way: expression, timeline or AU columns; given: {named}.")
@@ -153,7 +159,7 @@ def _unit(number: int, cells: dict[str, str], base: str, options: AnimateOptions
         if output.endswith(PICTURES):
             weight = 1.0
         settings, inputs = {"expression": expression, "seed": seed}, (photo,)
-    return Unit(number, inputs, settings, output, weight)
+    return Unit(number, inputs, settings | ({"options": own} if own else {}), output, weight)
 
 
 def _output(given: str) -> str:

@@ -4,7 +4,6 @@ import json
 import sys
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,41 +11,21 @@ import typer
 
 from facsmith._files import check_writable
 from facsmith.errors import OutputError
+from facsmith.options import AnimateOptions, Provider, choices
 
 if TYPE_CHECKING:
     from facsmith.options import Progress
 
 __all__ = [
-    "ITERATIONS",
     "MODEL",
-    "ApexOption",
-    "BlinksOption",
     "BoundariesOption",
     "DeviceOption",
-    "EntangledOption",
     "FaceOption",
-    "Fidelity",
-    "FidelityOption",
-    "FpsOption",
-    "IterationsOption",
     "LatentOption",
-    "LoopOption",
-    "Mode",
-    "ModeOption",
     "ModelOption",
-    "NeutralFirstOption",
-    "OffsetOption",
-    "OnsetOption",
-    "PersonalOption",
     "PhotoArgument",
-    "Provider",
     "ProviderOption",
-    "RelativeOption",
     "SeedOption",
-    "Start",
-    "StartOption",
-    "Variant",
-    "VariantOption",
     "check_film",
     "check_picture",
     "check_place",
@@ -60,45 +39,6 @@ __all__ = [
 
 
 MODEL = "face128"
-ITERATIONS = 60
-
-
-class Mode(StrEnum):
-    """What reaches the photo."""
-
-    transfer = "transfer"
-    paste = "paste"
-    crop = "crop"
-
-
-class Variant(StrEnum):
-    """How natural timings are varied."""
-
-    posed = "posed"
-    spontaneous = "spontaneous"
-
-
-class Fidelity(StrEnum):
-    """How much effort goes into the generator's picture of the face."""
-
-    standard = "standard"
-    high = "high"
-
-
-class Provider(StrEnum):
-    """Who finds the face."""
-
-    auto = "auto"
-    mediapipe = "mediapipe"
-    dlib = "dlib"
-
-
-class Start(StrEnum):
-    """Where the inversion starts."""
-
-    encoder = "encoder"
-    mean = "mean"
-    random = "random"
 
 
 PhotoArgument = Annotated[
@@ -119,58 +59,10 @@ LatentOption = Annotated[
         "--latent", metavar="FILE", help="The photo's latent of an earlier `facsmith invert`: nothing is inverted."
     ),
 ]
-ModeOption = Annotated[
-    Mode,
-    typer.Option(
-        "--mode",
-        help="transfer: only the movement reaches the photo. paste: the generated face is set into it. "
-        "crop: the generated face alone.",
-    ),
-]
-RelativeOption = Annotated[
-    bool,
-    typer.Option("--relative", help="Add the AUs to what the face shows, instead of showing them and nothing else."),
-]
-EntangledOption = Annotated[
-    bool, typer.Option("--entangled", help="Plain sum of the AU directions, as in the paper's figure: for comparison.")
-]
-PersonalOption = Annotated[
-    bool,
-    typer.Option(
-        "--personal/--no-personal",
-        help="Measure first how strongly this face answers each AU, and set its step accordingly; or give everyone the "
-        "same step.",
-    ),
-]
-FpsOption = Annotated[float, typer.Option("--fps", help="Frames a second, up to 240.")]
-OnsetOption = Annotated[
-    float | None, typer.Option("--onset", help="Seconds of rise.", show_default="the emotion's own")
-]
-ApexOption = Annotated[float | None, typer.Option("--apex", help="Seconds of hold.", show_default="the emotion's own")]
-OffsetOption = Annotated[
-    float | None, typer.Option("--offset", help="Seconds of fall; 0: end on it.", show_default="the emotion's own")
-]
-VariantOption = Annotated[
-    Variant | None, typer.Option("--variant", help="Quicker and in step, or slower with AUs a moment apart.")
-]
-NeutralFirstOption = Annotated[
-    bool, typer.Option("--neutral-first", help="Let the photo's own expression go before anything else.")
-]
-LoopOption = Annotated[bool, typer.Option("--loop", help="End where it begins, for films that play again.")]
-BlinksOption = Annotated[bool, typer.Option("--blinks", help="Blink now and then.")]
-FidelityOption = Annotated[
-    Fidelity,
-    typer.Option("--fidelity", help="high: the generator is tuned to this photo first, in some fifteen seconds."),
-]
-FaceOption = Annotated[
-    int | None, typer.Option("--face", metavar="N", help="Which face, 0 being the largest.", show_default="the largest")
-]
-ProviderOption = Annotated[Provider, typer.Option("--provider", help="Who finds the face; auto: MediaPipe, else dlib.")]
-StartOption = Annotated[Start, typer.Option("--start", help="Where the inversion starts.")]
-IterationsOption = Annotated[
-    int, typer.Option("--iterations", help="Inversion steps at most; 0 keeps the start: fastest, less like the person.")
-]
-SeedOption = Annotated[int, typer.Option("--seed", help="Of everything random: the same seed, the same result.")]
+_SAID = choices(AnimateOptions, ("face", "provider", "seed"))
+FaceOption = Annotated[int | None, typer.Option("--face", help=_SAID["face"].help, show_default=_SAID["face"].unset)]
+ProviderOption = Annotated[Provider, typer.Option("--provider", help=_SAID["provider"].help)]
+SeedOption = Annotated[int, typer.Option("--seed", help=_SAID["seed"].help)]
 
 
 def note(sentence: str) -> None:

@@ -4,41 +4,17 @@ from typing import Annotated
 
 import typer
 
-from facsmith.cli._common import (
-    ITERATIONS,
-    MODEL,
-    ApexOption,
-    BlinksOption,
-    BoundariesOption,
-    EntangledOption,
-    FaceOption,
-    Fidelity,
-    FidelityOption,
-    FpsOption,
-    IterationsOption,
-    LoopOption,
-    Mode,
-    ModelOption,
-    ModeOption,
-    NeutralFirstOption,
-    OffsetOption,
-    OnsetOption,
-    PersonalOption,
-    Provider,
-    ProviderOption,
-    RelativeOption,
-    SeedOption,
-    Start,
-    StartOption,
-    VariantOption,
-)
+from facsmith.cli._common import MODEL, BoundariesOption, ModelOption
 from facsmith.cli._engine import Settings, run_many, with_engine
+from facsmith.cli._options import with_options
 from facsmith.cli._sign import KeyOption, SignOption, credentials
+from facsmith.options import FILM, AnimateOptions
 
 __all__ = ["batch"]
 
 
 @with_engine(chunk=4)
+@with_options(*FILM)
 def batch(
     manifest: Annotated[
         str, typer.Argument(metavar="MANIFEST", help="A CSV: photo, output, and expression, timeline or AU columns.")
@@ -48,24 +24,7 @@ def batch(
     ],
     *,
     settings: Settings,
-    fps: FpsOption = 25.0,
-    onset: OnsetOption = None,
-    apex: ApexOption = None,
-    offset: OffsetOption = None,
-    variant: VariantOption = None,
-    neutral_first: NeutralFirstOption = False,
-    loop: LoopOption = False,
-    blinks: BlinksOption = False,
-    mode: ModeOption = Mode.transfer,
-    relative: RelativeOption = False,
-    entangled: EntangledOption = False,
-    personal: PersonalOption = True,
-    fidelity: FidelityOption = Fidelity.standard,
-    face: FaceOption = None,
-    provider: ProviderOption = Provider.auto,
-    start: StartOption = Start.encoder,
-    iterations: IterationsOption = ITERATIONS,
-    seed: SeedOption = 0,
+    options: AnimateOptions,
     model: ModelOption = MODEL,
     boundaries: BoundariesOption = None,
     sign: SignOption = None,
@@ -95,27 +54,7 @@ def batch(
     from facsmith.batch import Place
     from facsmith.batch.films import FilmJob
     from facsmith.batch.manifest import read_manifest
-    from facsmith.inversion import InversionOptions
-    from facsmith.options import AnimateOptions
 
     by = credentials(sign, key)
-    options = AnimateOptions(
-        fps=fps,
-        onset=onset,
-        apex=apex,
-        offset=offset,
-        variant=None if variant is None else variant.value,
-        neutral_first=neutral_first,
-        loop=loop,
-        blinks=blinks,
-        mode=mode.value,
-        edit="relative" if relative else "absolute",
-        entangled=entangled,
-        personal=personal,
-        face=face,
-        provider=provider.value,
-        fidelity=fidelity.value,
-        inversion=InversionOptions(start=start.value, iterations=iterations, seed=seed),
-    )
     job = FilmJob(options, settings.model(model, boundaries), by)
     run_many(job, read_manifest(manifest, options), Place(output), settings, what="rows")

@@ -7,15 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from facsmith.cli._common import (
-    ITERATIONS,
     MODEL,
     BoundariesOption,
     DeviceOption,
-    IterationsOption,
-    Mode,
     ModelOption,
-    ModeOption,
-    Provider,
     ProviderOption,
     SeedOption,
     check_film,
@@ -24,8 +19,10 @@ from facsmith.cli._common import (
     note,
     progress_bar,
 )
+from facsmith.cli._options import with_options
 from facsmith.cli._sign import KeyOption, SignOption, credentials, sign_output
 from facsmith.errors import InputError, OutputError
+from facsmith.options import AnimateOptions
 from facsmith.synthetic import GENERATED
 
 __all__ = ["register"]
@@ -43,9 +40,11 @@ def register(app: typer.Typer, panel: str) -> None:
         app.command(rich_help_panel=panel)(command)
 
 
+@with_options("fps", "onset", "apex", "offset", "mode", "provider", "fidelity", "iterations", "seed")
 def stimuli(
     photos: Annotated[Path, typer.Argument(metavar="PHOTOS", help="A folder of portraits, or one.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="Where the stimuli go.")],
+    *,
     aus: Annotated[str, typer.Option("--aus", help="Action Units: 1,4,12; L12 or R12 for one side.")],
     levels: Annotated[str, typer.Option("--levels", help="Letters, A-E or B,D; or numbers, 0.25,0.5,1.")] = "A-E",
     cross: Annotated[
@@ -86,14 +85,7 @@ def stimuli(
     stills: Annotated[bool, typer.Option("--stills/--no-stills", help="PNG at the apex.")] = True,
     films: Annotated[bool, typer.Option("--films/--no-films", help="MP4 from neutral to the apex and back.")] = True,
     frames: Annotated[bool, typer.Option("--frames", help="Also each film's frames, as a folder of PNGs.")] = False,
-    fps: Annotated[float, typer.Option("--fps", help="Frames a second of the films.")] = 25.0,
-    onset: Annotated[float, typer.Option("--onset", help="Seconds of rise.")] = 0.6,
-    apex: Annotated[float, typer.Option("--apex", help="Seconds of hold.")] = 1.2,
-    offset: Annotated[float, typer.Option("--offset", help="Seconds of fall; 0: end at the apex.")] = 0.9,
-    mode: ModeOption = Mode.transfer,
-    provider: ProviderOption = Provider.auto,
-    iterations: IterationsOption = ITERATIONS,
-    seed: SeedOption = 0,
+    options: AnimateOptions,
     model: ModelOption = MODEL,
     boundaries: BoundariesOption = None,
     device: DeviceOption = "cpu",
@@ -117,8 +109,6 @@ def stimuli(
       facsmith stimuli her.jpg --aus L12,R12 --levels 0.5,1 --mirror --ratings all -o halves/
     """
     from facsmith.animator import Animator
-    from facsmith.inversion import InversionOptions
-    from facsmith.options import AnimateOptions
     from facsmith.stimuli import MANIFEST, Design, Norms, find_photos, parse_aus, parse_levels, parse_size
     from facsmith.stimuli.battery import render_battery
     from facsmith.stimuli.ratings import PAGE, PSYCHOPY_NOTE, parse_questions, write_kit
@@ -132,7 +122,7 @@ def stimuli(
         cross=cross,
         random=random,
         at_most=at_most,
-        seed=seed,
+        seed=options.inversion.seed,
         stills=stills,
         films=films,
     )
@@ -149,15 +139,6 @@ def stimuli(
         luminance=luminance,
         mirror=mirror,
         background=background,
-    )
-    options = AnimateOptions(
-        fps=fps,
-        onset=onset,
-        apex=apex,
-        offset=offset,
-        mode=mode.value,
-        provider=provider.value,
-        inversion=InversionOptions(iterations=iterations, seed=seed),
     )
     found = find_photos(photos)
     with progress_bar() as progress:
@@ -197,7 +178,7 @@ def average(
         int | None, typer.Option("--count", help="So many averages of N faces, drawn by --seed.", show_default="one")
     ] = None,
     size: Annotated[str, typer.Option("--size", help="Width x height in pixels.")] = "600x600",
-    provider: ProviderOption = Provider.auto,
+    provider: ProviderOption = "auto",
     seed: SeedOption = 0,
 ) -> None:
     """Average faces: of all photos of a folder, or several averages of N random ones.
@@ -226,7 +207,7 @@ def average(
     faces: list[tuple[Path, Any]] = []  # landmarks alone: photos are read when their turn comes
     for photo in find_photos(photos):
         try:
-            faces.append((photo, face.choose(face.find(image.read(photo), provider=provider.value)).face.landmarks))
+            faces.append((photo, face.choose(face.find(image.read(photo), provider=provider)).face.landmarks))
         except PhotoError as error:
             note(f"{photo.name} was left out: {error}")
     groups = draw_groups(len(faces), of=len(faces) if of is None else of, groups=count or 1, seed=seed)

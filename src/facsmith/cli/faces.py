@@ -1,40 +1,18 @@
 """``facsmith animate | edit | sample``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from facsmith.cli._common import (
-    ITERATIONS,
     MODEL,
-    ApexOption,
-    BlinksOption,
     BoundariesOption,
     DeviceOption,
-    EntangledOption,
-    FaceOption,
-    Fidelity,
-    FidelityOption,
-    FpsOption,
-    IterationsOption,
     LatentOption,
-    LoopOption,
-    Mode,
     ModelOption,
-    ModeOption,
-    NeutralFirstOption,
-    OffsetOption,
-    OnsetOption,
-    PersonalOption,
     PhotoArgument,
-    Provider,
-    ProviderOption,
-    RelativeOption,
     SeedOption,
-    Start,
-    StartOption,
-    VariantOption,
     check_film,
     check_picture,
     check_place,
@@ -43,6 +21,7 @@ from facsmith.cli._common import (
     progress_bar,
     tell_tuning,
 )
+from facsmith.cli._options import with_options
 from facsmith.cli._performance import (
     DriveNeutralOption,
     DriveOption,
@@ -58,12 +37,13 @@ from facsmith.cli._performance import (
     options_of,
 )
 from facsmith.cli._sign import KeyOption, SignOption, credentials, sign_output
+from facsmith.errors import InputError
+from facsmith.options import EDIT, FILM, AnimateOptions
 from facsmith.synthetic import GENERATED
 
 if TYPE_CHECKING:
     from facsmith.animator import Animator
     from facsmith.latent import Latent
-    from facsmith.options import AnimateOptions
     from facsmith.tuning import TunedLatent
 
 __all__ = ["register"]
@@ -82,17 +62,24 @@ ExpressionsOption = Annotated[
 ]
 
 
+NoReceiptOption = Annotated[
+    bool, typer.Option("--no-receipt", help="The picture or film alone: nothing is measured, no receipt is written.")
+]
+
+
 def register(app: typer.Typer, panel: str) -> None:
     """Add the commands to the program, under a heading of its help."""
     for command in (animate, edit, sample):
         app.command(rich_help_panel=panel)(command)
 
 
+@with_options(*FILM)
 def animate(
     photo: PhotoArgument,
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FILE", help=".mp4, .gif, .webp, or a folder for PNG frames.")
     ],
+    *,
     expression: ExpressionsOption = None,
     timeline: TimelineOption = None,
     track: TrackOption = None,
@@ -105,14 +92,8 @@ def animate(
     page: Annotated[
         Path | None, typer.Option("--receipt", metavar="FILE", help="Also the receipt as one page, .png or .pdf.")
     ] = None,
-    fps: FpsOption = 25.0,
-    onset: OnsetOption = None,
-    apex: ApexOption = None,
-    offset: OffsetOption = None,
-    variant: VariantOption = None,
-    neutral_first: NeutralFirstOption = False,
-    loop: LoopOption = False,
-    blinks: BlinksOption = False,
+    no_receipt: NoReceiptOption = False,
+    options: AnimateOptions,
     gain: GainOption = 1.0,
     track_fps: TrackFpsOption = None,
     track_start: TrackStartOption = 0.0,
@@ -124,17 +105,7 @@ def animate(
     livelink: Annotated[
         Path | None, typer.Option("--livelink", metavar="FILE", help="Also the film's AUs as a Live Link Face CSV.")
     ] = None,
-    mode: ModeOption = Mode.transfer,
-    relative: RelativeOption = False,
-    entangled: EntangledOption = False,
-    personal: PersonalOption = True,
-    face: FaceOption = None,
-    provider: ProviderOption = Provider.auto,
-    fidelity: FidelityOption = Fidelity.standard,
     latent: LatentOption = None,
-    start: StartOption = Start.encoder,
-    iterations: IterationsOption = ITERATIONS,
-    seed: SeedOption = 0,
     model: ModelOption = MODEL,
     boundaries: BoundariesOption = None,
     device: DeviceOption = "cpu",
@@ -158,6 +129,8 @@ def animate(
     A JSON receipt is written beside the film: what was asked, what was measured on the frames, model, seed, settings.
     --receipt draws it as a page.
     """
+    from facsmith.receipt.summary import tuning
+
     check_film(output)
     check_picture(contact_sheet)
     if page is not None:
@@ -165,65 +138,47 @@ def animate(
     for file in (openface, livelink):
         check_place(file)
     by = credentials(sign, key)
+    if no_receipt and (page or contact_sheet):
+        raise InputError("--receipt and --contact-sheet show the measured key frames; leave out --no-receipt.")
     source = Source(expression, timeline, track, drive)
-    options = _options(
-        fps=fps,
-        onset=onset,
-        apex=apex,
-        offset=offset,
-        variant=None if variant is None else variant.value,
-        neutral_first=neutral_first,
-        loop=loop,
-        blinks=blinks,
-        mode=mode.value,
-        edit="relative" if relative else "absolute",
-        entangled=entangled,
-        personal=personal,
-        face=face,
-        provider=provider.value,
-        fidelity=fidelity.value,
-        start=start.value,
-        iterations=iterations,
-        seed=seed,
+    recording = options_of(
+        fps=options.fps, track_fps=track_fps, start=track_start, seconds=track_seconds, smooth=track_smooth
     )
-    recording = options_of(fps=fps, track_fps=track_fps, start=track_start, seconds=track_seconds, smooth=track_smooth)
-    asked = expressions(source, recording, gain=gain, neutral=drive_neutral, provider=provider.value)
+    asked = expressions(source, recording, gain=gain, neutral=drive_neutral, provider=options.provider)
     animator = _animator(model, boundaries, device)
     with progress_bar() as progress:
         film = animator.animate(photo, asked, options=options, latent=_latent(latent, animator), progress=progress)
     for sentence in film.notes:  # what cannot be shown is said before seconds go into showing it
         note(sentence)
+    sound = source.sound(recording, output)
     with progress_bar() as progress:
-        sound = source.sound(recording, output)
-        receipt = film.save(
-            output, contact_sheet=contact_sheet, page=page, sound=sound, sign_with=by, progress=progress
-        )
+        if no_receipt:
+            film.write(output, sound=sound, sign_with=by, progress=progress)
+            notes: tuple[str, ...] = ()
+        else:
+            notes = film.save(
+                output, contact_sheet=contact_sheet, page=page, sound=sound, sign_with=by, progress=progress
+            ).notes[len(film.notes) :]
     film.save_tracks(openface=openface, livelink=livelink)
-    for sentence in receipt.notes[len(film.notes) :]:
+    for sentence in notes:
         note(sentence)
-    size = f"{receipt.output['width']} x {receipt.output['height']}"
-    typer.echo(f"{output}  {receipt.output['frames']} frames, {receipt.output['seconds']:.1f} s, {size}")
-    tell_tuning(receipt.tuning)
+    height, width = film.size
+    typer.echo(f"{output}  {len(film)} frames, {film.timeline.duration:.1f} s, {width} x {height}")
+    tell_tuning(tuning(film.subject))
     for also in (contact_sheet, page, openface, livelink):
         if also is not None:
             typer.echo(str(also))
 
 
+@with_options(*EDIT)
 def edit(
     photo: PhotoArgument,
     expression: ExpressionOption,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help=".png, .jpg or .webp.")],
-    mode: ModeOption = Mode.transfer,
-    relative: RelativeOption = False,
-    entangled: EntangledOption = False,
-    personal: PersonalOption = True,
-    face: FaceOption = None,
-    provider: ProviderOption = Provider.auto,
-    fidelity: FidelityOption = Fidelity.standard,
+    *,
+    options: AnimateOptions,
+    no_receipt: NoReceiptOption = False,
     latent: LatentOption = None,
-    start: StartOption = Start.encoder,
-    iterations: IterationsOption = ITERATIONS,
-    seed: SeedOption = 0,
     model: ModelOption = MODEL,
     boundaries: BoundariesOption = None,
     device: DeviceOption = "cpu",
@@ -239,28 +194,19 @@ def edit(
       facsmith edit her.jpg -e L45 -o winking.png
       facsmith edit her.jpg -e AU12=B --relative -o a-little-happier.jpg
     """
+    from facsmith.receipt.summary import tuning
+
     check_picture(output)
     by = credentials(sign, key)
-    options = _options(
-        mode=mode.value,
-        edit="relative" if relative else "absolute",
-        entangled=entangled,
-        personal=personal,
-        face=face,
-        provider=provider.value,
-        fidelity=fidelity.value,
-        start=start.value,
-        iterations=iterations,
-        seed=seed,
-    )
     animator = _animator(model, boundaries, device)
     with progress_bar() as progress:
         picture = animator.edit(photo, expression, options=options, latent=_latent(latent, animator), progress=progress)
-    receipt = picture.save(output, sign_with=by)
-    for sentence in receipt.notes:
+    if no_receipt:
+        picture.write(output, sign_with=by)
+    for sentence in picture.notes if no_receipt else picture.save(output, sign_with=by).notes:
         note(sentence)
     typer.echo(str(output))
-    tell_tuning(receipt.tuning)
+    tell_tuning(tuning(picture.subject))
 
 
 def sample(
@@ -297,7 +243,7 @@ def sample(
     animator = _animator(model, boundaries, device)
     subject = animator.sample(seed, psi=psi)
     if expression:
-        film = animator.animate(subject, expression if len(expression) > 1 else expression[0], options=_options())
+        film = animator.animate(subject, expression if len(expression) > 1 else expression[0], options=None)
         with progress_bar() as progress:
             film.save(output, progress=progress)
     else:
@@ -313,15 +259,6 @@ def _animator(model: str, boundaries: Path | None, device: str) -> "Animator":
     from facsmith.animator import Animator
 
     return Animator.from_pretrained(model, boundaries=boundaries).to(device)
-
-
-def _options(**chosen: Any) -> "AnimateOptions":
-    """Flat command-line values -> AnimateOptions with its InversionOptions."""
-    from facsmith.inversion import InversionOptions
-    from facsmith.options import AnimateOptions
-
-    inversion = {key: chosen.pop(key) for key in ("start", "iterations", "seed") if key in chosen}
-    return AnimateOptions(inversion=InversionOptions(**inversion), **chosen)
 
 
 def _latent(path: Path | None, animator: "Animator") -> "Latent | TunedLatent | None":

@@ -1,24 +1,14 @@
 """``facsmith invert``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from facsmith.cli._common import (
-    ITERATIONS,
     MODEL,
     DeviceOption,
-    FaceOption,
-    Fidelity,
-    FidelityOption,
-    IterationsOption,
     ModelOption,
-    Provider,
-    ProviderOption,
-    SeedOption,
-    Start,
-    StartOption,
     check_picture,
     check_place,
     note,
@@ -27,15 +17,15 @@ from facsmith.cli._common import (
     tell_tuning,
 )
 from facsmith.cli._engine import Settings, many, run_many, with_engine
+from facsmith.cli._options import with_options
 from facsmith.errors import InputError
-
-if TYPE_CHECKING:
-    from facsmith.options import AnimateOptions
+from facsmith.options import ENCODE, AnimateOptions
 
 __all__ = ["invert"]
 
 
 @with_engine(chunk=16)
+@with_options(*ENCODE)
 def invert(
     photo: Annotated[
         str, typer.Argument(metavar="PHOTO|FOLDER|CSV", help="A photo; or many: a folder, a URL of one, or a manifest.")
@@ -47,12 +37,7 @@ def invert(
     reconstruction: Annotated[
         Path | None, typer.Option("--reconstruction", metavar="FILE", help="Also the generator's picture of the face.")
     ] = None,
-    face: FaceOption = None,
-    provider: ProviderOption = Provider.auto,
-    fidelity: FidelityOption = Fidelity.standard,
-    start: StartOption = Start.encoder,
-    iterations: IterationsOption = ITERATIONS,
-    seed: SeedOption = 0,
+    options: AnimateOptions,
     model: ModelOption = MODEL,
     device: DeviceOption = "cpu",
     as_json: Annotated[bool, typer.Option("--json", help="Print the account as JSON, loss trace included.")] = False,
@@ -75,18 +60,9 @@ def invert(
     """
     from facsmith import image
     from facsmith.animator import Animator
-    from facsmith.inversion import InversionOptions
-    from facsmith.options import AnimateOptions
     from facsmith.receipt.receipt import label
     from facsmith.receipt.summary import tuning
 
-    options = AnimateOptions(
-        mode="crop",  # the generator's full resolution
-        face=face,
-        provider=provider.value,
-        fidelity=fidelity.value,
-        inversion=InversionOptions(start=start.value, iterations=iterations, seed=seed),
-    )
     if many(photo):
         if reconstruction is not None or as_json:
             raise InputError("--reconstruction and --json are for one photo; of many, status.csv tells.")
@@ -124,7 +100,7 @@ def invert(
     tell_tuning(tuning(subject))
 
 
-def _invert_many(photos: str, output: str, options: "AnimateOptions", settings: Settings, model: str) -> None:
+def _invert_many(photos: str, output: str, options: AnimateOptions, settings: Settings, model: str) -> None:
     from facsmith.batch import Place
     from facsmith.batch.folders import read_folder
     from facsmith.batch.jobs import PHOTOS, InvertJob

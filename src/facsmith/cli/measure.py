@@ -7,7 +7,6 @@ import typer
 
 from facsmith.cli._common import (
     FaceOption,
-    Provider,
     ProviderOption,
     check_place,
     note,
@@ -44,7 +43,7 @@ def measure(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: every source's own reading, too.")] = False,
     face: FaceOption = None,
-    provider: ProviderOption = Provider.auto,
+    provider: ProviderOption = "auto",
     settings: Settings,
 ) -> None:
     """Measure the Action Units of a photo, or of every frame of a film; or of all of a folder.
@@ -61,12 +60,12 @@ def measure(
       facsmith measure interviews/ --csv tables/ --threads 1 --workers 16
     """
     if many(picture):
-        return _many(picture, neutral, neutral_at, output, face, provider.value, settings)
+        return _many(picture, neutral, neutral_at, output, face, provider, settings)
     source, table = Path(picture), None if output is None else Path(output)
     check_place(table)
     if source.suffix.lower() in _FILMS:
-        return _film(source, neutral, neutral_at, table, face, provider.value)
-    return _photo(source, neutral, table, as_json, face, provider.value)
+        return _film(source, neutral, neutral_at, table, face, provider)
+    return _photo(source, neutral, table, as_json, face, provider)
 
 
 def _photo(

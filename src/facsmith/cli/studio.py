@@ -4,21 +4,16 @@ from typing import Annotated
 
 import typer
 
-from facsmith.cli._common import (
-    ITERATIONS,
-    MODEL,
-    BoundariesOption,
-    DeviceOption,
-    IterationsOption,
-    ModelOption,
-    Provider,
-    ProviderOption,
-)
+from facsmith.cli._common import MODEL, BoundariesOption, DeviceOption, ModelOption
+from facsmith.cli._options import with_options
+from facsmith.options import AnimateOptions
 
 __all__ = ["studio"]
 
 
+@with_options("mode", "personal", "provider", "fidelity", "iterations", "seed")
 def studio(
+    *,
     host: Annotated[
         str, typer.Option("--host", help="Address to listen on; any but this machine's own demands --auth.")
     ] = "127.0.0.1",
@@ -37,8 +32,7 @@ def studio(
     grace: Annotated[
         float, typer.Option("--grace", help="Minutes for which a page that was closed or lost finds its work again.")
     ] = 15.0,
-    provider: ProviderOption = Provider.auto,
-    iterations: IterationsOption = ITERATIONS,
+    options: AnimateOptions,
     model: ModelOption = MODEL,
     boundaries: BoundariesOption = None,
     device: DeviceOption = "cpu",
@@ -55,16 +49,13 @@ def studio(
     exports of its visitors are gone then.
     """
     from facsmith.animator import Animator
-    from facsmith.inversion import InversionOptions
-    from facsmith.options import AnimateOptions
     from facsmith.studio import StudioOptions, serve
 
-    work = AnimateOptions(provider=provider.value, inversion=InversionOptions(iterations=iterations))
-    options = StudioOptions(host=host, port=port, auth=auth, grace=60 * grace, animate=work)
+    where = StudioOptions(host=host, port=port, auth=auth, grace=60 * grace, animate=options)
 
     def ready(address: str) -> None:
         typer.echo(f"The studio is open: {address}  (Ctrl-C ends it)")
         if browser:
             typer.launch(address)
 
-    serve(Animator.from_pretrained(model, boundaries=boundaries).to(device), options, ready=ready)
+    serve(Animator.from_pretrained(model, boundaries=boundaries).to(device), where, ready=ready)

@@ -114,12 +114,6 @@ class Receipt:
         """All that was measured, in the film's order."""
         return tuple(sorted((*self.keyframes, *self.between), key=lambda record: record.frame))
 
-    @property
-    def request(self) -> dict[str, Any]:
-        """What a signed manifest tells: what was asked of which model, the AUs of the start among it."""
-        asked = [{"seconds": record.seconds, "asked": dict(record.asked)} for record in self.keyframes]
-        return {"keyframes": asked, "model": dict(self.model)}
-
     def to_json(self) -> str:
         """Indented JSON, lists of numbers on one line; ``synthetic`` says that this is no recording of a person."""
         head = {"made_by": f"facsmith {__version__}", "synthetic": True}

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from facsmith.errors import ActionUnitError, TimelineError
 from facsmith.facs import AUS, EYE_AUS, UNSIDED, ActionUnits, Emotion, playable
+from facsmith.options import MAX_FPS
 from facsmith.timeline.curves import (
     BLINK,
     MAX_SECONDS,
@@ -45,7 +46,6 @@ Sides = Literal["left", "right"]
 Change = Callable[[int, Track], Track]
 Array = npt.NDArray[np.float64]
 
-MAX_FPS = 240.0
 _RETURN = 0.6
 """Seconds in which a loop goes back to its first pose."""
 

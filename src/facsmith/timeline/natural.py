@@ -9,11 +9,11 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
 
 import numpy as np
 
 from facsmith.errors import TimelineError
+from facsmith.options import VARIANTS, Variant
 from facsmith.timeline.curves import MAX_SECONDS, Keyframe
 
 __all__ = [
@@ -27,9 +27,6 @@ __all__ = [
     "delays",
     "vary",
 ]
-
-Variant = Literal["posed", "spontaneous"]
-VARIANTS: tuple[Variant, ...] = ("posed", "spontaneous")
 
 
 @dataclass(frozen=True)

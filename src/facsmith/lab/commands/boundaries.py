@@ -6,15 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from facsmith.cli._common import (
-    ITERATIONS,
     MODEL,
     BoundariesOption,
-    Fidelity,
-    FidelityOption,
-    IterationsOption,
     ModelOption,
-    Provider,
-    ProviderOption,
     check_picture,
     check_place,
     note,
@@ -22,7 +16,9 @@ from facsmith.cli._common import (
     print_table,
     progress_bar,
 )
+from facsmith.cli._options import with_options
 from facsmith.lab.commands.fit import fit, own_generator
+from facsmith.options import AnimateOptions
 
 if TYPE_CHECKING:
     from facsmith.boundary import BoundarySet
@@ -97,15 +93,15 @@ def show(
 
 
 @app.command("check")
+@with_options("provider", "fidelity", "iterations")
 def check(
     photos: Annotated[
         list[Path] | None,
         typer.Argument(metavar="[PHOTO]...", help="Portraits.", show_default="NASA's portrait of Eileen Collins"),
     ] = None,
+    *,
     as_json: JsonOption = False,
-    provider: ProviderOption = Provider.auto,
-    fidelity: FidelityOption = Fidelity.standard,
-    iterations: IterationsOption = ITERATIONS,
+    options: AnimateOptions,
     model: ModelOption = MODEL,
     file: BoundariesOption = None,
 ) -> None:
@@ -124,21 +120,17 @@ def check(
     """
     from facsmith import image
     from facsmith.animator import Animator
-    from facsmith.inversion import InversionOptions
     from facsmith.lab.evaluate import animator_render, table
     from facsmith.lab.evaluate import check as run
-    from facsmith.options import AnimateOptions
 
     animator = Animator.from_pretrained(model, boundaries=file)
-    inversion = InversionOptions(iterations=iterations)
-    options = AnimateOptions(provider=provider.value, fidelity=fidelity.value, inversion=inversion)
     pictures = [(photo.name, image.read(photo)) for photo in photos or []] or [("astronaut", _astronaut())]
     with progress_bar() as progress:
         result = run(
             animator_render(animator, options),
             pictures,
             aus=animator.networks.boundaries.aus,
-            provider=provider.value,
+            provider=options.provider,
             progress=progress,
         )
     if as_json:
@@ -154,13 +146,15 @@ def check(
 
 
 @app.command("calibrate")
+@with_options("provider")
 def calibrate_(
     photos: Annotated[list[Path], typer.Argument(metavar="PHOTO...", help="Portraits, ten or more.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The boundaries file.")],
     au: Annotated[
         list[int] | None, typer.Option("--au", help="Calibrate this AU; may be repeated.", show_default="all")
     ] = None,
-    provider: ProviderOption = Provider.auto,
+    *,
+    options: AnimateOptions,
     model: ModelOption = MODEL,
     file: BoundariesOption = None,
 ) -> None:
@@ -178,15 +172,13 @@ def calibrate_(
     from facsmith import image
     from facsmith.animator import Animator
     from facsmith.lab.fit.calibrate_on_films import calibrate_on_films
-    from facsmith.options import AnimateOptions
 
     check_place(output)
     animator = Animator.from_pretrained(model, boundaries=file)
     pictures = [(photo.name, image.read(photo)) for photo in photos]
-    options = AnimateOptions(provider=provider.value)
     with progress_bar() as progress:
         calibrated = calibrate_on_films(
-            animator, pictures, aus=au, options=options, provider=provider.value, progress=progress
+            animator, pictures, aus=au, options=options, provider=options.provider, progress=progress
         )
     calibrated.save(output)
     typer.echo(str(output))

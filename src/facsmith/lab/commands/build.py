@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facsmith.cli._common import Provider, ProviderOption, SeedOption, check_place, note, print_json, print_table
+from facsmith.cli._common import ProviderOption, SeedOption, check_place, note, print_json, print_table
 
 if TYPE_CHECKING:
     from facsmith.lab.build import BuildOptions, Estimate
@@ -74,7 +74,7 @@ def build(
         bool, typer.Option("--dry-run", help="Say what it will take, in time and memory. Write nothing.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    provider: ProviderOption = Provider.auto,
+    provider: ProviderOption = "auto",
     seed: SeedOption = 0,
 ) -> None:
     """Build a model from any StyleGAN of faces: one command from a checkpoint to `facsmith animate --model FOLDER`.
@@ -106,7 +106,7 @@ def build(
         label=label,
         batch=batch,
         psi=psi,
-        provider=provider.value,
+        provider=provider,
         device=device,
         seed=seed,
     )

@@ -7,15 +7,9 @@ from typing import Annotated
 import typer
 
 from facsmith.cli._common import (
-    ITERATIONS,
     MODEL,
     BoundariesOption,
-    Fidelity,
-    FidelityOption,
-    IterationsOption,
-    Mode,
     ModelOption,
-    Provider,
     ProviderOption,
     SeedOption,
     check_picture,
@@ -24,7 +18,9 @@ from facsmith.cli._common import (
     print_json,
     progress_bar,
 )
+from facsmith.cli._options import with_options
 from facsmith.errors import InputError
+from facsmith.options import AnimateOptions
 
 __all__ = ["app"]
 
@@ -45,30 +41,26 @@ def _group() -> None:
 
 
 @app.command("model")
+@with_options("mode", "provider", "fidelity", "iterations", "seed")
 def model(
     portraits: Annotated[
         list[Path] | None,
         typer.Argument(metavar="[PHOTO]...", help="Portraits to judge on, beside or instead of --faces."),
     ] = None,
+    *,
     faces: Annotated[
         Path | None,
         typer.Option("--faces", metavar="DATA", help="A data set of `facsmith train data`: its held-out people."),
     ] = None,
     photos: Annotated[int, typer.Option("--photos", min=1, help="Held-out people at most; about 10 s each.")] = 24,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    provider: ProviderOption = Provider.auto,
     judge: Annotated[
         Judge | None, typer.Option("--judge", help="Landmarks that measure.", show_default="the provider's")
     ] = None,
-    mode: Annotated[
-        Mode, typer.Option("--mode", help="What is judged: finished frames, or (crop) the generator's own pictures.")
-    ] = Mode.transfer,
-    fidelity: FidelityOption = Fidelity.standard,
-    iterations: IterationsOption = ITERATIONS,
+    options: AnimateOptions,
     samples: Annotated[int, typer.Option("--samples", help="Random faces for the Fréchet distance; 0: none.")] = 1000,
     model: ModelOption = MODEL,
     file: BoundariesOption = None,
-    seed: SeedOption = 0,
 ) -> None:
     """Measure a model on people it was not trained on: AU control, reconstruction, random faces.
 
@@ -98,25 +90,25 @@ def model(
     animator = Animator.from_pretrained(model, boundaries=file)
     side, framing = animator.networks.generator.resolution, framing_of(animator.networks.generator)
     pictures = [(p.name, image.read(p)) for p in portraits or ()]
-    judged, skipped = photographed(pictures, side, provider=provider.value, framing=framing)
+    judged, skipped = photographed(pictures, side, provider=options.provider, framing=framing)
     if faces is not None:
         check_framing(faces, framing)
-        judged += held_out(faces, side, count=photos, seed=seed)
-    options = ModelOptions(
-        mode=mode.value,
-        fidelity=fidelity.value,
-        iterations=iterations,
+        judged += held_out(faces, side, count=photos, seed=options.inversion.seed)
+    judging = ModelOptions(
+        mode=options.mode,
+        fidelity=options.fidelity,
+        iterations=options.inversion.iterations,
         samples=samples,
-        provider=provider.value,
+        provider=options.provider,
         judge=None if judge is None else judge.value,
-        seed=seed,
+        seed=options.inversion.seed,
     )
     with progress_bar() as progress:
         report = evaluate_model(
             animator,
             judged,
             training=None if faces is None else training_crops(faces, side),
-            options=options,
+            options=judging,
             progress=progress,
         )
     for name, reason in {**skipped, **report.skipped}.items():
@@ -175,7 +167,7 @@ def check_measure(
     labels: Annotated[Path, typer.Option("--labels", metavar="CSV", help="Columns name and emotion.")],
     limit: Annotated[int | None, typer.Option("--limit", help="Photos per emotion.", show_default="all")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    provider: ProviderOption = Provider.auto,
+    provider: ProviderOption = "auto",
 ) -> None:
     """Check measured AUs against emotions that people named: does AU12 tell happiness from neutral?
 
@@ -190,7 +182,7 @@ def check_measure(
     from facsmith.lab.evaluate.emotions import agreement, agreement_table
 
     with progress_bar() as progress:
-        result = agreement(faces, labels, provider=provider.value, limit=limit, progress=progress)
+        result = agreement(faces, labels, provider=provider, limit=limit, progress=progress)
     if as_json:
         print_json(result.to_json())
     else:
@@ -202,19 +194,19 @@ def check_measure(
 
 
 @app.command("peaks")
+@with_options("provider", "iterations", "seed")
 def peaks(
     pairs: Annotated[Path, typer.Argument(metavar="PAIRS", help="CSV: peak, neutral, and facs where they are coded.")],
+    *,
     faces: Annotated[Path, typer.Option("--faces", metavar="FOLDER|TAR", help="Where the pairs' photos lie.")],
     sheet: Annotated[
         Path | None, typer.Option("--sheet", metavar="FILE", help="A picture: neutral | real peak | ours, every pair.")
     ] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Pairs, spread.", show_default="all")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    provider: ProviderOption = Provider.auto,
-    iterations: IterationsOption = ITERATIONS,
+    options: AnimateOptions,
     model: ModelOption = MODEL,
     file: BoundariesOption = None,
-    seed: SeedOption = 0,
 ) -> None:
     """Measure whole edits against what people did: the neutral edited by the coders' AUs, beside the real peak.
 
@@ -229,12 +221,9 @@ def peaks(
     """
     from facsmith import image
     from facsmith.animator import Animator
-    from facsmith.inversion import InversionOptions
     from facsmith.lab.evaluate.peaks import against_peaks, contact_sheet, peaks_table
-    from facsmith.options import AnimateOptions
 
     check_picture(sheet)
-    options = AnimateOptions(provider=provider.value, inversion=InversionOptions(iterations=iterations, seed=seed))
     animator = Animator.from_pretrained(model, boundaries=file)
     with progress_bar() as progress:
         report = against_peaks(animator, faces, pairs, options=options, limit=limit, progress=progress)
@@ -253,7 +242,7 @@ def check_coded(
     pairs: Annotated[Path, typer.Argument(metavar="PAIRS", help="CSV: peak, neutral, facs (4+R7+17d).")],
     faces: Annotated[Path, typer.Option("--faces", metavar="FOLDER|TAR", help="Where the pairs' photos lie.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    provider: ProviderOption = Provider.auto,
+    provider: ProviderOption = "auto",
 ) -> None:
     """Check measured AUs against human FACS coders, on peaks of people whose neutral photo is there.
 
@@ -267,7 +256,7 @@ def check_coded(
     from facsmith.lab.evaluate.coded import against_coders, coded_table
 
     with progress_bar() as progress:
-        result = against_coders(faces, pairs, provider=provider.value, progress=progress)
+        result = against_coders(faces, pairs, provider=provider, progress=progress)
     if as_json:
         print_json(result.to_json())
         return

@@ -9,7 +9,6 @@ import typer
 from facsmith.cli._common import (
     MODEL,
     ModelOption,
-    Provider,
     ProviderOption,
     SeedOption,
     check_place,
@@ -92,7 +91,7 @@ def fit(
         str | None, typer.Option("--descriptor", metavar="FILE|vgg16|efficientnet-lite0", show_default="the model's")
     ] = None,
     encoder: Annotated[Path | None, typer.Option("--encoder", metavar="FILE", show_default="the model's")] = None,
-    provider: ProviderOption = Provider.auto,
+    provider: ProviderOption = "auto",
     seed: SeedOption = 0,
     parts: Annotated[
         str | None,
@@ -137,7 +136,7 @@ def fit(
         raise InputError("Give either a folder of latents or --source KIND:WHERE, and not both.")
     if codes is not None and settings.dry_run:
         raise InputError("--dry-run foresees the encoding of a --source; a folder of latents is fitted at once.")
-    job = _job(source or "", model, generator, descriptor, encoder, iterations, provider.value, seed, settings)
+    job = _job(source or "", model, generator, descriptor, encoder, iterations, provider, seed, settings)
     network = own_generator(generator, model)
     if codes is not None:
         labelled, complete = read_codes(codes), True

@@ -12,7 +12,6 @@ from facsmith.cli._common import (
     MODEL,
     BoundariesOption,
     ModelOption,
-    Provider,
     ProviderOption,
     SeedOption,
     check_place,
@@ -53,7 +52,7 @@ def reproduce(
     iterations: Annotated[
         int | None, typer.Option("--iterations", min=1, help="Of Eq. 1.", show_default="512; quick 64")
     ] = None,
-    provider: ProviderOption = Provider.auto,
+    provider: ProviderOption = "auto",
     seed: SeedOption = 0,
 ) -> None:
     """Run every experiment of the paper on a model: one page with figures, tables, verdicts, and its data as CSV.
@@ -82,7 +81,7 @@ def reproduce(
     check_place(output / "report.html")
     photos = None if faces is None else [(path.name, image.read(path)) for path in find_photos(faces)]
     plan = Plan.quick() if quick else Plan()
-    plan = replace(plan, provider=provider.value, seed=seed)
+    plan = replace(plan, provider=provider, seed=seed)
     plan = replace(
         plan,
         faces=count or plan.faces,

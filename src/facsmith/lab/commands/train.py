@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import typer
 
-from facsmith.cli._common import MODEL, ModelOption, Provider, ProviderOption, SeedOption, check_place, progress_bar
+from facsmith.cli._common import MODEL, ModelOption, ProviderOption, SeedOption, check_place, progress_bar
 from facsmith.errors import InputError, OutputError
 
 if TYPE_CHECKING:
@@ -22,6 +23,15 @@ app = typer.Typer(
 )
 
 DataArgument = Annotated[Path, typer.Argument(metavar="DATA", help="A data set that `facsmith train data` made.")]
+
+
+class Landmarks(StrEnum):
+    """Whose landmarks are read."""
+
+    mediapipe = "mediapipe"
+    dlib = "dlib"
+
+
 OutOption = Annotated[
     Path, typer.Option("-o", "--output", metavar="FOLDER", help="Where the run lives; the same command again goes on.")
 ]
@@ -377,7 +387,7 @@ def measure(
     ] = None,
     people: Annotated[int, typer.Option("--people", help="Training photos, in all their variants.")] = 700,
     judges: Annotated[int, typer.Option("--judges", help="Held-out photos on which the sources are judged.")] = 24,
-    provider: ProviderOption = Provider.auto,
+    provider: ProviderOption = "auto",
     seed: SeedOption = 0,
 ) -> None:
     """Fit what `facsmith measure` knows of faces in general: a linear head that reads AUs from the descriptor.
@@ -395,7 +405,7 @@ def measure(
     from facsmith.lab.train.measure import MeasureTraining, fit_population
 
     check_place(output)
-    options = MeasureTraining(people=people, judges=judges, provider=provider.value, seed=seed)
+    options = MeasureTraining(people=people, judges=judges, provider=provider, seed=seed)
     network = load_descriptor(descriptor or bundle_folder(MODEL) / FILES[1])
     with progress_bar() as progress:
         population = fit_population(data, network, options=options, progress=progress)
@@ -450,7 +460,7 @@ def readout(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="readout.safetensors.")],
     faces: Annotated[Path, typer.Option("--faces", metavar="FOLDER|TAR", help="Where the pairs' photos lie.")],
     providers: Annotated[
-        list[Provider] | None,
+        list[Landmarks] | None,
         typer.Option("--provider", help="Of landmarks, each with weights of its own; repeat it.", show_default="both"),
     ] = None,
     seed: SeedOption = 0,
@@ -467,7 +477,7 @@ def readout(
     from facsmith.lab.fit.readout import ReadoutTraining, fit_readout, summary
 
     check_place(output)
-    chosen = [provider.value for provider in providers or (Provider.mediapipe, Provider.dlib)]
+    chosen = [provider.value for provider in providers or Landmarks]
     with progress_bar() as progress:
         found = fit_readout(faces, pairs, providers=chosen, options=ReadoutTraining(seed=seed), progress=progress)
     found.save(output)
