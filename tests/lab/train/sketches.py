@@ -46,15 +46,15 @@ def sketch(seed: int) -> Photo:
 
 
 class TinyFeatures(nn.Module):
-    """Random convolutions that see at strides 1 to 4, in place of EfficientNet-Lite0."""
+    """Random convolutions that see at strides ``first`` to 4 ``first``, in place of EfficientNet-Lite0."""
 
     channels = (4, 6, 8)
 
-    def __init__(self) -> None:
+    def __init__(self, first: int = 4) -> None:
         super().__init__()
         state = torch.get_rng_state()
         torch.manual_seed(7)
-        widths = zip((3, *self.channels[:-1]), self.channels, (1, 2, 2), strict=True)
+        widths = zip((3, *self.channels[:-1]), self.channels, (first, 2, 2), strict=True)
         self.layers = nn.ModuleList(nn.Conv2d(a, b, 3, stride, 1) for a, b, stride in widths).requires_grad_(False)
         torch.set_rng_state(state)
 

@@ -15,7 +15,7 @@ from facsmith.lab.train.views import eyes_and_mouth, whole_face
 @pytest.mark.slow
 def test_heads_learn_and_projections_never_do() -> None:
     torch.manual_seed(0)
-    see, network = TinyFeatures(), ProjectedDiscriminator(TinyFeatures.channels)
+    see, network = TinyFeatures(first=1), ProjectedDiscriminator(TinyFeatures.channels)
     optimizer = torch.optim.Adam([p for p in network.parameters() if p.requires_grad], lr=1e-2)
     before = {name: p.clone() for name, p in network.named_parameters() if "across" in name}
     assert before
