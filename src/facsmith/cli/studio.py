@@ -11,7 +11,7 @@ from facsmith.options import AnimateOptions
 __all__ = ["studio"]
 
 
-@with_options("mode", "personal", "provider", "fidelity", "iterations", "seed")
+@with_options("fps", "mode", "personal", "provider", "fidelity", "iterations", "seed")
 def studio(
     *,
     host: Annotated[
