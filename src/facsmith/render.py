@@ -62,6 +62,8 @@ class Renderer:
         self.boundaries = boundaries
         self.strengths: Mapping[int, float] = {}
         """AU -> by what its step is longer on this face than on people at large."""
+        self.fitted: dict[int, float] = {}
+        """The same of every AU that was measured on this face so far; copies share it."""
         self._generator = graphed(subject.generator or generator, options.batch)
         self._moves = subject.compositor is not None and options.mode in MUSCLE_MODES
         self._draws = not self._moves or self._generator.resolution >= SHARP

@@ -50,10 +50,17 @@ def strengthened(
     def draw(boundaries: BoundarySet, intensities: npt.NDArray[np.float64]) -> Image:
         return renderer.still(intensities, boundaries)
 
-    found = fit_strengths(
-        renderer.neutral, renderer.neutral_face, draw, renderer.boundaries, wanted, follow=follow, progress=progress
-    )
-    return renderer.strengthened(found)
+    if missing := [au for au in wanted if au not in renderer.fitted]:  # films before this one have asked for others
+        renderer.fitted |= fit_strengths(
+            renderer.neutral,
+            renderer.neutral_face,
+            draw,
+            renderer.boundaries,
+            missing,
+            follow=follow,
+            progress=progress,
+        )
+    return renderer.strengthened({au: renderer.fitted[au] for au in wanted if au in renderer.fitted})
 
 
 def fit_strengths(
