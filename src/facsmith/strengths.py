@@ -40,8 +40,8 @@ def strengthened(
     renderer: Renderer, aus: Iterable[int] | None, *, follow: Follow, progress: Progress | None = None
 ) -> Renderer:
     """The renderer with the steps of some AUs fitted to its face, where its options ask for that; None: all of them."""
-    options, face = renderer.options, renderer.subject.face
-    if not options.personal or options.mode in MUSCLE_MODES or face is None:
+    options = renderer.options
+    if not options.personal or options.mode in MUSCLE_MODES or renderer.subject.face is None:
         return renderer
     wanted = [au for au in renderer.boundaries.aus if aus is None or au in set(aus)]
     if not wanted:
@@ -50,16 +50,10 @@ def strengthened(
     def draw(boundaries: BoundarySet, intensities: npt.NDArray[np.float64]) -> Image:
         return renderer.still(intensities, boundaries)
 
-    if missing := [au for au in wanted if au not in renderer.fitted]:  # films before this one have asked for others
-        renderer.fitted |= fit_strengths(
-            renderer.neutral,
-            renderer.neutral_face,
-            draw,
-            renderer.boundaries,
-            missing,
-            follow=follow,
-            progress=progress,
-        )
+    missing = [au for au in wanted if au not in renderer.fitted]  # films before this one may have asked for some
+    if missing:
+        neutral, face, boundaries = renderer.neutral, renderer.neutral_face, renderer.boundaries
+        renderer.fitted |= fit_strengths(neutral, face, draw, boundaries, missing, follow=follow, progress=progress)
     return renderer.strengthened({au: renderer.fitted[au] for au in wanted if au in renderer.fitted})
 
 
