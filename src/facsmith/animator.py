@@ -25,6 +25,7 @@ from facsmith.encoder import Encoder
 from facsmith.errors import InputError, PhotoError
 from facsmith.facs import AUS, ActionUnits
 from facsmith.film import Animation, Picture
+from facsmith.footage import FilmChange, FilmOptions, FilmReceipt, edit_footage, read_changes
 from facsmith.generator import Generator, read_device
 from facsmith.inversion import Inversion
 from facsmith.latent import Latent
@@ -167,6 +168,49 @@ class Animator:
         film = self.animate(photo, target, options=options, latent=latent, progress=progress, **changes)
         film.notes += tuple(expression_notes(expression))
         return Picture(film)
+
+    def edit_film(
+        self,
+        film: str | os.PathLike[str],
+        output: str | os.PathLike[str],
+        change: FilmChange | None = None,
+        *,
+        relative: str | None = None,
+        gain: str | None = None,
+        absolute: str | None = None,
+        options: FilmOptions | None = None,
+        progress: Progress | None = None,
+    ) -> FilmReceipt:
+        """Write a film with one face's AUs changed, everything else left as it is, and its receipt beside it.
+
+        Parameters
+        ----------
+        film
+            Any film that PyAV reads.
+        output
+            .mp4, .mov or .mkv.
+        change
+            What shall change, and when; or, in words, the following three.
+        relative
+            ``"AU12=-0.4,AU4=+0.2"``: added to what the face shows.
+        gain
+            ``"AU12=0.5"``: what it shows, times this.
+        absolute
+            ``"AU6=0,R12=C"``: shown instead.
+        options
+            See `FilmOptions`.
+        progress
+            Told (stage, done, total); the stages are ``looking``, ``fitting``, ``frames``, ``joining``.
+        """
+        if change is None:
+            change = FilmChange(
+                relative={} if relative is None else read_changes(relative, "relative"),
+                gain={} if gain is None else read_changes(gain, "gain"),
+                absolute={} if absolute is None else read_changes(absolute, "absolute"),
+            )
+        elif relative is not None or gain is not None or absolute is not None:
+            raise InputError("Give a change, or say it as relative, gain and absolute; not both.")
+        return edit_footage(film, output, change, self.networks, options=options, progress=progress)
 
     def invert(
         self, photo: Photo, *, options: AnimateOptions | None = None, progress: Progress | None = None

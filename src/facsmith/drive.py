@@ -114,7 +114,7 @@ class _Reader:
         at, picture, face_at_rest = self._neutral
         times, shapes = np.array([seconds for seconds, _ in self._seen]), np.stack([face for _, face in self._seen])
         still = measure.resting_frames(times, shapes, at)
-        rest = measure.rest_of(shapes[still])
+        rest = measure.rest_of([*shapes[still]])
         yaw = yaw_degrees(rest.landmarks)
         responses = measure.NeutralFace(picture, face_at_rest, sources=("landmarks",)).responses
         noise = rest.noise(responses)
@@ -135,8 +135,8 @@ class _Reader:
         faint = [au for au, length, least in zip(DISFA, lengths, noise, strict=True) if least > _FAINT * length]
         if faint:
             notes.append(
-                f"{au_list(faint)} can hardly be told from the landmarks' own wandering on this face, and are read only "
-                "where they are strong."
+                f"{au_list(faint)} can hardly be told from the landmarks' own wandering on this face, and are read "
+                "only where they are strong."
             )
         own = face.own_expression(rest.landmarks)
         showing = [f"AU{au}" for au in face.READABLE if own[DISFA.index(au)] > 0.4]

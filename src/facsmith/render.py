@@ -178,7 +178,9 @@ class Renderer:
     def changed(self, change: Array) -> Image:
         """The photo with its AUs changed by (2, K) on the person's left and right side, whatever else it shows.
 
-        Eyes close and turn by as much as ``change`` says. Without any change, the photo bit for bit.
+        Eyes close and turn by as much as ``change`` says; where they do neither, they are moved with their lids like
+        skin, not laid anew: found anew in each frame of a film, they would flicker. Without any change, the photo bit
+        for bit.
         """
         own = self.subject.photo_aus.vector()
         shown = np.clip(own + change, 0.0, 1.0)[None]  # (1, 2, K)
@@ -189,7 +191,8 @@ class Renderer:
         parts = bool(change[:, self._parting_columns].any())
         lips_open = self._lips_open(shown, edit="absolute")[0] if parts else 1.0
         frame = self._compose(*generated, asked=change, lips_open=lips_open)
-        return self._with_eyes(frame, _eyes(change[None])[0], change)
+        eyes = _eyes(change[None])[0]
+        return self._with_eyes(frame, eyes, change) if eyes.any() else frame
 
     def _codes(self, intensities: Array) -> list[Codes]:
         """Per frame the codes (1, num_ws, w_dim) of both sides, or (2, num_ws, w_dim) where they differ."""

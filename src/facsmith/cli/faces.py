@@ -43,6 +43,19 @@ from facsmith.cli._common import (
     progress_bar,
     tell_tuning,
 )
+from facsmith.cli._films import (
+    AbsoluteOption,
+    BeforeAfterOption,
+    ChangeTimelineOption,
+    FactorOption,
+    FilmNeutralOption,
+    FromOption,
+    RelativeChangeOption,
+    ToOption,
+    change_of,
+    edit_film,
+    is_film,
+)
 from facsmith.cli._performance import (
     DriveNeutralOption,
     DriveOption,
@@ -58,18 +71,20 @@ from facsmith.cli._performance import (
     options_of,
 )
 from facsmith.cli._sign import KeyOption, SignOption, credentials, sign_output
-from facsmith.synthetic import GENERATED
+from facsmith.errors import InputError
+from facsmith.synthetic import COMPOSITE, GENERATED
 
 if TYPE_CHECKING:
-    from facsmith.animator import Animator
+    from facsmith.animator import Animator, Photo
     from facsmith.latent import Latent
     from facsmith.options import AnimateOptions
+    from facsmith.plan import Expression
     from facsmith.tuning import TunedLatent
 
 __all__ = ["register"]
 
-ExpressionOption = Annotated[
-    str, typer.Option("-e", "--expression", metavar="WHAT", help="An emotion, or AUs: happiness, or AU6=C,AU12=0.6.")
+PhotoOrFilmArgument = Annotated[
+    Path, typer.Argument(metavar="PHOTO|FILM", help="JPEG, PNG, WebP, ...; or .mp4, .mov, .mkv, .webm, ...")
 ]
 ExpressionsOption = Annotated[
     list[str] | None,
@@ -210,11 +225,23 @@ def animate(
 
 
 def edit(
-    photo: PhotoArgument,
-    expression: ExpressionOption,
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help=".png, .jpg or .webp.")],
+    photo: PhotoOrFilmArgument,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help=".png, .jpg, .webp; of films .mp4, .mov, .mkv.")
+    ],
+    expression: Annotated[
+        str | None,
+        typer.Option("-e", "--expression", metavar="WHAT", help="Photos: an emotion, or AUs, and no others."),
+    ] = None,
+    relative: RelativeChangeOption = None,
+    gain: FactorOption = None,
+    absolute: AbsoluteOption = None,
+    timeline: ChangeTimelineOption = None,
+    begin: FromOption = 0.0,
+    end: ToOption = None,
+    neutral: FilmNeutralOption = None,
+    contact_sheet: BeforeAfterOption = None,
     mode: ModeOption = Mode.transfer,
-    relative: RelativeOption = False,
     entangled: EntangledOption = False,
     personal: PersonalOption = True,
     face: FaceOption = None,
@@ -230,20 +257,45 @@ def edit(
     sign: SignOption = None,
     key: KeyOption = None,
 ) -> None:
-    """Give a photo another expression: one picture.
+    """Give a photo another expression, or change the expressions of a film.
 
     [bold]Examples[/bold]
 
       facsmith edit her.jpg -e neutral -o neutral.png
       facsmith edit her.jpg -e "AU9=E,AU10=D" -o disgusted.png
       facsmith edit her.jpg -e L45 -o winking.png
-      facsmith edit her.jpg -e AU12=B --relative -o a-little-happier.jpg
+      facsmith edit her.jpg --relative AU12=+B -o a-little-happier.jpg
+      facsmith edit talk.mp4 --relative "AU12=-0.4,AU4=+0.2" -o calmer.mp4
+      facsmith edit talk.mp4 --gain AU12=0.5 --from 2 --to 6.5 -o half.mp4
+      facsmith edit talk.mp4 --absolute AU6=0 --neutral 0.8 -o posed.mp4 --contact-sheet posed.png
+
+    Of a film, one face is followed; sound, subtitles and time stamps stay. What was killed goes on where it stopped.
     """
+    if is_film(photo):
+        if expression is not None:
+            raise InputError("A film's face keeps what it shows: say a change with --relative, --gain or --absolute.")
+        change = change_of(relative, gain, absolute, timeline=timeline, begin=begin, end=end)
+        by = credentials(sign, key)
+        animator = _animator(model, boundaries, device)
+        edit_film(
+            animator,
+            photo,
+            output,
+            change,
+            neutral=neutral,
+            face=face,
+            provider=provider.value,
+            contact_sheet=contact_sheet,
+        )
+        sign_output(output, by, source_type=COMPOSITE, asked={"change": change.to_json(), "model": {"name": model}})
+        return
+    changes = [text for text in (relative, gain, absolute) if text is not None]
+    if (expression is None) == (not changes):
+        raise InputError("Say one thing: --expression (this and nothing else), or --relative, --gain, --absolute.")
     check_picture(output)
     by = credentials(sign, key)
     options = _options(
         mode=mode.value,
-        edit="relative" if relative else "absolute",
         entangled=entangled,
         personal=personal,
         face=face,
@@ -255,7 +307,13 @@ def edit(
     )
     animator = _animator(model, boundaries, device)
     with progress_bar() as progress:
-        picture = animator.edit(photo, expression, options=options, latent=_latent(latent, animator), progress=progress)
+        known = _latent(latent, animator)
+        asked: Expression = expression or ""
+        subject: Photo = photo
+        if changes:
+            subject = animator.prepare(photo, options=options, latent=known, progress=progress)
+            asked = change_of(relative, gain, absolute).applied(subject.photo_aus)
+        picture = animator.edit(subject, asked, options=options, latent=known, progress=progress)
     receipt = picture.save(output, sign_with=by)
     for sentence in receipt.notes:
         note(sentence)

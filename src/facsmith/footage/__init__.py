@@ -9,8 +9,9 @@ A film is looked at once (`survey`), one face followed through it (`follow`); th
 """
 
 from facsmith.footage.change import FilmChange, read_changes
+from facsmith.footage.contact_sheet import write_contact_sheet
 from facsmith.footage.options import FilmOptions
 from facsmith.footage.process import edit_footage
 from facsmith.footage.receipt import FilmReceipt
 
-__all__ = ["FilmChange", "FilmOptions", "FilmReceipt", "edit_footage", "read_changes"]
+__all__ = ["FilmChange", "FilmOptions", "FilmReceipt", "edit_footage", "read_changes", "write_contact_sheet"]

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith.errors import ActionUnitError, TimelineError
-from facsmith.facs import AUS, EYE_AUS, INTENSITY_LETTERS, UNSIDED, au_list, playable
+from facsmith.facs import AUS, EYE_AUS, INTENSITY_LETTERS, UNSIDED, ActionUnits, au_list, playable
 from facsmith.timeline import Timeline
 
 __all__ = ["FADE", "FilmChange", "Law", "read_changes"]
@@ -111,11 +111,12 @@ class FilmChange:
             raise ActionUnitError(
                 "Say what shall change: relative (AU12=-0.4), gain (AU12=0.5), absolute (AU6=0), or a timeline."
             )
-        lowered = [au for (_, au), by in (*self.relative.items(), *self.gain.items()) if au in EYE_AUS and by <= 0]
-        if lowered or any(au in EYE_AUS for _, au in self.gain):
+        eyes = {au for (_, au), by in self.relative.items() if au in EYE_AUS and by < 0}
+        eyes |= {au for _, au in self.gain if au in EYE_AUS}
+        if eyes:
             raise ActionUnitError(
-                f"{au_list(sorted({*lowered, *(au for _, au in self.gain if au in EYE_AUS)}))}: eyes that are closed or "
-                "turned away cannot be opened or turned back here. Add to them (relative above 0) or set them."
+                f"{au_list(sorted(eyes))}: eyes that are closed or turned away cannot be opened or turned back here. "
+                "Add to them (relative above 0) or set them."
             )
         numbers = (self.begin, self.fade, 0.0 if self.end is None else self.end)
         if not all(isfinite(x) and x >= 0 and not isnan(x) for x in numbers):
@@ -172,6 +173,14 @@ class FilmChange:
             columns = [AUS.index(au) for au in self._timed]
             target[:, :, columns] = self.timeline.sides(seconds - self.begin)[:, :, columns]
         return (target - shown) * self.weights(seconds, last=last)[:, None, None]
+
+    def applied(self, shown: ActionUnits) -> ActionUnits:
+        """What a photo that shows these AUs shall show."""
+        before = np.stack([shown.vector("left"), shown.vector("right")])
+        changes = [self.of(side[None], np.array([self.begin]), last=self.begin)[0, k] for k, side in enumerate(before)]
+        target = np.clip(before + np.stack(changes), 0.0, 1.0)
+        left, right = (dict(zip(AUS, side.tolist(), strict=True)) for side in target)
+        return ActionUnits(left=left, right=right)
 
     def to_json(self) -> dict[str, object]:
         """What a receipt says was asked."""

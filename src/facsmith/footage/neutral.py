@@ -103,17 +103,17 @@ def frames_at_rest(survey: Survey, *, at: float | None = None) -> npt.NDArray[np
     shown = np.array([_around(survey, t) for t in straight])
     least = straight[np.argsort(shown, kind="stable")][:wanted]
     shapes = survey.landmarks[least].astype(np.float64)
-    apart = [sum(np.linalg.norm(aligned_displacement(a, b)) for b in shapes) for a in shapes]
-    middle = int(np.argmin(apart))
+    apart = [sum(float(np.linalg.norm(aligned_displacement(a, b))) for b in shapes) for a in shapes]
+    middle = int(np.argmin(np.array(apart)))
     away = np.array([np.linalg.norm(aligned_displacement(shape, shapes[middle])) for shape in shapes])
     alike = least[away <= 2 * np.median(away) + 1e-9]
     return np.concatenate([[least[middle]], alike[alike != least[middle]]]).astype(np.int64)
 
 
 def _around(survey: Survey, frame: int) -> float:
-    """The most expression that shows within `_STILL` of a frame."""
-    first, last = np.searchsorted(survey.seconds, survey.seconds[frame] + np.array([-_STILL, _STILL + 1e-9]))
-    return float(np.nanmax(survey.expression[first:last]))
+    """How much expression shows within `_STILL` of a frame."""
+    near = np.abs(survey.seconds - survey.seconds[frame]) <= _STILL
+    return float(np.nanmean(survey.expression[near]))
 
 
 def film_neutral(
@@ -125,7 +125,7 @@ def film_neutral(
     """
     shapes, features = survey.landmarks[still].astype(np.float64), survey.features[still].astype(np.float64)
     face = survey.face(int(still[0]))
-    return _neutral(NeutralFace(picture, face, follow=follow), face, rest_of(shapes), features)
+    return _neutral(NeutralFace(picture, face, follow=follow), face, rest_of([*shapes]), features)
 
 
 def photo_neutral(picture: Image, face: Face, *, follow: Follow = follow) -> FilmNeutral:
@@ -151,8 +151,10 @@ def _neutral(person: NeutralFace, face: Face, rest: Rest, features: Array) -> Fi
     readout, scale = told
     scores = np.stack([readout.moved_scores(moved, face.provider) for moved in rest.wandering])
     scores = scores + features - features.mean(axis=0)
-    wandering = np.linalg.lstsq(scale.T, scores.T, rcond=None)[0]  # (K, N)
-    noise = np.maximum(_SCORE_NOISE, _SURE * wandering.std(axis=1)) if len(rest.wandering) > 1 else np.zeros(len(scale))
+    wandering = scores @ np.linalg.pinv(scale)  # (N, K)
+    noise = (
+        np.maximum(_SCORE_NOISE, _SURE * np.std(wandering, axis=0)) if len(rest.wandering) > 1 else np.zeros(len(scale))
+    )
     return FilmNeutral(
         readout.aus, rest, features.mean(axis=0), person.responses, readout, scale, face.provider,
         np.minimum(noise, 0.5),

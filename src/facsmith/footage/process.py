@@ -10,8 +10,9 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +30,7 @@ from facsmith.footage.neutral import FilmNeutral, film_neutral, frames_at_rest, 
 from facsmith.footage.options import FilmOptions
 from facsmith.footage.presence import presence, steady_landmarks
 from facsmith.footage.receipt import FilmReceipt, film_receipt
-from facsmith.footage.step_fit import fit_steps, fitting_frames
+from facsmith.footage.step_fit import Steps, fit_steps, fitting_frames
 from facsmith.footage.survey import Survey, survey_film
 from facsmith.footage.work_folder import WorkFolder
 from facsmith.measure.readout import Readout, default_readout
@@ -90,7 +91,7 @@ def edit_footage(
     options = options or FilmOptions()
     footage = video.open_footage(Path(film))
     video.check_holds(output, footage)
-    tell = progress or (lambda stage, done, total: None)
+    tell: Progress = progress or _silent
     work = WorkFolder.open(Path(output), footage.path, change, options, model=networks.generator.generator_id)
     began = time.perf_counter()
     survey = work.survey
@@ -108,9 +109,8 @@ def edit_footage(
     editor = FrameEditor(networks)
     steps = work.steps
     if steps is None:
-        steps = _fitted(plan, footage, editor, networks, tell) if options.fitted else {}
+        steps = _fitted(plan, footage, editor, networks, tell) if options.fitted else Steps()
         work.keep_steps(steps)
-    factors = np.array([steps.get(au, 1.0) for au in AUS])
     began = time.perf_counter()
     bounds = _parts(survey, options.part_seconds)
     pending = [number for number in range(len(bounds)) if not work.has(number)]
@@ -124,7 +124,7 @@ def edit_footage(
                     pass
                 continue
             observer = FrameObserver(networks.faces, plan.neutral)
-            edited = _edited(part, plan, factors, editor, observer)
+            edited = _edited(part, plan, steps, editor, observer)
             video.write_part(work.part(number), footage, _told(edited, tell, len(survey)))
             work.keep(number, observer.accounts())
     accounts = FrameAccounts.joined([work.accounts(number) for number in range(len(bounds))])
@@ -177,20 +177,20 @@ def _planned(
     return _Plan(survey, neutral, steady_landmarks(survey), source, changes), still
 
 
-def _fitted(plan: _Plan, footage: Footage, editor: FrameEditor, networks: Networks, tell: Progress) -> dict[int, float]:
-    """AU -> by what its step is longer, measured on a few frames."""
+def _fitted(plan: _Plan, footage: Footage, editor: FrameEditor, networks: Networks, tell: Progress) -> Steps:
+    """The film's steps, measured on a few frames."""
     chosen = fitting_frames(plan.changes)
     if len(chosen) == 0:
-        return {}
+        return Steps()
     wanted = set(chosen.tolist())
     frames = {f.index: f.pixels for f in footage.read(int(chosen[0]), int(chosen[-1]) + 1) if f.index in wanted}
     columns = [AUS.index(au) for au in plan.neutral.aus]
     observer = FrameObserver(networks.faces, plan.neutral)
 
-    def measured(factors: Array) -> Array:
+    def measured(steps: Steps) -> Array:
         rows: list[Array] = []
         for t in chosen.tolist():
-            edited, _ = _edit(plan, editor, t, frames[t], factors)
+            edited, _ = _edit(plan, editor, t, frames[t], steps)
             there = plan.survey.face(t)
             try:
                 rows.append(
@@ -209,13 +209,13 @@ def _fitted(plan: _Plan, footage: Footage, editor: FrameEditor, networks: Networ
     )
 
 
-def _edit(plan: _Plan, editor: FrameEditor, t: int, pixels: Image, factors: Array) -> tuple[Image, face.Face]:
+def _edit(plan: _Plan, editor: FrameEditor, t: int, pixels: Image, steps: Steps) -> tuple[Image, face.Face]:
     there = plan.survey.face(t, plan.landmarks[t])
-    return editor.edited(pixels, there, plan.changes[t] * factors, plan.source[t])
+    return editor.edited(pixels, there, steps.change(plan.changes[t]), plan.source[t])
 
 
 def _edited(
-    frames: Iterable[FilmFrame], plan: _Plan, factors: Array, editor: FrameEditor, observer: FrameObserver
+    frames: Iterable[FilmFrame], plan: _Plan, steps: Steps, editor: FrameEditor, observer: FrameObserver
 ) -> Iterator[tuple[FilmFrame, Image]]:
     """Frames with what they become; each is measured while the next ones are made."""
     columns = [AUS.index(au) for au in plan.neutral.aus]
@@ -226,7 +226,7 @@ def _edited(
             t = frame.index
             edited = frame.pixels
             if survey.seen[t] and plan.changes[t].any():
-                edited, _ = _edit(plan, editor, t, frame.pixels, factors)
+                edited, _ = _edit(plan, editor, t, frame.pixels, steps)
             waiting.append(
                 worker.submit(
                     observer.see,
@@ -261,7 +261,11 @@ def _parts(survey: Survey, seconds: float) -> list[tuple[int, int]]:
     """First and last (excluded) frame of each part; every part begins where ``seconds`` went by."""
     numbers = (survey.seconds // seconds).astype(int)
     begins = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(survey)]
-    return [(a, b) for a, b in zip(begins, begins[1:], strict=False) if b > a]
+    return [(a, b) for a, b in pairwise(begins) if b > a]
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """For who asks for no progress."""
 
 
 def _readout() -> Readout | None:

@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from facsmith.footage.account import FrameAccounts
 from facsmith.footage.change import FilmChange
 from facsmith.footage.follow import Sight
 from facsmith.footage.neutral import FilmNeutral
+from facsmith.footage.step_fit import Steps
 from facsmith.footage.survey import Survey
 from facsmith.receipt.receipt import versions
 from facsmith.video import Footage
@@ -46,7 +47,7 @@ class FilmReceipt:
     neutral
         Which frames count as the person at rest, and from which intensity on each AU counts.
     steps
-        AU -> by what its step was longer on this face.
+        longer: AU -> by what its step was longer on this face. held: AU not asked -> the step that held it back.
     summary
         The film in numbers: see `film_receipt`.
     aus
@@ -66,7 +67,7 @@ class FilmReceipt:
     settings: Mapping[str, Any]
     change: Mapping[str, Any]
     neutral: Mapping[str, Any]
-    steps: Mapping[str, float]
+    steps: Mapping[str, Mapping[str, float]]
     summary: Mapping[str, float | int | None]
     aus: Mapping[str, Mapping[str, float | None]]
     left_alone: tuple[Mapping[str, Any], ...]
@@ -95,7 +96,7 @@ def film_receipt(
     still: npt.NDArray[np.int64],
     change: FilmChange,
     settings: Mapping[str, Any],
-    steps: Mapping[int, float],
+    steps: Steps,
     accounts: FrameAccounts,
     model: Mapping[str, Any],
     timings: Mapping[str, float],
@@ -136,12 +137,12 @@ def film_receipt(
             "frames": still.tolist(),
             "counts_from": {f"AU{au}": _rounded(n) for au, n in zip(neutral.aus, neutral.noise, strict=True)},
         },
-        steps={f"AU{au}": factor for au, factor in steps.items()},
+        steps={name: {f"AU{au}": by for au, by in each.items()} for name, each in asdict(steps).items()},
         summary={
             "frames": len(survey),
             "edited": edited,
             "left_alone": int(left.sum()),
-            "near": _mean((off[:, columns] <= _NEAR).all(axis=1)[known]) if columns else None,
+            "near": _mean(np.all(off[:, columns] <= _NEAR, axis=1)[known]) if columns else None,
             "off": _mean(off[:, columns][known]) if columns else None,
             "leak": _mean(np.abs(measured[:, others])[known]),
             "identity": _mean(accounts.identity[np.isfinite(accounts.identity)]),
@@ -250,4 +251,4 @@ def _rounded(value: Any) -> float:
 
 
 def _list(values: Array) -> list[float | None]:
-    return cast("list[float | None]", [_rounded(v) if np.isfinite(v) else None for v in values])
+    return [_rounded(v) if np.isfinite(v) else None for v in values]

@@ -47,8 +47,8 @@ def smoothed(values: Array, seconds: Array, runs: npt.NDArray[np.int64], *, time
     first = np.searchsorted(seconds, seconds - reach)
     last = np.searchsorted(seconds, seconds + reach, side="right")
     for t in np.flatnonzero(runs >= 0):
-        near = np.arange(first[t], last[t])
-        near = near[runs[near] == runs[t]]
+        around = np.arange(int(first[t]), int(last[t]))
+        near = around[runs[around] == runs[t]]
         apart = np.linalg.norm(values[near] - values[t], axis=-1, keepdims=True)
         weight = np.exp(-0.5 * ((seconds[near] - seconds[t]) / time) ** 2).reshape(-1, *[1] * (values.ndim - 1))
         weight = weight * np.exp(-0.5 * (apart / np.expand_dims(np.asarray(noise, np.float64), -1)) ** 2)

@@ -1,19 +1,21 @@
 """How far one step of an AU goes on this face: changes are made on some frames, and what they do is measured.
 
-A person's muscles are not the table's: what is asked as .5 may be measured as .4. Each AU's step is made longer or
-shorter until what is measured is what was asked, within bounds that keep a step from running away where it is badly
-measured.
+A person's muscles are not the table's: what is asked as .5 may be measured as .4, and something else may move along.
+Each AU's step is made longer or shorter until what is measured is what was asked, and AUs that were not asked get small
+opposite steps, kept only where they bring them nearer to where they were. All within bounds that keep a step from
+running away where it is badly measured.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from facsmith.facs import AUS
+from facsmith.facs import AUS, EYE_AUS
 
-__all__ = ["MOST_FRAMES", "fit_steps", "fitting_frames"]
+__all__ = ["MOST_FRAMES", "Steps", "fit_steps", "fitting_frames"]
 
 Array = npt.NDArray[np.float64]
 
@@ -22,7 +24,30 @@ MOST_FRAMES: Final = 8
 _SHORTEST, _LONGEST = 0.5, 1.6  # times the step asked
 _TOLD: Final = 0.1
 """Change from which on its measure tells something."""
-_ROUNDS: Final = 2
+_LEAKS: Final = 0.05
+"""Of what is asked, the part of an AU not asked from which on it is held back; and at most so much of it."""
+_HELD_AT_MOST: Final = 0.25
+_ROUNDS: Final = 3
+
+
+def _none() -> dict[int, float]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Steps:
+    """longer: AU -> by what its step is longer than the table's. held: AU that was not asked -> its own step, in parts
+    of the largest that was."""
+
+    longer: dict[int, float] = field(default_factory=_none)
+    held: dict[int, float] = field(default_factory=_none)
+
+    def change(self, asked: Array) -> Array:
+        """asked: (..., 2, 28). Returns the steps (..., 2, 28) that show as it."""
+        made = asked * np.array([self.longer.get(au, 1.0) for au in AUS])
+        skin = np.array([au not in EYE_AUS for au in AUS], np.float64)
+        size = np.abs(asked * skin).max(axis=-1, keepdims=True)
+        return made + size * np.array([self.held.get(au, 0.0) for au in AUS])
 
 
 def fitting_frames(changes: Array) -> npt.NDArray[np.int64]:
@@ -35,25 +60,44 @@ def fitting_frames(changes: Array) -> npt.NDArray[np.int64]:
 
 
 def fit_steps(
-    asked: Array, measured: Callable[[Array], Array], *, aus: Sequence[int], on_round: Callable[[int, int], None]
-) -> dict[int, float]:
-    """AU -> by what its step shall be longer.
+    asked: Array, measured: Callable[[Steps], Array], *, aus: Sequence[int], on_round: Callable[[int, int], None]
+) -> Steps:
+    """The steps of one film.
 
-    asked: (F, K) the changes of F frames, of the K AUs that are measured. measured: factors (28,) -> the changes
-    (F, K) that are measured then, NaN rows where nothing is. aus: (K,) their numbers. on_round: told (done, of).
+    asked: (F, K) the changes of F frames, of the K AUs that are measured. measured: steps -> the changes (F, K) that
+    are measured then, NaN rows where nothing is. aus: (K,) their numbers. on_round: told (done, of).
     """
-    factors = np.ones(len(AUS))
     wanted = [k for k in range(len(aus)) if np.abs(asked[:, k]).max(initial=0) >= _TOLD]
     if not wanted or len(asked) == 0:
-        return {}
+        return Steps()
+    others = [k for k in range(len(aus)) if not asked[:, k].any()]
+    longer, held, was = np.ones(len(aus)), np.zeros(len(aus)), np.zeros(len(aus))
     for done in range(_ROUNDS):
-        shown = measured(factors)
+        shown = measured(_steps(aus, longer, held, wanted))
         on_round(done + 1, _ROUNDS)
+        known = np.isfinite(shown).all(axis=1)
+        if not known.any():
+            break
+        seen, size = shown[known], np.abs(asked[known]).max(axis=1)
         for k in wanted:
-            known = np.isfinite(shown[:, k]) & (np.abs(asked[:, k]) >= _TOLD)
-            if not known.any():
-                continue
-            went = float((shown[known, k] * asked[known, k]).sum() / (asked[known, k] ** 2).sum())
-            column = AUS.index(aus[k])
-            factors[column] = np.clip(factors[column] / max(went, 0.25), _SHORTEST, _LONGEST)
-    return {aus[k]: round(float(factors[AUS.index(aus[k])]), 3) for k in wanted}
+            went = _slope(seen[:, k], asked[known, k])
+            longer[k] = np.clip(longer[k] / max(went, 0.25), _SHORTEST, _LONGEST)
+        for k in others:
+            moves = _slope(seen[:, k], size)
+            if done and held[k] and abs(moves) >= abs(was[k]):
+                held[k], was[k] = 0.0, np.inf  # holding it back does not help
+            elif abs(moves) >= _LEAKS and np.isfinite(was[k]):
+                held[k], was[k] = np.clip(held[k] - moves, -_HELD_AT_MOST, _HELD_AT_MOST), moves
+    return _steps(aus, longer, held, wanted)
+
+
+def _steps(aus: Sequence[int], longer: Array, held: Array, wanted: Sequence[int]) -> Steps:
+    return Steps(
+        longer={aus[k]: round(float(longer[k]), 3) for k in wanted},
+        held={au: round(float(step), 3) for au, step in zip(aus, held, strict=True) if step},
+    )
+
+
+def _slope(shown: Array, asked: Array) -> float:
+    """How much of what is asked (F,) is shown (F,), by least squares."""
+    return float((shown * asked).sum() / max(float((asked * asked).sum()), 1e-9))

@@ -13,7 +13,10 @@ from facsmith._files import atomic_path
 from facsmith.errors import InputError, NoFaceError
 from facsmith.face import Face, own_expression
 from facsmith.footage.follow import FaceFollower, Sight
+from facsmith.measure.blendshapes import from_blendshapes
+from facsmith.measure.population import default_population
 from facsmith.measure.readout import Readout, observe
+from facsmith.measure.stranger import from_shape
 from facsmith.video import FilmFrame
 
 __all__ = ["Survey", "survey_film"]
@@ -22,8 +25,7 @@ Array = npt.NDArray[np.float64]
 
 _MOST_FRAMES: Final = 1_000_000
 """Frames of a film that is edited: nine hours at 30 a second, 700 MB of survey."""
-_NOT_EXPRESSION: Final = ("_neutral", "eyeLook")
-"""Blendshapes that tell nothing of an expression."""
+_BLINKS: Final = ("eyeBlinkLeft", "eyeBlinkRight")
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +128,10 @@ def survey_film(
 
 
 def _expression(face: Face) -> float:
-    shown = float(own_expression(face.landmarks).sum())
+    """How much of any expression all readers together see on a face whose neutral is not known yet."""
+    population, _ = default_population()
+    shown = own_expression(face.landmarks).sum() + from_shape(face.landmarks, population, provider=face.provider).sum()
     if face.blendshapes is not None:
-        shown += sum(e for name, e in face.blendshapes.items() if not name.startswith(_NOT_EXPRESSION))
-    return shown
+        shown += np.nansum(from_blendshapes(face.blendshapes))
+        shown += sum(face.blendshapes.get(name, 0.0) for name in _BLINKS)
+    return float(shown)

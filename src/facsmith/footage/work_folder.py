@@ -5,7 +5,7 @@ import json
 import shutil
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from facsmith.errors import OutputError
 from facsmith.footage.account import FrameAccounts
 from facsmith.footage.change import FilmChange
 from facsmith.footage.options import FilmOptions
+from facsmith.footage.step_fit import Steps
 from facsmith.footage.survey import Survey
 
 __all__ = ["WorkFolder"]
@@ -59,17 +60,18 @@ class WorkFolder:
         return self.folder / "survey.npz"
 
     @property
-    def steps(self) -> dict[int, float] | None:
-        """AU -> by what its step is longer; None where that was not measured yet."""
+    def steps(self) -> Steps | None:
+        """None where they were not measured yet."""
         path = self.folder / "steps.json"
         if not path.is_file():
             return None
-        return {int(au): float(factor) for au, factor in cast("dict[str, Any]", json.loads(path.read_text())).items()}
+        known = cast("dict[str, dict[str, float]]", json.loads(path.read_text()))
+        return Steps(**{name: {int(au): step for au, step in each.items()} for name, each in known.items()})
 
-    def keep_steps(self, steps: dict[int, float]) -> None:
+    def keep_steps(self, steps: Steps) -> None:
         """For `steps`."""
         with atomic_path(self.folder / "steps.json") as temporary:
-            temporary.write_text(json.dumps(steps))
+            temporary.write_text(json.dumps(asdict(steps)))
 
     def part(self, number: int) -> Path:
         """Where a part's pictures belong."""

@@ -107,8 +107,8 @@ def from_displacement(
 def unmixed(rows: Array, seen: Array, *, noise: float | Array) -> Array:
     """How much of each row adds up to what is seen: (12,), each >= 0.
 
-    rows: (12, D), what each AU at intensity 1 shows. seen: (D,). noise: length of a pattern that is nothing yet, one for
-    all or (12,).
+    rows: (12, D), what each AU at intensity 1 shows. seen: (D,). noise: length of a pattern that is nothing yet, one
+    for all or (12,).
 
     Non-negative least squares with a price on each AU, so that one fainter than the noise stays at 0:
     min 1/2 |u A - d|^2 + sum_i noise_i |a_i| u_i.

@@ -8,6 +8,7 @@ Conventions: ``seconds`` count from the film's first picture. Pixels are (H, W, 
 them; the written film is upright, with no note of a rotation.
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -87,11 +88,11 @@ class Footage:
                 for index, decoded in enumerate(container.decode(stream)):
                     if last is not None and index >= last:
                         return
-                    pts = decoded.pts
+                    pts: int | None = decoded.pts
                     if pts is None or (before is not None and pts <= before):  # broken time stamps: the frame stays
                         pts = 0 if before is None else before + step
                     before = pts
-                    begin = pts if begin is None else begin
+                    begin = int(pts) if begin is None else begin
                     if index < first:
                         continue
                     picture = self._upright(decoded)
@@ -110,7 +111,7 @@ class Footage:
         return picture if self.turns == 0 else _turned(picture, self.turns)
 
 
-def open_footage(path: str | Path) -> Footage:
+def open_footage(path: str | os.PathLike[str]) -> Footage:
     """Look at a film.
 
     Raises:

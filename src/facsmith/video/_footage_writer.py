@@ -4,6 +4,7 @@ A part is a stretch of frames in a file of its own, made once and kept: what was
 begin with a key frame and keep the film's own time stamps, so that joining them copies packets and nothing else.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
@@ -35,7 +36,7 @@ _LATER: Final = 1 << 20
 _PCM: Final = "pcm_"  # .mov holds uncompressed sound
 
 
-def check_holds(path: str | Path, footage: Footage) -> None:
+def check_holds(path: str | os.PathLike[str], footage: Footage) -> None:
     """Refuse, before long work, a file that cannot hold the film's tracks.
 
     Raises:
@@ -84,7 +85,9 @@ def write_part(path: Path, footage: Footage, frames: Iterable[tuple[FilmFrame, P
     return count
 
 
-def join_parts(path: str | Path, footage: Footage, parts: Sequence[Path], *, metadata: Mapping[str, str]) -> None:
+def join_parts(
+    path: str | os.PathLike[str], footage: Footage, parts: Sequence[Path], *, metadata: Mapping[str, str]
+) -> None:
     """Join parts in their order, with the footage's own sound and subtitles, whole or not at all.
 
     metadata: text to store inside (`facsmith.image.provenance`), beside the film's own.
@@ -131,7 +134,7 @@ def join_parts(path: str | Path, footage: Footage, parts: Sequence[Path], *, met
         raise OutputError(f"{path} could not be written ({error}).") from error
 
 
-def _muxer(path: str | Path) -> str:
+def _muxer(path: str | os.PathLike[str]) -> str:
     return "mov" if Path(path).suffix.lower() == ".mov" else "mp4"
 
 
