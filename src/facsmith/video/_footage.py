@@ -172,14 +172,18 @@ def planes_with(frame: FilmFrame, pixels: Pixels) -> Any:
     differs = (pixels != frame.pixels).any(axis=2)
     if not differs.any():
         return frame.picture
+    own = frame.picture
+    was, now = (_planes(_converted(rgb, own)) for rgb in (frame.pixels, pixels))
+    merged = [_merged(a, b, c, differs) for a, b, c in zip(_planes(own), was, now, strict=True)]
+    return _frame(merged, own)
+
+
+def _converted(pixels: Pixels, like: Any) -> Any:
+    """(H, W, 3) in the format and the colours of another frame."""
     from av.video.frame import VideoFrame
 
-    own = frame.picture
-    drawn = cast(Any, VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")).reformat(
-        format=own.format.name, dst_colorspace=own.colorspace, dst_color_range=own.color_range
-    )
-    merged = [_merged(a, b, differs) for a, b in zip(_planes(own), _planes(drawn), strict=True)]
-    return _frame(merged, own)
+    plain = cast(Any, VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24"))
+    return plain.reformat(format=like.format.name, dst_colorspace=like.colorspace, dst_color_range=like.color_range)
 
 
 def _format(name: str, turns: int) -> str:
@@ -206,13 +210,17 @@ def _planes(picture: Any) -> list[npt.NDArray[Any]]:
     return found
 
 
-def _merged(own: npt.NDArray[Any], drawn: npt.NDArray[Any], differs: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
-    """``drawn`` where any pixel that the sample stands for differs."""
+def _merged(
+    own: npt.NDArray[Any], was: npt.NDArray[Any], now: npt.NDArray[Any], differs: npt.NDArray[np.bool_]
+) -> npt.NDArray[Any]:
+    """A plane, changed by as much as from ``was`` to ``now`` where any pixel that a sample stands for differs: what the
+    way to RGB and back rounds is in both, and cancels."""
     down, across = -(-differs.shape[0] // own.shape[0]), -(-differs.shape[1] // own.shape[1])
     padded = np.zeros((own.shape[0] * down, own.shape[1] * across), np.bool_)
     padded[: differs.shape[0], : differs.shape[1]] = differs
     where = padded.reshape(own.shape[0], down, own.shape[1], across).any(axis=(1, 3))
-    return np.where(where, drawn, own)
+    moved = own.astype(np.int32) + now - was
+    return np.where(where, np.clip(moved, 0, 255 if own.itemsize == 1 else 1023), own).astype(own.dtype)
 
 
 def _turned(picture: Any, turns: int) -> Any:
