@@ -26,8 +26,10 @@ _ASK_EVERY: Final = 0.5
 """Seconds after which it is asked again who the face is."""
 _SAME_PERSON: Final = 0.6
 """Distance of dlib's embeddings up to which two faces are one person's (its authors' figure)."""
-_LOOK_AGAIN: Final = 3
-"""Frames after which a lost face is looked for anew: looking at a whole frame takes longer than following."""
+_ASKED_UP_TO: Final = 30.0
+"""Degrees that a face is turned up to which it tells who it is."""
+_LOOK_AGAIN: Final = 0.09
+"""Seconds after which a lost face is looked for anew: looking at a whole frame takes longer than following."""
 _CUT: Final = 0.12
 """Mean difference between two small grey frames, of their range, from which on a frame begins a new shot."""
 _JUMP: Final = 0.6
@@ -110,16 +112,17 @@ class FaceFollower:
         self._person: _Person | None = None
         self._before: Face | None = None
         self._thumbnail: npt.NDArray[np.float32] | None = None
-        self._asked = -1e9
-        self._lost_for = 0
+        self._asked = -np.inf
+        self._looked = -np.inf
 
     def see(self, frame: Image, seconds: float) -> Followed:
         """The next frame, (H, W, 3) uint8 RGB, at its second."""
         cut = self._is_cut(frame)
         face, sight = self._look(frame, seconds, cut)
         self._before = face
-        self._lost_for = 0 if face is not None else self._lost_for + 1
-        return Followed(face, sight, cut)
+        if sight is Sight.COVERED:
+            self._asked = -np.inf  # who comes out from behind it is asked
+        return Followed(face if sight is Sight.SEEN else None, sight, cut)
 
     def _look(self, frame: Image, seconds: float, cut: bool) -> tuple[Face | None, Sight]:
         if self._before is not None and not cut:
@@ -130,12 +133,13 @@ class FaceFollower:
                     return self._judged(followed)
                 if self._is_person(frame, followed, seconds):
                     return self._judged(followed)
-        elif not cut and self._lost_for % _LOOK_AGAIN:
+        elif not cut and seconds - self._looked < _LOOK_AGAIN:
             return None, Sight.NONE
         return self._find(frame, seconds)
 
     def _find(self, frame: Image, seconds: float) -> tuple[Face | None, Sight]:
         """The person among all faces of a frame."""
+        self._looked = seconds
         found = self._faces.find(frame, provider=self._provider)
         if not found:
             return None, Sight.NONE
@@ -161,19 +165,22 @@ class FaceFollower:
 
     def _is_person(self, frame: Image, face: Face, seconds: float) -> bool:
         assert self._person is not None
+        if abs(face.yaw_degrees) > _ASKED_UP_TO:
+            return True
         embedding = self._embed(frame, face.landmarks)
         if self._person.distance(embedding) > _SAME_PERSON:
             return False
         self._person, self._asked = self._person.with_(embedding), seconds
         return True
 
-    def _judged(self, face: Face) -> tuple[Face | None, Sight]:
+    def _judged(self, face: Face) -> tuple[Face, Sight]:
+        """The face, to be followed on, and whether it can be edited."""
         if face.score < _COVERED:
-            return None, Sight.COVERED
+            return face, Sight.COVERED
         try:
             choose([face])
         except NoFaceError:
-            return None, Sight.TURNED
+            return face, Sight.TURNED
         return face, Sight.SEEN
 
     def _is_cut(self, frame: Image) -> bool:

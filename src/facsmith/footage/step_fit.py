@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from facsmith.face.muscles import moved_points
 from facsmith.facs import AUS, EYE_AUS
 
 __all__ = ["MOST_FRAMES", "Steps", "fit_steps", "fitting_frames"]
@@ -27,6 +28,7 @@ _TOLD: Final = 0.1
 _LEAKS: Final = 0.05
 """Of what is asked, the part of an AU not asked from which on it is held back; and at most so much of it."""
 _HELD_AT_MOST: Final = 0.25
+_SHARED: Final = 0.6
 _ROUNDS: Final = 3
 
 
@@ -70,7 +72,8 @@ def fit_steps(
     wanted = [k for k in range(len(aus)) if np.abs(asked[:, k]).max(initial=0) >= _TOLD]
     if not wanted or len(asked) == 0:
         return Steps()
-    others = [k for k in range(len(aus)) if not asked[:, k].any()]
+    moved = np.any([moved_points(aus[k]) for k in wanted], axis=0)
+    others = [k for k, au in enumerate(aus) if not asked[:, k].any() and _mostly(moved_points(au), moved)]
     longer, held, was = np.ones(len(aus)), np.zeros(len(aus)), np.zeros(len(aus))
     for done in range(_ROUNDS):
         shown = measured(_steps(aus, longer, held, wanted))
@@ -96,6 +99,12 @@ def _steps(aus: Sequence[int], longer: Array, held: Array, wanted: Sequence[int]
         longer={aus[k]: round(float(longer[k]), 3) for k in wanted},
         held={au: round(float(step), 3) for au, step in zip(aus, held, strict=True) if step},
     )
+
+
+def _mostly(points: npt.NDArray[np.bool_], moved: npt.NDArray[np.bool_]) -> bool:
+    """Whether most of an AU's points (68,) are moved by what was asked: a brow that is read otherwise because the mouth
+    below it changed has not moved, and shall not."""
+    return bool(points.any()) and float(moved[points].mean()) >= _SHARED
 
 
 def _slope(shown: Array, asked: Array) -> float:
