@@ -43,6 +43,7 @@ from facsmith.cli._common import (
     progress_bar,
     tell_tuning,
 )
+from facsmith.cli._face_choice import ALL, FacesOption, per_face
 from facsmith.cli._films import (
     AbsoluteOption,
     BeforeAfterOption,
@@ -78,7 +79,8 @@ if TYPE_CHECKING:
     from facsmith.animator import Animator, Photo
     from facsmith.latent import Latent
     from facsmith.options import AnimateOptions
-    from facsmith.plan import Expression
+    from facsmith.plan import Expression, Expressions
+    from facsmith.signing import Credentials
     from facsmith.tuning import TunedLatent
 
 __all__ = ["register"]
@@ -143,7 +145,7 @@ def animate(
     relative: RelativeOption = False,
     entangled: EntangledOption = False,
     personal: PersonalOption = True,
-    face: FaceOption = None,
+    faces: FacesOption = None,
     provider: ProviderOption = Provider.auto,
     fidelity: FidelityOption = Fidelity.standard,
     latent: LatentOption = None,
@@ -164,6 +166,8 @@ def animate(
       facsmith animate her.jpg -e "AU1=D,AU2=D" -o oh.gif --contact-sheet oh.png
       facsmith animate her.jpg -e neutral -e sadness -e surprise -o moods.webp
       facsmith animate two.jpg --face 1 -e disgust --apex 3 --offset 0 -o frames/
+      facsmith animate two.jpg --face 0 -e happiness --face 1 -e surprise -o both.mp4
+      facsmith animate choir.jpg --face all -e surprise -o all.mp4
       facsmith animate her.jpg -e "R12=C" --neutral-first --blinks -o contempt.mp4
       facsmith animate her.jpg --timeline docs/examples/genuine-smile.yaml -o smile.mp4
       facsmith animate her.jpg --track openface.csv --track-smooth -o recorded.mp4
@@ -180,6 +184,12 @@ def animate(
     for file in (openface, livelink):
         check_place(file)
     by = credentials(sign, key)
+    if faces is not None and (len(faces) > 1 or faces[0] == ALL):
+        together = per_face(faces, expression)
+        if any(x is not None for x in (timeline, track, drive, contact_sheet, page, openface, livelink, latent)):
+            raise InputError("Several faces take expressions alone (-e), and each gets a receipt of its own.")
+    else:
+        together = None
     source = Source(expression, timeline, track, drive)
     options = _options(
         fps=fps,
@@ -194,13 +204,16 @@ def animate(
         edit="relative" if relative else "absolute",
         entangled=entangled,
         personal=personal,
-        face=face,
+        face=int(faces[0]) if faces is not None and len(faces) == 1 and faces[0] != ALL else None,
         provider=provider.value,
         fidelity=fidelity.value,
         start=start.value,
         iterations=iterations,
         seed=seed,
     )
+    if together is not None:
+        _animate_faces(_animator(model, boundaries, device), photo, together, output, options, by)
+        return
     recording = options_of(fps=fps, track_fps=track_fps, start=track_start, seconds=track_seconds, smooth=track_smooth)
     asked = expressions(source, recording, gain=gain, neutral=drive_neutral, provider=provider.value)
     animator = _animator(model, boundaries, device)
@@ -222,6 +235,24 @@ def animate(
     for also in (contact_sheet, page, openface, livelink):
         if also is not None:
             typer.echo(str(also))
+
+
+def _animate_faces(
+    animator: "Animator",
+    photo: Path,
+    asked: "Expressions | dict[int, Expressions]",
+    output: Path,
+    options: "AnimateOptions",
+    by: "Credentials | None",
+) -> None:
+    with progress_bar() as progress:
+        film = animator.animate_faces(photo, asked, options=options, progress=progress)
+    for sentence in film.notes:
+        note(sentence)
+    with progress_bar() as progress:
+        receipts = film.save(output, sign_with=by, progress=progress)
+    size = f"{receipts[0].output['width']} x {receipts[0].output['height']}"
+    typer.echo(f"{output}  {len(film)} frames, {len(film.films)} faces, {size}")
 
 
 def edit(

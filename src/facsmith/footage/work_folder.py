@@ -65,8 +65,11 @@ class WorkFolder:
         path = self.folder / "steps.json"
         if not path.is_file():
             return None
-        known = cast("dict[str, dict[str, float]]", json.loads(path.read_text()))
-        return Steps(**{name: {int(au): step for au, step in each.items()} for name, each in known.items()})
+        try:
+            known = cast("dict[str, dict[str, float]]", json.loads(path.read_text()))
+            return Steps(**{name: {int(au): float(step) for au, step in each.items()} for name, each in known.items()})
+        except (AttributeError, TypeError, ValueError):
+            return None
 
     def keep_steps(self, steps: Steps) -> None:
         """For `steps`."""

@@ -16,9 +16,10 @@ Array = npt.NDArray[np.float64]
 _MOST: Final = 25
 _WINDOW: Final = 1.0
 """Seconds to each side of the moment of rest in which further resting frames are looked for."""
-_ALIKE: Final = 0.25
-"""IOD over all points: frames that differ more from the middle one show something. A landmarker's own wandering on a
-still face is .05 to .12; an AU12 of .1 has .1 on top of that."""
+_ALIKE: Final = 1.5, 0.04, 0.25
+"""Frames that differ from the middle one by more than so many times what the nearest five do (`_FEWEST`) show
+something; the least and the most that this may be, IOD over all points. A landmarker's wandering on a still face is .05
+to .12, brows raised by AU1 and AU2 of .6 are .17 away."""
 _SURE: Final = 3.0
 """Standard deviations of its wandering from which on an AU counts."""
 _FEWEST: Final = 5
@@ -68,6 +69,7 @@ def resting_frames(seconds: Array, landmarks: Array, at: float) -> npt.NDArray[n
     middle = int(np.argmin(np.abs(seconds - at)))
     near = np.flatnonzero(np.abs(seconds - seconds[middle]) <= _WINDOW)
     apart = np.array([np.linalg.norm(aligned_displacement(landmarks[k], landmarks[middle])) for k in near])
-    order = near[np.argsort(apart, kind="stable")]
-    alike = order[np.sort(apart, kind="stable") <= _ALIKE]
+    order, apart = near[np.argsort(apart, kind="stable")], np.sort(apart)
+    times, least, most = _ALIKE
+    alike = order[apart <= np.clip(times * apart[min(_FEWEST, len(apart) - 1)], least, most)]
     return np.concatenate([[middle], alike[alike != middle]])[:_MOST].astype(np.int64)
