@@ -1,6 +1,7 @@
 """Driving by a film: the astronaut, moved by our own animator, drives another face; her sound comes along."""
 
 import wave
+from fractions import Fraction
 
 import av
 import numpy as np
@@ -121,6 +122,47 @@ def test_the_command_line_drives(make_animator, photo, film, tmp_path, monkeypat
     assert end == pytest.approx(2.25, abs=0.15)
 
 
+def _film_with_a_click(path, *, pictures, sound, click):
+    """Pictures and sound that begin at these seconds of the file's clock, with a click at another."""
+    with av.open(str(path), "w") as container:
+        shown = container.add_stream("libx264", rate=25)
+        shown.height = shown.width = 32
+        shown.codec_context.time_base = shown.time_base = Fraction(1, 600)
+        track = container.add_stream("pcm_s16le", rate=16_000, layout="mono")
+        for index in range(30):
+            frame = av.VideoFrame.from_ndarray(np.full((32, 32, 3), 5 * index, np.uint8), format="rgb24")
+            frame.pts, frame.time_base = round(600 * pictures) + 24 * index, Fraction(1, 600)
+            container.mux(shown.encode(frame))
+        container.mux(shown.encode(None))
+        samples = np.zeros(32_000, np.int16)
+        at = round(16_000 * (click - sound))
+        samples[at : at + 200] = 20_000
+        for k in range(0, 32_000, 1000):
+            heard = av.AudioFrame.from_ndarray(samples[None, k : k + 1000], format="s16", layout="mono")
+            heard.sample_rate, heard.time_base = 16_000, Fraction(1, 16_000)
+            heard.pts = round(16_000 * sound) + k
+            container.mux(track.encode(heard))
+        container.mux(track.encode(None))
+    return path
+
+
+def _loudest(path):
+    """Seconds from the first picture to the loudest moment."""
+    with av.open(str(path)) as container:
+        first = next(f for f in container.decode(video=0))
+        begin = float(first.pts * first.time_base)
+    with av.open(str(path)) as container:
+        frames = list(container.decode(audio=0))
+    moments = [
+        (
+            float(np.abs(f.to_ndarray()).max()),
+            float(f.pts * f.time_base) + int(np.abs(f.to_ndarray()).argmax()) / 16_000,
+        )
+        for f in frames
+    ]
+    return max(moments)[1] - begin
+
+
 class TestSound:
     def frames(self, count):
         return (np.full((32, 32, 3), 5 * i, np.uint8) for i in range(count))
@@ -137,6 +179,15 @@ class TestSound:
         video.write(tmp_path / "part.mp4", self.frames(50), fps=25, sound=sound)
         begin, end, _, _ = heard(tmp_path / "part.mp4")
         assert begin == pytest.approx(0.4, abs=0.08) and end == pytest.approx(0.9, abs=0.1)
+
+    @pytest.mark.parametrize(("pictures", "sound"), [(0.6, 0.0), (0.0, 0.4), (3.0, 3.0), (5.0, 4.6)])
+    def test_sound_and_pictures_have_one_clock(self, tmp_path, pictures, sound):
+        """A click sounds 0.5 s after the first picture, wherever the file's own clock begins."""
+        click = _film_with_a_click(tmp_path / "in.mov", pictures=pictures, sound=sound, click=pictures + 0.5)
+        video.write(tmp_path / "out.mp4", self.frames(30), fps=25, sound=Sound(click))
+        assert _loudest(tmp_path / "out.mp4") == pytest.approx(0.5, abs=0.05)
+        video.write(tmp_path / "part.mp4", self.frames(30), fps=25, sound=Sound(click, start=0.3, delay=0.1))
+        assert _loudest(tmp_path / "part.mp4") == pytest.approx(0.3, abs=0.05)
 
     def test_a_silent_film_stays_silent(self, tmp_path):
         video.write(tmp_path / "silent.mp4", self.frames(5), fps=25)

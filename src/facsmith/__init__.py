@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from facsmith.errors import FacsmithError
     from facsmith.facs import AUS, DISFA, EMOTIONS, ActionUnits, Emotion, parse_expression
     from facsmith.film import Animation, Picture
+    from facsmith.footage import FilmChange, FilmOptions, FilmReceipt
     from facsmith.generator import Generator
     from facsmith.inversion import Inversion, InversionOptions
     from facsmith.latent import Latent
@@ -41,6 +42,9 @@ __all__ = [
     "Bundle",
     "Emotion",
     "FacsmithError",
+    "FilmChange",
+    "FilmOptions",
+    "FilmReceipt",
     "Generator",
     "Inversion",
     "InversionOptions",
@@ -63,6 +67,7 @@ _HOME = {
     "checkpoint": ("load_generator",),
     "errors": ("FacsmithError",),
     "film": ("Animation", "Picture"),
+    "footage": ("FilmChange", "FilmOptions", "FilmReceipt"),
     "facs": ("AUS", "DISFA", "EMOTIONS", "ActionUnits", "Emotion", "parse_expression"),
     "generator": ("Generator",),
     "inversion": ("Inversion", "InversionOptions"),

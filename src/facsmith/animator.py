@@ -7,7 +7,8 @@
 
 import os
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -22,10 +23,12 @@ from facsmith.cutout import read_cutout
 from facsmith.descriptor import Descriptor
 from facsmith.encode import Networks, encode, read_photo, sample
 from facsmith.encoder import Encoder
-from facsmith.errors import InputError, PhotoError
+from facsmith.errors import InputError, NoFaceError, PhotoError
 from facsmith.facs import AUS, ActionUnits
 from facsmith.film import Animation, Picture
+from facsmith.footage import FilmChange, FilmOptions, FilmReceipt, edit_footage, read_changes
 from facsmith.generator import Generator, read_device
+from facsmith.group import GroupAnimation
 from facsmith.inversion import Inversion
 from facsmith.latent import Latent
 from facsmith.morph import morph
@@ -152,6 +155,49 @@ class Animator:
         renderer, reader = self._renderer(subject, timeline, options, progress)
         return Animation(timeline, renderer, reader, model=self.model, notes=tuple(expression_notes(expression)))
 
+    def animate_faces(
+        self,
+        photo: str | os.PathLike[str] | Image,
+        expressions: Mapping[int, Expressions] | Expressions,
+        *,
+        options: AnimateOptions | None = None,
+        progress: Progress | None = None,
+        **changes: Any,
+    ) -> GroupAnimation:
+        """One film of several faces of a photo, each with its own expression, latent and receipt.
+
+        Parameters
+        ----------
+        photo
+            A file or pixels.
+        expressions
+            Number of a face, 0 the largest -> what it does; or what all faces do that can be used.
+        options, progress, **changes
+            As for `animate`, of all faces alike.
+        """
+        options = changed(options, changes)
+        pixels, _ = read_photo(photo)
+        if not isinstance(expressions, Mapping) or isinstance(expressions, ActionUnits):
+            expressions = dict.fromkeys(self._usable(pixels, options.provider), expressions)
+        films: list[Animation] = []
+        for number, expression in expressions.items():
+            films.append(self.animate(photo, expression, options=replace(options, face=number), progress=progress))
+        return GroupAnimation(films)
+
+    def _usable(self, pixels: Image, provider: str) -> list[int]:
+        """The numbers of the faces of a photo that can be animated."""
+        found = self.networks.faces.find(pixels, provider=provider)
+        if not found:
+            face.choose(found)  # says what is missing
+        usable: list[int] = []
+        for number in range(len(found)):
+            with suppress(NoFaceError):
+                face.choose(found, number)
+                usable.append(number)
+        if not usable:
+            face.choose(found, 0)
+        return usable
+
     def edit(
         self,
         photo: Photo,
@@ -167,6 +213,49 @@ class Animator:
         film = self.animate(photo, target, options=options, latent=latent, progress=progress, **changes)
         film.notes += tuple(expression_notes(expression))
         return Picture(film)
+
+    def edit_film(
+        self,
+        film: str | os.PathLike[str],
+        output: str | os.PathLike[str],
+        change: FilmChange | None = None,
+        *,
+        relative: str | None = None,
+        gain: str | None = None,
+        absolute: str | None = None,
+        options: FilmOptions | None = None,
+        progress: Progress | None = None,
+    ) -> FilmReceipt:
+        """Write a film with one face's AUs changed, everything else left as it is, and its receipt beside it.
+
+        Parameters
+        ----------
+        film
+            Any film that PyAV reads.
+        output
+            .mp4, .mov or .mkv.
+        change
+            What shall change, and when; or, in words, the following three.
+        relative
+            ``"AU12=-0.4,AU4=+0.2"``: added to what the face shows.
+        gain
+            ``"AU12=0.5"``: what it shows, times this.
+        absolute
+            ``"AU6=0,R12=C"``: shown instead.
+        options
+            See `FilmOptions`.
+        progress
+            Told (stage, done, total); the stages are ``looking``, ``fitting``, ``frames``, ``joining``.
+        """
+        if change is None:
+            change = FilmChange(
+                relative={} if relative is None else read_changes(relative, "relative"),
+                gain={} if gain is None else read_changes(gain, "gain"),
+                absolute={} if absolute is None else read_changes(absolute, "absolute"),
+            )
+        elif relative is not None or gain is not None or absolute is not None:
+            raise InputError("Give a change, or say it as relative, gain and absolute; not both.")
+        return edit_footage(film, output, change, self.networks, options=options, progress=progress)
 
     def invert(
         self, photo: Photo, *, options: AnimateOptions | None = None, progress: Progress | None = None

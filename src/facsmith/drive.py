@@ -17,7 +17,7 @@ from facsmith import face, measure, video
 from facsmith.errors import NoFaceError, TimelineError
 from facsmith.face import Face
 from facsmith.face.points import LEFT_EYE, RIGHT_EYE, interocular, yaw_degrees
-from facsmith.facs import DISFA
+from facsmith.facs import DISFA, au_list
 from facsmith.timeline import BLINK, MAX_SECONDS, Timeline
 from facsmith.tracks import OneEuro, Resampler, to_timeline
 
@@ -29,6 +29,7 @@ Image = npt.NDArray[np.uint8]
 _LONGEST_SIDE = 1280  # pixels: landmarks are no better in larger frames
 _MOST_TURN = 25.0  # degrees from the neutral frame's yaw: further, turning looks like an expression
 _LOOK_AGAIN = 5  # frames after which a lost face is looked for anew
+_FAINT = 0.5  # intensity that the landmarks' wandering alone may look like, from which on that is said
 _CLOSED, _OPEN = 0.35, 0.75  # of the neutral eye's opening
 
 
@@ -110,9 +111,13 @@ class _Reader:
         """What was performed."""
         if self._neutral is None:
             raise NoFaceError(f"No face was found in {name}; give a film in which a face looks into the camera.")
-        at, picture, rest = self._neutral
+        at, picture, face_at_rest = self._neutral
+        times, shapes = np.array([seconds for seconds, _ in self._seen]), np.stack([face for _, face in self._seen])
+        still = measure.resting_frames(times, shapes, at)
+        rest = measure.rest_of([*shapes[still]])
         yaw = yaw_degrees(rest.landmarks)
-        responses = measure.NeutralFace(picture, rest, sources=("landmarks",)).responses
+        responses = measure.NeutralFace(picture, face_at_rest, sources=("landmarks",)).responses
+        noise = rest.noise(responses)
         resampler = Resampler(len(DISFA) + 1, self._options.fps)
         turned = 0
         for seconds, landmarks in self._seen:
@@ -120,10 +125,19 @@ class _Reader:
                 turned += 1
                 continue
             moved = measure.aligned_displacement(landmarks, rest.landmarks)
-            resampler.add(
-                seconds, [*measure.from_displacement(moved, responses=responses), _closure(landmarks, rest.landmarks)]
+            read = measure.from_displacement(moved, responses=responses, noise=noise)
+            resampler.add(seconds, [*read, _closure(landmarks, rest.landmarks)])
+        notes = [
+            f"The performer's face at {self._options.start + at:.2f} s counts as neutral (--drive-neutral): the mean "
+            f"of {len(still)} frames."
+        ]
+        lengths = np.linalg.norm((responses * measure.POINT_WEIGHTS).reshape(len(DISFA), -1), axis=1)
+        faint = [au for au, length, least in zip(DISFA, lengths, noise, strict=True) if least > _FAINT * length]
+        if faint:
+            notes.append(
+                f"{au_list(faint)} can hardly be told from the landmarks' own wandering on this face, and are read "
+                "only where they are strong."
             )
-        notes = [f"The performer's face at {self._options.start + at:.2f} s counts as neutral (--drive-neutral)."]
         own = face.own_expression(rest.landmarks)
         showing = [f"AU{au}" for au in face.READABLE if own[DISFA.index(au)] > 0.4]
         if showing:

@@ -15,7 +15,7 @@ from facsmith.boundary import BoundarySet
 from facsmith.compose import Eyes, join
 from facsmith.compose.transfer import SHARP
 from facsmith.face import Face
-from facsmith.face.muscles import lips_apart
+from facsmith.face.muscles import PARTING, lips_apart
 from facsmith.facs import AUS, EYE_AUS
 from facsmith.generator import Generator, graphed
 from facsmith.options import AnimateOptions, EditMode
@@ -71,6 +71,7 @@ class Renderer:
         self._muscle_columns = [AUS.index(au) for au in AUS if au not in EYE_AUS] if self._moves else []
         self._skin = np.array([au not in EYE_AUS for au in AUS], np.float64)
         self._lid_columns = [AUS.index(au) for au in _LID_AUS]
+        self._parting_columns = [AUS.index(au) for au in PARTING]
         self._by_latent = np.isin(AUS, boundaries.aus).astype(np.float64)
 
     def way(self, au: int) -> Way | None:
@@ -175,6 +176,25 @@ class Renderer:
             edited = known.edit(self.subject.latent, asked, source=self.subject.photo_aus, aus=known.aus)
             drawn = self._synthesise(edited.ws)[0]
         return self._compose(drawn, asked=change, lips_open=lips_open)
+
+    def changed(self, change: Array) -> Image:
+        """The photo with its AUs changed by (2, K) on the person's left and right side, whatever else it shows.
+
+        Eyes close and turn by as much as ``change`` says; where they do neither, they are moved with their lids like
+        skin, not laid anew: found anew in each frame of a film, they would flicker. Without any change, the photo bit
+        for bit.
+        """
+        own = self.subject.photo_aus.vector()
+        shown = np.clip(own + change, 0.0, 1.0)[None]  # (1, 2, K)
+        generated = [self.subject.reference]
+        if self._draws:
+            pictures = self._pictures([_Moment(self._codes(shown)[0], change[:, self._muscle_columns])])
+            generated = [pictures[key(ws)] for ws in self._codes(shown)[0]]
+        parts = bool(change[:, self._parting_columns].any())
+        lips_open = self._lips_open(shown, edit="absolute")[0] if parts else 1.0
+        frame = self._compose(*generated, asked=change, lips_open=lips_open)
+        eyes = _eyes(change[None])[0]
+        return self._with_eyes(frame, eyes, change) if eyes.any() else frame
 
     def _codes(self, intensities: Array) -> list[Codes]:
         """Per frame the codes (1, num_ws, w_dim) of both sides, or (2, num_ws, w_dim) where they differ."""

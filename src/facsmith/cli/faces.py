@@ -1,5 +1,6 @@
 """``facsmith animate | edit | sample``."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +22,19 @@ from facsmith.cli._common import (
     progress_bar,
     tell_tuning,
 )
+from facsmith.cli._face_choice import ALL, FacesOption, per_face
+from facsmith.cli._films import (
+    AbsoluteOption,
+    BeforeAfterOption,
+    ChangeTimelineOption,
+    FactorOption,
+    FilmNeutralOption,
+    FromOption,
+    ToOption,
+    change_of,
+    edit_film,
+    is_film,
+)
 from facsmith.cli._options import with_options
 from facsmith.cli._performance import (
     DriveNeutralOption,
@@ -39,17 +53,28 @@ from facsmith.cli._performance import (
 from facsmith.cli._sign import KeyOption, SignOption, credentials, sign_output
 from facsmith.errors import InputError
 from facsmith.options import EDIT, FILM, AnimateOptions
-from facsmith.synthetic import GENERATED
+from facsmith.synthetic import COMPOSITE, GENERATED
 
 if TYPE_CHECKING:
-    from facsmith.animator import Animator
+    from facsmith.animator import Animator, Photo
     from facsmith.latent import Latent
+    from facsmith.plan import Expression, Expressions
+    from facsmith.signing import Credentials
     from facsmith.tuning import TunedLatent
 
 __all__ = ["register"]
 
+PhotoOrFilmArgument = Annotated[
+    Path, typer.Argument(metavar="PHOTO|FILM", help="JPEG, PNG, WebP, ...; or .mp4, .mov, .mkv, .webm, ...")
+]
+ChangeArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[CHANGE]", help="With --relative: what is added to what the face shows, AU12=-0.4,AU4=+0.2."
+    ),
+]
 ExpressionOption = Annotated[
-    str, typer.Option("-e", "--expression", metavar="WHAT", help="An emotion, or AUs: happiness, or AU6=C,AU12=0.6.")
+    str | None, typer.Option("-e", "--expression", metavar="WHAT", help="Photos: an emotion, or AUs: AU6=C,AU12=0.6.")
 ]
 ExpressionsOption = Annotated[
     list[str] | None,
@@ -73,7 +98,7 @@ def register(app: typer.Typer, panel: str) -> None:
         app.command(rich_help_panel=panel)(command)
 
 
-@with_options(*FILM)
+@with_options(*(name for name in FILM if name != "face"))
 def animate(
     photo: PhotoArgument,
     output: Annotated[
@@ -94,6 +119,7 @@ def animate(
     ] = None,
     no_receipt: NoReceiptOption = False,
     options: AnimateOptions,
+    faces: FacesOption = None,
     gain: GainOption = 1.0,
     track_fps: TrackFpsOption = None,
     track_start: TrackStartOption = 0.0,
@@ -120,6 +146,8 @@ def animate(
       facsmith animate her.jpg -e "AU1=D,AU2=D" -o oh.gif --contact-sheet oh.png
       facsmith animate her.jpg -e neutral -e sadness -e surprise -o moods.webp
       facsmith animate two.jpg --face 1 -e disgust --apex 3 --offset 0 -o frames/
+      facsmith animate two.jpg --face 0 -e happiness --face 1 -e surprise -o both.mp4
+      facsmith animate choir.jpg --face all -e surprise -o all.mp4
       facsmith animate her.jpg -e "R12=C" --neutral-first --blinks -o contempt.mp4
       facsmith animate her.jpg --timeline docs/examples/genuine-smile.yaml -o smile.mp4
       facsmith animate her.jpg --track openface.csv --track-smooth -o recorded.mp4
@@ -140,6 +168,14 @@ def animate(
     by = credentials(sign, key)
     if no_receipt and (page or contact_sheet):
         raise InputError("--receipt and --contact-sheet show the measured key frames; leave out --no-receipt.")
+    if faces is not None and (len(faces) > 1 or faces[0] == ALL):
+        together = per_face(faces, expression)
+        if any(x is not None for x in (timeline, track, drive, contact_sheet, page, openface, livelink, latent)):
+            raise InputError("Several faces take expressions alone (-e), and each gets a receipt of its own.")
+        _animate_faces(_animator(model, boundaries, device), photo, together, output, options, by)
+        return
+    if faces is not None:
+        options = replace(options, face=int(faces[0]))
     source = Source(expression, timeline, track, drive)
     recording = options_of(
         fps=options.fps, track_fps=track_fps, start=track_start, seconds=track_seconds, smooth=track_smooth
@@ -170,12 +206,40 @@ def animate(
             typer.echo(str(also))
 
 
+def _animate_faces(
+    animator: "Animator",
+    photo: Path,
+    asked: "Expressions | dict[int, Expressions]",
+    output: Path,
+    options: AnimateOptions,
+    by: "Credentials | None",
+) -> None:
+    with progress_bar() as progress:
+        film = animator.animate_faces(photo, asked, options=options, progress=progress)
+    for sentence in film.notes:
+        note(sentence)
+    with progress_bar() as progress:
+        receipts = film.save(output, sign_with=by, progress=progress)
+    size = f"{receipts[0].output['width']} x {receipts[0].output['height']}"
+    typer.echo(f"{output}  {len(film)} frames, {len(film.films)} faces, {size}")
+
+
 @with_options(*EDIT)
 def edit(
-    photo: PhotoArgument,
-    expression: ExpressionOption,
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help=".png, .jpg or .webp.")],
+    photo: PhotoOrFilmArgument,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help=".png, .jpg, .webp; of films .mp4, .mov, .mkv.")
+    ],
+    change: ChangeArgument = None,
     *,
+    expression: ExpressionOption = None,
+    gain: FactorOption = None,
+    absolute: AbsoluteOption = None,
+    timeline: ChangeTimelineOption = None,
+    begin: FromOption = 0.0,
+    end: ToOption = None,
+    neutral: FilmNeutralOption = None,
+    contact_sheet: BeforeAfterOption = None,
     options: AnimateOptions,
     no_receipt: NoReceiptOption = False,
     latent: LatentOption = None,
@@ -185,7 +249,7 @@ def edit(
     sign: SignOption = None,
     key: KeyOption = None,
 ) -> None:
-    """Give a photo another expression: one picture.
+    """Give a photo another expression, or change what a film's face does, in Action Units.
 
     [bold]Examples[/bold]
 
@@ -193,14 +257,51 @@ def edit(
       facsmith edit her.jpg -e "AU9=E,AU10=D" -o disgusted.png
       facsmith edit her.jpg -e L45 -o winking.png
       facsmith edit her.jpg -e AU12=B --relative -o a-little-happier.jpg
+      facsmith edit talk.mp4 --relative "AU12=-0.4,AU4=+0.2" -o calmer.mp4
+      facsmith edit talk.mp4 --gain AU12=0.5 --from 2 --to 6.5 -o half.mp4
+      facsmith edit talk.mp4 --absolute AU6=0 --neutral 0.8 -o posed.mp4 --contact-sheet posed.png
+
+    Of a film, one face is followed; sound, subtitles and time stamps stay. What was killed goes on where it stopped.
     """
     from facsmith.receipt.summary import tuning
 
-    check_picture(output)
+    if change is not None and options.edit != "relative":
+        raise InputError(
+            f"What is {change[:40]!r}? Say it: --relative {change[:40]!r}, or --expression, --gain, --absolute."
+        )
     by = credentials(sign, key)
+    changes = [text for text in (change, gain, absolute) if text is not None]
+    if is_film(photo):
+        if expression is not None:
+            raise InputError("A film's face keeps what it shows: say a change with --relative, --gain or --absolute.")
+        asked_change = change_of(change, gain, absolute, timeline=timeline, begin=begin, end=end)
+        edit_film(
+            _animator(model, boundaries, device),
+            photo,
+            output,
+            asked_change,
+            neutral=neutral,
+            face=options.face,
+            provider=options.provider,
+            contact_sheet=contact_sheet,
+        )
+        sign_output(
+            output, by, source_type=COMPOSITE, asked={"change": asked_change.to_json(), "model": {"name": model}}
+        )
+        return
+    if (expression is None) == (not changes):
+        raise InputError("Say one thing: --expression (this and nothing else), or --relative, --gain, --absolute.")
+    check_picture(output)
     animator = _animator(model, boundaries, device)
     with progress_bar() as progress:
-        picture = animator.edit(photo, expression, options=options, latent=_latent(latent, animator), progress=progress)
+        known = _latent(latent, animator)
+        asked: Expression = expression or ""
+        subject: Photo = photo
+        if changes:
+            options = replace(options, edit="absolute")  # the change is added here
+            subject = animator.prepare(photo, options=options, latent=known, progress=progress)
+            asked = change_of(change, gain, absolute).applied(subject.photo_aus)
+        picture = animator.edit(subject, asked, options=options, latent=known, progress=progress)
     if no_receipt:
         picture.write(output, sign_with=by)
     for sentence in picture.notes if no_receipt else picture.save(output, sign_with=by).notes:

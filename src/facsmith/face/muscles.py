@@ -21,7 +21,7 @@ from facsmith.face.muscle_table import MuscleTable, muscle_table
 from facsmith.face.points import eye_centers, interocular, yaw_degrees
 from facsmith.facs import AUS, DISFA, spread
 
-__all__ = ["FaceFrame", "FaceMuscles", "basis", "displacement", "lips_apart", "moved_points", "two_sided"]
+__all__ = ["PARTING", "FaceFrame", "FaceMuscles", "basis", "displacement", "lips_apart", "moved_points", "two_sided"]
 
 Array = NDArray[np.float64]
 
@@ -32,7 +32,8 @@ _LOWER: Final[dict[int, list[int]]] = {67: [67, 58, 59], 66: [66, 57], 65: [65, 
 """Points of a lip that move as the inner one does where lips are kept together."""
 _PARTED: Final = 0.4  # intensity of what parts the lips from which all else may open them, too
 _STILL: Final = 0.015  # IOD: a point that an AU moves by less is left in place by it
-_PARTING: Final = (10, 16, 25, 26, 27)  # AUs that part the lips
+PARTING: Final = (10, 16, 25, 26, 27)
+"""AUs that part the lips."""
 _MOST_TURNED: Final = 45.0  # degrees; beyond, landmarks tell too little of the far side
 
 
@@ -53,7 +54,7 @@ def moved_points(au: int) -> NDArray[np.bool_]:
 def lips_apart(intensities: ArrayLike) -> Array:
     """(...) by how much the inner lips part, IOD, by intensities (..., 28) of AUs that part them."""
     gaps = basis()[:, 66, 1] - basis()[:, 62, 1]
-    return np.asarray(intensities, np.float64) @ np.where(np.isin(AUS, _PARTING), gaps, 0.0)
+    return np.asarray(intensities, np.float64) @ np.where(np.isin(AUS, PARTING), gaps, 0.0)
 
 
 def two_sided(intensities: ArrayLike) -> Array:
@@ -178,7 +179,7 @@ class FaceMuscles:
 
         People who were coded smile with parted lips, so that their AU12 alone has some of the opening in it.
         """
-        parting = np.isin(AUS, _PARTING)
+        parting = np.isin(AUS, PARTING)
         gate = float(np.clip(np.maximum(intensities, 0)[parting].sum() / _PARTED, 0, 1))
         rows = basis()
         for upper, lower in _LIP_PAIRS:
@@ -189,7 +190,7 @@ class FaceMuscles:
 
     def _close_lips(self, intensities: Array, moved: Array) -> None:
         """Undoing what parts the lips closes this mouth in proportion to its own gap, whatever the gap's outline."""
-        closing = -np.minimum(np.where(np.isin(AUS, _PARTING), intensities, 0.0), 0.0)
+        closing = -np.minimum(np.where(np.isin(AUS, PARTING), intensities, 0.0), 0.0)
         rows = basis()
         gaps = np.array([self.sites[lower, 1] - self.sites[upper, 1] for upper, lower in _LIP_PAIRS])
         by = float(closing @ (rows[:, 66, 1] - rows[:, 62, 1]))

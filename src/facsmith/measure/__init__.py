@@ -9,6 +9,7 @@ model is at hand, and appearance (a linear head on the bundled descriptor). Agai
 """
 
 from facsmith.measure.displacement import (
+    POINT_WEIGHTS,
     Leak,
     aligned_displacement,
     along,
@@ -21,8 +22,10 @@ from facsmith.measure.measured import Measured
 from facsmith.measure.neutral_face import Follow, NeutralFace, relative_response
 from facsmith.measure.pictures import action_units, alone
 from facsmith.measure.population import SOURCES, Population, Source
+from facsmith.measure.rest import Rest, rest_of, resting_frames
 
 __all__ = [
+    "POINT_WEIGHTS",
     "SOURCES",
     "Follow",
     "Identity",
@@ -30,6 +33,7 @@ __all__ = [
     "Measured",
     "NeutralFace",
     "Population",
+    "Rest",
     "Source",
     "action_units",
     "aligned_displacement",
@@ -42,4 +46,6 @@ __all__ = [
     "identity",
     "leak",
     "relative_response",
+    "rest_of",
+    "resting_frames",
 ]

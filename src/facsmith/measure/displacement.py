@@ -18,6 +18,7 @@ from facsmith.face.points import EYE_CORNERS, JAW, eye_centers
 from facsmith.facs import DISFA
 
 __all__ = [
+    "NOISE",
     "POINT_WEIGHTS",
     "Leak",
     "aligned_displacement",
@@ -32,7 +33,7 @@ Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
 
 _STABLE: Final = [*EYE_CORNERS, 27, 28]  # no AU of the twelve moves these: the eye corners and the upper nose bridge
-_NOISE: Final = 0.01
+NOISE: Final = 0.01
 """In IOD: a pattern of movement fainter than this is the landmarker's own wandering."""
 POINT_WEIGHTS: Final = np.ones((68, 1))
 """Points of the jaw line, but the chin, slide along it, and count half."""
@@ -86,7 +87,9 @@ def leak(displacement: npt.ArrayLike, au: int) -> Leak:
     return Leak(float(lengths.mean()), float(lengths.max()))
 
 
-def from_displacement(displacement: npt.ArrayLike, *, responses: Array | None = None) -> Array:
+def from_displacement(
+    displacement: npt.ArrayLike, *, responses: Array | None = None, noise: float | Array = NOISE
+) -> Array:
     """The intensities whose movements add up to a displacement: (12,), each >= 0, in AU order.
 
     responses: (12, 68, 2), the displacement that each AU at intensity 1 is reported as on this face
@@ -98,16 +101,17 @@ def from_displacement(displacement: npt.ArrayLike, *, responses: Array | None = 
     """
     rows = (basis(DISFA) if responses is None else responses) * POINT_WEIGHTS
     seen = np.asarray(displacement, dtype=np.float64) * POINT_WEIGHTS
-    return unmixed(rows.reshape(len(DISFA), -1), seen.ravel(), noise=_NOISE)
+    return unmixed(rows.reshape(len(DISFA), -1), seen.ravel(), noise=noise)
 
 
-def unmixed(rows: Array, seen: Array, *, noise: float) -> Array:
+def unmixed(rows: Array, seen: Array, *, noise: float | Array) -> Array:
     """How much of each row adds up to what is seen: (12,), each >= 0.
 
-    rows: (12, D), what each AU at intensity 1 shows. seen: (D,). noise: length of a pattern that is nothing yet.
+    rows: (12, D), what each AU at intensity 1 shows. seen: (D,). noise: length of a pattern that is nothing yet, one
+    for all or (12,).
 
     Non-negative least squares with a price on each AU, so that one fainter than the noise stays at 0:
-    min 1/2 |u A - d|^2 + noise * sum_i |a_i| u_i.
+    min 1/2 |u A - d|^2 + sum_i noise_i |a_i| u_i.
     """
     optimize: Any = importlib.import_module("scipy.optimize")  # half a second, needed here only
     # Completing the square turns the priced problem into a plain one of twelve rows, with A A^T = L L^T.

@@ -163,6 +163,13 @@ class NeutralFace:
             [np.zeros((68, 2)) if one is None else aligned_displacement(one.landmarks, self._at_rest) for one in shown]
         )
 
+    @property
+    def scale(self) -> tuple[Readout, Array] | None:
+        """The reading as human coders see, and this person's scale of it (K, K) (`Readout.scale`); None where its
+        network is not installed."""
+        readout, scale = self._readout, self._scale.readout
+        return None if readout is None or scale is None else (readout, scale)
+
     @cached_property
     def _transform(self) -> face_module.CropTransform:
         return crop_transform(self.face.landmarks, READ_SIDE)

@@ -73,8 +73,19 @@ class Readout:
 
     def scores(self, differences: Array, provider: str) -> Array:
         """differences: (..., 1928). Returns (..., K), not yet in one person's scale."""
-        weight = self.weights[provider] if provider in self.weights else next(iter(self.weights.values()))
-        return differences @ weight
+        return differences @ self._weight(provider)
+
+    def moved_scores(self, moved: Array, provider: str) -> Array:
+        """moved: (68, 2) displacement in IOD. Returns the part (K,) of `scores` that comes from it."""
+        even = (moved + moved[np.array(MIRROR)] * [-1.0, 1.0]) / 2
+        return even.ravel() / _SCALES[0] @ self._weight(provider)[: 2 * 68]
+
+    def part_scores(self, parts: Array, provider: str) -> Array:
+        """parts: (1792,) of `Appearance`. Returns (K,); the difference of two is the other part of `scores`."""
+        return parts / _SCALES[1] @ self._weight(provider)[2 * 68 :]
+
+    def _weight(self, provider: str) -> Array:
+        return self.weights[provider] if provider in self.weights else next(iter(self.weights.values()))
 
     def scale(self, muscles: Mapping[int, Array], provider: str) -> Array:
         """One person's scale: (K, K), what is scored for each AU at intensity 1.

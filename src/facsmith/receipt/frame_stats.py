@@ -14,7 +14,7 @@ from facsmith.face.points import BROWS, interocular
 from facsmith.face_region import FaceRegion
 from facsmith.subject import Image
 
-__all__ = ["BACKGROUND_GAP", "FrameStats"]
+__all__ = ["BACKGROUND_GAP", "FrameStats", "near_face"]
 
 BACKGROUND_GAP: Final = 0.5
 """IOD: what lies farther than this from the face's landmarks, forehead included, is background."""
@@ -47,9 +47,9 @@ class FrameStats:
         self._inside: Mask | None = None
         self._scale = min(1.0, _SMALL / max(view.height, view.width))
         if face is not None:
-            outside = 255 - _near(face.landmarks, self.size, BACKGROUND_GAP)
+            outside = 255 - near_face(face.landmarks, self.size, BACKGROUND_GAP)
             self._outside = outside if outside.any() else None
-            near = _near(view.face(face).landmarks, (view.height, view.width), 0.0)
+            near = near_face(view.face(face).landmarks, (view.height, view.width), 0.0)
             self._inside = self._shrunk(near)
         self._before: Image | None = None
         self._shot = view.cut(rest)
@@ -91,7 +91,7 @@ class FrameStats:
         return np.asarray(small, np.uint8)
 
 
-def _near(landmarks: npt.NDArray[np.float64], size: tuple[int, int], reach: float) -> Mask:
+def near_face(landmarks: npt.NDArray[np.float64], size: tuple[int, int], reach: float) -> Mask:
     """(height, width) 255 within ``reach`` IOD of the hull of the landmarks and the forehead, else 0."""
     iod = float(interocular(landmarks))
     brows = landmarks[list(BROWS)] - [0.0, _FOREHEAD * iod]

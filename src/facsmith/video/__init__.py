@@ -18,10 +18,30 @@ from facsmith._files import atomic_path
 from facsmith.errors import InputError, OutputError
 from facsmith.image import provenance
 from facsmith.video import _gif, _mp4, _png, _webp
+from facsmith.video._footage import FilmFrame, Footage, open_footage, planes_with
+from facsmith.video._footage_writer import FOOTAGE_SUFFIXES, check_holds, join_parts, write_part
 from facsmith.video._sound import Sound
 from facsmith.video._stream import TimedFrame, stream
 
-__all__ = ["SUFFIXES", "Sound", "TimedFrame", "holds_alpha", "metadata", "read", "stream", "timed", "write"]
+__all__ = [
+    "FOOTAGE_SUFFIXES",
+    "SUFFIXES",
+    "FilmFrame",
+    "Footage",
+    "Sound",
+    "TimedFrame",
+    "check_holds",
+    "holds_alpha",
+    "join_parts",
+    "metadata",
+    "open_footage",
+    "planes_with",
+    "read",
+    "stream",
+    "timed",
+    "write",
+    "write_part",
+]
 
 Pixels = npt.NDArray[np.uint8]
 Writer = Callable[[Path, Iterator[Pixels], Fraction, Mapping[str, str]], int]

@@ -15,7 +15,7 @@ from facsmith.image import as_lines, from_lines
 from facsmith.synthetic import KEY, mp4_box
 from facsmith.video._sound import Sound, SoundTrack
 
-__all__ = ["metadata", "read", "timed", "write"]
+__all__ = ["effort", "metadata", "read", "tags", "timed", "write"]
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -39,7 +39,7 @@ def write(
     count = 0
     opened = cast(Any, av.open(path, "w", format="mp4", options={"movflags": "+faststart"}))
     with opened as container:
-        container.metadata.update(_tags(metadata))
+        container.metadata.update(tags(metadata))
         stream = container.add_stream("libx264", rate=fps)
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context
@@ -50,7 +50,7 @@ def write(
         def encode(frame: VideoFrame, count: int) -> None:
             if count == 0:
                 stream.height, stream.width = frame.height, frame.width
-                stream.options = _effort(frame.height * frame.width)
+                stream.options = effort(frame.height * frame.width)
             picture = frame.reformat(format="yuv420p", dst_colorspace=_BT709, dst_color_range=_LIMITED)
             picture.pts, picture.time_base = count, 1 / fps
             container.mux(stream.encode(picture))
@@ -126,7 +126,7 @@ def metadata(path: Path) -> dict[str, str]:
         raise InputError(f"{path} is no film that can be read here ({error}). Give an intact MP4.") from error
 
 
-def _effort(pixels: int) -> dict[str, str]:
+def effort(pixels: int) -> dict[str, str]:
     """x264's options. Of large frames it holds few, and looks at each briefly: by its defaults it keeps more than
     forty, which at 4096 x 4096 are 3 GB.
 
@@ -143,7 +143,7 @@ def _effort(pixels: int) -> dict[str, str]:
     return effort
 
 
-def _tags(metadata: Mapping[str, str]) -> dict[str, str]:
+def tags(metadata: Mapping[str, str]) -> dict[str, str]:
     """MP4 keeps a fixed set of tags: title and comment are what players show, the description holds all."""
     shown = {key: metadata[key] for key in ("title", "comment") if key in metadata}
     return {**shown, "description": as_lines(metadata)}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from facsmith.errors import InputError
+from facsmith.video._clock import first_picture
 
 __all__ = ["Sound", "SoundTrack"]
 
@@ -16,7 +17,11 @@ _COPIED = ("aac", "mp3", "ac3", "eac3", "alac", "opus")
 
 @dataclass(frozen=True)
 class Sound:
-    """The first sound of a file, from second ``start`` on for ``seconds`` (None: to its end), ``delay`` s later."""
+    """The first sound of a file, from second ``start`` on for ``seconds`` (None: to its end), ``delay`` s later.
+
+    Seconds count from the file's first picture, as those of `facsmith.video.timed`; of a file without pictures, from
+    where its own clock says.
+    """
 
     path: Path
     start: float = 0.0
@@ -36,14 +41,15 @@ class SoundTrack:
         import av
         from av.error import FFmpegError
 
-        self._sound = sound
         self._into = container
-        self._shift = sound.delay - sound.start
-        self._until = inf if sound.seconds is None else sound.start + sound.seconds
         try:
+            origin = first_picture(sound.path) or 0.0
             self._from = cast(Any, av.open(sound.path))
         except (FFmpegError, OSError) as error:
             raise InputError(f"{sound.path} is no film or sound that can be read here ({error}).") from error
+        self._begin = origin + sound.start  # on the file's own clock
+        self._until = inf if sound.seconds is None else self._begin + sound.seconds
+        self._shift = sound.delay - self._begin
         self._packets: Iterator[tuple[float, Any]] = iter(())
         self._next: tuple[float, Any] | None = None
         if self._from.streams.audio:
@@ -76,7 +82,7 @@ class SoundTrack:
             at = float(item.pts * source.time_base)
             if at >= self._until:
                 return
-            if at >= self._sound.start:
+            if at >= self._begin:
                 yield at + self._shift, item
 
     def _copied(self, source: Any) -> Iterator[tuple[float, Any]]:

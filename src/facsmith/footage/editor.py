@@ -1,0 +1,74 @@
+"""One frame of a film with its face's AUs changed, by the parts that edit photos."""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from facsmith.compose import Compositor
+from facsmith.encode import Networks
+from facsmith.face import Face, crop_transform
+from facsmith.facs import ActionUnits
+from facsmith.framing import framing_of
+from facsmith.generator import lowered
+from facsmith.latent import Latent
+from facsmith.options import AnimateOptions
+from facsmith.render import Renderer
+from facsmith.subject import Image, Subject
+
+__all__ = ["FrameEditor"]
+
+Array = npt.NDArray[np.float64]
+
+_SEEN: Final = 256  # pixels of the generator's side that motion is sought on (`compose.flow`)
+
+
+class FrameEditor:
+    """Edits the frames of one film, in any order: a frame depends on nothing but what it is given."""
+
+    def __init__(self, networks: Networks) -> None:
+        self._networks = networks
+        self._generator = lowered(networks.generator, _SEEN)
+        side = self._generator.resolution
+        self._blank = np.zeros((side, side, 3), np.uint8)
+        mean = self._generator.w_avg.expand(self._generator.num_ws, -1).float().cpu().numpy()
+        self._mean = Latent(mean, networks.generator.generator_id)
+
+    def edited(self, pixels: Image, face: Face, change: Array, source: Array) -> tuple[Image, Face]:
+        """The frame, and where its face lies then.
+
+        Parameters
+        ----------
+        pixels
+            (H, W, 3) uint8 RGB.
+        face
+            Where the face lies in it.
+        change
+            (2, 28) by how much AUs change on the person's left and right side.
+        source
+            (28,) what the face shows.
+
+        Returns
+        -------
+        The frame (H, W, 3), the very array without any change; the face where the muscles moved it.
+        """
+        if not change.any():
+            return pixels, face
+        transform = crop_transform(face.landmarks, self._generator.resolution, framing_of(self._generator))
+        compositor = Compositor(pixels, transform, face.landmarks, self._blank)
+        subject = Subject(
+            name="frame",
+            photo=pixels,
+            latent=self._mean,
+            reference=self._blank,
+            photo_aus=ActionUnits.from_vector(np.clip(source, 0.0, 1.0)),
+            face=face,
+            faces=1,
+            face_index=0,
+            transform=transform,
+            inversion=None,
+            compositor=compositor,
+            generator=self._generator,
+        )
+        renderer = Renderer(subject, self._generator, self._networks.boundaries, AnimateOptions(personal=False))
+        return renderer.changed(change), face.at(compositor.landmarks(change))

@@ -1,0 +1,111 @@
+"""Several faces of one photo, each animated for itself and composed into one film."""
+
+import itertools
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from facsmith import video
+from facsmith.errors import InputError
+from facsmith.film import Animation
+from facsmith.options import Progress
+from facsmith.receipt.receipt import Receipt
+from facsmith.signing import Credentials, sign
+from facsmith.subject import Image
+
+__all__ = ["GroupAnimation", "face_receipt_path"]
+
+
+class GroupAnimation:
+    """Films of different faces of one photo as one film.
+
+    A frame is the photo with what each film changed of it. Where two faces' changes meet, the later film's lies over
+    the earlier's; everywhere else a pixel is that of the face animated alone.
+
+    Parameters
+    ----------
+    films
+        One of each face, of one photo, in mode transfer or paste, with the same frames a second.
+
+    Raises
+    ------
+    InputError
+        Films of different photos, of one face twice, or of crops.
+    """
+
+    def __init__(self, films: Sequence[Animation]) -> None:
+        if not films:
+            raise InputError("No face was chosen; give --face 0, several of them, or --face all.")
+        photos = {film.subject.sha256 for film in films}
+        faces = [film.subject.face_index for film in films]
+        if len(photos) > 1 or len(set(faces)) < len(faces):
+            raise InputError("Faces that are animated together are different faces of one photo.")
+        if any(film.options.mode == "crop" for film in films):
+            raise InputError("Mode crop shows one face alone; take transfer or paste for several faces.")
+        if len({film.options.fps for film in films}) > 1:
+            raise InputError("Faces that are animated together have the same frames a second.")
+        self.films = tuple(films)
+
+    def __len__(self) -> int:
+        """Number of frames, of the longest film."""
+        return max(len(film) for film in self.films)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know, of each face."""
+        return tuple(f"Face {film.subject.face_index}: {note}" for film in self.films for note in film.notes)
+
+    def frames(self, progress: Progress | None = None) -> Iterator[Image]:
+        """Render: yields (H, W, 3) uint8 RGB frames. A film that is over rests in its last frame."""
+        photo = self.films[0].subject.photo
+        each = [_held(film, len(self)) for film in self.films]
+        for index, shown in enumerate(zip(*each, strict=True)):
+            yield composed(photo, shown)
+            if progress is not None:
+                progress("frames", index + 1, len(self))
+
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        sign_with: Credentials | None = None,
+        progress: Progress | None = None,
+    ) -> tuple[Receipt, ...]:
+        """Write the film, and each face's receipt beside it (`face_receipt_path`)."""
+        first = self.films[0]
+        video.write(path, self.frames(progress), fps=first.options.fps, metadata=first.metadata)
+        receipts = tuple(film.receipt for film in self.films)
+        if sign_with is not None:
+            asked = {f"face {film.subject.face_index}": film.request for film in self.films}
+            sign(path, sign_with, source_type=first.source_type, asked=asked)
+        for film, receipt in zip(self.films, receipts, strict=True):
+            receipt.write(face_receipt_path(path, film.subject.face_index))
+        return receipts
+
+
+def composed(photo: Image, frames: Sequence[Image]) -> Image:
+    """The photo with what each of its frames (H, W, 3) changed; the later one's where several did."""
+    out = frames[0]
+    for frame in frames[1:]:
+        changed = (frame != photo).any(axis=2)
+        if changed.any():
+            out = np.where(changed[..., None], frame, out)
+    return out
+
+
+def face_receipt_path(output: str | os.PathLike[str], face: int) -> Path:
+    """Where the receipt of one of several faces lies: ``two.mp4.face1.json`` beside ``two.mp4``."""
+    path = Path(output)
+    return path.with_name(f"{path.name}.face{face}.json")
+
+
+def _held(film: Animation, count: int) -> Iterator[Image]:
+    """A film's frames, the last one as often as ``count`` needs it."""
+    last: Image | None = None
+    for frame in film.frames():
+        last = frame
+        yield frame
+    assert last is not None
+    yield from itertools.repeat(last, count - len(film))
