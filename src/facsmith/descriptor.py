@@ -110,8 +110,10 @@ class VGG16(nn.Module):
     def from_state_dict(cls, state: Mapping[str, Tensor]) -> "VGG16":
         """Build from torchvision's state dict, strictly: every tensor present, of its shape, and none besides.
 
-        Raises:
-            CheckpointError: it is not VGG-16's.
+        Raises
+        ------
+        CheckpointError
+            It is not VGG-16's.
         """
         with torch.device("meta"):  # half a gigabyte: take the given tensors instead of initialising our own
             net = cls()
@@ -184,8 +186,14 @@ class EfficientNetDescriptor:
 class DescriptorConfig:
     """Shape of a bundled descriptor.
 
-    resolution: side the images are resized to. widths, convs: channels and 3 x 3 convolutions of each stage, halved in
-    resolution after it. squeeze: channels left for the fully connected layer.
+    Parameters
+    ----------
+    resolution
+        Side the images are resized to.
+    widths, convs
+        Channels and 3 x 3 convolutions of each stage, halved in resolution after it.
+    squeeze
+        Channels left for the fully connected layer.
     """
 
     resolution: int = 128
@@ -210,8 +218,10 @@ class DescriptorConfig:
     def from_dict(cls, values: Mapping[str, Any]) -> "DescriptorConfig":
         """Inverse of `dataclasses.asdict` after a trip through JSON.
 
-        Raises:
-            CheckpointError: unknown, missing or impossible values.
+        Raises
+        ------
+        CheckpointError
+            Unknown, missing or impossible values.
         """
         try:
             listed: dict[str, Any] = {
@@ -284,8 +294,10 @@ class BundledDescriptor(nn.Module):
     def load(cls, path: str | os.PathLike[str]) -> "BundledDescriptor":
         """Read what `save` wrote, ready to describe: frozen, in evaluation mode.
 
-        Raises:
-            CheckpointError: missing, damaged, or not a descriptor.
+        Raises
+        ------
+        CheckpointError
+            Missing, damaged, or not a descriptor.
         """
         config, state = load_weights(path, kind="descriptor")
         net = cls(DescriptorConfig.from_dict(config))
@@ -297,10 +309,13 @@ def load_descriptor(source: str | os.PathLike[str]) -> Descriptor:
     """``"vgg16"`` (from the model cache, downloaded where possible), ``"efficientnet-lite0"`` (from its package), or a
     file: one of ours, or torchvision's VGG-16.
 
-    Raises:
-        CheckpointError: the file holds neither, or names a descriptor that is not known.
-        ModelUnavailableError: ``"vgg16"`` is not in the cache and cannot be downloaded, or the package of
-            ``"efficientnet-lite0"`` is not installed.
+    Raises
+    ------
+    CheckpointError
+        The file holds neither, or names a descriptor that is not known.
+    ModelUnavailableError
+        ``"vgg16"`` is not in the cache and cannot be downloaded, or the package of ``"efficientnet-lite0"`` is not
+        installed.
     """
     if source == "efficientnet-lite0":
         return EfficientNetDescriptor()
@@ -321,8 +336,10 @@ def keep_descriptor(source: str | os.PathLike[str], path: str | os.PathLike[str]
 
     Of one that has a name only the name is kept: its weights come with a package, or by `facsmith models pull`.
 
-    Raises:
-        CheckpointError, ModelUnavailableError: as `load_descriptor`.
+    Raises
+    ------
+    CheckpointError, ModelUnavailableError
+        As `load_descriptor`.
     """
     loaded = load_descriptor(source)
     if source in NAMED:
@@ -342,7 +359,13 @@ def unit_length(features: Tensor) -> Tensor:
 
 
 def apart(layers: Iterable[Tensor], others: Iterable[Tensor]) -> Tensor:
-    """(N,): LPIPS without its learned weights (Zhang et al. 2018, "baseline"). others: of `unit_length` already."""
+    """(N,): LPIPS without its learned weights (Zhang et al. 2018, "baseline").
+
+    Parameters
+    ----------
+    others
+        Of `unit_length` already.
+    """
     pairs = zip(layers, others, strict=True)
     return torch.stack([(unit_length(a) - b).square().sum(1).mean((1, 2)) for a, b in pairs]).mean(0)
 

@@ -43,7 +43,13 @@ On seven portraits, latents of the photo had .13 to .26, latents of other people
 
 @dataclass(frozen=True)
 class Networks:
-    """What turns pixels into a latent and back. name: of the model they come from."""
+    """What turns pixels into a latent and back.
+
+    Parameters
+    ----------
+    name
+        Of the model they come from.
+    """
 
     generator: Generator
     descriptor: Descriptor
@@ -55,8 +61,10 @@ class Networks:
     def to(self, device: str | torch.device) -> None:
         """Move generator, descriptor and encoder, in place. A GPU draws high resolutions in half precision.
 
-        Raises:
-            InputError: there is no such device here.
+        Raises
+        ------
+        InputError
+            There is no such device here.
         """
         place = read_device(device)
         for part in (self.generator, self.descriptor, self.encoder):

@@ -25,7 +25,12 @@ Points = npt.NDArray[np.float64]
 class FaceRegion:
     """A rectangle of a picture, scaled down.
 
-    left, top, right, bottom: in pixels of the picture. height, width: of what is cut.
+    Parameters
+    ----------
+    left, top, right, bottom
+        In pixels of the picture.
+    height, width
+        Of what is cut.
     """
 
     left: int

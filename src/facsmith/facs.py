@@ -161,8 +161,10 @@ def au_list(aus: Iterable[int]) -> str:
 def playable(au: int) -> int:
     """The AU itself, if it can be played.
 
-    Raises:
-        ActionUnitError: FACS has no such AU, or has it and it cannot be played here; the message tells which.
+    Raises
+    ------
+    ActionUnitError
+        FACS has no such AU, or has it and it cannot be played here; the message tells which.
     """
     try:
         number = operator.index(au)
@@ -348,7 +350,13 @@ def unlettered(text: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Emotion:
-    """A basic emotion as FACS prototype. source: where its AUs are from."""
+    """A basic emotion as FACS prototype.
+
+    Parameters
+    ----------
+    source
+        Where its AUs are from.
+    """
 
     name: str
     action_units: ActionUnits

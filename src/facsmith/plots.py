@@ -148,7 +148,10 @@ def convergence_chart(bands: Mapping[str, Band], *, threshold: float, loss: str)
 def scatter_chart(asked: Sequence[float], shown: Array, judges: Sequence[str]) -> bytes:
     """A PNG with a panel for each AU: what was measured over what was asked, every face a dot, their median a line.
 
-    shown: (faces, 12, levels).
+    Parameters
+    ----------
+    shown
+        (faces, 12, levels).
     """
     with _figure((10.5, 7.6), layout="constrained", dpi=110) as figure:
         levels = np.array(asked)

@@ -56,7 +56,10 @@ class Ledger:
     def replay(self, *, keep: bool = True) -> Iterator[Entry]:
         """All entries, old ones first; then those that a run which was cut short had no time to copy.
 
-        keep: see to it that the latter are copied; without it nothing is written.
+        Parameters
+        ----------
+        keep
+            See to it that the latter are copied; without it nothing is written.
         """
         for name in self._place.names(_JOURNAL):
             number, _, ending = name.partition(".")
@@ -88,8 +91,10 @@ class Ledger:
     def flush(self) -> None:
         """Write what waits into a journal file of its own.
 
-        Raises:
-            OutputError: it cannot be written; what waits still waits.
+        Raises
+        ------
+        OutputError
+            It cannot be written; what waits still waits.
         """
         if not self._waiting:
             return

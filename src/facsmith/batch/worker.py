@@ -42,7 +42,13 @@ class Worker:
         self._retries, self._pause = retries, pause
 
     def run(self, unit: Unit, starting: Callable[[], None] = lambda: None) -> Outcome:
-        """Bring about the unit's result. starting: called when it is not there yet, just before the work."""
+        """Bring about the unit's result.
+
+        Parameters
+        ----------
+        starting
+            Called when it is not there yet, just before the work.
+        """
         began = time.perf_counter()
         full, reason = False, ""
         for attempt in range(self._retries + 1):

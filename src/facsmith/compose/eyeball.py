@@ -73,7 +73,12 @@ class Eyeball:
 def eyeball(photo: npt.NDArray[np.uint8], lids: Lids, iris: Iris) -> Eyeball | None:
     """The ball of one eye; None where it lies outside the photo.
 
-    photo: (H, W, 3). iris: in its pixels.
+    Parameters
+    ----------
+    photo
+        (H, W, 3).
+    iris
+        In its pixels.
     """
     reach = np.array([0.75, 0.62]) * lids.width
     middle = lids.corner + 0.5 * lids.width * lids.along

@@ -38,8 +38,15 @@ _BULGE = np.clip(4 * S * (1 - S), 0, None)
 
 @dataclass(frozen=True, eq=False)
 class Pixel:
-    """Where the pixels of a box lie. box: left, top, right, bottom, ends excluded. s, depth, upper, opening, skin:
-    (h, w) float32, the tables of `Lids` at each pixel."""
+    """Where the pixels of a box lie.
+
+    Parameters
+    ----------
+    box
+        Left, top, right, bottom, ends excluded.
+    s, depth, upper, opening, skin
+        (h, w) float32, the tables of `Lids` at each pixel.
+    """
 
     box: tuple[int, int, int, int]
     s: Image
@@ -105,8 +112,12 @@ class Lids:
     def showing(self, at: Pixel, moves: Image | float = 0.0, opened: float = 0.0) -> Image:
         """(h, w) in [0, 1]: how much of the eyeball shows, with the upper lid's edge lower by ``moves`` pixels.
 
-        The eyeball appears softly from under the lashes' roots, and ends at the corners. opened: 0 for lids as in the
-        photo, 1 for such as muscles have opened wide.
+        The eyeball appears softly from under the lashes' roots, and ends at the corners.
+
+        Parameters
+        ----------
+        opened
+            0 for lids as in the photo, 1 for such as muscles have opened wide.
         """
         edge = _UPPER_EDGE + opened * (_OPENED_EDGE - _UPPER_EDGE)
         under = at.depth - at.upper - moves
@@ -124,8 +135,14 @@ class Lids:
     def lowered(self, skin: Image, at: Pixel, moves: Image) -> tuple[Image, Image]:
         """(h, w, 3) the upper lid's skin, and (h, w), where it lies.
 
-        Lashes move as they are, the skin above is stretched, none where the brow begins. skin: (h, w, 3), the frame
-        there. moves: (h, w) pixels by which the lid's edge is lower, or higher where they are negative.
+        Lashes move as they are, the skin above is stretched, none where the brow begins.
+
+        Parameters
+        ----------
+        skin
+            (h, w, 3), the frame there.
+        moves
+            (h, w) pixels by which the lid's edge is lower, or higher where they are negative.
         """
         ceiling = at.upper - at.skin
         stretched = np.maximum(at.skin - np.float32(_RIGID * self.iod), 0.3 * at.skin)
@@ -160,7 +177,15 @@ class Lids:
 
 
 def lids(landmarks: Array, side: int) -> Lids:
-    """The lids of one eye. landmarks: (68, 2) pixels. side: 0 for the person's own left eye, 1 for the right one."""
+    """The lids of one eye.
+
+    Parameters
+    ----------
+    landmarks
+        (68, 2) pixels.
+    side
+        0 for the person's own left eye, 1 for the right one.
+    """
     points, brow = landmarks[POINTS_OF[side]], landmarks[BROW_OF[side]]
     iod = max(float(np.linalg.norm(landmarks[[42, 45]].mean(axis=0) - landmarks[[36, 39]].mean(axis=0))), 1e-6)
     across = points[3] - points[0]

@@ -43,8 +43,15 @@ _CORNERS = [36, 39, 42, 45]  # landmarks that muscles hardly move: where the hea
 class Eyes:
     """The eyes of one photo. Constants are computed once; a frame depends on nothing but what it is given.
 
-    notes: why an eye is left alone, one sentence each: it is shut in the photo, hidden by dark glass, or shows no iris.
-    irises: of the person's own left eye and of the right one, in photo pixels; None for one that does not turn.
+    Parameters
+    ----------
+    irises
+        Of the person's own left eye and of the right one, in photo pixels; None for one that does not turn.
+
+    Attributes
+    ----------
+    notes
+        Why an eye is left alone, one sentence each: it is shut in the photo, hidden by dark glass, or shows no iris.
     """
 
     def __init__(self, photo: Pixels, landmarks: npt.ArrayLike, irises: npt.ArrayLike | None = None) -> None:

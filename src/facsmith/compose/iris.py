@@ -34,7 +34,12 @@ class Iris(NamedTuple):
 def fit_iris(grey: Image, lids: Lids, start: Array | None = None) -> Iris:
     """The disc whose rim has the greatest contrast.
 
-    grey: (H, W) float32. start: (3,) where a landmarker saw it; else it is looked for in the whole opening.
+    Parameters
+    ----------
+    grey
+        (H, W) float32.
+    start
+        (3,) where a landmarker saw it; else it is looked for in the whole opening.
     """
     eye = lids.width
     if start is None:

@@ -20,7 +20,12 @@ __all__ = ["CropTransform", "crop_transform"]
 class CropTransform:
     """The similarity photo -> crop.
 
-    matrix: (2, 3) float64, crop_xy = matrix[:, :2] @ photo_xy + matrix[:, 2]. resolution: side of the crop in pixels.
+    Parameters
+    ----------
+    matrix
+        (2, 3) float64, crop_xy = matrix[:, :2] @ photo_xy + matrix[:, 2].
+    resolution
+        Side of the crop in pixels.
     """
 
     matrix: npt.NDArray[np.float64]
@@ -71,11 +76,19 @@ class CropTransform:
 def crop_transform(landmarks: npt.ArrayLike, resolution: int, framing: Framing = FACSMITH) -> CropTransform:
     """The crop of a face.
 
-    landmarks: (68, 2) photo pixels, iBUG order. resolution: side of the crop in pixels. framing: which square; for a
-    generator's crop, `framing_of(generator)`.
+    Parameters
+    ----------
+    landmarks
+        (68, 2) photo pixels, iBUG order.
+    resolution
+        Side of the crop in pixels.
+    framing
+        Which square; for a generator's crop, `framing_of(generator)`.
 
-    Raises:
-        NoFaceError: the two eyes lie on one spot, so that no axis can be drawn through them.
+    Raises
+    ------
+    NoFaceError
+        The two eyes lie on one spot, so that no axis can be drawn through them.
     """
     square = framing.square(landmarks)
     down = np.array([-square.right[1], square.right[0]])  # x turned by +90 degrees, y pointing down

@@ -23,8 +23,12 @@ __all__ = [
 class GeneratorModule(nn.Module):
     """The attributes of the ``Generator`` protocol, read from the configuration and the weights.
 
-    Subclasses hold ``mapping`` (with ``w_avg``) and ``synthesis``. framing: of the faces it draws, where that is known
-    (`framing.framing_of`); no part of ``generator_id``.
+    Subclasses hold ``mapping`` (with ``w_avg``) and ``synthesis``.
+
+    Attributes
+    ----------
+    framing
+        Of the faces it draws, where that is known (`framing.framing_of`); no part of ``generator_id``.
     """
 
     def __init__(self, config: GeneratorConfig) -> None:
@@ -68,7 +72,10 @@ class GeneratorModule(nn.Module):
 class FullyConnected(nn.Module):
     """``y = x (gain W)^T + lr b`` with an equalised learning rate: stored weights are of unit scale.
 
-    weight: (out, in) drawn from N(0, 1 / lr^2), gain = lr / sqrt(in); bias: (out,).
+    Attributes
+    ----------
+    weight
+        (out, in) drawn from N(0, 1 / lr^2), gain = lr / sqrt(in); bias: (out,).
     """
 
     def __init__(self, in_features: int, out_features: int, *, lr: float = 1.0, bias_init: float = 0.0) -> None:

@@ -102,9 +102,12 @@ class GeneratorConfig(Protocol):
 def generator_id(config: GeneratorConfig, state: Mapping[str, Tensor]) -> str:
     """Name a generator by family, resolution and content: equal weights give equal names on every machine.
 
-    Args:
-        config: the generator's frozen configuration dataclass.
-        state: its state dict; hashed as float32, in the order of the names.
+    Parameters
+    ----------
+    config
+        The generator's frozen configuration dataclass.
+    state
+        Its state dict; hashed as float32, in the order of the names.
     """
     said = asdict(config)
     for field in fields(config):

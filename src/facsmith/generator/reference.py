@@ -63,7 +63,18 @@ def modulated_conv(
 ) -> Tensor:
     """StyleGAN2's layer by its definition: every sample has its own modulated, normalised filters.
 
-    x: (N, I, H, H), weight: (O, I, 3, 3), styles: (N, I), bias: (O,), noise: (1 or N, 1, R, R) -> (N, O, R, R).
+    Parameters
+    ----------
+    x
+        (N, I, H, H)
+    weight
+        (O, I, 3, 3)
+    styles
+        (N, I)
+    bias
+        (O,)
+    noise
+        (1 or N, 1, R, R) -> (N, O, R, R).
     """
     outputs: list[Tensor] = []
     for sample, style in zip(x, styles, strict=True):

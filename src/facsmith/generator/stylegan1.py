@@ -242,12 +242,16 @@ def config_from_tf(synthesis_vars: _Arrays, mapping_vars: _Arrays) -> StyleGAN1C
 def state_from_tf(synthesis_vars: _Arrays, mapping_vars: _Arrays, gs_vars: _Arrays) -> dict[str, Tensor]:
     """Turn the TF variables of a StyleGAN1 into the state dict of ``StyleGAN1(config_from_tf(...))``.
 
-    Args:
-        synthesis_vars, mapping_vars, gs_vars: {name: array} of the two sub-networks and of Gs itself, TF layout
-            (convolutions [kh, kw, in, out], dense [in, out]). RGB layers of lower resolutions are left out.
+    Parameters
+    ----------
+    synthesis_vars, mapping_vars, gs_vars
+        {name: array} of the two sub-networks and of Gs itself, TF layout (convolutions [kh, kw, in, out], dense [in,
+        out]). RGB layers of lower resolutions are left out.
 
-    Raises:
-        CheckpointError: a variable is missing, or the network was still growing (lod above 0).
+    Raises
+    ------
+    CheckpointError
+        A variable is missing, or the network was still growing (lod above 0).
     """
     config = config_from_tf(synthesis_vars, mapping_vars)
     lod = float(synthesis_vars.get("lod", np.float32(0.0)))

@@ -259,9 +259,12 @@ class _Noise:
 class SynthesisNetwork(nn.Module):
     """W+ -> image.
 
-    half_resolutions: of how many resolutions, the highest, the features are computed in half precision (float16,
-    bounded as StyleGAN2-ADA bounds them, Karras et al. 2020; images stay float32) where no gradient is wanted. 0 by
-    default: it pays on a GPU only. The 4 px block never is.
+    Attributes
+    ----------
+    half_resolutions
+        Of how many resolutions, the highest, the features are computed in half precision (float16, bounded as
+        StyleGAN2-ADA bounds them, Karras et al. 2020; images stay float32) where no gradient is wanted. 0 by default:
+        it pays on a GPU only. The 4 px block never is.
     """
 
     def __init__(self, config: StyleGAN2Config) -> None:

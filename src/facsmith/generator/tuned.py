@@ -18,8 +18,10 @@ __all__ = ["TunedGenerator", "tunable"]
 def tunable(generator: Generator) -> dict[str, nn.Parameter]:
     """The synthesis network's parameters that may be changed for a face: all but the strength of noise.
 
-    Raises:
-        InputError: a generator that is none of ours, or tuned already.
+    Raises
+    ------
+    InputError
+        A generator that is none of ours, or tuned already.
     """
     if not isinstance(generator, GeneratorModule):
         raise InputError(

@@ -38,13 +38,24 @@ def action_units(
 ) -> Measured:
     """The Action Units that a photo shows, intensities in [0, 1], with a flag of reliability for each.
 
-    image, neutral: (H, W, 3) uint8 RGB, of the same person; without a neutral, faces in general stand in for it, and
-    fewer AUs are reliable. provider: of landmarks, as in `face.find`. face: which, 0 the largest. sources: who is
-    asked. For many pictures of one person make a `NeutralFace` once.
+    Parameters
+    ----------
+    image, neutral
+        (H, W, 3) uint8 RGB, of the same person; without a neutral, faces in general stand in for it, and fewer AUs are
+        reliable.
+    provider
+        Of landmarks, as in `face.find`.
+    face
+        Which, 0 the largest.
+    sources
+        Who is asked. For many pictures of one person make a `NeutralFace` once.
 
-    Raises:
-        NoFaceError: a picture without a usable face. CheckpointError: without neutral, and the model's folder lacks
-            ``measure.safetensors``.
+    Raises
+    ------
+    NoFaceError
+        A picture without a usable face.
+    CheckpointError
+        Without neutral, and the model's folder lacks ``measure.safetensors``.
     """
     chosen = face_module.choose(face_module.find(image, provider=provider), face).face
     if neutral is None:
@@ -62,7 +73,14 @@ def alone(
 ) -> Measured:
     """The AUs of a face whose neutral is not at hand.
 
-    image: (H, W, 3) uint8 RGB. face: as found in it. knowledge: of faces in general; by default the bundled model's.
+    Parameters
+    ----------
+    image
+        (H, W, 3) uint8 RGB.
+    face
+        As found in it.
+    knowledge
+        Of faces in general; by default the bundled model's.
     """
     population, descriptor = knowledge or default_population()
     readings: dict[str, Array] = {}

@@ -54,10 +54,16 @@ class KeyframeRecord:
 class Curves:
     """Frame by frame, T of them.
 
-    asked: AU -> (T,) intensities that the face shall show, of the AUs that are asked at some time. background: (T,)
-    mean difference from the picture at rest outside the face, in grey levels of 255; empty where that is unknown.
-    flicker: (T - 2,) mean second difference over time inside the face, in grey levels, of all frames but the first and
-    the last.
+    Parameters
+    ----------
+    asked
+        AU -> (T,) intensities that the face shall show, of the AUs that are asked at some time.
+    background
+        (T,) mean difference from the picture at rest outside the face, in grey levels of 255; empty where that is
+        unknown.
+    flicker
+        (T - 2,) mean second difference over time inside the face, in grey levels, of all frames but the first and the
+        last.
     """
 
     fps: float
@@ -70,8 +76,11 @@ class Curves:
 class Leakage:
     """What shows besides what is asked, at the first key frame of a pose; aus: the pose's, none when it is neutral.
 
-    excess: the AUs that are measured -> measured less asked; of two sides, the one that is farther off. For those of
-    ``aus`` themselves: how much more (or, below 0, less) they show than asked.
+    Parameters
+    ----------
+    excess
+        The AUs that are measured -> measured less asked; of two sides, the one that is farther off. For those of
+        ``aus`` themselves: how much more (or, below 0, less) they show than asked.
     """
 
     aus: tuple[str, ...]
@@ -83,11 +92,20 @@ class Leakage:
 class Receipt:
     """The account of one film or picture.
 
-    keyframes: where something is asked; between: further moments that were measured. unreached: AUs that this model
-    shows only in part -> why, asked or not. summary: the figures of the whole film, see `receipt.summary.summary`.
-    personal: by what an AU's step was longer than people's at large, so that it shows as strongly on this face.
-    tuning: how the generator was tuned to the face, and how much more alike its picture is; None where it was not.
-    ways: each AU asked at some time -> where it comes from (`ways`): latent, muscles or eyes.
+    Parameters
+    ----------
+    keyframes
+        Where something is asked; between: further moments that were measured.
+    unreached
+        AUs that this model shows only in part -> why, asked or not.
+    summary
+        The figures of the whole film, see `receipt.summary.summary`.
+    personal
+        By what an AU's step was longer than people's at large, so that it shows as strongly on this face.
+    tuning
+        How the generator was tuned to the face, and how much more alike its picture is; None where it was not.
+    ways
+        Each AU asked at some time -> where it comes from (`ways`): latent, muscles or eyes.
     """
 
     photo: Mapping[str, Any]
@@ -141,7 +159,10 @@ def receipt_path(output: str | os.PathLike[str]) -> Path:
 def named(action_units: ActionUnits, *, always: Collection[int] = ()) -> dict[str, float]:
     """``{"AU12": 0.6}``, rounded to a thousandth; ``L12`` and ``R12`` where the sides differ by that much.
 
-    always: AUs that are named even where they are 0.
+    Parameters
+    ----------
+    always
+        AUs that are named even where they are 0.
     """
     account: dict[str, float] = {}
     left, right = (action_units.vector(side).round(3).tolist() for side in ("left", "right"))

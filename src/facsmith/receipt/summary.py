@@ -94,7 +94,13 @@ def curves(sides: Array, stats: FrameStats, *, fps: float) -> Curves:
 
 
 def leakage(keyframes: Sequence[KeyframeRecord], asked: Sequence[ActionUnits]) -> tuple[Leakage, ...]:
-    """One row for each pose among the key frames. asked: what the face shall show at each of them."""
+    """One row for each pose among the key frames.
+
+    Parameters
+    ----------
+    asked
+        What the face shall show at each of them.
+    """
     rows: dict[tuple[tuple[str, float], ...], Leakage] = {}
     for record, shall in zip(keyframes, asked, strict=True):
         pose = {name: e for name, e in named(shall).items() if e >= ASKED}

@@ -46,7 +46,14 @@ _ROUNDS, _NEAR = 6, 0.1  # of aligning again by what is seen in the aligned pict
 class Battery:
     """What was rendered.
 
-    rows: of the manifest. measured: of measured.csv. skipped: photo -> why it could not be used.
+    Parameters
+    ----------
+    rows
+        Of the manifest.
+    measured
+        Of measured.csv.
+    skipped
+        Photo -> why it could not be used.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
@@ -80,12 +87,23 @@ def render_battery(
 ) -> Battery:
     """Render every condition of every photo into ``folder``, and write its tables.
 
-    A film goes from the neutral face to the condition and back. frames: also each film's frames, as a folder of PNGs.
-    questions: of the rating page, for the codebook. sign_with: signs each file. A photo without a usable face is left
-    out and named in ``skipped``.
+    A film goes from the neutral face to the condition and back.
 
-    Raises:
-        PhotoError: no photo could be used. InputError: two photos whose stimuli would have the same names.
+    Parameters
+    ----------
+    frames
+        Also each film's frames, as a folder of PNGs.
+    questions
+        Of the rating page, for the codebook.
+    sign_with
+        Signs each file. A photo without a usable face is left out and named in ``skipped``.
+
+    Raises
+    ------
+    PhotoError
+        No photo could be used.
+    InputError
+        Two photos whose stimuli would have the same names.
     """
     run = _Run(animator, folder, design, norms or Norms(), frames, options or AnimateOptions(), sign_with)
     names = stimulus_names(photos)

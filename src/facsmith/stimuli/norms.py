@@ -78,7 +78,17 @@ class Norms:
 
 @dataclass(frozen=True)
 class Oval:
-    """An upright ellipse, in pixels. x: of its centre. half: of its width. top, bottom: its ends."""
+    """An upright ellipse, in pixels.
+
+    Parameters
+    ----------
+    x
+        Of its centre.
+    half
+        Of its width.
+    top, bottom
+        Its ends.
+    """
 
     x: float
     half: float
@@ -89,7 +99,10 @@ class Oval:
     def around(cls, landmarks: npt.ArrayLike) -> "Oval":
         """From the hairline, as far above the brows as they are above half of the way to the chin, to below the chin.
 
-        landmarks: (68, 2).
+        Parameters
+        ----------
+        landmarks
+            (68, 2).
         """
         points = np.asarray(landmarks, np.float64)
         jaw = points[list(JAW)]
@@ -114,8 +127,16 @@ class Oval:
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """Where a photo's pictures lie in the set's. matrix: (2, 3), set_xy = matrix[:, :2] @ photo_xy + matrix[:, 2]; None
-    where the photo stays as it is. size: before cropping. oval: of this photo, before cropping.
+    """Where a photo's pictures lie in the set's.
+
+    Parameters
+    ----------
+    matrix
+        (2, 3), set_xy = matrix[:, :2] @ photo_xy + matrix[:, 2]; None where the photo stays as it is.
+    size
+        Before cropping.
+    oval
+        Of this photo, before cropping.
     """
 
     norms: Norms

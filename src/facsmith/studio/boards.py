@@ -217,7 +217,13 @@ def status_board() -> Board:
 
 
 def exports_board(elem_id: str, heading: str, kinds: Mapping[str, str]) -> Board:
-    """Buttons that make files, and the files that are ready. kinds: name -> what people read."""
+    """Buttons that make files, and the files that are ready.
+
+    Parameters
+    ----------
+    kinds
+        Name -> what people read.
+    """
     buttons = "".join(f'<button type="button" data-kind="{kind}">{label}</button>' for kind, label in kinds.items())
     return _board(
         {},
@@ -252,5 +258,11 @@ def file_board(label: str, *, accept: str, max_bytes: int, elem_id: str, several
 
 
 def show_board(elem_id: str, value: Any = "", *, script: str = "", html: str = "${value}") -> Board:
-    """Something to be looked at. value: HTML of our own making, or what the script reads."""
+    """Something to be looked at.
+
+    Parameters
+    ----------
+    value
+        HTML of our own making, or what the script reads.
+    """
     return _board(value, html, script or (), elem_id)

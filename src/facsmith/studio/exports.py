@@ -50,8 +50,10 @@ EXPORTS: Final[Mapping[str, Kind]] = MappingProxyType({**FILMS, **OTHERS})
 def export(session: StudioSession, kind: str, progress: Progress) -> list[Path]:
     """Write one of ``EXPORTS`` into the session's folder, named after photo and condition; a receipt follows its file.
 
-    Raises:
-        InputError: another kind.
+    Raises
+    ------
+    InputError
+        Another kind.
     """
     if kind not in EXPORTS:
         raise InputError(f"There is no export {kind!r}; choose {', '.join(EXPORTS)}.")

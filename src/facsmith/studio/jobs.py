@@ -20,9 +20,14 @@ class JobCancelledError(FacsmithError):
 
 
 class Step(NamedTuple):
-    """How far the work is. total: 0 while it is unknown.
+    """How far the work is.
 
     Of stage ``waiting``, done is how many are before it, and total about how many seconds they take.
+
+    Attributes
+    ----------
+    total
+        0 while it is unknown.
     """
 
     stage: str
@@ -72,8 +77,10 @@ class Job(Generic[T]):
     def result(self) -> T:
         """What the work returned, once it is over; its error is raised here.
 
-        Raises:
-            JobCancelledError: it was called off.
+        Raises
+        ------
+        JobCancelledError
+            It was called off.
         """
         self._thread.join()
         if self._error is not None:

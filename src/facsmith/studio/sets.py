@@ -25,7 +25,13 @@ EXPRESSIONS = {
 
 @dataclass(frozen=True)
 class SetDesign(Design):
-    """A battery whose conditions may be whole emotions, each at every level. emotions: names of `facs.EMOTIONS`."""
+    """A battery whose conditions may be whole emotions, each at every level.
+
+    Parameters
+    ----------
+    emotions
+        Names of `facs.EMOTIONS`.
+    """
 
     emotions: tuple[str, ...] = ()
 
@@ -70,8 +76,10 @@ def read_design(expressions: list[str], levels: str, *, films: bool) -> SetDesig
 def add_photo(session: StudioSession, data: bytes, name: str) -> None:
     """Lay a photo aside for the set, in memory.
 
-    Raises:
-        PhotoError: no picture, or too many or too large together.
+    Raises
+    ------
+    PhotoError
+        No picture, or too many or too large together.
     """
     image.decode(data, name=readable(name), max_pixels=session.options.max_pixels)
     known = {**session.set_photos, _stem(name, session.set_photos): data}
@@ -88,8 +96,12 @@ def render_set(session: StudioSession, design: SetDesign, progress: Progress) ->
 
     Without photos laid aside, the face that is open is taken. ``skipped.txt`` names photos without a usable face.
 
-    Raises:
-        InputError: more than ``MOST_FILES`` files. PhotoError: no photo, or none of use.
+    Raises
+    ------
+    InputError
+        More than ``MOST_FILES`` files.
+    PhotoError
+        No photo, or none of use.
     """
     photos = dict(session.set_photos)
     if not photos:

@@ -22,7 +22,12 @@ DEFAULT_TIMING = Timing(0.6, 1.2, 0.9)
 class Block:
     """From second ``at`` on: rise to ``action_units``, hold, fall to 0; an offset of 0 s stays there.
 
-    An AU that moves already is taken over from where it stands. asynchrony: seconds by which AUs come late, at most.
+    An AU that moves already is taken over from where it stands.
+
+    Parameters
+    ----------
+    asynchrony
+        Seconds by which AUs come late, at most.
     """
 
     at: float

@@ -74,11 +74,17 @@ def to_timeline(
 ) -> Timeline:
     """Curves of (AU, side) channels, sampled at fps.
 
-    seconds: (N,) growing; values: (N, channels), clipped to [0, 1]. until: seconds that it lasts at least. Gaps are
-    bridged by straight lines and noted.
+    Parameters
+    ----------
+    seconds
+        (N,) growing; values: (N, channels), clipped to [0, 1].
+    until
+        Seconds that it lasts at least. Gaps are bridged by straight lines and noted.
 
-    Raises:
-        TimelineError: fewer than two rows, or more than an hour.
+    Raises
+    ------
+    TimelineError
+        Fewer than two rows, or more than an hour.
     """
     if len(seconds) < 2:
         raise TimelineError(f"it holds {len(seconds)} usable row(s); a track needs two or more.")
@@ -105,7 +111,10 @@ def to_timeline(
 def from_rest(values: Array, aus: Sequence[int]) -> tuple[Array, str]:
     """Probabilities, which never rest, counted from the person's own low quantile: that is rest, 1 stays 1.
 
-    values: (N, channels), one row a moment; aus: of each channel. Returns the same shape, and what was done, in words.
+    Parameters
+    ----------
+    values
+        (N, channels), one row a moment; aus: of each channel. Returns the same shape, and what was done, in words.
     """
     if len(values) < _ENOUGH:
         return (

@@ -28,10 +28,15 @@ class TimedFrame:
 def stream(path: str | Path, *, wanted: Callable[[int], bool] | None = None) -> Iterator[TimedFrame]:
     """Yield the frames of a film, of which no more than one is held.
 
-    wanted: told a frame's index; only frames for which it says yes are converted and yielded.
+    Parameters
+    ----------
+    wanted
+        Told a frame's index; only frames for which it says yes are converted and yielded.
 
-    Raises:
-        InputError: no such film, damaged, or of frames too large.
+    Raises
+    ------
+    InputError
+        No such film, damaged, or of frames too large.
     """
     import av
     from av.error import FFmpegError

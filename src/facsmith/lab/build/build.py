@@ -50,13 +50,21 @@ def build_model(
 ) -> Built:
     """Build a model of a generator, or go on where a build of it was left.
 
-    checkpoint: a file that `checkpoint.read_checkpoint` reads, or a name of `MODELS`. folder: of the model; parts that
-    only building needs lie in ``folder/build``, which may be removed at the end. photos: (name, (H, W, 3) uint8 RGB) to
-    check on.
+    Parameters
+    ----------
+    checkpoint
+        A file that `checkpoint.read_checkpoint` reads, or a name of `MODELS`.
+    folder
+        Of the model; parts that only building needs lie in ``folder/build``, which may be removed at the end.
+    photos
+        (name, (H, W, 3) uint8 RGB) to check on.
 
-    Raises:
-        InputError: the folder holds another build, or the generator draws no faces. CheckpointError,
-        ModelUnavailableError: the checkpoint or a descriptor cannot be read.
+    Raises
+    ------
+    InputError
+        The folder holds another build, or the generator draws no faces. CheckpointError,.
+    ModelUnavailableError
+        The checkpoint or a descriptor cannot be read.
     """
     options = options or BuildOptions()
     root = Path(folder)

@@ -31,8 +31,23 @@ class Speed:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Of a build. seconds: planned, by stage. faces: that are searched. steps: of the encoder. batch: pictures at a
-    time. side: working resolution. gigabytes: of memory, at most, besides the libraries' own."""
+    """Of a build.
+
+    Parameters
+    ----------
+    seconds
+        Planned, by stage.
+    faces
+        That are searched.
+    steps
+        Of the encoder.
+    batch
+        Pictures at a time.
+    side
+        Working resolution.
+    gigabytes
+        Of memory, at most, besides the libraries' own.
+    """
 
     seconds: dict[str, float]
     faces: int
@@ -43,7 +58,13 @@ class Estimate:
 
 
 def picture_bytes(generator: Generator) -> float:
-    """What one picture's pass with gradients keeps, about. generator: at its working resolution."""
+    """What one picture's pass with gradients keeps, about.
+
+    Parameters
+    ----------
+    generator
+        At its working resolution.
+    """
     base: object = getattr(generator, "_base", generator)
     config: object = getattr(base, "config", None)
     side = generator.resolution
@@ -55,7 +76,13 @@ def picture_bytes(generator: Generator) -> float:
 
 
 def fitting_batch(generator: Generator, wanted: int | None) -> int:
-    """Pictures at a time. wanted: the user's say."""
+    """Pictures at a time.
+
+    Parameters
+    ----------
+    wanted
+        The user's say.
+    """
     return wanted or max(1, min(_MOST, int(_ROOM / picture_bytes(generator))))
 
 

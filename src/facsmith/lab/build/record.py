@@ -47,7 +47,15 @@ class Record:
         return self.stages[stage]
 
     def finish(self, stage: str, report: Mapping[str, Any], *, seconds: float, cpu: float) -> None:
-        """A stage is done. report: JSON values. cpu: seconds of this process, all its threads."""
+        """A stage is done.
+
+        Parameters
+        ----------
+        report
+            JSON values.
+        cpu
+            Seconds of this process, all its threads.
+        """
         self.stages[stage] = {**report, "seconds": round(seconds, 1), "cpu_seconds": round(cpu, 1)}
         with atomic_path(self._path) as temporary:
             text = json.dumps({"identity": self._identity, "stages": self.stages}, indent=1)

@@ -78,10 +78,17 @@ def against_coders(
 ) -> CodedAgreement:
     """Measure every pair's peak against the same person's neutral.
 
-    photos: a folder or .tar. table: see `lab.coded_pairs`.
+    Parameters
+    ----------
+    photos
+        A folder or .tar.
+    table
+        See `lab.coded_pairs`.
 
-    Raises:
-        InputError: unreadable table or photos, no coded pair, or none with a usable face.
+    Raises
+    ------
+    InputError
+        Unreadable table or photos, no coded pair, or none with a usable face.
     """
     pairs = [pair for pair in read_pairs(table) if pair.codes]
     if not pairs:

@@ -83,11 +83,19 @@ def agreement(
 ) -> Agreement:
     """Measure every labelled photo of the emotions asked about, and of neutral.
 
-    photos: a folder or .tar. labels: a CSV with the columns ``name`` and ``emotion``. limit: photos per emotion at
-    most, in the order of the labels.
+    Parameters
+    ----------
+    photos
+        A folder or .tar.
+    labels
+        A CSV with the columns ``name`` and ``emotion``.
+    limit
+        Photos per emotion at most, in the order of the labels.
 
-    Raises:
-        InputError: unreadable labels, or no neutral photo could be measured.
+    Raises
+    ------
+    InputError
+        Unreadable labels, or no neutral photo could be measured.
     """
     wanted = {NEUTRAL, *(question.emotion for question in QUESTIONS)}
     rows = [(name, emotion) for name, emotion in _labels(Path(labels)) if emotion in wanted]

@@ -72,7 +72,15 @@ class ModelOptions:
 
 @dataclass(frozen=True)
 class AuRow:
-    """One AU over all faces. measured: at each of LEVELS, mean, by the judge. leakage: of the other AUs at 1."""
+    """One AU over all faces.
+
+    Parameters
+    ----------
+    measured
+        At each of LEVELS, mean, by the judge.
+    leakage
+        Of the other AUs at 1.
+    """
 
     au: int
     judged_by: Literal["landmarks", "flow"]
@@ -86,7 +94,13 @@ class AuRow:
 
 @dataclass(frozen=True)
 class Group:
-    """au_mae of some of the faces. kind: ``age`` or ``skin``."""
+    """au_mae of some of the faces.
+
+    Parameters
+    ----------
+    kind
+        ``age`` or ``skin``.
+    """
 
     kind: str
     name: str
@@ -96,7 +110,13 @@ class Group:
 
 @dataclass(frozen=True)
 class Judgement:
-    """The numbers of AU control. chance: see the module's text on ``inter_au_correlation``."""
+    """The numbers of AU control.
+
+    Parameters
+    ----------
+    chance
+        See the module's text on ``inter_au_correlation``.
+    """
 
     rows: tuple[AuRow, ...]
     au_mae: float
@@ -108,8 +128,15 @@ class Judgement:
 
 @dataclass(frozen=True)
 class ModelReport:
-    """Everything that was measured. fitted_by, providers: landmarkers that found the faces and fitted AUs to them, and
-    that measured. skipped: face -> why it was left out."""
+    """Everything that was measured.
+
+    Parameters
+    ----------
+    fitted_by, providers
+        Landmarkers that found the faces and fitted AUs to them, and that measured.
+    skipped
+        Face -> why it was left out.
+    """
 
     model: str
     generator_id: str
@@ -168,11 +195,17 @@ def evaluate_model(
 ) -> ModelReport:
     """Judge a model on faces it was not trained on.
 
-    training: (N, R, R, 3), crops it was trained on: for the PCA and the Fréchet distance. progress: told (stage, done,
-    total).
+    Parameters
+    ----------
+    training
+        (N, R, R, 3), crops it was trained on: for the PCA and the Fréchet distance.
+    progress
+        Told (stage, done, total).
 
-    Raises:
-        InputError: none of the faces can be measured, or the judge would judge itself.
+    Raises
+    ------
+    InputError
+        None of the faces can be measured, or the judge would judge itself.
     """
     options = options or ModelOptions()
     if not faces:
@@ -251,7 +284,13 @@ def evaluate_model(
 
 
 def summarise(read: Sequence[Control], *, visible: float = Thresholds().visible) -> Judgement:
-    """The numbers of AU control, over the faces read. visible: see `Thresholds`."""
+    """The numbers of AU control, over the faces read.
+
+    Parameters
+    ----------
+    visible
+        See `Thresholds`.
+    """
     rows = tuple(_row(read, k, visible) for k in range(len(DISFA)))
     mixed, asked = np.concatenate([one.mixed for one in read]), np.concatenate([one.asked for one in read])
     seen = ~np.isnan(mixed).any(axis=1)

@@ -20,8 +20,13 @@ _TAIL = 0.975
 
 @dataclass(frozen=True)
 class Icc:
-    """Two-way random effects, absolute agreement. single: ICC(2,1), of one rater; average: ICC(2,k), of the mean of all
-    ``raters``. Each with its 95 % interval; NaN where nothing varies.
+    """Two-way random effects, absolute agreement.
+
+    Parameters
+    ----------
+    single
+        ICC(2,1), of one rater; average: ICC(2,k), of the mean of all ``raters``. Each with its 95 % interval; NaN where
+        nothing varies.
     """
 
     single: float

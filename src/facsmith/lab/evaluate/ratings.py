@@ -40,7 +40,15 @@ _LARGEST, _MOST = 256 << 20, 2_000_000
 
 @dataclass(frozen=True)
 class Rating:
-    """One answer. scales: of those that were asked, the number given. emotion: "" where it was not asked."""
+    """One answer.
+
+    Parameters
+    ----------
+    scales
+        Of those that were asked, the number given.
+    emotion
+        "" where it was not asked.
+    """
 
     participant: str
     stimulus: str
@@ -97,8 +105,10 @@ def read_ratings(files: Sequence[Path]) -> tuple[list[Rating], list[str]]:
     """Read CSVs of the rating page, or others with the columns participant, stimulus, and naturalness, intensity or
     emotion; and say what was left out.
 
-    Raises:
-        InputError: no such file, no such columns, a number that is none; the message says where.
+    Raises
+    ------
+    InputError
+        No such file, no such columns, a number that is none; the message says where.
     """
     ratings: dict[tuple[str, str], Rating] = {}
     again = 0

@@ -33,8 +33,19 @@ _CHUNK = 8
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """Means over the faces. lpips: perceptual distance. identity: cosine of dlib's embeddings, identity_distance: their
-    distance (the same person below 0.6). l1: of pixels in [-1, 1]."""
+    """Means over the faces.
+
+    Parameters
+    ----------
+    lpips
+        Perceptual distance.
+    identity
+        Cosine of dlib's embeddings.
+    identity_distance
+        Their distance (the same person below 0.6).
+    l1
+        Of pixels in [-1, 1].
+    """
 
     way: str
     lpips: float

@@ -26,7 +26,14 @@ Render = Callable[[Image, Array], Image]
 class Resting:
     """One photo's neutral frame, by a renderer, with which its other frames are compared.
 
-    frame: (H, W, 3). neutral: what its other frames are measured against. face: as found in it.
+    Attributes
+    ----------
+    frame
+        (H, W, 3).
+    neutral
+        What its other frames are measured against.
+    face
+        As found in it.
     """
 
     def __init__(self, render: Render, photo: Image, found: Face) -> None:

@@ -31,8 +31,10 @@ class LabelledCodes(NamedTuple):
 def read_codes(folder: str | Path) -> LabelledCodes:
     """Read a folder of labelled codes.
 
-    Raises:
-        BoundaryError: an array is missing, unreadable, or does not fit the others.
+    Raises
+    ------
+    BoundaryError
+        An array is missing, unreadable, or does not fit the others.
     """
     root = Path(folder)
     missing = [name for name in ("ws.npy", "au.npy") if not (root / name).is_file()]

@@ -30,9 +30,18 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class BoundaryRow:
-    """One boundary. accuracy: balanced, on people held out; within_person: against each one's own level. people,
-    neutral, active: held-out counts; trained: people fitted on. curve: (asked, shown, lower, upper), the band holding
-    80 % of the faces that were looked at. None and empty where its report does not say."""
+    """One boundary.
+
+    Parameters
+    ----------
+    accuracy
+        Balanced, on people held out; within_person: against each one's own level.
+    people, neutral, active
+        Held-out counts; trained: people fitted on.
+    curve
+        (asked, shown, lower, upper), the band holding 80 % of the faces that were looked at. None and empty where its
+        report does not say.
+    """
 
     au: int
     accuracy: float | None

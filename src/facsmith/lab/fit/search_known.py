@@ -66,8 +66,15 @@ class SearchOptions:
 
 @dataclass(frozen=True, eq=False)
 class MovedCodes:
-    """One face. moves: (K, num_ws, w_dim) from its code to those of its moved pictures. begun, left: (K,) the mean
-    distance (L1 on [-1, 1], weighted) to the moved picture before and after the search."""
+    """One face.
+
+    Parameters
+    ----------
+    moves
+        (K, num_ws, w_dim) from its code to those of its moved pictures.
+    begun, left
+        (K,) the mean distance (L1 on [-1, 1], weighted) to the moved picture before and after the search.
+    """
 
     moves: Codes
     begun: npt.NDArray[np.float64]
@@ -86,8 +93,14 @@ def search_moves(
 ) -> MovedCodes:
     """Search the codes of one face's moved pictures.
 
-    generator: that drew the face. start: (K, num_ws, w_dim) moves to begin at; None: at the known code. sigma: W's
-    spread, see `w_spread`.
+    Parameters
+    ----------
+    generator
+        That drew the face.
+    start
+        (K, num_ws, w_dim) moves to begin at; None: at the known code.
+    sigma
+        W's spread, see `w_spread`.
     """
     options = options or SearchOptions()
     device = generator.w_avg.device

@@ -31,8 +31,16 @@ def board(
 ) -> Image:
     """One row of square pictures per name; None leaves a gap. (H, W, 3) uint8.
 
-    names: left of each row, in lines. above: above the columns, or above every single picture. cell: a picture's side,
-    margin: the names' width, in pixels.
+    Parameters
+    ----------
+    names
+        Left of each row, in lines.
+    above
+        Above the columns, or above every single picture.
+    cell
+        A picture's side.
+    margin
+        The names' width, in pixels.
     """
     font, small = ImageFont.load_default(max(11, cell // 9)), ImageFont.load_default(max(11, cell // 10))
     line = max(16, cell // 7)

@@ -63,8 +63,15 @@ class Method:
 
 @dataclass(frozen=True, eq=False)
 class Filming:
-    """One method on one face. photo: what its frames are compared with, in the same framing; found: the face there.
-    transform: from there to the generator's crop, None where the frames are that crop."""
+    """One method on one face.
+
+    Parameters
+    ----------
+    photo
+        What its frames are compared with, in the same framing; found: the face there.
+    transform
+        From there to the generator's crop, None where the frames are that crop.
+    """
 
     render: Render
     photo: Image

@@ -42,7 +42,15 @@ class Table:
 
 @dataclass(frozen=True, eq=False)
 class Section:
-    """One experiment. paper: what the paper shows or claims. text: what is to be said of what was found."""
+    """One experiment.
+
+    Parameters
+    ----------
+    paper
+        What the paper shows or claims.
+    text
+        What is to be said of what was found.
+    """
 
     key: str
     title: str

@@ -79,8 +79,12 @@ EXPERIMENTS: Final[Mapping[str, Callable[[_Run], list[Section]]]] = {
 def reproduce(bench: Bench, folder: Path, *, only: Sequence[str] = ()) -> Report:
     """Run the experiments named, by default all, and write ``report.html`` and ``data/*.csv`` into the folder.
 
-    Raises:
-        InputError: an experiment of another name. OutputError: the folder cannot be written.
+    Raises
+    ------
+    InputError
+        An experiment of another name.
+    OutputError
+        The folder cannot be written.
     """
     unknown = [name for name in only if name not in EXPERIMENTS]
     if unknown:

@@ -25,7 +25,13 @@ _MAX_BYTES: Final = 1 << 30
 
 
 class Store:
-    """A folder of pieces. made, found: how many were computed and how many were there."""
+    """A folder of pieces.
+
+    Attributes
+    ----------
+    made, found
+        How many were computed and how many were there.
+    """
 
     def __init__(self, folder: Path, common: Mapping[str, Any]) -> None:
         """common: settings that every piece depends on."""

@@ -21,8 +21,23 @@ _MAPPING_ALONE = 0.33
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """What to draw. codes: (N, C), delta: (N, num_ws * w_dim), au: (N, K) of photos, neighbours 2k and 2k + 1 being
-    one person. z: (M, C), z_au: (M, K) of new people; None: none are drawn. until: side in pixels."""
+    """What to draw.
+
+    Parameters
+    ----------
+    codes
+        (N, C)
+    delta
+        (N, num_ws * w_dim)
+    au
+        (N, K) of photos, neighbours 2k and 2k + 1 being one person.
+    z
+        (M, C)
+    z_au
+        (M, K) of new people; None: none are drawn.
+    until
+        Side in pixels.
+    """
 
     codes: Tensor
     delta: Tensor

@@ -39,8 +39,17 @@ class FaceBatch:
 
 
 class Faces:
-    """A data set on disk. photos: rows of the training photos; the others are held out. own: positions in ``photos`` of
-    this process's share. framing: of the crops."""
+    """A data set on disk.
+
+    Attributes
+    ----------
+    photos
+        Rows of the training photos; the others are held out.
+    own
+        Positions in ``photos`` of this process's share.
+    framing
+        Of the crops.
+    """
 
     def __init__(
         self,

@@ -37,7 +37,13 @@ _COARSE = 2
 
 
 class GeneratorRun:
-    """Everything that changes while training. painter, judge: what the optimisers' gradients come from."""
+    """Everything that changes while training.
+
+    Attributes
+    ----------
+    painter, judge
+        What the optimisers' gradients come from.
+    """
 
     def __init__(self, faces: Faces, out: Path, options: GeneratorOptions, team: Team, features: ImageFeatures) -> None:
         """features: of the discriminators; frozen, on the team's device."""
@@ -107,8 +113,10 @@ class GeneratorRun:
     def resume(self) -> None:
         """Go on from the state in ``out``.
 
-        Raises:
-            CheckpointError: it is of a run with other sizes.
+        Raises
+        ------
+        CheckpointError
+            It is of a run with other sizes.
         """
         counters = load_state(self.out / STATE, self.modules(), self.optimizers)
         self.step, self.images = int(counters["step"]), int(counters["images"])

@@ -14,7 +14,13 @@ __all__ = ["FrozenEfficientNet", "ImageFeatures"]
 
 
 class ImageFeatures(Protocol):
-    """Features of pictures (N, 3, H, W) in [-1, 1]. channels: of each layer, finest first."""
+    """Features of pictures (N, 3, H, W) in [-1, 1].
+
+    Attributes
+    ----------
+    channels
+        Of each layer, finest first.
+    """
 
     channels: tuple[int, ...]
 

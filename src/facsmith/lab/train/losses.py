@@ -46,7 +46,10 @@ def edges(images: Tensor) -> Tensor:
 def reconstruction_loss(generated: Tensor, real: Tensor, weights: Tensor, *, sharp: Tensor) -> Tensor:
     """Weighted L1 of pixels, of their halves and quarters, and of edges, summed: a scalar.
 
-    sharp: (N,) bool, whose pixels and edges count; of the others only what is seen at half the size.
+    Parameters
+    ----------
+    sharp
+        (N,) bool, whose pixels and edges count; of the others only what is seen at half the size.
     """
     weights = weights / weights.mean(dim=(1, 2, 3), keepdim=True)
     error = generated - real

@@ -59,8 +59,10 @@ class PackOptions:
 def pack(photos: Sequence[Photo], file: str | Path, options: PackOptions | None = None) -> Path:
     """Write the faces of photos, with a margin, to one file; returns it.
 
-    Raises:
-        InputError: no photo, or too many for the size at the lowest quality.
+    Raises
+    ------
+    InputError
+        No photo, or too many for the size at the lowest quality.
     """
     options = options or PackOptions()
     if not photos:
@@ -85,8 +87,10 @@ def pack(photos: Sequence[Photo], file: str | Path, options: PackOptions | None 
 def unpack(file: str | Path) -> list[Photo]:
     """The photos of a file that `pack` wrote, in its order.
 
-    Raises:
-        InputError: no such file, or damaged.
+    Raises
+    ------
+    InputError
+        No such file, or damaged.
     """
     tensors, metadata = read_tensors(file, max_bytes=_MAX_FILE, error=InputError)
     if metadata.get("format") != _FORMAT:

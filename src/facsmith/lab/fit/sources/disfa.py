@@ -35,9 +35,15 @@ _FULL: Final = 5.0
 class DISFAOptions:
     """Which frames.
 
-    threshold: DISFA intensity (1 to 5) from which a frame shows an AU; 4 as in the paper. active, neutral: frames per
-    subject and AU, and neutral ones per subject, at most, so that no subject outweighs another; spread over the whole
-    video, as neighbours are one and the same face. camera: which videos.
+    Parameters
+    ----------
+    threshold
+        DISFA intensity (1 to 5) from which a frame shows an AU; 4 as in the paper.
+    active, neutral
+        Frames per subject and AU, and neutral ones per subject, at most, so that no subject outweighs another; spread
+        over the whole video, as neighbours are one and the same face.
+    camera
+        Which videos.
     """
 
     threshold: int = 4

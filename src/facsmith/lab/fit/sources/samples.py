@@ -56,7 +56,13 @@ class SampleOptions:
 
 
 class Keeper:
-    """Decides, face by face, what is kept. shown: (12, 12) of the faces kept for AU i, how many show AU j."""
+    """Decides, face by face, what is kept.
+
+    Attributes
+    ----------
+    shown
+        (12, 12) of the faces kept for AU i, how many show AU j.
+    """
 
     _FIRST = 10  # faces of an AU that are kept whatever their company
 
