@@ -66,7 +66,18 @@ class Descriptor(Protocol):
         ...
 
     def layers(self, images: Tensor) -> list[Tensor]:
-        """images: (N, 3, H, W) in [-1, 1]. Returns (N, C, h, w) features, finest first, for a perceptual distance."""
+        """Features of several depths, for a perceptual distance.
+
+        Parameters
+        ----------
+        images
+            (N, 3, H, W) in [-1, 1].
+
+        Returns
+        -------
+        list of Tensor
+            (N, C, h, w) each, finest first.
+        """
         ...
 
     def describe(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -127,11 +138,33 @@ class VGG16(nn.Module):
         return "vgg16"
 
     def forward(self, images: Tensor) -> Tensor:
-        """images: (N, 3, H, W) in [-1, 1]. Returns (N, 1000), the output of classifier.6."""
+        """The output of classifier.6.
+
+        Parameters
+        ----------
+        images
+            (N, 3, H, W) in [-1, 1].
+
+        Returns
+        -------
+        Tensor
+            (N, 1000).
+        """
         return self.describe(images)[0]
 
     def layers(self, images: Tensor) -> list[Tensor]:
-        """images: (N, 3, H, W) in [-1, 1]. Returns relu1_2 (N, 64, 224, 224) to relu5_3 (N, 512, 14, 14)."""
+        """The outputs of relu1_2 to relu5_3.
+
+        Parameters
+        ----------
+        images
+            (N, 3, H, W) in [-1, 1].
+
+        Returns
+        -------
+        list of Tensor
+            (N, 64, 224, 224) to (N, 512, 14, 14).
+        """
         return self._convolve(images)[1]
 
     def describe(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -154,14 +187,19 @@ class EfficientNetDescriptor:
     """EfficientNet-Lite0's logits of ImageNet's 1000 classes.
 
     `layers` are the features after its last block at each stride: 24, 40, 112 and 320 channels, 56 to 7 pixels.
+
+    Parameters
+    ----------
+    network
+        By default the one with the package's weights.
+
+    Raises
+    ------
+    ModelUnavailableError
+        The package of the weights is not installed.
     """
 
     def __init__(self, network: EfficientNetLite0 | None = None) -> None:
-        """network: by default that with the package's weights.
-
-        Raises:
-            ModelUnavailableError: the package of the weights is not installed.
-        """
         self.network = network or load_efficientnet()
 
     @property
@@ -174,7 +212,18 @@ class EfficientNetDescriptor:
         return self.network(_resized(images, RESOLUTION))
 
     def layers(self, images: Tensor) -> list[Tensor]:
-        """images: (N, 3, H, W) in [-1, 1]. Returns (N, 24, 56, 56) to (N, 320, 7, 7)."""
+        """Features of several depths, for a perceptual distance.
+
+        Parameters
+        ----------
+        images
+            (N, 3, H, W) in [-1, 1].
+
+        Returns
+        -------
+        list of Tensor
+            (N, 24, 56, 56) to (N, 320, 7, 7).
+        """
         return self.network.features(_resized(images, RESOLUTION))
 
     def describe(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -268,11 +317,33 @@ class BundledDescriptor(nn.Module):
         return f"face-{self.config.resolution}-{digest.hexdigest()[:12]}"
 
     def forward(self, images: Tensor) -> Tensor:
-        """images: (N, 3, H, W) in [-1, 1]. Returns (N, 1000)."""
+        """The description of pictures.
+
+        Parameters
+        ----------
+        images
+            (N, 3, H, W) in [-1, 1].
+
+        Returns
+        -------
+        Tensor
+            (N, 1000).
+        """
         return self.describe(images)[0]
 
     def layers(self, images: Tensor) -> list[Tensor]:
-        """images: (N, 3, H, W) in [-1, 1]. Returns one (N, width, resolution / 2^i, same) per stage."""
+        """Features of each stage, for a perceptual distance.
+
+        Parameters
+        ----------
+        images
+            (N, 3, H, W) in [-1, 1].
+
+        Returns
+        -------
+        list of Tensor
+            (N, width, resolution / 2^i, same) of stage i.
+        """
         return self.describe(images)[1]
 
     def describe(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -371,7 +442,20 @@ def apart(layers: Iterable[Tensor], others: Iterable[Tensor]) -> Tensor:
 
 
 def perceptual_distance(seen_by: Descriptor, a: Tensor, b: Tensor) -> Tensor:
-    """a, b: (N, 3, R, R) in [-1, 1]. Returns (N,): 0 for the same picture."""
+    """How different two pictures look to a descriptor.
+
+    Parameters
+    ----------
+    seen_by
+        Whose features are compared.
+    a, b
+        (N, 3, R, R) in [-1, 1].
+
+    Returns
+    -------
+    Tensor
+        (N,), 0 for the same picture.
+    """
     with torch.inference_mode():
         return apart(seen_by.layers(a), map(unit_length, seen_by.layers(b)))
 

@@ -117,11 +117,33 @@ class EfficientNetLite0(nn.Module):
         return net.eval().requires_grad_(False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """images: (N, 3, H, W) in [-1, 1]. Returns (N, 1000), the logits of ImageNet's classes."""
+        """The logits of ImageNet's classes.
+
+        Parameters
+        ----------
+        images
+            (N, 3, H, W) in [-1, 1].
+
+        Returns
+        -------
+        Tensor
+            (N, 1000).
+        """
         return self.fc(self.pooled(images))
 
     def pooled(self, images: Tensor) -> Tensor:
-        """images: (N, 3, H, W) in [-1, 1]. Returns (N, 1280), what the fully connected layer sees."""
+        """What the fully connected layer sees.
+
+        Parameters
+        ----------
+        images
+            (N, 3, H, W) in [-1, 1].
+
+        Returns
+        -------
+        Tensor
+            (N, 1280).
+        """
         return self._averaged(self.features(images, blocks=FEATURE_BLOCKS[-1:])[0])
 
     def describe(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:

@@ -106,11 +106,23 @@ def encode(
     latent: Latent | TunedLatent | None = None,
     progress: Progress | None = None,
 ) -> Subject:
-    """pixels: (H, W, 3) uint8 RGB. latent: the face's code where it is known; else the crop is inverted.
+    """Find the face of a photo and its code in the generator's latent space.
 
-    Raises:
-        NoFaceError: no face, no such face, or one in profile. LatentError: a latent of another generator.
-        InputError: high fidelity with a generator that cannot be tuned.
+    Parameters
+    ----------
+    pixels
+        (H, W, 3) uint8 RGB.
+    latent
+        The face's code where it is known; else the crop is inverted.
+
+    Raises
+    ------
+    NoFaceError
+        No face, no such face, or one in profile.
+    LatentError
+        A latent of another generator.
+    InputError
+        High fidelity with a generator that cannot be tuned.
     """
     tuned = latent if isinstance(latent, TunedLatent) else None
     if isinstance(latent, TunedLatent):

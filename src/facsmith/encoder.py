@@ -108,7 +108,18 @@ class Encoder(nn.Module):
             self.stem.bias.zero_()
 
     def forward(self, features: Tensor) -> Tensor:
-        """features: (N, features), Feature(.) of the photos. Returns ws (N, num_ws, w_dim)."""
+        """The codes of photos.
+
+        Parameters
+        ----------
+        features
+            (N, features), the descriptor's description of the photos.
+
+        Returns
+        -------
+        Tensor
+            ws (N, num_ws, w_dim).
+        """
         if features.ndim != 2 or features.shape[1] != self.config.features:
             raise InputError(
                 f"This encoder takes (N, {self.config.features}) descriptor features; got {tuple(features.shape)}."

@@ -246,7 +246,15 @@ def from_lines(text: str) -> dict[str, str]:
 
 
 def resize(image: Pixels, size: tuple[int, int]) -> Pixels:
-    """image: (H, W, 3); size: (height, width). Lanczos; when it shrinks, each pixel averages the area it covers."""
+    """Resize by Lanczos; when it shrinks, each pixel averages the area it covers.
+
+    Parameters
+    ----------
+    image
+        (H, W, 3).
+    size
+        (height, width) in pixels.
+    """
     height, width = size
     if min(size) < 1:
         raise InputError(f"An image cannot be resized to {height} x {width}. Give a height and a width of 1 or more.")

@@ -30,10 +30,15 @@ _SECONDS: Final = 5.0
 
 
 class Ledger:
-    """The books of one output folder. Use as a context manager: entering locks it, leaving writes what is left."""
+    """The books of one output folder. Use as a context manager: entering locks it, leaving writes what is left.
+
+    Parameters
+    ----------
+    lines, seconds
+        A journal file is written when this many entries wait, or the first has waited for this long.
+    """
 
     def __init__(self, place: Place, *, lines: int = _LINES, seconds: float = _SECONDS) -> None:
-        """lines, seconds: a journal file is written when so many entries wait, or the first waits for so long."""
         self._place, self._lines, self._seconds = place, lines, seconds
         self._waiting: list[Entry] = []
         self._since = 0.0

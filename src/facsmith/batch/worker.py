@@ -23,14 +23,19 @@ _LONGEST_REASON: Final = 500
 
 
 class Worker:
-    """A job's model, loaded once, and the place where its results go."""
+    """A job's model, loaded once, and the place where its results go.
+
+    Parameters
+    ----------
+    identity
+        The job's identity where the batch was started; another version or model here is refused.
+    retries
+        How often a unit is tried again when it fails by the machine's fault.
+    pause
+        Seconds before the first new try, twice as long each time.
+    """
 
     def __init__(self, job: Job, place: Place, identity: Plain, *, retries: int = 2, pause: float = 1.0) -> None:
-        """identity: of the job where the batch was started; another version or model here is refused.
-
-        retries: how often a unit is tried again when it fails by the machine's fault. pause: seconds before that, twice
-        as long each time.
-        """
         own = dict(job.identity)
         if own != dict(identity):
             differ = sorted(name for name in {*own, *identity} if own.get(name) != identity.get(name))

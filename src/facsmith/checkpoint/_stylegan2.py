@@ -133,10 +133,17 @@ def from_state(tensors: Mapping[str, Array]) -> tuple[StyleGAN2Config, Arrays, t
 
 
 def check_square(const: Array | NDArray[Any] | None) -> None:
-    """const: (..., H, W), where drawing begins.
+    """Refuse a generator whose pictures are not square.
 
-    Raises:
-        CheckpointError: H is not W.
+    Parameters
+    ----------
+    const
+        (..., H, W), the constant that drawing begins with.
+
+    Raises
+    ------
+    CheckpointError
+        H is not W.
     """
     if const is not None and len(const.shape) >= 2 and const.shape[-1] != const.shape[-2]:
         raise CheckpointError(

@@ -30,9 +30,18 @@ _BALL = 2.05  # radii of the iris: the eye's own, 12 mm
 
 @dataclass(frozen=True, eq=False)
 class Eyeball:
-    """box: left, top, right, bottom in photo pixels. sclera, disc, glint: (h, w, 3) float32,
-    the last one added to what lies below it; all as if no lid cast a shadow. remains: (h, w), where the photo's own
-    iris reaches over the lower lid's edge."""
+    """The ball of one eye as the photo shows it, under its lids.
+
+    Parameters
+    ----------
+    box
+        Left, top, right, bottom in photo pixels.
+    sclera, disc, glint
+        (h, w, 3) float32, the white, the iris and the highlight, the last one added to what lies below it; all as if no
+        lid cast a shadow.
+    remains
+        (h, w), where the photo's own iris reaches over the lower lid's edge.
+    """
 
     box: tuple[int, int, int, int]
     iris: Iris

@@ -64,8 +64,22 @@ class Pixel:
 
 @dataclass(frozen=True, eq=False)
 class Lids:
-    """corner: (2,) pixels, the image-left one. along: (2,) unit. width, iod: pixels. upper, opening, skin: tables, in
-    pixels: depth of the upper lid's edge, way from there down to the lower lid, skin above that stretches.
+    """The lids of one eye, as tables along the line between its corners.
+
+    Parameters
+    ----------
+    corner
+        (2,) pixels, the corner on the image's left.
+    along
+        (2,) unit vector from there to the other corner.
+    width, iod
+        Width of the eye and distance between the eyes, in pixels.
+    upper
+        Depth of the upper lid's edge, in pixels.
+    opening
+        Way from there down to the lower lid, in pixels.
+    skin
+        Height of the skin above that stretches, in pixels.
     """
 
     corner: Array

@@ -45,8 +45,13 @@ class Eyes:
 
     Parameters
     ----------
+    photo
+        (H, W, 3) uint8 RGB.
+    landmarks
+        (68, 2) photo pixels.
     irises
-        Of the person's own left eye and of the right one, in photo pixels; None for one that does not turn.
+        (2, 3) x, y and radius in photo pixels, of the person's own left eye and of the right one, where a landmarker
+        saw them; else they are looked for.
 
     Attributes
     ----------
@@ -55,9 +60,6 @@ class Eyes:
     """
 
     def __init__(self, photo: Pixels, landmarks: npt.ArrayLike, irises: npt.ArrayLike | None = None) -> None:
-        """photo: (H, W, 3) uint8 RGB; landmarks: (68, 2) in its pixels. irises: (2, 3) x, y, radius in its pixels of
-        the person's own left eye and of the right one, where a landmarker saw them; else they are looked for.
-        """
         self._points = np.asarray(landmarks, np.float64)
         self._lids = [lids(self._points, side) for side in (0, 1)]
         hints = [None, None] if irises is None else [*np.asarray(irises, np.float64)]

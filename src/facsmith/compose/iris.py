@@ -24,7 +24,17 @@ _RIM = 0.12  # of the radius, inside and outside of the rim
 
 
 class Iris(NamedTuple):
-    """centre: (2,), radius: in pixels. contrast: of its rim, in grey levels; below some 6 there is none to be seen."""
+    """The iris of one eye, a disc.
+
+    Parameters
+    ----------
+    centre
+        (2,) pixels.
+    radius
+        Pixels.
+    contrast
+        Contrast of its rim, in grey levels; below some 6 there is none to be seen.
+    """
 
     centre: Array
     radius: float

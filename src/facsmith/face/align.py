@@ -43,10 +43,20 @@ class CropTransform:
         return np.hstack([linear, -linear @ self.matrix[:, 2:]])
 
     def crop(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        """image: (H, W, 3) uint8. Returns (resolution, resolution, 3) uint8.
+        """The crop of a photo.
 
         Minifying averages over the area each crop pixel covers; magnifying interpolates bicubically. Beyond the photo's
         border the picture is mirrored.
+
+        Parameters
+        ----------
+        image
+            (H, W, 3) uint8.
+
+        Returns
+        -------
+        ndarray
+            (resolution, resolution, 3) uint8.
         """
         # Sample on a grid k times finer, at or above the photo's own density, then average k x k: no alias, no blur.
         k = max(1, int(np.ceil(1 / self.scale - 1e-9)))

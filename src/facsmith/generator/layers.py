@@ -91,12 +91,28 @@ class FullyConnected(nn.Module):
 
 
 def normalize_second_moment(x: Tensor) -> Tensor:
-    """x: (N, D) scaled so that each row's mean square is 1."""
+    """Scale each row so that its mean square is 1.
+
+    Parameters
+    ----------
+    x
+        (N, D).
+    """
     return x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + 1e-8)
 
 
 def truncate(ws: Tensor, w_avg: Tensor, *, psi: float, cutoff: int | None) -> Tensor:
-    """ws: (N, L, D) -> the first ``cutoff`` layers (all where None) pulled towards w_avg: (D,)."""
+    """Pull codes towards the mean of W: ``w_avg + psi * (w - w_avg)``.
+
+    Parameters
+    ----------
+    ws
+        (N, L, D).
+    w_avg
+        (D,).
+    cutoff
+        Only the first so many layers. None: all.
+    """
     if psi == 1.0 or cutoff == 0:
         return ws
     moved = torch.lerp(w_avg, ws[:, :cutoff], psi)

@@ -178,9 +178,14 @@ class SynthesisNetwork(nn.Module):
         self.torgb = nn.Conv2d(config.channels[config.resolution], 3, kernel_size=1)
 
     def forward(self, ws: Tensor, *, noise: NoiseMode = "const", generator: torch.Generator | None = None) -> Tensor:
-        """ws: (N, num_ws, w_dim) -> images (N, 3, R, R) float32, nominally in [-1, 1], not clipped.
+        """Images (N, 3, R, R) float32, nominally in [-1, 1], not clipped.
 
-        noise: stored planes, none, or drawn anew from ``generator`` for every sample (the TF code's default).
+        Parameters
+        ----------
+        ws
+            (N, num_ws, w_dim).
+        noise
+            Stored planes, none, or drawn anew from ``generator`` for every sample (the TF code's default).
         """
         cfg = self.config
         first = cast(SynthesisBlock, self.get_submodule("b4"))

@@ -285,12 +285,17 @@ class SynthesisNetwork(nn.Module):
         generator: torch.Generator | None = None,
         until: int | None = None,
     ) -> Tensor:
-        """ws: (N, num_ws, w_dim) -> images (N, 3, R, R) float32, nominally in [-1, 1], not clipped.
+        """Images (N, 3, R, R) float32, nominally in [-1, 1], not clipped.
 
-        Args:
-            noise: stored planes, none, or drawn anew from ``generator`` for every sample.
-            until: stop after the block of this resolution and return the RGB accumulated so far (N, 3, until, until):
-                a preview, or what a network grown to that size would draw. Skip architecture only.
+        Parameters
+        ----------
+        ws
+            (N, num_ws, w_dim).
+        noise
+            Stored planes, none, or drawn anew from ``generator`` for every sample.
+        until
+            Stop after the block of this resolution and return the RGB accumulated so far (N, 3, until, until): a
+            preview, or what a network grown to that size would draw. Skip architecture only.
         """
         cfg = self.config
         ws = checked_ws(ws, cfg.num_ws, cfg.w_dim, dtype=self.get_parameter("b4.const").dtype)

@@ -40,7 +40,13 @@ def from_appearance(image: Image, face: Face, population: Population, descriptor
 
 
 def appearance_features(crops: Sequence[Image] | Image, descriptor: "Descriptor") -> Array:
-    """crops: N of (R, R, 3) uint8 RGB. Returns (N, F) of the crops in even light."""
+    """Features (N, F) of crops in even light.
+
+    Parameters
+    ----------
+    crops
+        N of (R, R, 3) uint8 RGB.
+    """
     import torch
 
     features: list[Array] = []

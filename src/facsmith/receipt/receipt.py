@@ -34,12 +34,21 @@ SHOWN = 0.005
 
 @dataclass(frozen=True)
 class KeyframeRecord:
-    """asked, measured: AU -> intensity; measured covers the twelve of DISFA, so that what was not asked shows
-    too; the further AUs are not measured.
+    """What was asked for at a key frame, and what was measured there.
 
-    Both are in the scale of this face's own muscles (`NeutralFace`), so they compare. identity: cosine of the face
-    embeddings of frame and photo, 1 the same. Both are None where no landmarks could be read. unsure: AUs that cannot
-    be told from the others on this face, whatever `measured` says.
+    Both are in the scale of this face's own muscles (`NeutralFace`), so they compare.
+
+    Parameters
+    ----------
+    asked
+        AU -> intensity in [0, 1].
+    measured
+        AU -> intensity in [0, 1] of the twelve of DISFA, so that what was not asked shows too; the further AUs are not
+        measured. None where no landmarks could be read.
+    identity
+        Cosine of the face embeddings of frame and photo, 1 the same. None where no landmarks could be read.
+    unsure
+        AUs that cannot be told from the others on this face, whatever `measured` says.
     """
 
     seconds: float

@@ -81,7 +81,15 @@ def tuning(subject: Subject) -> dict[str, Any] | None:
 
 
 def curves(sides: Array, stats: FrameStats, *, fps: float) -> Curves:
-    """sides: (T, 2, K), what the person's left and right side shall show. Of one picture, fps means nothing: 1."""
+    """What was asked for and what was seen, frame by frame.
+
+    Parameters
+    ----------
+    sides
+        (T, 2, K), what the person's left and right side shall show.
+    fps
+        Frames a second; of a single picture it means nothing: 1.
+    """
     asked: dict[str, tuple[float, ...]] = {}
     for k, au in enumerate(AUS):
         left, right = (tuple(sides[:, side, k].round(3).tolist()) for side in (0, 1))

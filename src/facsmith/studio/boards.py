@@ -107,7 +107,13 @@ def stage_board() -> Board:
 
 
 def photo_board(pictures: Mapping[str, str], *, max_bytes: int) -> Board:
-    """pictures: sample key -> ``data:`` address."""
+    """Where a photo is dropped, or a sample taken.
+
+    Parameters
+    ----------
+    pictures
+        Sample key -> ``data:`` address.
+    """
     samples = "".join(
         f'<button type="button" data-sample="{key}"><img src="{pictures[key]}" alt="">'
         f"<span>{escape(sample.label)}</span></button>"
@@ -139,7 +145,13 @@ def photo_board(pictures: Mapping[str, str], *, max_bytes: int) -> Board:
 
 
 def expression_board(pictures: Mapping[int, str]) -> Board:
-    """pictures: AU -> ``data:`` address of what it does, of those that the model draws; others show their number."""
+    """The board of Action Units and emotions.
+
+    Parameters
+    ----------
+    pictures
+        AU -> ``data:`` address of what it does, of those that the model draws; others show their number.
+    """
     html = "".join(
         f'<div class="column">{"".join(_group(name, pictures) for name in names)}</div>' for names in _COLUMNS
     )

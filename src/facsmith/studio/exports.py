@@ -17,7 +17,15 @@ __all__ = ["EXPORTS", "FILMS", "OTHERS", "export"]
 
 
 class Kind(NamedTuple):
-    """label: what people read. ending: of the file's name."""
+    """One kind of file that the studio makes.
+
+    Parameters
+    ----------
+    label
+        The text that people read.
+    ending
+        The file name's ending.
+    """
 
     label: str
     ending: str

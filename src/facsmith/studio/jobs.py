@@ -43,10 +43,14 @@ class Job(Generic[T]):
     >>> for step in job.steps(): pass
     >>> job.result()
     42
+
+    Parameters
+    ----------
+    work
+        Is given a ``progress`` to call between its steps; there it ends when the job was cancelled.
     """
 
     def __init__(self, work: Callable[[Progress], T]) -> None:
-        """work: is given a ``progress`` to call between its steps; there it ends when the job was cancelled."""
         self._work = work
         self._cancelled = threading.Event()
         self._began = time.perf_counter()
@@ -115,10 +119,14 @@ class Line:
 
     Gradio's queue tells nobody who is before them in our words, and leaves *queue: 2/3* on the page when what waits is
     called off (6.31), so waiting is a stage of the work itself.
+
+    Parameters
+    ----------
+    usual
+        Seconds that one piece takes at first; learned from then on.
     """
 
     def __init__(self, usual: float) -> None:
-        """usual: seconds that one piece takes; learned from then on."""
         self._usual = usual
         self._waiting: list[object] = []
         self._moved = threading.Condition()

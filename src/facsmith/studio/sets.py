@@ -56,10 +56,19 @@ class SetDesign(Design):
 
 
 def read_design(expressions: list[str], levels: str, *, films: bool) -> SetDesign:
-    """expressions: emotions and AUs, as in ``["happiness", "AU4", "L12"]``. levels: ``A-E``, ``B,D`` or numbers.
+    """The design of a set, from what the page sent.
 
-    Raises:
-        InputError: an unknown expression or level, or none.
+    Parameters
+    ----------
+    expressions
+        Emotions and AUs, as in ``["happiness", "AU4", "L12"]``.
+    levels
+        ``A-E``, ``B,D`` or numbers.
+
+    Raises
+    ------
+    InputError
+        An unknown expression or level, or none.
     """
     wanted = [name.strip() for name in expressions if name.strip()]
     emotions = tuple(name.lower() for name in wanted if name.lower() in EMOTIONS and name.lower() != "neutral")

@@ -50,7 +50,17 @@ class Block:
         variant: Variant | None = None,
         asynchrony: float | None = None,
     ) -> "Block":
-        """show: an emotion or AUs, times ``strength``. seconds: onset, apex, offset that replace the natural ones."""
+        """A block with the natural timing of an emotion or of AUs.
+
+        Parameters
+        ----------
+        show
+            An emotion or AUs.
+        strength
+            The intensities are multiplied by it.
+        seconds
+            Onset, apex and offset that replace the natural ones.
+        """
         if not (isfinite(strength) and 0 <= strength <= 1):
             raise TimelineError(f"A strength of {strength:g}; allowed: 0 to 1.")
         asked = parse_expression(show)

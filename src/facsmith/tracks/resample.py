@@ -21,10 +21,15 @@ _SHORTEST_GAP = 0.2
 
 
 class Resampler:
-    """Takes rows as they come; those that fall into one frame are averaged, between others lines are drawn."""
+    """Takes rows as they come; those that fall into one frame are averaged, between others lines are drawn.
+
+    Parameters
+    ----------
+    channels
+        Numbers per row.
+    """
 
     def __init__(self, channels: int, fps: float) -> None:
-        """channels: numbers per row."""
         self._channels = channels
         self._fps = fps
         self._times: list[float] = []
@@ -35,7 +40,15 @@ class Resampler:
         """Seconds of the last row."""
 
     def add(self, seconds: float, row: Sequence[float]) -> None:
-        """seconds: growing, from 0 on. row: ``channels`` finite numbers."""
+        """Add a row of the recording.
+
+        Parameters
+        ----------
+        seconds
+            Growing, from 0 on.
+        row
+            ``channels`` finite numbers.
+        """
         self._times.append(seconds)
         self._rows.append(row)
         self.rows += 1
@@ -132,7 +145,13 @@ def from_rest(values: Array, aus: Sequence[int]) -> tuple[Array, str]:
 
 
 def one_euro(curves: Array, fps: float, options: OneEuro) -> Array:
-    """curves: (T, C), one row a frame. Returns the filtered curves, (T, C)."""
+    """Curves (T, C) filtered by the One-Euro filter.
+
+    Parameters
+    ----------
+    curves
+        (T, C), one row a frame.
+    """
     out = np.empty_like(curves)
     if len(curves) == 0:
         return out

@@ -18,7 +18,17 @@ Pixels = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, eq=False)
 class TimedFrame:
-    """index: from 0. seconds: since the film's start. pixels: (H, W, 3) uint8 RGB, upright."""
+    """One frame of a film.
+
+    Parameters
+    ----------
+    index
+        Its number, from 0.
+    seconds
+        Since the film's start.
+    pixels
+        (H, W, 3) uint8 RGB, upright.
+    """
 
     index: int
     seconds: float

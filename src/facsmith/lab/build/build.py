@@ -31,8 +31,19 @@ _UNSAID: Final = "as the generator's, which its file does not say"
 
 @dataclass(frozen=True)
 class Built:
-    """folder: the model. stages: what each found, with its seconds by the clock and of the processor. check: its
-    table's rows; None where an earlier run checked. verdict: what came out, in a sentence or two."""
+    """What a build came to.
+
+    Parameters
+    ----------
+    folder
+        The model's folder.
+    stages
+        What each stage found, with its seconds by the clock and of the processor.
+    check
+        Rows of the check's table. None where an earlier run checked.
+    verdict
+        The outcome, in a sentence or two.
+    """
 
     folder: Path
     stages: Mapping[str, Mapping[str, Any]]

@@ -87,7 +87,13 @@ def fitting_batch(generator: Generator, wanted: int | None) -> int:
 
 
 def measured_speed(generator: Generator) -> Speed:
-    """generator: at its working resolution. Two pictures each; the first ones warm up."""
+    """Seconds that a generator takes for a picture, measured on two each; the first ones warm up.
+
+    Parameters
+    ----------
+    generator
+        At its working resolution.
+    """
     ws = generator.w_avg.expand(1, generator.num_ws, -1).clone()
 
     def draw() -> None:

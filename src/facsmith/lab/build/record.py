@@ -15,14 +15,27 @@ _FILE: Final = "build.json"
 
 
 class Record:
-    """folder: where the parts of a build lie. stages: name -> what was found, with its seconds."""
+    """What a build has done so far, kept in its folder.
+
+    Parameters
+    ----------
+    folder
+        Where the parts of a build lie.
+    identity
+        Identifies the options and the checkpoint.
+
+    Attributes
+    ----------
+    stages
+        Name -> what was found, with its seconds.
+
+    Raises
+    ------
+    InputError
+        The folder holds another build, or its file is damaged.
+    """
 
     def __init__(self, folder: Path, identity: Mapping[str, Any]) -> None:
-        """identity: of the options and the checkpoint.
-
-        Raises:
-            InputError: the folder holds another build, or its file is damaged.
-        """
         self._path = folder / _FILE
         self._identity: dict[str, Any] = json.loads(json.dumps(dict(identity)))
         self.stages: dict[str, dict[str, Any]] = {}

@@ -140,7 +140,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Check:
-    """rows: one per AU. readings: one per photo and AU. skipped: photo -> why it was left out."""
+    """What a check of the boundaries found.
+
+    Parameters
+    ----------
+    rows
+        One per AU.
+    readings
+        One per photo and AU.
+    skipped
+        Photo -> why it was left out.
+    """
 
     bar: Thresholds
     rows: tuple[Row, ...]

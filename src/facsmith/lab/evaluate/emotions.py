@@ -53,9 +53,19 @@ QUESTIONS: Final = (
 
 @dataclass(frozen=True)
 class Agreement:
-    """photos: emotion -> how many were measured. skipped: without a usable face. areas: "combined" or source ->
-    question -> area under the curve; a source that says nothing of the AUs is left out. every_au: emotion -> AU ->
-    area by the combination."""
+    """How well measured AUs tell labelled emotions apart.
+
+    Parameters
+    ----------
+    photos
+        Emotion -> how many photos were measured.
+    skipped
+        Photos without a usable face.
+    areas
+        "combined" or source -> question -> area under the curve; a source that says nothing of the AUs is left out.
+    every_au
+        Emotion -> AU -> area by the combination.
+    """
 
     provider: str
     photos: dict[str, int]

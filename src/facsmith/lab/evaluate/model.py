@@ -46,11 +46,28 @@ Image = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """mode: what is judged, the finished film (``transfer``) or the generator's own picture (``crop``). fidelity: as
-    in `AnimateOptions`; ``high`` also leads the reconstructions. iterations: of every inversion. expressions: random
-    ones per face. components: of the PCA. samples: random faces for the Fréchet distance, 0: none. provider: of
-    landmarks. judge: whose landmarks measure, where they shall be others than those by which AUs were fitted to the
-    face: ``mediapipe`` or ``dlib``."""
+    """How a model is judged.
+
+    Parameters
+    ----------
+    mode
+        What is judged, the finished film (``transfer``) or the generator's own picture (``crop``).
+    fidelity
+        As in `AnimateOptions`; ``high`` also leads the reconstructions.
+    iterations
+        Steps of every inversion.
+    expressions
+        Random expressions per face.
+    components
+        Number of principal components (PCA).
+    samples
+        Random faces for the Fréchet distance, 0: none.
+    provider
+        Library that finds landmarks.
+    judge
+        Library whose landmarks measure, where they shall be others than those by which AUs were fitted to the face:
+        ``mediapipe`` or ``dlib``.
+    """
 
     mode: Literal["transfer", "paste", "crop"] = "transfer"
     fidelity: Fidelity = "standard"

@@ -70,7 +70,15 @@ class Peak:
 
 @dataclass(frozen=True, eq=False)
 class PeaksReport:
-    """peaks: of every pair that could be judged. skipped: photo -> why."""
+    """How near edited neutral photos come to the same people's peaks.
+
+    Parameters
+    ----------
+    peaks
+        Every pair that could be judged.
+    skipped
+        Photo -> why it was left out.
+    """
 
     peaks: Sequence[Peak]
     skipped: dict[str, str]

@@ -38,10 +38,17 @@ class Icc:
 
 
 def icc(ratings: Array) -> Icc:
-    """ratings: (stimuli, raters), complete, two or more of each.
+    """The intraclass correlation of ratings.
 
-    Raises:
-        InputError: fewer, or numbers missing.
+    Parameters
+    ----------
+    ratings
+        (stimuli, raters), complete, two or more of each.
+
+    Raises
+    ------
+    InputError
+        Fewer, or numbers missing.
     """
     n, k = ratings.shape if ratings.ndim == 2 else (0, 0)
     if min(n, k) < 2 or not np.isfinite(ratings).all():
@@ -101,9 +108,14 @@ def complete(ratings: Array) -> Array:
 
 
 def fleiss_kappa(counts: Array) -> float:
-    """counts: (stimuli, categories), how often each was chosen; stimuli with fewer than two choices do not count.
+    """Fleiss' kappa: agreement on categories beyond chance.
 
     Numbers of choices may differ between stimuli. NaN where none can agree, or all chose one category throughout.
+
+    Parameters
+    ----------
+    counts
+        (stimuli, categories), how often each was chosen; stimuli with fewer than two choices do not count.
     """
     counts = counts[counts.sum(axis=1) >= 2]
     if len(counts) == 0:

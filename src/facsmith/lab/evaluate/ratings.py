@@ -85,8 +85,17 @@ class Choices:
 
 @dataclass(frozen=True)
 class RatingReport:
-    """means, choices: of every stimulus and of every condition. agreement: of each scale; None where too few stimuli
-    were rated by the same raters. kappa: Fleiss', of the emotions; None where they were not asked."""
+    """What the raters said, in numbers.
+
+    Parameters
+    ----------
+    means, choices
+        For every stimulus and for every condition.
+    agreement
+        For each scale. None where too few stimuli were rated by the same raters.
+    kappa
+        Fleiss' kappa of the emotions. None where they were not asked.
+    """
 
     participants: int
     stimuli: int

@@ -26,18 +26,27 @@ Render = Callable[[Image, Array], Image]
 class Resting:
     """One photo's neutral frame, by a renderer, with which its other frames are compared.
 
+    Parameters
+    ----------
+    found
+        The face found in the photo.
+
     Attributes
     ----------
     frame
-        (H, W, 3).
+        (H, W, 3), the neutral frame.
     neutral
-        What its other frames are measured against.
+        The neutral face that other frames are measured against.
     face
-        As found in it.
+        The face found in the neutral frame.
+
+    Raises
+    ------
+    NoFaceError
+        The neutral frame shows no face.
     """
 
     def __init__(self, render: Render, photo: Image, found: Face) -> None:
-        """found: as found in the photo. Raises NoFaceError where the neutral frame shows none."""
         self.frame = render(photo, np.zeros(len(DISFA)))
         self.neutral = NeutralFace(self.frame, found, follow=face.follow, sources=("landmarks",))
         self.face, self.moved = self.neutral.face, self.neutral.moved

@@ -21,8 +21,16 @@ _CLEARLY: Final = 5e-3  # by how much accuracy scaling each number must win: its
 
 
 class Choice(NamedTuple):
-    """c, scaling: of the SVM. scores: balanced accuracy on people left out of each candidate, ``"0.01"`` or
-    ``"0.01 each"``; empty where people were too few."""
+    """The settings of an SVM that tell people best whom it has not seen.
+
+    Parameters
+    ----------
+    c, scaling
+        The SVM's C and the scaling of its codes.
+    scores
+        Candidate (``"0.01"`` or ``"0.01 each"``) -> balanced accuracy on people left out; empty where people were too
+        few.
+    """
 
     c: float
     scaling: Scaling

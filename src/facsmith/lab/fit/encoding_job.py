@@ -31,10 +31,24 @@ _SAYS: Final = "source.txt"
 
 @dataclass(frozen=True)
 class CodesJob:
-    """source: ``KIND:WHERE``, see `open_source`; every worker finds it there. generator, descriptor: files or names.
-    encoder: a file.
+    """The codes of labelled faces.
 
-    iterations: of the inversion; 0: the encoder alone. provider: of landmarks. threads, device: of a worker.
+    Parameters
+    ----------
+    source
+        ``KIND:WHERE``, see `open_source`; every worker finds it there.
+    generator, descriptor
+        Files or names.
+    encoder
+        A file.
+    iterations
+        Steps of the inversion; 0: the encoder alone.
+    provider
+        Library that finds landmarks.
+    threads
+        Threads of a worker.
+    device
+        Device of a worker.
     """
 
     source: str

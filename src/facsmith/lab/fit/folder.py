@@ -21,7 +21,17 @@ _MAX_BYTES = 8 << 30
 
 
 class LabelledCodes(NamedTuple):
-    """ws: (N, num_ws, w_dim). au: (N, 12). people: (N,). What `fit_boundaries` takes."""
+    """Codes with labels, as `fit_boundaries` takes them.
+
+    Parameters
+    ----------
+    ws
+        (N, num_ws, w_dim).
+    au
+        (N, 12) intensities in [0, 1].
+    people
+        (N,), who it is.
+    """
 
     ws: npt.NDArray[Any]
     au: npt.NDArray[Any]

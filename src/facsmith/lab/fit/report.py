@@ -56,7 +56,15 @@ class BoundaryRow:
 
 @dataclass(frozen=True, eq=False)
 class BoundariesReport:
-    """rows: in the order of the matrices (K, K). svm: None where there were no codes to fit it to."""
+    """What is known of a model's boundaries.
+
+    Parameters
+    ----------
+    rows
+        In the order of the matrices (K, K).
+    svm
+        None where there were no codes to fit it to.
+    """
 
     generator_id: str
     rows: tuple[BoundaryRow, ...]
@@ -78,7 +86,15 @@ class BoundariesReport:
 def boundaries_report(
     boundaries: BoundarySet, *, codes: LabelledCodes | None = None, options: FitOptions | None = None
 ) -> BoundariesReport:
-    """codes: what the boundaries were fitted to; the SVMs are fitted again without unmixing. options: of that fit."""
+    """Report on boundaries and on how independent they are.
+
+    Parameters
+    ----------
+    codes
+        The codes that the boundaries were fitted to; the SVMs are fitted again without unmixing.
+    options
+        The options of that fit.
+    """
     svm = None
     if codes is not None:
         raw = fit_boundaries(

@@ -46,9 +46,20 @@ _LOOK_SIDE: Final = 160
 
 @dataclass(frozen=True)
 class SearchOptions:
-    """steps: of the first ``settled`` faces; later ones, whose search begins at the mean of those before, take
-    ``later``. rate: of a step, in standard deviations of W. pixel, features, prior: weights of the terms. batch:
-    pictures at a time."""
+    """How the codes of moved pictures are searched.
+
+    Parameters
+    ----------
+    steps, later
+        Steps for each of the first ``settled`` faces, and for later ones, whose search begins at the mean of those
+        before.
+    rate
+        Size of a step, in standard deviations of W.
+    pixel, features, prior
+        Weights of the terms.
+    batch
+        Pictures at a time.
+    """
 
     steps: int = 24
     later: int = 10

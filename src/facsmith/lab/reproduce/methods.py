@@ -34,7 +34,15 @@ DEFAULT = "default"
 
 @dataclass(frozen=True, eq=False)
 class Method:
-    """boundaries: None for what needs no latent space: the muscles' warp. what: one sentence for readers."""
+    """One way to film a face.
+
+    Parameters
+    ----------
+    what
+        One sentence for readers.
+    boundaries
+        None for what needs no latent space: the muscles' warp.
+    """
 
     key: str
     group: str

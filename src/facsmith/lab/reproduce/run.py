@@ -34,8 +34,21 @@ TITLE: Final = "The paper, reproduced"
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """page: the HTML file. data: the CSV files. sections: what they hold. claims: with their verdicts. made, found: how
-    many pieces were computed, and how many were there from an earlier run."""
+    """What was written.
+
+    Parameters
+    ----------
+    page
+        The HTML file.
+    data
+        The CSV files.
+    sections
+        The experiments in them.
+    claims
+        The paper's claims, with their verdicts.
+    made, found
+        How many pieces were computed, and how many were there from an earlier run.
+    """
 
     page: Path
     data: tuple[Path, ...]

@@ -27,6 +27,11 @@ _MAX_BYTES: Final = 1 << 30
 class Store:
     """A folder of pieces.
 
+    Parameters
+    ----------
+    common
+        Settings that every piece depends on.
+
     Attributes
     ----------
     made, found
@@ -34,7 +39,6 @@ class Store:
     """
 
     def __init__(self, folder: Path, common: Mapping[str, Any]) -> None:
-        """common: settings that every piece depends on."""
         self.folder = folder
         self._common = dict(common)
         self.made = self.found = 0

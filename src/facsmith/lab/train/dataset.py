@@ -84,10 +84,17 @@ def check_framing(folder: str | Path, framing: Framing) -> None:
 
 
 def open_dataset(folder: str | Path, *, resolution: int | None = None, framing: Framing | None = None) -> Dataset:
-    """resolution, framing: what the crops must have; None takes any.
+    """Open a data set and check its files.
 
-    Raises:
-        InputError: no such data set, files that do not fit together, or fewer than two people on either side.
+    Parameters
+    ----------
+    resolution, framing
+        What the crops must have. None takes any.
+
+    Raises
+    ------
+    InputError
+        No such data set, files that do not fit together, or fewer than two people on either side.
     """
     root = Path(folder)
     if framing is not None:

@@ -41,6 +41,15 @@ class FaceBatch:
 class Faces:
     """A data set on disk.
 
+    Parameters
+    ----------
+    resident
+        A device that keeps all pictures, as bytes, so that no batch waits for a disk. None: mapped from disk.
+    share
+        This process's number and how many there are; each draws batches from photos of its own.
+    balance
+        A group of n people is drawn n^(1 - balance) times as often: 0 as they are, 1 all groups alike.
+
     Attributes
     ----------
     photos
@@ -48,7 +57,7 @@ class Faces:
     own
         Positions in ``photos`` of this process's share.
     framing
-        Of the crops.
+        Framing of the crops.
     """
 
     def __init__(
@@ -60,9 +69,6 @@ class Faces:
         share: tuple[int, int] = (0, 1),
         balance: float = 0.0,
     ) -> None:
-        """resident: a device that keeps all pictures, as bytes, so that no batch waits for a disk; None: mapped from
-        disk. share: this process's number and how many there are; each draws batches from photos of its own. balance:
-        a group of n people is drawn n^(1 - balance) times as often: 0 as they are, 1 all groups alike."""
         missing = [n for n in ("images", "inside", "au", "landmarks", "codes") if not (root / f"{n}.npy").is_file()]
         if missing:
             raise InputError(

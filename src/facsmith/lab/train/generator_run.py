@@ -39,14 +39,18 @@ _COARSE = 2
 class GeneratorRun:
     """Everything that changes while training.
 
+    Parameters
+    ----------
+    features
+        The discriminators' features; frozen, on the team's device.
+
     Attributes
     ----------
     painter, judge
-        What the optimisers' gradients come from.
+        The networks that the optimisers' gradients come from.
     """
 
     def __init__(self, faces: Faces, out: Path, options: GeneratorOptions, team: Team, features: ImageFeatures) -> None:
-        """features: of the discriminators; frozen, on the team's device."""
         torch.manual_seed(options.seed)  # pyright: ignore[reportUnknownMemberType]
         self.options, self.out, self.faces, self.team, self.features = options, out, faces, team, features
         device = team.device

@@ -41,8 +41,17 @@ _MAX_SIDE = 4096
 
 @dataclass(frozen=True)
 class PackOptions:
-    """megabytes: the file's size at most; the quality follows from it. side: of a face's crop in
-    pixels, at most. framing: of the crops that are to be cut from it."""
+    """How faces are packed into one file.
+
+    Parameters
+    ----------
+    megabytes
+        The file's size at most; the quality follows from it.
+    side
+        Side of a face's crop in pixels, at most.
+    framing
+        Framing of the crops that are to be cut from it.
+    """
 
     megabytes: float = 56.0
     side: int = 256
