@@ -12,7 +12,7 @@ def parse_json(text: str | bytes) -> Any:
     Raises
     ------
     ValueError
-        No JSON, or nested deeper than Python can follow.
+        It is no JSON, or nested deeper than Python can follow.
     """
     try:
         return json.loads(text)

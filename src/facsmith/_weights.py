@@ -31,13 +31,14 @@ def save_weights(
 ) -> None:
     """Write tensors and their network's configuration.
 
+    Equal content makes equal bytes.
+
     Parameters
     ----------
     kind
         What the file holds, e.g. ``descriptor``; a reader asks for it.
     half
-        Matrices are stored as float16 (rounded by at most a part in 2000), vectors stay float32. Equal content makes
-        equal bytes.
+        Store matrices as float16 (rounded by at most a part in 2000); vectors stay float32.
     """
     stored = {name: _compact(tensor) if half else tensor.detach().contiguous() for name, tensor in tensors.items()}
     with atomic_path(path) as temporary:

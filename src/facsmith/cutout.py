@@ -43,8 +43,13 @@ class Cutout:
         Parameters
         ----------
         frame
-            (H, W, 3) uint8, made of the photo over white. Returns (H, W, 4) uint8; where the frame is the photo, its
-            stored colours, bit for bit; elsewhere the colour that lies over white as the frame does.
+            (H, W, 3) uint8, made of the photo over white.
+
+        Returns
+        -------
+        ndarray
+            (H, W, 4) uint8. Where the frame is the photo, its stored colours, bit for bit; elsewhere the colour that
+            lies over white as the frame does.
         """
         if frame.shape != self.colours.shape:
             raise InputError(f"A frame of this cutout is {self.colours.shape}; given: {frame.shape}.")

@@ -124,7 +124,7 @@ class VGG16(nn.Module):
         Raises
         ------
         CheckpointError
-            It is not VGG-16's.
+            The state dict is not VGG-16's.
         """
         with torch.device("meta"):  # half a gigabyte: take the given tensors instead of initialising our own
             net = cls()
@@ -377,8 +377,10 @@ class BundledDescriptor(nn.Module):
 
 
 def load_descriptor(source: str | os.PathLike[str]) -> Descriptor:
-    """``"vgg16"`` (from the model cache, downloaded where possible), ``"efficientnet-lite0"`` (from its package), or a
-    file: one of ours, or torchvision's VGG-16.
+    """A descriptor by its name, or from a file: one of ours, or torchvision's VGG-16.
+
+    The names are ``"vgg16"`` (from the model cache, downloaded where possible) and ``"efficientnet-lite0"`` (from its
+    package).
 
     Raises
     ------
@@ -409,8 +411,10 @@ def keep_descriptor(source: str | os.PathLike[str], path: str | os.PathLike[str]
 
     Raises
     ------
-    CheckpointError, ModelUnavailableError
-        As `load_descriptor`.
+    CheckpointError
+        As in `load_descriptor`.
+    ModelUnavailableError
+        As in `load_descriptor`.
     """
     loaded = load_descriptor(source)
     if source in NAMED:
@@ -434,8 +438,10 @@ def apart(layers: Iterable[Tensor], others: Iterable[Tensor]) -> Tensor:
 
     Parameters
     ----------
+    layers
+        Features of some pictures.
     others
-        Of `unit_length` already.
+        Features of as many others, of `unit_length` already.
     """
     pairs = zip(layers, others, strict=True)
     return torch.stack([(unit_length(a) - b).square().sum(1).mean((1, 2)) for a, b in pairs]).mean(0)

@@ -92,7 +92,7 @@ class EfficientNetLite0(nn.Module):
         Parameters
         ----------
         state
-            Batch norms beside their convolutions (``_conv_stem.weight``, ``_bn0.running_var``, ...).
+            Batch norms stand beside their convolutions (``_conv_stem.weight``, ``_bn0.running_var``, ...).
 
         Raises
         ------
@@ -165,8 +165,8 @@ class EfficientNetLite0(nn.Module):
         images
             (N, 3, H, W) in [-1, 1].
         blocks
-            Which, ascending, from 0; by default the last at each stride: (N, 24, H/4, W/4), (N, 40, H/8, W/8), (N, 112,
-            H/16, W/16), (N, 320, H/32, W/32). Later blocks are not computed.
+            The blocks to look at, ascending, from 0; by default the last at each stride: (N, 24, H/4, W/4), (N, 40,
+            H/8, W/8), (N, 112, H/16, W/16), (N, 320, H/32, W/32). Later blocks are not computed.
 
         Raises
         ------

@@ -48,7 +48,7 @@ class Networks:
     Parameters
     ----------
     name
-        Of the model they come from.
+        Name of the model they come from.
     """
 
     generator: Generator

@@ -27,11 +27,11 @@ class EncoderConfig:
     Parameters
     ----------
     num_ws, w_dim
-        The generator's.
+        The generator's number of layers and dimensions of W.
     generator_id, descriptor
-        The pair it was trained for; it is of no use to another.
+        The pair it was trained for; with another it is of no use.
     width, blocks
-        Of the residual perceptron.
+        Width and number of blocks of the residual perceptron.
     rank
         Dimensions in which the layers' codes may differ from one another.
     """
@@ -85,13 +85,15 @@ class Encoder(nn.Module):
     def calibrate(self, features: Tensor, ws: Tensor) -> None:
         """Set the buffers and whiten the stem from examples, before training.
 
+        The stem begins as the ``width`` leading principal components of the standardised features, each of unit
+        variance: an ill-conditioned input would slow the optimiser down.
+
         Parameters
         ----------
         features
             (M, features).
         ws
-            (M, num_ws, w_dim). The stem begins as the ``width`` leading principal components of the standardised
-            features, each of unit variance: an ill-conditioned input would slow the optimiser down.
+            (M, num_ws, w_dim).
         """
         with torch.no_grad():
             self.feature_mean.copy_(features.mean(0))

@@ -28,9 +28,9 @@ class FaceRegion:
     Parameters
     ----------
     left, top, right, bottom
-        In pixels of the picture.
+        The rectangle, in pixels of the picture.
     height, width
-        Of what is cut.
+        Size of what is cut, in pixels.
     """
 
     left: int

@@ -369,7 +369,7 @@ class Emotion:
     Parameters
     ----------
     source
-        Where its AUs are from.
+        Publication that its AUs are from.
     """
 
     name: str

@@ -168,13 +168,14 @@ class Animation:
         Parameters
         ----------
         contact_sheet
-            Also a picture of the key frames.
+            Also write a picture of the key frames.
         page
-            Also the receipt as one page to look at, .png or .pdf.
+            Also write the receipt as one page to look at, .png or .pdf.
         sound
-            Of the film that this one is driven by, for .mp4 only; it waits while the own expression goes.
+            The sound of the film that this one is driven by, for .mp4 only; it waits while the face's own expression
+            goes.
         sign_with
-            Signs the film, with what was asked in its manifest; by default nothing is signed.
+            What signs the film, its manifest holding what was asked; by default nothing is signed.
         """
         if page is not None:
             check_page(page)
@@ -224,7 +225,7 @@ class Animation:
         Parameters
         ----------
         receipt
-            Where it is at hand already.
+            The film's receipt, where it is at hand already.
         """
         frames = self._rendered().kept
         shown = [(round(float(self._times[index]), 3), frames[index]) for index in self._keyframes()]

@@ -32,16 +32,16 @@ _FARTHEST: Final = 20.0  # IOD
 
 @dataclass(frozen=True, eq=False)
 class Square:
-    """Of a photo.
+    """A square of a photo.
 
     Parameters
     ----------
     center
         (2,) photo pixels.
     right
-        (2,) unit, along its upper edge.
+        (2,) unit vector along its upper edge.
     side
-        Photo pixels.
+        In photo pixels.
     """
 
     center: Array
@@ -85,7 +85,7 @@ class Framing:
             )
 
     def square(self, landmarks: npt.ArrayLike) -> Square:
-        """Of one face.
+        """The square of one face.
 
         Parameters
         ----------
@@ -135,7 +135,7 @@ class Framing:
         Raises
         ------
         InputError
-            Something else.
+            It is something else.
         """
         try:
             return cls(float(values["side"]), float(values["below"]), values["formula"])

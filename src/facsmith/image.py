@@ -262,12 +262,20 @@ def resize(image: Pixels, size: tuple[int, int]) -> Pixels:
 
 
 def enlarged(image: Pixels, side: int) -> tuple[Pixels, int]:
-    """The same where no side is shorter than ``side`` pixels, else larger by the smallest whole factor that does it.
+    """The image where no side is shorter than ``side`` pixels, else one larger by the smallest whole factor that does
+    it.
 
     Parameters
     ----------
     image
-        (H, W, 3). Returns it and the factor; pixel centres: large = factor * small + (factor - 1) / 2.
+        (H, W, 3).
+
+    Returns
+    -------
+    ndarray
+        The image.
+    int
+        The factor. Pixel centres: large = factor * small + (factor - 1) / 2.
     """
     height, width = image.shape[:2]
     factor = max(1, -(-side // min(height, width)))
@@ -304,7 +312,12 @@ def contact_sheet(
     images
         (H, W, 3) each, sizes may differ; larger than ``cell`` pixels on the longer side are scaled down.
     columns
-        Default, up to five. Returns (H, W, 3) uint8.
+        By default as many as there are images, up to five.
+
+    Returns
+    -------
+    ndarray
+        (H, W, 3) uint8.
     """
     if not images:
         raise InputError("A contact sheet needs at least one image.")

@@ -40,13 +40,13 @@ class Inversion:
     latent
         Ws (N, num_ws, w_dim), each photo's best.
     reconstruction
-        (N, 3, R, R), nominally in [-1, 1], its picture.
+        (N, 3, R, R), nominally in [-1, 1], the pictures of those.
     trace
-        Per photo the total loss of every point visited, the start first.
+        Per photo, the total loss of every point visited, the start first.
     iterations
         Steps taken, per photo.
     stopped
-        Why, per photo.
+        Reason why the search ended, per photo.
     """
 
     latent: Latent

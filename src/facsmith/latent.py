@@ -27,7 +27,7 @@ class Latent:
     ws
         (..., num_ws, w_dim) float32, finite.
     generator_id
-        Which generator they belong to; another one refuses them.
+        The generator that they belong to; another one refuses them.
     claimed
         The file they come from names no generator, so that this one is only taken to be theirs.
     """

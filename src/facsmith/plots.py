@@ -150,8 +150,12 @@ def scatter_chart(asked: Sequence[float], shown: Array, judges: Sequence[str]) -
 
     Parameters
     ----------
+    asked
+        The levels, intensities in [0, 1].
     shown
-        (faces, 12, levels).
+        (faces, 12, levels) measured intensities.
+    judges
+        By what each AU was measured.
     """
     with _figure((10.5, 7.6), layout="constrained", dpi=110) as figure:
         levels = np.array(asked)

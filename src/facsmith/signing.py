@@ -41,11 +41,11 @@ class Credentials:
     chain
         Certificates in PEM, the signer's first.
     key
-        Its private key in PEM.
+        The signer's private key in PEM.
     algorithm
-        C2PA's name of it.
+        C2PA's name of the signature's algorithm.
     made_here
-        By `self_signed`.
+        It was made by `self_signed`.
     """
 
     chain: bytes
@@ -60,12 +60,12 @@ class Credentials:
 
     @classmethod
     def read(cls, certificates: str | os.PathLike[str], key: str | os.PathLike[str]) -> "Credentials":
-        """From two PEM files.
+        """Read the signer's certificates and key from two PEM files.
 
         Raises
         ------
         InputError
-            A file that cannot be read, a key that is encrypted or of another certificate, or expired.
+            A file cannot be read, the key is encrypted or of another certificate, or a certificate is expired.
         """
         _c2pa()
         from cryptography import x509
@@ -155,11 +155,11 @@ class Verdict:
     signer
         Who signed.
     self_signed
-        By a certificate of `Credentials.self_signed`.
+        The certificate is one of `Credentials.self_signed`.
     problems
-        Codes of C2PA, with what they mean.
+        C2PA's codes, with what they mean.
     manifest
-        Its assertions, label -> data.
+        The manifest's assertions, label -> data.
     """
 
     intact: bool
@@ -176,7 +176,7 @@ def sign(path: str | os.PathLike[str], credentials: Credentials, *, source_type:
     Parameters
     ----------
     source_type
-        IPTC's digital source type.
+        IPTC's digital source type, a URI.
     asked
         What was asked and of which model, as JSON can hold it.
 

@@ -36,7 +36,7 @@ _WARM_UP = 10
 
 @dataclass(frozen=True)
 class TuningOptions:
-    """How far the weights go.
+    """How far a generator's weights go for a face.
 
     The defaults suit the bundled model. On three portraits they brought the mean L1 of the pixels from .101 to .064 and
     the cosine of dlib's embeddings from .927 to .961; 100 steps at .002 with half the motion term .938 to .960, but
@@ -47,15 +47,15 @@ class TuningOptions:
     steps
         Gradient steps.
     learning_rate
-        Adam's, in the stored weights' unit (about 1).
+        Adam's rate, in the stored weights' unit (about 1).
     pixel, perceptual, descriptor
         Weights of what the picture shall share with the photo.
     motion
         Weight of what edits shall go on doing.
     farthest
-        By what part of its length a parameter may change at most.
+        Largest change of a parameter, as a part of its length.
     seed
-        Of the order in which edits are looked at.
+        Seed of the order in which edits are looked at.
     """
 
     steps: int = 150
@@ -108,9 +108,9 @@ class TunedLatent:
         Raises
         ------
         LatentError
-            Another generator's.
+            The latent is another generator's.
         CheckpointError
-            A change that does not fit it.
+            The change does not fit the generator.
         """
         self.latent.check(base.generator_id)
         return TunedGenerator(base, self.delta)
@@ -148,15 +148,15 @@ def read_latent(path: str | os.PathLike[str], generator: Generator | None = None
     Parameters
     ----------
     generator
-        Whose W+ a .npy or .pt is taken to be, as such a file does not say. Of a .pt, the one tensor of its shape
-        (num_ws, w_dim) or (1, num_ws, w_dim) is meant.
+        The generator whose W+ a .npy or .pt is taken to be, as such a file does not say. Of a .pt, the one tensor of
+        its shape (num_ws, w_dim) or (1, num_ws, w_dim) is meant.
 
     Raises
     ------
     LatentError
         Codes of another shape, none or several in the file, or no generator given for it.
     CheckpointError
-        Damaged, or refused; nothing in it is executed.
+        The file is damaged, or refused; nothing in it is executed.
     """
     suffix = Path(path).suffix.lower()
     if suffix in (".npy", ".pt", ".pth"):

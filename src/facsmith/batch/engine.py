@@ -29,15 +29,15 @@ class Standing:
     Parameters
     ----------
     total
-        Rows.
-    made_weight
-        Of the rows done now.
+        Number of rows.
     settled_weight
-        Of all that are settled.
+        Weight of all rows that are settled.
+    made_weight
+        Weight of the rows made in this run.
     size
         Bytes of the results made.
     seconds
-        Since the work began.
+        Time since the work began.
     """
 
     total: int = 0
@@ -78,7 +78,7 @@ class Summary:
     Parameters
     ----------
     counts
-        Status -> rows, ``waiting`` for those not come to.
+        Status -> number of rows, ``waiting`` for those not reached.
     size
         Bytes of the results made.
     named
@@ -117,7 +117,7 @@ def run_batch(
     Parameters
     ----------
     rows
-        Read once, and not kept in memory.
+        The units to make; read once, and not kept in memory.
     retry
         Try again what was refused, or crashed, in an earlier run.
 

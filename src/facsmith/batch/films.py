@@ -29,12 +29,12 @@ class ModelOptions:
     Parameters
     ----------
     model
-        Of the package, or a folder.
+        A model of the package, or a folder.
     boundaries
-        A file that replaces its own.
+        A file that replaces the model's own boundaries.
     threads
-        Of a worker; None: as many as this process would take. Sums over another number of threads differ in their last
-        bits.
+        Threads of a worker. None: as many as this process would take. Sums over another number of threads differ in
+        their last bits.
     device
         As torch calls it; cpu or cuda.
     """
@@ -72,9 +72,9 @@ class FilmJob:
     Parameters
     ----------
     options
-        Of every film; a unit brings its seed, and what its row says of options.
+        Options of every film; a unit brings its seed, and what its row says of options.
     credentials
-        Sign the results; by default nothing is signed.
+        What signs the results; by default nothing is signed.
     """
 
     options: AnimateOptions = field(default_factory=AnimateOptions)
@@ -121,7 +121,7 @@ def limit_threads(threads: int | None) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """Of a model's file.
+    """The sha256 of a model's file.
 
     Raises
     ------

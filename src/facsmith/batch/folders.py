@@ -24,13 +24,13 @@ def read_folder(
     Parameters
     ----------
     suffixes
-        Endings of the files that count, in small letters.
+        Endings of the files that count, in lower case.
     ending
-        Replaces a file's own in its result's name.
+        Replaces a file's own ending in its result's name.
     settings
-        Of all units.
+        Settings of all units.
     also
-        Further inputs that all of them have.
+        Further inputs of all units.
 
     Raises
     ------

@@ -26,7 +26,7 @@ class InvertJob:
     Parameters
     ----------
     options
-        Of the search; a unit brings its seed.
+        Options of the search; a unit brings its seed.
     """
 
     options: AnimateOptions = field(default_factory=AnimateOptions)
@@ -62,11 +62,11 @@ class MeasureJob:
     Parameters
     ----------
     neutral_at
-        Seconds at which films show that.
+        Seconds at which films show the person at rest.
     face, provider
         As in `facsmith.measure`.
     threads
-        Of a worker.
+        Threads of a worker.
     """
 
     neutral_at: float | None = None

@@ -64,7 +64,7 @@ class Ledger:
         Parameters
         ----------
         keep
-            See to it that the latter are copied; without it nothing is written.
+            Copy the latter; without it nothing is written.
         """
         for name in self._place.names(_JOURNAL):
             number, _, ending = name.partition(".")

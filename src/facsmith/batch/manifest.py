@@ -43,7 +43,7 @@ def read_manifest(url: str, options: AnimateOptions) -> Iterator[Unit | Refusal]
     Parameters
     ----------
     options
-        Of all films; a row's seed replaces theirs.
+        Options of all films; a row's seed replaces theirs.
 
     Raises
     ------
@@ -70,16 +70,16 @@ def read_photos(url: str, seed: int) -> Iterator[Unit | Refusal]:
 def read_rows(
     url: str, named: Sequence[str], unit: Callable[[int, dict[str, str], str], Unit], *, aus: bool = False
 ) -> Iterator[Unit | Refusal]:
-    """Rows of a CSV as a stream.
+    """Rows of a CSV as a stream of units and refusals.
 
     Parameters
     ----------
     named
         The columns it may have.
-    aus
-        Also AU1, L12 and so on.
     unit
-        (row, cells that are not empty, the manifest's folder) -> unit; what it raises is that row's refusal.
+        Makes a unit of (row, cells that are not empty, the manifest's folder); what it raises is that row's refusal.
+    aus
+        Allow columns of AUs, too: AU1, L12 and so on.
     """
     base = parent_of(url)
     with _text(url) as lines:

@@ -36,7 +36,7 @@ MAX_INPUT_BYTES: Final = 64 << 30
 
 @dataclass(frozen=True)
 class Place:
-    """A folder.
+    """A folder, here or elsewhere.
 
     Parameters
     ----------
@@ -196,16 +196,16 @@ class Place:
 
 @dataclass(frozen=True)
 class Fetched:
-    """An input at hand.
+    """An input that is at hand as a local file.
 
     Parameters
     ----------
     path
         Where it lies on this machine.
     sha256
-        Of its bytes.
+        Hash of its bytes.
     stamp
-        See `stamp`.
+        What changes when the file does, see the function `stamp`.
     """
 
     path: Path
@@ -266,7 +266,7 @@ def check_name(name: str, *, reserved: tuple[str, ...] = ()) -> str:
     Parameters
     ----------
     reserved
-        First parts, in small letters, that are taken.
+        First parts, in lower case, that are taken.
 
     Raises
     ------

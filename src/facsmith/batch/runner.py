@@ -21,9 +21,9 @@ class Task:
     Parameters
     ----------
     retries
-        After a failure that is the machine's, and after the death of a worker.
+        How often a unit is tried again, after a failure of the machine's and after the death of a worker.
     pause
-        Seconds before the first.
+        Seconds before the first new try.
     """
 
     job: Job

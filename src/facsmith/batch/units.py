@@ -29,11 +29,11 @@ class Entry:
     Parameters
     ----------
     stamps
-        Of the inputs, "" for one that is not there.
+        Stamps of the inputs, "" for one that is not there.
     files
         Name -> bytes of each file of the result.
     sha256
-        Of the file named as output; of a folder, of its files' hashes.
+        Hash of the file named as output; of a folder, the hash of its files' hashes.
     notes
         What the user should know of it.
     """
@@ -87,17 +87,17 @@ class Unit:
     inputs
         Paths or URLs whose bytes decide the result.
     settings
-        What else does, plain JSON.
+        Everything else that decides the result, as plain JSON.
     output
-        Its name within the output folder.
+        The result's name within the output folder.
     weight
         How much work it is, beside others of its job.
     address
-        See the module.
+        Name of inputs and settings, see the module.
     known
-        What the ledger has of its output.
+        What the ledger has of the output.
     deaths
-        How often it took its worker down before.
+        How often the unit took its worker down before.
     """
 
     row: int
@@ -117,7 +117,7 @@ class Refusal:
     Parameters
     ----------
     output
-        As it was given, for the report.
+        The result's name as it was given, for the report.
     """
 
     row: int
@@ -132,9 +132,11 @@ class Outcome:
     Parameters
     ----------
     entry
-        What is known of it; news: the ledger does not know that yet.
+        What is known of the unit.
+    news
+        The ledger does not know that yet.
     full
-        The disk is.
+        The disk is full.
     """
 
     row: int

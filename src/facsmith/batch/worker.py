@@ -52,7 +52,7 @@ class Worker:
         Parameters
         ----------
         starting
-            Called when it is not there yet, just before the work.
+            Called just before the work, where the result is not there yet.
         """
         began = time.perf_counter()
         full, reason = False, ""

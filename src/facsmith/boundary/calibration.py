@@ -30,7 +30,9 @@ class Calibration:
     Parameters
     ----------
     intensities
-        From 0 to 1, strictly growing; distances: strictly growing, within a billion; 2 to 256 nodes.
+        From 0 to 1, strictly growing; 2 to 256 nodes.
+    distances
+        As many, strictly growing, each within a billion.
     """
 
     intensities: tuple[float, ...]

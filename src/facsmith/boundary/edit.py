@@ -152,6 +152,8 @@ class BoundarySet:
         are. Where normals are (nearly) parallel no move can, and it is the shortest least-squares one. Entangled: dz =
         B^T (t - d), the plain sum.
 
+        A target equal to the source moves exactly nothing.
+
         Parameters
         ----------
         latent
@@ -162,11 +164,15 @@ class BoundarySet:
         mode
             "absolute" (what the face shall show) or "relative" (added to what it shows).
         source
-            What it shows now, (C,) or (T, C); by default read from the latent with the calibrations.
+            Intensities that the face shows now, (C,) or (T, C); by default read from the latent with the calibrations.
         aus
             The AUs of the columns, by default the paper's twelve. AUs with a boundary that are not among them are asked
-            for at 0, and so is what ``source`` says of them. Returns (T, num_ws, w_dim). A target equal to the source
-            moves exactly nothing.
+            for at 0, and so is what ``source`` says of them.
+
+        Returns
+        -------
+        Latent
+            Ws (T, num_ws, w_dim).
         """
         if mode not in ("absolute", "relative"):
             raise BoundaryError(f"Unknown mode {mode!r}; available: absolute, relative.")

@@ -19,12 +19,12 @@ class LandmarkResponse:
     Parameters
     ----------
     typical
-        The median over people, above 0.
+        The median share over people, above 0.
     trust
         In [0, 1], by how many per cent more of the AU there is on a person of whom it sees 1 % more, as far as another
         landmarker agrees.
     flow
-        The same of optical flow, beside it.
+        The same for optical flow, beside it.
     """
 
     typical: float
@@ -55,9 +55,12 @@ class Response:
         In [0, 1], by how many per cent landmarks see more of the AU on a person of whom flow sees 1 % more; 0 where
         flow tells nothing of what landmarks see.
     landmarks
-        By landmarker (`Face.provider`), where its word is known to tell something.
+        The same by landmarker (`Face.provider`), where its word is known to tell something.
+
+    Attributes
+    ----------
     FAR
-        Times the typical share, or a part of it; who is read as farther off is mostly misread, and counts as that.
+        Shares beyond this many times the typical one, or below that part of it, are mostly misread, and count as that.
     """
 
     typical: float

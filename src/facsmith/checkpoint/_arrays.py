@@ -87,7 +87,7 @@ class Storage:
     Parameters
     ----------
     dtype
-        Numpy's, or ``bfloat16``, which numpy lacks: the upper half of a float32, read as that.
+        Numpy's name, or ``bfloat16``, which numpy lacks: the upper half of a float32, read as that.
     """
 
     dtype: str

@@ -38,7 +38,7 @@ def read_exchanged(value: Any) -> tuple[str, Config, dict[str, Tensor], tuple[st
     Raises
     ------
     CheckpointError
-        No generator, or one that is not run here; says which.
+        It holds no generator, or one that is not run here; says which.
     """
     found = find_generator(value)
     check_square(found.tensors.get(_STARTS[found.layout]))

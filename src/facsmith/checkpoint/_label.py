@@ -42,12 +42,12 @@ def at_label(config: Config, state: Mapping[str, Tensor], label: int) -> tuple[S
     Parameters
     ----------
     label
-        From 0, one of ``config.c_dim``.
+        Number of the label, from 0, below ``config.c_dim``.
 
     Raises
     ------
     CheckpointError
-        It takes no labels, not this one, or mixes them otherwise (StyleGAN1).
+        The network takes no labels, or not this one, or mixes them otherwise (StyleGAN1).
     """
     if not config.c_dim:
         raise CheckpointError("It draws without labels; leave out --label.")

@@ -38,7 +38,7 @@ def config_from_json(values: Mapping[str, Any]) -> Config:
     Raises
     ------
     CheckpointError
-        Says which.
+        A setting is unknown, missing or impossible; says which.
     """
     settings = dict(values)
     family = settings.pop("family", None)

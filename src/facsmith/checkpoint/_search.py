@@ -60,13 +60,13 @@ class Found:
     Parameters
     ----------
     where
-        What stood before the names, such as ``state_dict.decoder.``.
+        The prefix of the names in the file, such as ``state_dict.decoder.``.
     others
-        The same of further generators.
+        Prefixes of further generators in the file.
     latent_avg
         The mean of W, where it lies beside the network.
     attributes
-        Of whole modules, by dotted path.
+        Attributes of whole modules, by dotted path.
     """
 
     layout: str

@@ -51,7 +51,7 @@ class AverageGenerator:
         Raises
         ------
         CheckpointError
-            Neither.
+            The layers are neither's.
         """
         for family, mark in (("stylegan1", "/StyleMod/weight"), ("stylegan2", "/mod_weight")):
             if any(name.endswith(mark) for name in self.synthesis):

@@ -73,7 +73,7 @@ def read_legacy(data: memoryview, *, source: str, budget: Budget | None = None) 
     Parameters
     ----------
     budget
-        That of the file in which the stream is nested.
+        The budget of the file in which the stream is nested.
     """
     names = tensor_builders(source)
     budget = budget or Budget(source)

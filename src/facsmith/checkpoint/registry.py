@@ -19,12 +19,13 @@ Kind = Literal["generator", "descriptor", "landmarks"]
 class ModelEntry:
     """One published file.
 
+    The size in bytes and sha256 are None where not published; ``origin`` says where the figures were found.
+    ``filename`` is the publisher's own, so that a file fetched by hand needs no new name.
+
     Parameters
     ----------
     framing
-        Of a generator's faces, a name of `facsmith.framing.PRESETS`, that of the data set it was trained on. size in
-        bytes and sha256 are None where not published; ``origin`` says where the figures were found. ``filename`` is the
-        publisher's own, so that a file fetched by hand needs no new name.
+        How a generator frames faces: a name of `facsmith.framing.PRESETS`, that of the data set it was trained on.
     """
 
     name: str

@@ -75,7 +75,7 @@ def convert(
     Parameters
     ----------
     label
-        Of a network that draws by label, the one to keep; the result draws without.
+        Of a network that draws by label, the label to keep; the result draws without.
 
     Raises
     ------

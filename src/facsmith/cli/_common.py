@@ -150,12 +150,12 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 
 
 def tell_tuning(tuning: Mapping[str, Any] | None) -> None:
-    """To stdout: what high fidelity brought, where the generator was tuned just now.
+    """Write to stdout what high fidelity brought, where the generator was tuned just now.
 
     Parameters
     ----------
     tuning
-        A receipt's.
+        The entry of a receipt.
     """
     if tuning is None or "seconds" not in tuning:
         return

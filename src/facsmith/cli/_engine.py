@@ -87,9 +87,9 @@ def with_engine(*, chunk: int, gpus: bool = True) -> "Callable[[Callable[..., No
     Parameters
     ----------
     chunk
-        Its default.
+        Default of the option.
     gpus
-        Whether the work can use them.
+        Whether the work can use GPUs.
     """
     defaults = {"chunk": chunk}
     options = [
@@ -185,7 +185,7 @@ def run_many(job: "Job", rows: "Iterable[Unit | Refusal]", place: "Place", setti
     Parameters
     ----------
     what
-        Rows are called, in the plural.
+        What rows are called, in the plural.
     """
     if not run_rows(job, rows, place, settings, what=what).complete:
         raise typer.Exit(PARTIAL)

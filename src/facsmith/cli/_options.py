@@ -32,7 +32,7 @@ def with_options(*names: str, **defaults: Any) -> Callable[[Command], Command]:
     Parameters
     ----------
     defaults
-        Other than the fields' own.
+        Defaults other than the fields' own.
     """
     offered = choices(AnimateOptions, names)
     parameters = tuple(_parameter(offered[name], defaults.get(name, offered[name].default)) for name in names)

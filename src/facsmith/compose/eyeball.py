@@ -85,9 +85,9 @@ def eyeball(photo: npt.NDArray[np.uint8], lids: Lids, iris: Iris) -> Eyeball | N
     Parameters
     ----------
     photo
-        (H, W, 3).
+        (H, W, 3) uint8 RGB.
     iris
-        In its pixels.
+        In pixels of the photo.
     """
     reach = np.array([0.75, 0.62]) * lids.width
     middle = lids.corner + 0.5 * lids.width * lids.along

@@ -38,7 +38,7 @@ _BULGE = np.clip(4 * S * (1 - S), 0, None)
 
 @dataclass(frozen=True, eq=False)
 class Pixel:
-    """Where the pixels of a box lie.
+    """Where the pixels of a box lie, seen from the lids.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ class Lids:
         Parameters
         ----------
         opened
-            0 for lids as in the photo, 1 for such as muscles have opened wide.
+            0 for lids as in the photo, 1 where muscles have opened them wide.
         """
         edge = _UPPER_EDGE + opened * (_OPENED_EDGE - _UPPER_EDGE)
         under = at.depth - at.upper - moves
@@ -154,7 +154,7 @@ class Lids:
         Parameters
         ----------
         skin
-            (h, w, 3), the frame there.
+            (h, w, 3), the frame at those pixels.
         moves
             (h, w) pixels by which the lid's edge is lower, or higher where they are negative.
         """

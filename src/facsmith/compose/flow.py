@@ -41,7 +41,14 @@ def backward_flow(old: npt.NDArray[np.uint8], new: npt.NDArray[np.uint8], guess:
     Parameters
     ----------
     old, new
-        (FLOW_SIZE, FLOW_SIZE) uint8 grey; guess: (FLOW_SIZE, FLOW_SIZE, 2). Returns (FLOW_SIZE, FLOW_SIZE, 2).
+        (FLOW_SIZE, FLOW_SIZE) uint8 grey.
+    guess
+        (FLOW_SIZE, FLOW_SIZE, 2) pixels.
+
+    Returns
+    -------
+    ndarray
+        (FLOW_SIZE, FLOW_SIZE, 2) pixels.
     """
     return composed(remaining_flow(old, new, guess), guess)
 
@@ -88,7 +95,9 @@ def warp(image: Image, flow: Image) -> Image:
     Parameters
     ----------
     image
-        (H, W) or (H, W, C); flow: (H, W, 2).
+        (H, W) or (H, W, C).
+    flow
+        (H, W, 2) pixels.
     """
     height, width = flow.shape[:2]
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
@@ -102,7 +111,9 @@ def blur(image: npt.NDArray[np.floating[Any]], sigma: float) -> Image:
     Parameters
     ----------
     image
-        (H, W) or (H, W, C); sigma in pixels.
+        (H, W) or (H, W, C).
+    sigma
+        Standard deviation in pixels.
     """
     side = 2 * int(np.ceil(3 * sigma)) + 1
     return np.asarray(cv2.GaussianBlur(np.asarray(image, np.float32), (side, side), sigma), np.float32)

@@ -49,7 +49,7 @@ def fit_iris(grey: Image, lids: Lids, start: Array | None = None) -> Iris:
     grey
         (H, W) float32.
     start
-        (3,) where a landmarker saw it; else it is looked for in the whole opening.
+        (3,) x, y and radius where a landmarker saw it; else it is looked for in the whole opening.
     """
     eye = lids.width
     if start is None:

@@ -32,7 +32,14 @@ def face_mask(points: Points, iod: float, shape: tuple[int, int]) -> Mask:
     Parameters
     ----------
     points
-        (68, 2); shape: (height, width). Returns (height, width).
+        (68, 2) pixels.
+    shape
+        (height, width).
+
+    Returns
+    -------
+    ndarray
+        (height, width).
     """
     jaw, brows, nose = points[0:17], points[17:27], points[27]
     outward = jaw - nose
@@ -57,7 +64,14 @@ def left_half(points: Points, iod: float, shape: tuple[int, int]) -> Mask:
     Parameters
     ----------
     points
-        (68, 2); shape: (height, width). Returns (height, width).
+        (68, 2) pixels.
+    shape
+        (height, width).
+
+    Returns
+    -------
+    ndarray
+        (height, width).
     """
     line = np.array([points[list(group)].mean(axis=0) for group in _MIDLINE])
     line = line[np.argsort(line[:, 1])]

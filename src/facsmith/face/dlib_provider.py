@@ -84,7 +84,7 @@ def embed(image: Image, landmarks: Points) -> np.ndarray[tuple[int], np.dtype[np
     image
         (H, W, 3) uint8 RGB.
     landmarks
-        (68, 2) in its pixels.
+        (68, 2) pixels of the image.
     """
     dlib = _dlib()
     x0, y0, x1, y1 = (int(v) for v in (*landmarks.min(axis=0), *landmarks.max(axis=0)))

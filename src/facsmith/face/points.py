@@ -90,8 +90,12 @@ def to_ibug(landmarks: npt.ArrayLike) -> Points:
     Parameters
     ----------
     landmarks
-        (..., 478 or 468, 2 or 3), any unit; a third coordinate (depth) is dropped. Returns (..., 68, 2) float64 in the
-        same unit.
+        (..., 478 or 468, 2 or 3), any unit; a third coordinate (depth) is dropped.
+
+    Returns
+    -------
+    ndarray
+        (..., 68, 2) float64, in the same unit.
     """
     mesh = np.asarray(landmarks, dtype=np.float64)[..., :2]
     return mesh[..., np.array(MESH_TO_IBUG), :].mean(axis=-2)

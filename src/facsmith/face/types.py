@@ -26,13 +26,13 @@ class Face:
     landmarks
         (68, 2) iBUG points in photo pixels.
     box
-        (x0, y0, x1, y1) around the landmarks.
+        (x0, y0, x1, y1) around the landmarks, in photo pixels.
     score
         In [0, 1], how well the mirrored picture gave the same points.
     provider
         The library that found it.
     yaw_degrees
-        Positive when the face turns to the image's right.
+        How far the face is turned, positive to the image's right.
     blendshapes
         MediaPipe's 52 expression scores in [0, 1] by ARKit's names, of this picture; None where the face was found by
         another library, or only roughly.
@@ -76,9 +76,9 @@ class Reading(NamedTuple):
     Attributes
     ----------
     points
-        (68, 2) in its pixels.
+        (68, 2) pixels of the crop.
     blendshapes
-        As of `Face`.
+        As in `Face`.
     """
 
     points: Points

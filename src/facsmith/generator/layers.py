@@ -28,7 +28,7 @@ class GeneratorModule(nn.Module):
     Attributes
     ----------
     framing
-        Of the faces it draws, where that is known (`framing.framing_of`); no part of ``generator_id``.
+        How the faces it draws are framed, where that is known (`framing.framing_of`); no part of ``generator_id``.
     """
 
     def __init__(self, config: GeneratorConfig) -> None:
@@ -75,7 +75,9 @@ class FullyConnected(nn.Module):
     Attributes
     ----------
     weight
-        (out, in) drawn from N(0, 1 / lr^2), gain = lr / sqrt(in); bias: (out,).
+        (out, in), drawn from N(0, 1 / lr^2); gain = lr / sqrt(in).
+    bias
+        (out,).
     """
 
     def __init__(self, in_features: int, out_features: int, *, lr: float = 1.0, bias_init: float = 0.0) -> None:

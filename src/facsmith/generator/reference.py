@@ -66,15 +66,20 @@ def modulated_conv(
     Parameters
     ----------
     x
-        (N, I, H, H)
+        (N, I, H, H).
     weight
-        (O, I, 3, 3)
+        (O, I, 3, 3).
     styles
-        (N, I)
+        (N, I).
     bias
-        (O,)
+        (O,).
     noise
-        (1 or N, 1, R, R) -> (N, O, R, R).
+        (1 or N, 1, R, R).
+
+    Returns
+    -------
+    Tensor
+        (N, O, R, R).
     """
     outputs: list[Tensor] = []
     for sample, style in zip(x, styles, strict=True):

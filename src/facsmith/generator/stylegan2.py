@@ -262,7 +262,7 @@ class SynthesisNetwork(nn.Module):
     Attributes
     ----------
     half_resolutions
-        Of how many resolutions, the highest, the features are computed in half precision (float16, bounded as
+        Number of resolutions, the highest ones, whose features are computed in half precision (float16, bounded as
         StyleGAN2-ADA bounds them, Karras et al. 2020; images stay float32) where no gradient is wanted. 0 by default:
         it pays on a GPU only. The 4 px block never is.
     """

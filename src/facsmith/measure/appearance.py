@@ -32,7 +32,7 @@ def from_appearance(image: Image, face: Face, population: Population, descriptor
     image
         (H, W, 3) uint8 RGB.
     face
-        As found in it.
+        The face found in the image.
     """
     crop = crop_transform(face.landmarks, APPEARANCE_RESOLUTION).crop(image)
     features = appearance_features([crop, np.ascontiguousarray(crop[:, ::-1])], descriptor)
@@ -64,7 +64,12 @@ def even_light(crop: Image) -> npt.NDArray[np.float32]:
     Parameters
     ----------
     crop
-        (R, R, 3) uint8. Returns (R, R, 3) float32 in [0, 255].
+        (R, R, 3) uint8.
+
+    Returns
+    -------
+    ndarray
+        (R, R, 3) float32 in [0, 255].
     """
     return np.repeat(np.clip(even_grey(crop), 0, 255)[..., None], 3, axis=2).astype(np.float32)
 

@@ -40,7 +40,7 @@ def part_features(image: Image, landmarks: npt.ArrayLike) -> Array:
     image
         (H, W, 3) uint8 RGB.
     landmarks
-        (68, 2) in its pixels.
+        (68, 2) pixels of the image.
 
     Raises
     ------

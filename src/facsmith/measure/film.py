@@ -34,7 +34,9 @@ def read_film(
     Parameters
     ----------
     neutral
-        (H, W, 3) uint8 RGB of the same person at rest; or neutral_at: where the film shows that, in seconds.
+        (H, W, 3) uint8 RGB, the same person at rest.
+    neutral_at
+        Seconds at which the film itself shows that, instead of ``neutral``.
     provider, face
         As in `measure.action_units`; the chosen face is followed through the film.
 

@@ -45,12 +45,14 @@ def identity(a: Image, b: Image, *, landmarks: tuple[Array, Array] | None = None
 
 
 def embedding(image: Image, landmarks: Array) -> Array:
-    """The person in a picture (H, W, 3) uint8 RGB as numbers (128,), for `alike`.
+    """The person in a picture as numbers (128,), for `alike`.
 
     Parameters
     ----------
+    image
+        (H, W, 3) uint8 RGB.
     landmarks
-        (68, 2) in its pixels.
+        (68, 2) pixels of the image.
     """
     return embed(image, landmarks)
 
@@ -61,7 +63,7 @@ def alike(one: Array, other: Array) -> Identity:
     Parameters
     ----------
     one, other
-        (128,), of `embedding`.
+        (128,), from `embedding`.
     """
     cosine = float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other)))
     return Identity(cosine, float(np.linalg.norm(one - other)))

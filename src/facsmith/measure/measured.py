@@ -36,9 +36,9 @@ class Measured:
     by_source
         "landmarks", "blendshapes", "appearance" -> (12,) in [0, 1], NaN where the source says nothing of the AU.
     face
-        As found.
+        The face found.
     against
-        What it was compared with.
+        The neutral face that it was compared with.
     beyond
         AUs outside DISFA's twelve -> intensity in [0, 1]; empty without the person's neutral.
     """

@@ -38,24 +38,26 @@ def action_units(
 ) -> Measured:
     """The Action Units that a photo shows, intensities in [0, 1], with a flag of reliability for each.
 
+    For many pictures of one person make a `NeutralFace` once.
+
     Parameters
     ----------
     image, neutral
         (H, W, 3) uint8 RGB, of the same person; without a neutral, faces in general stand in for it, and fewer AUs are
         reliable.
     provider
-        Of landmarks, as in `face.find`.
+        Library that finds landmarks, as in `face.find`.
     face
-        Which, 0 the largest.
+        Number of the face, 0 the largest.
     sources
-        Who is asked. For many pictures of one person make a `NeutralFace` once.
+        The sources that are asked.
 
     Raises
     ------
     NoFaceError
         A picture without a usable face.
     CheckpointError
-        Without neutral, and the model's folder lacks ``measure.safetensors``.
+        There is no neutral, and the model's folder lacks ``measure.safetensors``.
     """
     chosen = face_module.choose(face_module.find(image, provider=provider), face).face
     if neutral is None:
@@ -78,9 +80,9 @@ def alone(
     image
         (H, W, 3) uint8 RGB.
     face
-        As found in it.
+        The face found in the image.
     knowledge
-        Of faces in general; by default the bundled model's.
+        What is known of faces in general; by default the bundled model's.
     """
     population, descriptor = knowledge or default_population()
     readings: dict[str, Array] = {}

@@ -36,7 +36,7 @@ _CM: Final = 100.0  # shapes are stored in hundredths of an IOD: half precision 
 
 @dataclass(frozen=True, eq=False)
 class Population:
-    """Faces in general.
+    """What is known of faces in general.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class Population:
     means
         Provider -> (68, 2), the mean neutral face, mirror-symmetric, eyes' midpoint at 0, unit IOD.
     covariance
-        (136, 136), of neutral faces around it.
+        (136, 136), covariance of neutral faces around it.
     responses
         (12, 68, 2) IOD, what landmarks report for each AU at intensity 1, mean over people.
     errors

@@ -51,9 +51,9 @@ class FrameReader:
     Attributes
     ----------
     view
-        What of a frame is looked at.
+        The part of a frame that is looked at.
     face
-        Where it lies in a frame; None where it is unknown.
+        The face in the neutral frame. None where it is unknown.
     """
 
     def __init__(self, faces: FaceReader, renderer: Renderer) -> None:
@@ -73,12 +73,13 @@ class FrameReader:
         self._read: OrderedDict[str, Reading] = OrderedDict()
 
     def read(self, frame: Image, *, sides: bool = False) -> Reading | None:
-        """None where the face cannot be seen in the frame or in the neutral one. Equal frames are read once.
+        """What a frame shows; None where the face cannot be seen in it or in the neutral one. Equal frames are read
+        once.
 
         Parameters
         ----------
         frame
-            As `view` cuts it.
+            As ``view`` cuts it.
         sides
             Read the left and the right half of the face each for itself.
         """

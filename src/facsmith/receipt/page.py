@@ -27,7 +27,7 @@ def check_page(path: str | os.PathLike[str]) -> None:
     Raises
     ------
     OutputError
-        Neither .png nor .pdf.
+        It ends neither in .png nor in .pdf.
     """
     if Path(path).suffix.lower() not in PAGE_SUFFIXES:
         raise OutputError(f"{path} cannot be written: a receipt's page is {' or '.join(PAGE_SUFFIXES)}.")
@@ -35,12 +35,12 @@ def check_page(path: str | os.PathLike[str]) -> None:
 
 
 def write_page(receipt: Receipt, path: str | os.PathLike[str], *, pictures: Sequence[tuple[float, Image]] = ()) -> None:
-    """Draw the page.
+    """Draw a receipt's page.
 
     Parameters
     ----------
     pictures
-        Key frames with their seconds, (H, W, 3) uint8 each, to be shown across the top.
+        Key frames with their seconds, (H, W, 3) uint8 each, shown across the top.
 
     Raises
     ------

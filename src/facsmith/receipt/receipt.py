@@ -61,7 +61,7 @@ class KeyframeRecord:
 
 @dataclass(frozen=True)
 class Curves:
-    """Frame by frame, T of them.
+    """What was asked and seen frame by frame, in T frames.
 
     Parameters
     ----------
@@ -83,13 +83,15 @@ class Curves:
 
 @dataclass(frozen=True)
 class Leakage:
-    """What shows besides what is asked, at the first key frame of a pose; aus: the pose's, none when it is neutral.
+    """What shows besides what is asked, at the first key frame of a pose.
 
     Parameters
     ----------
+    aus
+        The pose's AUs, none when it is neutral.
     excess
-        The AUs that are measured -> measured less asked; of two sides, the one that is farther off. For those of
-        ``aus`` themselves: how much more (or, below 0, less) they show than asked.
+        AU -> measured less asked, of those that are measured; of two sides, the one that is farther off. For the pose's
+        own AUs: how much more (or, below 0, less) they show than asked.
     """
 
     aus: tuple[str, ...]
@@ -103,16 +105,18 @@ class Receipt:
 
     Parameters
     ----------
-    keyframes
-        Where something is asked; between: further moments that were measured.
-    unreached
-        AUs that this model shows only in part -> why, asked or not.
-    summary
-        The figures of the whole film, see `receipt.summary.summary`.
     personal
-        By what an AU's step was longer than people's at large, so that it shows as strongly on this face.
+        AU -> by what its step was longer than people's at large, so that it shows as strongly on this face.
+    keyframes
+        Key frames, where something is asked.
     tuning
         How the generator was tuned to the face, and how much more alike its picture is; None where it was not.
+    summary
+        The figures of the whole film, see `receipt.summary.summary`.
+    unreached
+        AUs that this model shows only in part -> why, asked or not.
+    between
+        Further moments that were measured.
     ways
         Each AU asked at some time -> where it comes from (`ways`): latent, muscles or eyes.
     """

@@ -107,7 +107,7 @@ def leakage(keyframes: Sequence[KeyframeRecord], asked: Sequence[ActionUnits]) -
     Parameters
     ----------
     asked
-        What the face shall show at each of them.
+        What the face shall show at each key frame.
     """
     rows: dict[tuple[tuple[str, float], ...], Leakage] = {}
     for record, shall in zip(keyframes, asked, strict=True):

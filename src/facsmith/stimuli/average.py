@@ -26,13 +26,19 @@ _BORDER: Final = 4  # points a side of the picture, which stay
 def average_faces(faces: Sequence[tuple[Pixels, npt.ArrayLike]], norms: Norms) -> Pixels:
     """One face whose shape and colours are the mean of several.
 
+    Each is warped by triangles to the mean shape.
+
     Parameters
     ----------
     faces
         (picture (H, W, 3) uint8, landmarks (68, 2)) each, two or more.
     norms
-        Their size and eye points, to which all are aligned. Each is warped by triangles to the mean shape. Returns (h,
-        w, 3) uint8 of ``norms.size``.
+        Size and eye points to which all are aligned.
+
+    Returns
+    -------
+    ndarray
+        (h, w, 3) uint8 of ``norms.size``.
     """
     if len(faces) < 2:
         raise InputError(f"An average of {len(faces)} face(s); give 2 or more.")

@@ -44,14 +44,14 @@ _ROUNDS, _NEAR = 6, 0.1  # of aligning again by what is seen in the aligned pict
 
 @dataclass
 class Battery:
-    """What was rendered.
+    """What was rendered for a battery of stimuli.
 
     Parameters
     ----------
     rows
-        Of the manifest.
+        Rows of the manifest.
     measured
-        Of measured.csv.
+        Rows of measured.csv.
     skipped
         Photo -> why it could not be used.
     """
@@ -89,14 +89,16 @@ def render_battery(
 
     A film goes from the neutral face to the condition and back.
 
+    A photo without a usable face is left out and named in ``skipped``.
+
     Parameters
     ----------
     frames
-        Also each film's frames, as a folder of PNGs.
+        Also write each film's frames, as a folder of PNGs.
     questions
-        Of the rating page, for the codebook.
+        Questions of the rating page, for the codebook.
     sign_with
-        Signs each file. A photo without a usable face is left out and named in ``skipped``.
+        What signs each file; by default nothing is signed.
 
     Raises
     ------

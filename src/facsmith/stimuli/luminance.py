@@ -112,12 +112,13 @@ def grey_of(pixels: Pixels) -> Pixels:
 def match(samples: Sequence[Pixels]) -> tuple[list[Tone], Light]:
     """The tones that give all pictures one mean and one contrast, and what these are.
 
+    The mean is the set's; so is the contrast, lowered as far as it takes for no picture to be clipped in more than a
+    hundredth of its pixels. Solved on the finished 8-bit pixels, so that clipping and rounding are in it.
+
     Parameters
     ----------
     samples
-        Per picture the pixels inside the oval, (N, 3) uint8. The mean is the set's; so is the contrast, lowered as far
-        as it takes for no picture to be clipped in more than a hundredth of its pixels. Solved on the finished 8-bit
-        pixels, so that clipping and rounding are in it.
+        Per picture the pixels inside the oval, (N, 3) uint8.
     """
     lights = [light_of(sample) for sample in samples]
     mean = float(np.mean([light.mean for light in lights]))

@@ -100,11 +100,11 @@ class Oval:
     Parameters
     ----------
     x
-        Of its centre.
+        Horizontal place of its centre.
     half
-        Of its width.
+        Half of its width.
     top, bottom
-        Its ends.
+        Vertical places of its ends.
     """
 
     x: float
@@ -119,7 +119,7 @@ class Oval:
         Parameters
         ----------
         landmarks
-            (68, 2).
+            (68, 2) pixels.
         """
         points = np.asarray(landmarks, np.float64)
         jaw = points[list(JAW)]
@@ -151,9 +151,9 @@ class Frame:
     matrix
         (2, 3), set_xy = matrix[:, :2] @ photo_xy + matrix[:, 2]; None where the photo stays as it is.
     size
-        Before cropping.
+        (width, height) before cropping.
     oval
-        Of this photo, before cropping.
+        The oval of this photo, before cropping.
     """
 
     norms: Norms

@@ -51,7 +51,7 @@ def write_kit(folder: Path, rows: Sequence[Mapping[str, Any]], questions: Sequen
     Parameters
     ----------
     rows
-        Of the manifest.
+        Rows of the manifest.
     """
     stimuli = [{name: row[name] for name in _SHOWN} for row in rows]
     with atomic_path(folder / PAGE) as temporary:

@@ -234,7 +234,7 @@ def exports_board(elem_id: str, heading: str, kinds: Mapping[str, str]) -> Board
     Parameters
     ----------
     kinds
-        Name -> what people read.
+        Name -> text that people read.
     """
     buttons = "".join(f'<button type="button" data-kind="{kind}">{label}</button>' for kind, label in kinds.items())
     return _board(

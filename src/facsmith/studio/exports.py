@@ -61,7 +61,7 @@ def export(session: StudioSession, kind: str, progress: Progress) -> list[Path]:
     Raises
     ------
     InputError
-        Another kind.
+        There is no such kind.
     """
     if kind not in EXPORTS:
         raise InputError(f"There is no export {kind!r}; choose {', '.join(EXPORTS)}.")

@@ -72,7 +72,7 @@ class Score:
         Raises
         ------
         TimelineError
-            Anything else, or seconds out of bounds.
+            It is anything else, or seconds are out of bounds.
         """
         try:
             rows = {int(au): [float(s) for s in row] for au, row in cast(Mapping[str, Any], value).items()}

@@ -37,7 +37,7 @@ class Pose:
         Raises
         ------
         ActionUnitError
-            Anything else.
+            It is anything else.
         """
         try:
             given = cast(Mapping[str, Any], value)

@@ -63,7 +63,13 @@ def open_project(session: StudioSession, data: bytes, progress: Progress) -> Non
     Raises
     ------
     InputError
-        No project, or a damaged one. PhotoError, LatentError, TimelineError: what is in it cannot be used.
+        It is no project, or a damaged one.
+    PhotoError
+        Its photo cannot be used.
+    LatentError
+        Its code cannot be used.
+    TimelineError
+        Its film cannot be used.
     """
     files = _read(data, session.options.max_bytes)
     try:

@@ -25,15 +25,15 @@ class Rendered:
     Parameters
     ----------
     asked
-        What it shows, as long as that is asked for.
+        What it shows; the film is used as long as that is asked for.
     film
-        Has its key frames and curves.
+        The film, with its key frames and curves.
     movie
         An MP4's bytes, the face's close-up cut from these very frames.
     master
         A file that holds all frames without loss.
     files
-        Formats that were written from it.
+        Format -> file that was written from it.
     """
 
     asked: object

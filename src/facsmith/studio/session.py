@@ -189,7 +189,7 @@ class StudioSession:
         Parameters
         ----------
         feeling
-            The emotion that it is.
+            The name of the emotion that it is.
         """
         if self.track is not None:
             self.unload_track()
@@ -356,7 +356,7 @@ class StudioSession:
         line
             Where it waits for its turn.
         alone
-            What was begun before is called off.
+            Call off what was begun before.
         """
         if alone:
             self.cancel()

@@ -188,7 +188,7 @@ class Timeline:
         Parameters
         ----------
         side
-            The person's own; None gives the larger of the two.
+            The person's own side. None: the larger of the two.
         """
         if side is None:
             left = self.at(seconds, "left")

@@ -65,9 +65,9 @@ class Samples:
     Parameters
     ----------
     seconds
-        (N,) float64, growing, in [0, 3600].
+        (N,) float64, growing, in [0, 3600], N from 1.
     intensities
-        (N,) float64 in [0, 1]. N is 1 or more.
+        (N,) float64 in [0, 1].
     """
 
     seconds: Array

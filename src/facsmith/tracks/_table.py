@@ -27,7 +27,7 @@ def number(cell: str) -> float:
     Raises
     ------
     ValueError
-        It is none.
+        It is no number.
     """
     cell = cell.strip()
     return float(cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell)

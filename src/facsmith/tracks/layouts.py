@@ -39,7 +39,7 @@ class Column:
     Parameters
     ----------
     name
-        Of what it holds, which ``Layout.decode`` knows.
+        Name of what it holds, as ``Layout.decode`` knows it.
     """
 
     name: str
@@ -56,9 +56,9 @@ class Layout:
     clock, time
         How the time is given, and in which column.
     decode
-        The columns' numbers by name, (N,) each, as AU curves.
+        Turns the columns' numbers by name, (N,) each, into AU curves.
     face
-        Which face a row is of, where the file tells.
+        Column that tells which face a row is of, where the file has one.
     size
         Columns whose product is how large a row's face is.
     flags

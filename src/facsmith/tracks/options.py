@@ -16,11 +16,11 @@ class OneEuro:
     Parameters
     ----------
     min_cutoff
-        Hz at rest, smaller is smoother.
+        Cutoff at rest, in Hz; smaller is smoother.
     beta
-        How much the cutoff grows per intensity a second, larger lags less.
+        How much the cutoff grows per intensity a second; larger lags less.
     speed_cutoff
-        Hz, of the speed's own smoothing.
+        Cutoff of the speed's own smoothing, in Hz.
     """
 
     min_cutoff: float = 1.5
@@ -41,15 +41,15 @@ class TrackOptions:
     Parameters
     ----------
     fps
-        The rate it is resampled to, that of the film.
+        Frames a second it is resampled to, as many as the film has.
     source_fps
         Frames a second of files that count frames instead of seconds (py-feat), and of timecodes.
     start, seconds
-        The part that is read, counted from the first row; None reads to the end.
+        The part that is read, counted from the first row. None: to the end.
     min_confidence
-        OpenFace rows below are left out.
+        OpenFace rows with a lower confidence are left out.
     smoothing
-        Off by default.
+        The filter; by default there is none.
     """
 
     fps: float = 25.0

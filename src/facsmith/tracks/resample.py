@@ -87,12 +87,16 @@ def to_timeline(
 ) -> Timeline:
     """Curves of (AU, side) channels, sampled at fps.
 
+    Gaps are bridged by straight lines and noted.
+
     Parameters
     ----------
     seconds
-        (N,) growing; values: (N, channels), clipped to [0, 1].
+        (N,), growing.
+    values
+        (N, channels), clipped to [0, 1].
     until
-        Seconds that it lasts at least. Gaps are bridged by straight lines and noted.
+        Seconds that it lasts at least.
 
     Raises
     ------
@@ -127,7 +131,16 @@ def from_rest(values: Array, aus: Sequence[int]) -> tuple[Array, str]:
     Parameters
     ----------
     values
-        (N, channels), one row a moment; aus: of each channel. Returns the same shape, and what was done, in words.
+        (N, channels), one row a moment.
+    aus
+        AU of each channel.
+
+    Returns
+    -------
+    ndarray
+        (N, channels).
+    str
+        What was done, in words.
     """
     if len(values) < _ENOUGH:
         return (

@@ -159,7 +159,7 @@ def check(
         (name, pixels), all checked; where there are none, the astronaut's and, as far as time allows, faces of the
         generator's own.
     found
-        Takes the whole.
+        Called with the whole check.
     """
     from facsmith.animator import Animator
     from facsmith.bundle import load_bundle

@@ -66,15 +66,17 @@ def build_model(
     checkpoint
         A file that `checkpoint.read_checkpoint` reads, or a name of `MODELS`.
     folder
-        Of the model; parts that only building needs lie in ``folder/build``, which may be removed at the end.
+        The model's folder; parts that only building needs lie in ``folder/build``, which may be removed at the end.
     photos
         (name, (H, W, 3) uint8 RGB) to check on.
 
     Raises
     ------
     InputError
-        The folder holds another build, or the generator draws no faces. CheckpointError,.
+        The folder holds another build, or the generator draws no faces.
     ModelUnavailableError
+        The checkpoint or a descriptor is not at hand.
+    CheckpointError
         The checkpoint or a descriptor cannot be read.
     """
     options = options or BuildOptions()

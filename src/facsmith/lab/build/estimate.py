@@ -31,22 +31,22 @@ class Speed:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Of a build.
+    """What a build will take.
 
     Parameters
     ----------
     seconds
-        Planned, by stage.
+        Seconds planned, by stage.
     faces
-        That are searched.
+        Number of faces that are searched.
     steps
-        Of the encoder.
+        Training steps of the encoder.
     batch
         Pictures at a time.
     side
-        Working resolution.
+        Working resolution, in pixels.
     gigabytes
-        Of memory, at most, besides the libraries' own.
+        Memory at most, besides the libraries' own.
     """
 
     seconds: dict[str, float]
@@ -58,7 +58,7 @@ class Estimate:
 
 
 def picture_bytes(generator: Generator) -> float:
-    """What one picture's pass with gradients keeps, about.
+    """About how many bytes one picture's pass with gradients keeps.
 
     Parameters
     ----------
@@ -76,12 +76,12 @@ def picture_bytes(generator: Generator) -> float:
 
 
 def fitting_batch(generator: Generator, wanted: int | None) -> int:
-    """Pictures at a time.
+    """How many pictures are worked on at a time.
 
     Parameters
     ----------
     wanted
-        The user's say.
+        The number the user asks for. None: as many as the memory planned for holds.
     """
     return wanted or max(1, min(_MOST, int(_ROOM / picture_bytes(generator))))
 

@@ -32,7 +32,7 @@ class BuildOptions:
     Parameters
     ----------
     minutes
-        For the whole, by the clock; every stage has the least it needs, so that very few may be overrun.
+        Time for the whole, by the clock; every stage has the least it needs, so that very few may be overrun.
     framing
         As `parse_framing` reads it; None: estimated from the generator's own faces.
     descriptor
@@ -41,19 +41,19 @@ class BuildOptions:
     source
         AU-labelled faces besides the generator's own, as ``boundaries fit --source`` takes them.
     label
-        Of a network that draws by label.
+        The label to keep of a network that draws by label.
     faces
-        Of the generator whose moved pictures are searched, at most.
+        Largest number of the generator's faces whose moved pictures are searched.
     photos
-        That are checked, at most.
+        Largest number of photos that are checked.
     batch
         Pictures at a time; None: as many as two gigabytes hold.
     psi
         Truncation of the generator's faces.
     provider
-        Of landmarks.
+        Library that finds landmarks.
     device
-        Of the networks.
+        Device of the networks.
     """
 
     minutes: float = 40.0

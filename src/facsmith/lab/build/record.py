@@ -60,14 +60,14 @@ class Record:
         return self.stages[stage]
 
     def finish(self, stage: str, report: Mapping[str, Any], *, seconds: float, cpu: float) -> None:
-        """A stage is done.
+        """Record that a stage is done.
 
         Parameters
         ----------
         report
             JSON values.
         cpu
-            Seconds of this process, all its threads.
+            Processor seconds of this process, all its threads.
         """
         self.stages[stage] = {**report, "seconds": round(seconds, 1), "cpu_seconds": round(cpu, 1)}
         with atomic_path(self._path) as temporary:

@@ -47,9 +47,9 @@ class Thresholds:
     Parameters
     ----------
     share
-        Displacement along the AU at intensity 1, of the muscles'.
+        Displacement along the AU at intensity 1, as a share of the muscles' own.
     leak
-        IOD, mean movement of the points that the table leaves empty.
+        Mean movement, in IOD, of the points that the table leaves empty.
     quota
         Part of the photos on which each of share, leak and growth must hold.
     visible
@@ -68,23 +68,25 @@ class Thresholds:
 class Reading:
     """One AU on one photo. Displacements along the AU are in the table's full intensities (FACTS.md), leaks in IOD.
 
+    NaN where no face could be seen in a frame.
+
     Parameters
     ----------
     along
-        At each of LEVELS.
+        Displacement at each of LEVELS.
     muscles
         What the same landmarks report for face.muscles at 1.
     flow
         Share of the muscles' motion by optical flow, at each of LEVELS.
     leak, leak_max
-        Mean and largest movement, at 1, of the points that the table leaves empty; muscles_leak: the muscles' own mean,
-        the landmarker's floor.
+        Mean and largest movement, at 1, of the points that the table leaves empty.
+    muscles_leak
+        The muscles' own mean of that, the landmarker's floor.
     shown
         All twelve AUs that landmarks read at 1, in units of what they report for the muscles
         (`measure.from_displacement`).
     second_share
-        What the other landmarker sees of the muscles', where one was asked and sees a tenth of the table's. NaN where
-        no face could be seen in a frame.
+        What the other landmarker sees of the muscles', where one was asked and sees a tenth of the table's.
     """
 
     photo: str
@@ -111,16 +113,19 @@ class Row:
     Parameters
     ----------
     judged_by
-        Whose word counts for reached and monotone.
+        What ``reached`` and ``monotone`` are judged by.
     share, flow
-        The film's displacement at 1 over that of the muscles, mean over the photos, by landmarks and by flow; lowest:
-        the smallest on a photo, by the judge. leak (mean)
-    leak_max
-        Over the photos.
+        The film's displacement at 1 over that of the muscles, mean over the photos, by landmarks and by flow.
+    lowest
+        The smallest of those on a photo, by the judge.
     reached, still, monotone
         On how many photos share, leak and growth hold.
+    leak
+        Mean over the photos.
+    leak_max
+        Largest over the photos.
     passed
-        On enough of them each.
+        Each holds on enough photos.
     """
 
     au: int
@@ -194,11 +199,11 @@ def check(
     photos
         (name, (H, W, 3) uint8 RGB).
     aus
-        Which of the twelve.
+        Some of the twelve.
     provider
-        Of landmarks, as in `face.find`.
+        Library that finds landmarks, as in `face.find`.
     second
-        Another, asked beside it; where it cannot work, or sees no face, it says nothing.
+        Another one, asked beside it; where it cannot work, or sees no face, it says nothing.
     progress
         Told (stage, done, total) after each photo.
 

@@ -105,7 +105,7 @@ def against_coders(
     photos
         A folder or .tar.
     table
-        See `lab.coded_pairs`.
+        Coded pairs, see `lab.coded_pairs`.
 
     Raises
     ------

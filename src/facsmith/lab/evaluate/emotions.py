@@ -100,7 +100,7 @@ def agreement(
     labels
         A CSV with the columns ``name`` and ``emotion``.
     limit
-        Photos per emotion at most, in the order of the labels.
+        Largest number of photos per emotion, in the order of the labels.
 
     Raises
     ------

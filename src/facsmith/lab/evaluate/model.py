@@ -94,9 +94,9 @@ class AuRow:
     Parameters
     ----------
     measured
-        At each of LEVELS, mean, by the judge.
+        Mean intensity at each of LEVELS, by the judge.
     leakage
-        Of the other AUs at 1.
+        What is seen of the other AUs at intensity 1.
     """
 
     au: int
@@ -111,7 +111,7 @@ class AuRow:
 
 @dataclass(frozen=True)
 class Group:
-    """au_mae of some of the faces.
+    """The control of AUs on some of the faces.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ class Judgement:
     Parameters
     ----------
     chance
-        See the module's text on ``inter_au_correlation``.
+        Correlation to be expected by chance, see the module's text on ``inter_au_correlation``.
     """
 
     rows: tuple[AuRow, ...]
@@ -306,7 +306,7 @@ def summarise(read: Sequence[Control], *, visible: float = Thresholds().visible)
     Parameters
     ----------
     visible
-        See `Thresholds`.
+        As in `Thresholds`.
     """
     rows = tuple(_row(read, k, visible) for k in range(len(DISFA)))
     mixed, asked = np.concatenate([one.mixed for one in read]), np.concatenate([one.asked for one in read])

@@ -49,12 +49,12 @@ _MEASURED: Final = 0.1  # where there are no codes: AUs measured above this are 
 
 @dataclass(frozen=True, eq=False)
 class Peak:
-    """One pair.
+    """One pair of photos, and how near the edits come to its peak.
 
     Parameters
     ----------
     aus
-        As asked.
+        The AUs asked for.
     landmarks, features
         Way -> distance from the peak over the neutral's; NaN where the face was lost.
     pictures
@@ -128,9 +128,9 @@ def against_peaks(
     photos
         A folder or .tar.
     table
-        See `lab.coded_pairs`.
+        Coded pairs, see `lab.coded_pairs`.
     limit
-        Pairs at most, spread evenly over the table.
+        Largest number of pairs, spread evenly over the table.
 
     Raises
     ------

@@ -20,13 +20,18 @@ _TAIL = 0.975
 
 @dataclass(frozen=True)
 class Icc:
-    """Two-way random effects, absolute agreement.
+    """Intraclass correlations by two-way random effects, absolute agreement.
+
+    NaN where nothing varies.
 
     Parameters
     ----------
     single
-        ICC(2,1), of one rater; average: ICC(2,k), of the mean of all ``raters``. Each with its 95 % interval; NaN where
-        nothing varies.
+        ICC(2,1), of one rater.
+    single_interval, average_interval
+        Their 95 % intervals.
+    average
+        ICC(2,k), of the mean of all ``raters``.
     """
 
     single: float

@@ -45,9 +45,9 @@ class Rating:
     Parameters
     ----------
     scales
-        Of those that were asked, the number given.
+        Scale -> the number given, for scales that were asked.
     emotion
-        "" where it was not asked.
+        The emotion chosen, "" where it was not asked.
     """
 
     participant: str
@@ -111,8 +111,10 @@ class RatingReport:
 
 
 def read_ratings(files: Sequence[Path]) -> tuple[list[Rating], list[str]]:
-    """Read CSVs of the rating page, or others with the columns participant, stimulus, and naturalness, intensity or
-    emotion; and say what was left out.
+    """Read CSVs of ratings, and say what was left out.
+
+    They are those of the rating page, or others with the columns participant, stimulus, and naturalness, intensity or
+    emotion.
 
     Raises
     ------

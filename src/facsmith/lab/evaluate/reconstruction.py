@@ -42,9 +42,9 @@ class Reconstruction:
     identity
         Cosine of dlib's embeddings.
     identity_distance
-        Their distance (the same person below 0.6).
+        Distance of dlib's embeddings (the same person below 0.6).
     l1
-        Of pixels in [-1, 1].
+        Mean absolute difference of pixels in [-1, 1].
     """
 
     way: str

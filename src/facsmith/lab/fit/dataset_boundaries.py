@@ -64,14 +64,15 @@ class BoundaryTraining:
     Parameters
     ----------
     people
-        Training photos that are encoded, in all variants.
+        Number of training photos that are encoded, in all variants.
     judges
-        Held-out photos on which distances are calibrated.
+        Number of held-out photos on which distances are calibrated.
     reach
         How far is tried, in the codes' own distances from neutral to full intensity.
     fit
-        Of the SVMs; its C is lower than `FitOptions` has it, as more of the codes' noise is averaged out: the normals
-        then span the codes' own mean responses, .80 instead of .78 (cosine) like the generator's directions of face128.
+        Options of the SVMs; C is lower than `FitOptions` has it, as more of the codes' noise is averaged out: the
+        normals then span the codes' own mean responses, .80 instead of .78 (cosine) like the generator's directions of
+        face128.
     """
 
     people: int = 800
@@ -126,7 +127,7 @@ def train_boundaries(
     options: BoundaryTraining | None = None,
     progress: Progress = lambda stage, done, total: None,
 ) -> BoundarySet:
-    """Encode, fit, calibrate.
+    """Encode a data set's people, fit boundaries to their codes, and calibrate them.
 
     Each Boundary's report gains ``shown``: on how many judges, the share of the muscles' motion at each asked intensity
     (median) and its band (10 to 90 % of them), its spread over the judges at 1, and the leak (IOD).
@@ -136,7 +137,7 @@ def train_boundaries(
     dataset
         A folder of `facsmith.lab.train.data`.
     encode
-        See `encoding`.
+        Makes codes of pictures, see `encoding`.
     codes
         Fitted instead of the data set's training people, who are not encoded then; the judges still are.
 
@@ -198,11 +199,13 @@ def calibrate(
 ) -> BoundarySet:
     """The same boundaries, each intensity at the distance where the generated faces show it; medians over the judges.
 
+    An AU that never shows full intensity within ``reach`` ends there; one that shows nothing stays as it was, and its
+    report says so.
+
     Parameters
     ----------
     reach
-        See BoundaryTraining. An AU that never shows full intensity within it ends there; one that shows nothing stays
-        as it was, and its report says so.
+        As in `BoundaryTraining`.
     """
     probe = BoundarySet(
         tuple(replace(b, calibration=_line(b.calibration, reach)) for b in boundaries.boundaries),
@@ -223,11 +226,12 @@ def calibrate(
 def direction_cosines(boundaries: BoundarySet, directions: npt.ArrayLike) -> Array:
     """(K,) cosines between the joint edit of each AU alone and its own direction.
 
+    A check of the fit.
+
     Parameters
     ----------
     directions
-        (K, num_ws, w_dim) of `facs.AUS`, such as those `lab.train.generator` drew its labelled latents with: a check of
-        the fit.
+        (K, num_ws, w_dim) of `facs.AUS`, such as those `lab.train.generator` drew its labelled latents with.
     """
     origin = Latent(np.zeros(boundaries.shape, np.float32), boundaries.generator_id)
     rows = [DISFA.index(au) for au in boundaries.aus]

@@ -55,9 +55,9 @@ def encode_portion(
     Parameters
     ----------
     encode
-        For sources without latents.
+        Makes codes of pictures, for sources without latents.
     provider
-        Of the landmarks by which faces are cut out.
+        Library that finds the landmarks by which faces are cut out.
 
     Raises
     ------

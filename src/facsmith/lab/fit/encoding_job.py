@@ -86,12 +86,12 @@ class CodesJob:
         return _Portions(self.open_source(generator), generator, encode, self.provider)
 
     def open_source(self, generator: "Generator") -> Source:
-        """The faces.
+        """The source of the faces.
 
         Parameters
         ----------
         generator
-            As named here, loaded.
+            The generator named here, loaded.
         """
         return open_source(self.source, generator, seed=self.seed, provider=self.provider)
 
@@ -185,11 +185,11 @@ def collect(
     Parameters
     ----------
     encode
-        Images (N, 3, R, R) in [-1, 1] -> ws (N, num_ws, w_dim), for sources without latents.
+        Makes codes ws (N, num_ws, w_dim) of images (N, 3, R, R) in [-1, 1], for sources without latents.
     name
-        Of the source and its settings; a folder of another one is refused.
+        Name of the source and its settings; a folder of another one is refused.
     provider
-        Of the landmarks by which faces are cut out.
+        Library that finds the landmarks by which faces are cut out.
 
     Raises
     ------

@@ -38,7 +38,7 @@ class FitOptions:
     Parameters
     ----------
     aus
-        Which; best all that the faces show, as the edit holds still only what has a boundary.
+        The AUs to fit; best all that the faces show, as the edit holds still only what has a boundary.
     threshold
         Intensity from which a face shows the AU (0.7: the paper's DISFA levels 4 and 5).
     c
@@ -56,10 +56,10 @@ class FitOptions:
     candidates
         If c is None, values of it to choose from by cross-validation over people; none by default.
     scalings
-        Of the codes, "whole" by one factor or "each" number by its own spread; of several, the same cross-validation
-        chooses.
+        Scalings of the codes to choose from, "whole" by one factor or "each" number by its own spread; where there are
+        several, the same cross-validation chooses.
     layers
-        Of each AU's layers, as many as carry this share of it; 1 keeps all.
+        Keep as many of each AU's layers as carry this share of it; 1 keeps all.
     compare
         Fit by the other baseline, too, and report both.
     """
@@ -106,6 +106,8 @@ def fit_boundaries(
 ) -> BoundarySet:
     """Fit one boundary per AU.
 
+    Each Boundary's report holds counts, held-out accuracy, leakage and its calibration's residual band.
+
     Parameters
     ----------
     ws
@@ -113,9 +115,12 @@ def fit_boundaries(
     labels
         (N, 12) intensities in [0, 1] in the order of DISFA.
     groups
-        (N,) who it is (any numbers or names); whole people are held out. An AU without enough neutral or active samples
-        raises BoundaryError. Each Boundary's report holds counts, held-out accuracy, leakage and its calibration's
-        residual band.
+        (N,) who it is (any numbers or names); whole people are held out.
+
+    Raises
+    ------
+    BoundaryError
+        An AU has not enough neutral or active samples.
     """
     options = options or FitOptions()
     _check(ws, labels, groups)

@@ -42,11 +42,11 @@ class Shown:
     Parameters
     ----------
     share
-        The most of the muscles' motion at intensity 1, up to six times the move.
+        The largest share of the muscles' motion at intensity 1, up to six times the move.
     scale
-        Of the move at which all of it is shown, or at which most is.
+        How many times the move all of it is shown at, or most of it.
     leak
-        IOD, how far points that the AU leaves alone move there.
+        How far points that the AU leaves alone move there, in IOD.
     """
 
     share: float
@@ -61,16 +61,16 @@ class Shown:
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """One AU.
+    """The move that was chosen for one AU.
 
     Parameters
     ----------
     way
-        Whose move was taken.
+        Name of the way whose move was taken.
     move
         (num_ws, w_dim), scaled to intensity 1.
     shown
-        By way.
+        By way, what its move shows.
     """
 
     au: int
@@ -111,8 +111,9 @@ def best_moves(
     batch: int = 8,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Choice]:
-    """Per AU the best move of several ways, and of the means of two of them that saw different faces (whose names begin
-    otherwise).
+    """Per AU the best move of several ways, and of the means of two of them.
+
+    Means are taken of ways that saw different faces: their names begin otherwise.
 
     Parameters
     ----------
@@ -168,14 +169,15 @@ def boundaries_of_moves(
     With M the moves as rows, the normals are the rows of (M M^T)^+ M at unit length: each is at right angles to all
     other AUs' moves, so that B^T (B B^T)^+, the edit's way back, leads along the moves again.
 
+    People differ along every normal, too, and by more than a weak AU moves them: an intensity above 0 begins where 97
+    of 100 resting faces end, so that who it is, is not read as what it shows. What an edit does is not changed by that.
+
     Parameters
     ----------
     moves
         AU -> (num_ws, w_dim).
     resting
-        (N, num_ws, w_dim) codes of faces that show no AU to speak of. People differ along every normal, too, and by
-        more than a weak AU moves them: an intensity above 0 begins where 97 of 100 resting faces end, so that who it
-        is, is not read as what it shows. What an edit does is not changed by that.
+        (N, num_ws, w_dim), codes of faces that show no AU to speak of.
     """
     rows = np.stack([move.ravel() for move in moves.values()]).astype(np.float64)
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)

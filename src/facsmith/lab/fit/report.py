@@ -32,15 +32,20 @@ Array = npt.NDArray[np.float64]
 class BoundaryRow:
     """One boundary.
 
+    None and empty where its report does not say.
+
     Parameters
     ----------
     accuracy
-        Balanced, on people held out; within_person: against each one's own level.
+        Balanced accuracy on people held out.
+    within_person
+        The same against each one's own level.
+    trained
+        Number of people fitted on.
     people, neutral, active
-        Held-out counts; trained: people fitted on.
+        Held-out counts.
     curve
-        (asked, shown, lower, upper), the band holding 80 % of the faces that were looked at. None and empty where its
-        report does not say.
+        (asked, shown, lower, upper), the band holding 80 % of the faces that were looked at.
     """
 
     au: int

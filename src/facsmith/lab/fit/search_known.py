@@ -77,7 +77,7 @@ class SearchOptions:
 
 @dataclass(frozen=True, eq=False)
 class MovedCodes:
-    """One face.
+    """The codes of one face's moved pictures.
 
     Parameters
     ----------
@@ -107,11 +107,11 @@ def search_moves(
     Parameters
     ----------
     generator
-        That drew the face.
+        The generator that drew the face.
     start
-        (K, num_ws, w_dim) moves to begin at; None: at the known code.
+        (K, num_ws, w_dim) moves to begin at. None: at the known code.
     sigma
-        W's spread, see `w_spread`.
+        The spread of W, see `w_spread`.
     """
     options = options or SearchOptions()
     device = generator.w_avg.device

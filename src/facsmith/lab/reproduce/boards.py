@@ -34,13 +34,13 @@ def board(
     Parameters
     ----------
     names
-        Left of each row, in lines.
+        Text on the left of each row, in lines.
     above
-        Above the columns, or above every single picture.
+        Text above the columns, or above every single picture.
     cell
-        A picture's side.
+        Side of a picture, in pixels.
     margin
-        The names' width, in pixels.
+        Width of the names, in pixels.
     """
     font, small = ImageFont.load_default(max(11, cell // 9)), ImageFont.load_default(max(11, cell // 10))
     line = max(16, cell // 7)

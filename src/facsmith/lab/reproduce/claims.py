@@ -27,9 +27,9 @@ class Claim:
     Parameters
     ----------
     holds, of
-        On how many faces.
+        On how many faces it holds, of how many.
     verdict
-        By ``share``, see `_verdict`.
+        From ``share``, see `_verdict`.
     """
 
     claim: str

@@ -30,16 +30,16 @@ _RAMP: Final = 13  # frames from neutral to happiness, half a second
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """One method on one face.
+    """How one method did on one face.
 
     Parameters
     ----------
     lpips, identity, identity_distance
-        (12,), of the frame with one AU at 1 against the photo.
+        (12,), each of the frame with one AU at 1 against the photo.
     flicker
-        Grey levels, see `_flicker`.
+        In grey levels, see `_flicker`.
     seconds
-        Per frame, the median.
+        Seconds per frame, the median.
     """
 
     face: str

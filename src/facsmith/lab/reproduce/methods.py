@@ -71,14 +71,16 @@ class Method:
 
 @dataclass(frozen=True, eq=False)
 class Filming:
-    """One method on one face.
+    """One method, ready to film one face.
 
     Parameters
     ----------
     photo
-        What its frames are compared with, in the same framing; found: the face there.
+        The picture that its frames are compared with, in the same framing.
+    found
+        The face in that picture.
     transform
-        From there to the generator's crop, None where the frames are that crop.
+        From that picture to the generator's crop. None where the frames are that crop.
     """
 
     render: Render

@@ -15,13 +15,13 @@ class Plan:
     Parameters
     ----------
     faces
-        Searched for in W+ (Fig. 6).
+        Faces searched for in W+ (Fig. 6).
     strips
-        Of them, shown in Fig. 8, and searched for in every other way, too.
+        How many of them are shown in Fig. 8, and searched for in every other way, too.
     iterations
-        Of those searches.
+        Steps of those searches.
     settle
-        Of every other inversion.
+        Steps of every other inversion.
     judged
         Faces whose films are measured, by every method.
     expressions
@@ -29,12 +29,13 @@ class Plan:
     portraits
         Rows of Fig. 1 and 10.
     people, variants
-        Samples, each moved by muscles so often, from which boundaries are fitted anew; scored: samples looked through
-        for boundaries of measured faces; 0: none.
+        Samples, and how often each is moved by muscles: boundaries are fitted anew from these.
+    scored
+        Samples looked through for boundaries of measured faces; 0: none.
     psi
         Truncation of all samples.
     provider
-        Of landmarks.
+        Library that finds landmarks.
     """
 
     faces: int = 20

@@ -34,20 +34,20 @@ _SHOWN: Final = 256  # pixels: larger pictures are kept smaller
 
 @dataclass(frozen=True, eq=False)
 class Search:
-    """One face's.
+    """The search for one face.
 
     Parameters
     ----------
     losses
-        (T + 1,), the start first.
+        (T + 1,), the start's first.
     at
         (K,) iterations looked at.
     pictures
-        (K, side, side, 3) there.
+        (K, side, side, 3), the pictures there.
     l1, lpips, identity, identity_distance
         (K,), as in `lab.evaluate`.
     seconds
-        Of processor time, in all.
+        Processor time, in all.
     """
 
     losses: Array
@@ -75,7 +75,7 @@ def eq1(start: Start, iterations: int, *, seed: int = 0, **weights: float) -> In
     Parameters
     ----------
     weights
-        Of other terms.
+        Weights of other terms.
     """
     terms = {"descriptor": 1.0, "pixel": 0.0, "perceptual": 0.0, "prior": 0.0, "motion": 0.0}
     terms |= {"learning_rate": 0.05, **weights}
@@ -106,7 +106,7 @@ def watched(
     *,
     descriptor: Descriptor | None = None,
 ) -> list[Search]:
-    """At most one batch of faces searched for together; one piece of the store.
+    """Search for a batch of faces at most together; one piece of the store.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def batches(bench: Bench, count: int | None = None) -> Iterator[Sequence[JudgedF
     Parameters
     ----------
     count
-        Only so many faces, the first.
+        Only the first so many faces. None: all.
     """
     size = _BATCH if bench.networks.generator.resolution <= _LARGE else 1
     faces = bench.faces[:count]

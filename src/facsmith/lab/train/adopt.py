@@ -55,11 +55,17 @@ def adopt(
     Parameters
     ----------
     state
-        Of the run that ``generator`` came from, or its essence (`lab.train.start.keep`), photos' corrections ignored.
+        State of the run that ``generator`` came from, or its essence (`lab.train.start.keep`), photos' corrections
+        ignored.
     see
-        (N, 3, R, R) in [-1, 1] -> where the generator's encoder sees them, (N, num_ws, w_dim). Training photos decide;
-        returns the part of the held-out people's variance in W (the training people's, where none is held out) that
-        turned codes explain, at most 1.
+        Gives, for images (N, 3, R, R) in [-1, 1], the codes (N, num_ws, w_dim) at which the generator's encoder sees
+        them. Training photos decide.
+
+    Returns
+    -------
+    float
+        The part of the held-out people's variance in W (the training people's, where none is held out) that turned
+        codes explain, at most 1.
 
     Raises
     ------

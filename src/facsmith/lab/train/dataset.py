@@ -34,7 +34,7 @@ class Dataset(NamedTuple):
     landmarks
         (N, V, 68, 2) crop pixels.
     held_out
-        (N,) who is kept from training.
+        (N,), which people are kept from training.
     """
 
     images: npt.NDArray[np.uint8]

@@ -21,9 +21,9 @@ class Team:
     Parameters
     ----------
     rank
-        This one's number; 0 writes files.
+        This process's number; 0 writes files.
     size
-        How many there are.
+        Number of processes.
     """
 
     rank: int

@@ -30,7 +30,7 @@ _CHUNK = 32
 
 @dataclass(frozen=True)
 class EncoderTraining:
-    """Sources, losses and sizes.
+    """How an encoder is trained: sources, losses and sizes.
 
     Parameters
     ----------
@@ -46,13 +46,13 @@ class EncoderTraining:
     pictures_after
         The part of the budget after which g(v(I)) is drawn at all.
     drawn
-        For how many pictures of a batch it is, faces first; one costs as much as ten latents.
+        For how many pictures of a batch g(v(I)) is drawn, faces first; one costs as much as ten latents.
     width, blocks, rank
-        As in EncoderConfig.
+        As in `EncoderConfig`.
     survey
-        Pictures from which the encoder's scales are taken.
+        Number of pictures from which the encoder's scales are taken.
     measured
-        Held-out pictures of each source.
+        Held-out pictures of each source to measure on.
     at_once
         Pictures drawn at a time where no gradient is needed: memory is bounded by it, and by ``drawn`` where one is.
     """
@@ -106,6 +106,8 @@ def train_encoder(
 ) -> Encoder:
     """Train for one generator and one descriptor; write ``encoder.safetensors``, metrics and state to ``out``.
 
+    The same command again goes on where the run stopped.
+
     Parameters
     ----------
     pairs
@@ -118,7 +120,6 @@ def train_encoder(
         samples in four take one to three of them by parts of [0, 1].
     start
         An encoder of the same sizes to begin from, such as that of the same generator before it was trained further.
-        The same command again goes on where the run stopped.
     """
     options = options or EncoderTraining()
     sources = _Sources(generator, options, pairs=pairs, faces=faces, directions=directions)

@@ -44,13 +44,14 @@ def train_generator(
     directions), ``state.safetensors`` (everything, to go on), ``metrics.jsonl`` and sample sheets. Ctrl-C saves and
     stops.
 
+    Under `torchrun`, every process calls this.
+
     Parameters
     ----------
     start
-        A state of another run, or its essence (`train.start`), to begin from. Under `torchrun`, every process calls
-        this.
+        A state of another run, or its essence (`train.start`), to begin from.
     features
-        What the discriminators see with, and what Fréchet distances are of; None: EfficientNet-Lite0's.
+        What the discriminators see with, and what Fréchet distances are of. None: EfficientNet-Lite0's.
     """
     options = options or GeneratorOptions()
     root = Path(out)

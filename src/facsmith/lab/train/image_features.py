@@ -19,7 +19,7 @@ class ImageFeatures(Protocol):
     Attributes
     ----------
     channels
-        Of each layer, finest first.
+        Channels of each layer, finest first.
     """
 
     channels: tuple[int, ...]

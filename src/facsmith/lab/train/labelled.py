@@ -37,7 +37,9 @@ class Batch:
     landmarks
         (2P, 68, 2) in half crop sides from the centre, x right, y down.
     au
-        (2P, 12) in [0, 1], DISFA's. age in years, gender 0 or 1: (2P,), -1 where unknown.
+        (2P, 12) in [0, 1], DISFA's.
+    age, gender
+        (2P,), years, and 0 or 1; -1 where unknown.
     """
 
     images: Tensor

@@ -23,10 +23,14 @@ __all__ = ["LabelledLatents"]
 class LabelledLatents(nn.Module):
     """The latents of the training photos: what is not in the generator itself.
 
+    ``directions()`` gives A.
+
     Attributes
     ----------
     delta
-        (photos, num_ws * w_dim) corrections; spread: H, codes to corrections; directions(): A above.
+        (photos, num_ws * w_dim) corrections.
+    spread
+        H, from codes to corrections.
     """
 
     def __init__(self, photos: int, num_ws: int, w_dim: int) -> None:
@@ -54,11 +58,11 @@ class LabelledLatents(nn.Module):
         codes
             (N, w_dim) that base was mapped from.
         delta
-            (N, num_ws * w_dim) own corrections, None for a stranger.
+            (N, num_ws * w_dim), people's own corrections. None: of strangers.
         au
-            (N, K).
+            (N, K) intensities in [0, 1].
         keep
-            (N, 1), 0 where mapping alone shall draw the person; all 1 where None.
+            (N, 1), 0 where mapping alone shall draw the person. None: all 1.
         """
         directions = self.directions()
         with torch.no_grad():

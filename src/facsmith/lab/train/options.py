@@ -15,13 +15,13 @@ class AdversaryOptions:
     Parameters
     ----------
     resolution
-        Of the pictures from which these terms play; smaller ones say nothing to the network.
+        Resolution of pictures from which on these terms play; smaller ones say nothing to the network.
     features
         Weight of the distance of a reconstruction's features from its photo's.
     weight
-        Of the projected discriminators' verdict on reconstructions and on random faces (Sauer et al. 2021).
+        Weight of the projected discriminators' verdict on reconstructions and on random faces (Sauer et al. 2021).
     learning_rate
-        Of the discriminators.
+        Learning rate of the discriminators.
     """
 
     resolution: int = 64

@@ -99,7 +99,7 @@ def unpack(file: str | Path) -> list[Photo]:
     Raises
     ------
     InputError
-        No such file, or damaged.
+        No such file, or it is damaged.
     """
     tensors, metadata = read_tensors(file, max_bytes=_MAX_FILE, error=InputError)
     if metadata.get("format") != _FORMAT:

@@ -32,9 +32,10 @@ class Photo:
     age, gender
         -1 where unknown.
     group
-        Of people, to be balanced against others (`GeneratorOptions.balance`), "" where unknown.
-    held_out
-        As they were in another data set, where this one goes on from it (`lab.train.reuse_codes`).
+        Group of people, to be balanced against others (`GeneratorOptions.balance`), "" where unknown.
+    codes, held_out
+        (K,) codes, and whether it was held out, as in another data set, where this one goes on from it
+        (`lab.train.reuse_codes`).
     """
 
     name: str
@@ -84,10 +85,12 @@ def archive_photos(tar: str | Path, *, progress: Callable[[str], None] = lambda 
     The table holds ``name`` (N,), the pictures' names in the tar, and ``landmarks68`` (N, 68, 2) or MediaPipe's
     ``landmarks`` (N, 478, 2 or 3) in their pixels; ``age``, ``gender``, ``group`` (N,) are read where present.
 
+    Damaged pictures are skipped and reported to ``progress``.
+
     Raises
     ------
     InputError
-        No such table, or a damaged one. Damaged pictures are skipped and reported to `progress`.
+        No such table, or a damaged one.
     """
     path = Path(tar)
     table = path.with_suffix(".npz")

@@ -21,7 +21,7 @@ def known_in(
     Parameters
     ----------
     progress
-        Told of photos that it has not.
+        Told of photos that the data set lacks.
 
     Raises
     ------

@@ -26,18 +26,18 @@ _PITCH = (67.0, -38.3, -54.2, 4.4)
 
 @dataclass(frozen=True)
 class Selection:
-    """What a photo needs.
+    """Which photos are good enough.
 
     Parameters
     ----------
     sharpness
-        At least; see `sharpness`.
+        Least sharpness, see the function `sharpness`.
     yaw, pitch
-        At most, degrees either way.
+        Largest angles, in degrees either way.
     interocular
-        At least, photo pixels.
+        Least distance between the eyes, in photo pixels.
     age
-        At least, where it is known.
+        Least age in years, where it is known.
     """
 
     sharpness: float = 0.0
@@ -59,7 +59,7 @@ class Selection:
         Parameters
         ----------
         resolution
-            Of the data set.
+            Resolution of the data set.
         """
         apart, yaw, pitch = (
             float(interocular(photo.landmarks)),

@@ -42,11 +42,13 @@ def begin_from(path: str | Path, modules: dict[str, nn.Module]) -> int:
     """Copy a state of another run, or its essence, into networks of the same sizes; returns on how many images they
     were trained, as far as the file says.
 
+    Optimisers stay fresh. So do the photos' corrections, unless the file has some for just as many photos.
+
     Parameters
     ----------
     modules
-        Of a run, by their names in the file: average, critic, latents; and generator, which begins where the average
-        is. Optimisers stay fresh. So do the photos' corrections, unless the file has some for just as many photos.
+        Modules of a run, by their names in the file: average, critic, latents; and generator, which begins where the
+        average is.
 
     Raises
     ------
@@ -83,9 +85,9 @@ def keep(state: str | Path, out: str | Path, *, corrections: bool = False, encod
     Parameters
     ----------
     corrections
-        Those of the single photos, too: as much as the rest of the file again.
+        Keep those of the single photos, too: as much as the rest of the file again.
     encoder
-        The generator's, which other photos are adopted by (`lab.train.adopt`).
+        The generator's encoder, by which other photos are adopted (`lab.train.adopt`).
 
     Raises
     ------

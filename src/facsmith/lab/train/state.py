@@ -18,7 +18,7 @@ __all__ = ["load_state", "mixed_precision", "save_state"]
 
 
 def mixed_precision(device: torch.device, *, half: bool | None = None) -> AbstractContextManager[Any]:
-    """bfloat16 or float32.
+    """Compute in float32, or in bfloat16.
 
     A CPU has to be asked for it: with AVX-512 BF16 dense convolutions, forward and backward, are 1.5 times as fast and
     depthwise ones slower; without, all are slower by 7 to 100 times.
@@ -26,7 +26,7 @@ def mixed_precision(device: torch.device, *, half: bool | None = None) -> Abstra
     Parameters
     ----------
     half
-        Whether; None: on a GPU that has it.
+        Whether to use bfloat16. None: on a GPU that has it.
     """
     if half is None:
         half = device.type == "cuda" and torch.cuda.is_bf16_supported()

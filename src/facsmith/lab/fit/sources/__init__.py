@@ -45,7 +45,7 @@ def open_source(text: str, generator: "Generator | None" = None, *, seed: int = 
     Parameters
     ----------
     provider
-        Of landmarks, where the source itself needs them.
+        Library that finds landmarks, where the source itself needs them.
 
     Raises
     ------

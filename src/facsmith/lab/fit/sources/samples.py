@@ -73,7 +73,7 @@ class Keeper:
     Attributes
     ----------
     shown
-        (12, 12) of the faces kept for AU i, how many show AU j.
+        (12, 12), row i: of the faces kept for AU i, how many show AU j.
     """
 
     _FIRST = 10  # faces of an AU that are kept whatever their company

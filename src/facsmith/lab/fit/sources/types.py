@@ -57,7 +57,7 @@ class Portion(NamedTuple):
     Attributes
     ----------
     files
-        Whose bytes decide what it yields.
+        The files whose bytes decide what it yields.
     """
 
     start: int
