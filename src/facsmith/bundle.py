@@ -81,7 +81,7 @@ def bundle_folder(name: str | os.PathLike[str]) -> Path:
     Raises
     ------
     ModelUnavailableError
-        Neither is there.
+        There is no such model and no such folder.
     """
     for folder in (WEIGHTS / name, Path(name)):
         if (folder / "card.json").is_file():
@@ -97,7 +97,7 @@ def parts_folder(name: str | os.PathLike[str]) -> Path:
     Raises
     ------
     ModelUnavailableError
-        Neither is there.
+        There is no such model and no such folder.
     """
     folder = Path(name)
     return folder if (folder / FILES[0]).is_file() else bundle_folder(name)

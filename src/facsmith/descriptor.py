@@ -368,7 +368,7 @@ class BundledDescriptor(nn.Module):
         Raises
         ------
         CheckpointError
-            Missing, damaged, or not a descriptor.
+            The file is missing, damaged, or holds no descriptor.
         """
         config, state = load_weights(path, kind="descriptor")
         net = cls(DescriptorConfig.from_dict(config))
@@ -453,7 +453,7 @@ def perceptual_distance(seen_by: Descriptor, a: Tensor, b: Tensor) -> Tensor:
     Parameters
     ----------
     seen_by
-        Whose features are compared.
+        The descriptor whose features are compared.
     a, b
         (N, 3, R, R) in [-1, 1].
 

@@ -272,8 +272,10 @@ def _report(progress: Progress | None, steps: int) -> Callable[[int, int], None]
 def _claim(crop: Image, latent: Latent, generator: Generator, descriptor: Descriptor) -> str:
     """What is said of a code from a file that names no generator: how near its picture is to the photo.
 
-    Raises:
-        LatentError: hardly nearer than the mean face, so that it is another face's, generator's or crop's.
+    Raises
+    ------
+    LatentError
+        Hardly nearer than the mean face, so that it is another face's, generator's or crop's.
     """
     device = generator.w_avg.device
     mean = Latent(generator.w_avg.expand(generator.num_ws, -1).cpu().numpy(), latent.generator_id)

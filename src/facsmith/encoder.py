@@ -144,7 +144,7 @@ class Encoder(nn.Module):
         Raises
         ------
         CheckpointError
-            Missing, damaged, or not an encoder.
+            The file is missing, damaged, or holds no encoder.
         """
         config, state = load_weights(path, kind="encoder")
         net = cls(_config(config))

@@ -84,11 +84,11 @@ class Animation:
     timeline
         What the face shall show.
     renderer
-        Of the subject, with the film's options.
+        The subject's renderer, with the film's options.
     reader
         Measures the frames of the receipt.
     model
-        Which networks draw, for the receipt.
+        The networks that draw, for the receipt.
     notes
         What the user should know, besides what the subject's notes say.
 

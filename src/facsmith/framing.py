@@ -56,7 +56,7 @@ class Framing:
     Parameters
     ----------
     side
-        Of the square, in IOD: about that for the formulas, exactly that for ``eyes``.
+        Side of the square, in IOD: about that for the formulas, exactly that for ``eyes``.
     below
         How far its centre lies below the eyes' midpoint, in IOD, along the face's down axis; the same.
     formula
@@ -173,7 +173,7 @@ def parse_framing(text: str) -> Framing:
     Raises
     ------
     InputError
-        None of them.
+        The text is none of them.
     """
     if text in PRESETS:
         return PRESETS[text]

@@ -60,7 +60,7 @@ def timeline_plot(timeline: Timeline, *, width: int = 1200) -> Pixels:
     Raises
     ------
     InputError
-        Another width.
+        The width is another.
     """
     if not 400 <= width <= 8000:
         raise InputError(f"A plot {width} pixels wide; give 400 to 8000.")
@@ -155,7 +155,7 @@ def scatter_chart(asked: Sequence[float], shown: Array, judges: Sequence[str]) -
     shown
         (faces, 12, levels) measured intensities.
     judges
-        By what each AU was measured.
+        What each AU was measured by.
     """
     with _figure((10.5, 7.6), layout="constrained", dpi=110) as figure:
         levels = np.array(asked)

@@ -91,7 +91,7 @@ def check_modules(attributes: Mapping[str, Mapping[str, Any]]) -> None:
     Raises
     ------
     CheckpointError
-        Another arithmetic than StyleGAN2's.
+        The arithmetic is another than StyleGAN2's.
     """
     for path, state in attributes.items():
         *_, name = path.split(".")

@@ -54,7 +54,7 @@ def save_generator(
     Raises
     ------
     CheckpointError
-        Not a generator of this package.
+        It is not a generator of this package.
     OutputError
         The file cannot be written.
     """
@@ -119,7 +119,7 @@ def info(name_or_file: str | os.PathLike[str]) -> dict[str, Any]:
     Raises
     ------
     CheckpointError
-        Neither; or the file is refused.
+        There is no such model and no such file, or the file is refused.
     """
     if _is_name(name_or_file):
         entry = find_entry(str(name_or_file))

@@ -93,7 +93,7 @@ def crop_transform(landmarks: npt.ArrayLike, resolution: int, framing: Framing =
     resolution
         Side of the crop in pixels.
     framing
-        Which square is cut; for a generator's crop, `framing_of(generator)`.
+        How the square is cut; for a generator's crop, `framing_of(generator)`.
 
     Raises
     ------

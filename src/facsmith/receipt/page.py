@@ -45,7 +45,7 @@ def write_page(receipt: Receipt, path: str | os.PathLike[str], *, pictures: Sequ
     Raises
     ------
     OutputError
-        Another ending, or no such place.
+        The ending is another, or there is no such place.
     """
     check_page(path)
     settings = _optional.load("matplotlib")

@@ -158,8 +158,10 @@ class _Run:
     def person(self, photo: Path, name: str) -> _Person:
         """Encode a photo, and find out how its pictures come to lie on the set's.
 
-        Raises:
-            PhotoError: no usable face.
+        Raises
+        ------
+        PhotoError
+            The photo shows no usable face.
         """
         subject = self._animator.prepare(photo, options=self._options)
         if subject.face is None:

@@ -40,7 +40,7 @@ class Norms:
     eye_distance
         Between the two points, in pixels; by default a quarter of the width.
     eye_height
-        Of both points from the top, in pixels; by default .42 of the height.
+        Distance of both points from the top, in pixels; by default .42 of the height.
     oval
         Show only an ellipse around the face; aligned sets all share one.
     crop

@@ -97,7 +97,7 @@ class StudioSession:
         Raises
         ------
         PhotoError
-            Too large, no picture, damaged.
+            The file is too large, no picture, or damaged.
         NoFaceError
             No usable face in it.
         """

@@ -108,7 +108,7 @@ def render_set(session: StudioSession, design: SetDesign, progress: Progress) ->
     Raises
     ------
     InputError
-        More than ``MOST_FILES`` files.
+        The set has more than ``MOST_FILES`` files.
     PhotoError
         No photo, or none of use.
     """

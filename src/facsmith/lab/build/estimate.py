@@ -63,7 +63,7 @@ def picture_bytes(generator: Generator) -> float:
     Parameters
     ----------
     generator
-        At its working resolution.
+        The generator at its working resolution.
     """
     base: object = getattr(generator, "_base", generator)
     config: object = getattr(base, "config", None)
@@ -92,7 +92,7 @@ def measured_speed(generator: Generator) -> Speed:
     Parameters
     ----------
     generator
-        At its working resolution.
+        The generator at its working resolution.
     """
     ws = generator.w_avg.expand(1, generator.num_ws, -1).clone()
 

@@ -20,7 +20,7 @@ def draw_ratings(report: RatingReport, path: Path, *, of: Of = "condition") -> N
     Raises
     ------
     InputError
-        More rows than a page holds.
+        There are more rows than a page holds.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

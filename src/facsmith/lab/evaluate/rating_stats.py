@@ -53,7 +53,7 @@ def icc(ratings: Array) -> Icc:
     Raises
     ------
     InputError
-        Fewer, or numbers missing.
+        There are fewer, or numbers are missing.
     """
     n, k = ratings.shape if ratings.ndim == 2 else (0, 0)
     if min(n, k) < 2 or not np.isfinite(ratings).all():

@@ -90,9 +90,9 @@ class RatingReport:
     Parameters
     ----------
     means, choices
-        For every stimulus and for every condition.
+        Means and choices, for every stimulus and for every condition.
     agreement
-        For each scale. None where too few stimuli were rated by the same raters.
+        Agreement of the raters, for each scale. None where too few stimuli were rated by the same raters.
     kappa
         Fleiss' kappa of the emotions. None where they were not asked.
     """

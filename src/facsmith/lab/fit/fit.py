@@ -52,7 +52,7 @@ class FitOptions:
     held_out
         Share of the people kept for accuracy and calibration.
     max_per_class
-        At most so many samples in one class of an SVM.
+        Largest number of samples in one class of an SVM.
     candidates
         If c is None, values of it to choose from by cross-validation over people; none by default.
     scalings

@@ -70,7 +70,7 @@ class Choice:
     move
         (num_ws, w_dim), scaled to intensity 1.
     shown
-        By way, what its move shows.
+        What each way's move shows.
     """
 
     au: int

@@ -31,7 +31,7 @@ def remove_leakage(boundary_set: BoundarySet, shown: npt.ArrayLike) -> BoundaryS
     Raises
     ------
     BoundaryError
-        Not (K, K), negative or not finite.
+        ``shown`` is not (K, K), negative or not finite.
     """
     boundaries = boundary_set.boundaries
     count = len(boundaries)

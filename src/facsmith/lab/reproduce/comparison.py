@@ -34,7 +34,7 @@ def comparison(bench: Bench, methods: Sequence[Method], read: Mapping[str, Seque
     Parameters
     ----------
     read
-        By method, the faces on which its films could be read.
+        Method -> the faces on which its films could be read.
     """
     usable = [method for method in methods if read.get(method.key)]
     judgements = {method.key: summarise([one.control for one in read[method.key]]) for method in usable}

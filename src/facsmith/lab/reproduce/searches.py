@@ -111,7 +111,7 @@ def watched(
     Parameters
     ----------
     descriptor
-        By default the model's.
+        What the search looks through; by default the model's.
     """
     settings: dict[str, Any] = {"faces": [described(face) for face in faces], "options": repr(options), "at": list(at)}
     if descriptor is not None:

@@ -36,14 +36,14 @@ class AdversaryOptions:
 
 @dataclass(frozen=True)
 class GeneratorOptions:
-    """How to train.
-
-    minutes or steps: the budget, over resumed runs.
+    """How a generator is trained.
 
     Parameters
     ----------
     resolution, w_dim, channel_base, channel_max, mapping_layers
-        Of the network; see `generator.stylegan2`.
+        Shape of the network, see `generator.stylegan2`.
+    minutes, steps
+        The budget over resumed runs, as time or as steps.
     grow
         (resolution, images) pairs: the network draws at that resolution until so many images were seen; then at the
         next, at last at its own. The schedule is one of images, so that a budget can be raised at any time.
@@ -54,11 +54,11 @@ class GeneratorOptions:
     delta_decay
         Pull of the photos' own corrections towards 0.
     balance
-        Of the groups of people (`lab.train.faces`).
+        How far groups of people are made even, from 0 to 1 (`lab.train.faces`).
     half
-        The generator in bfloat16; None: on a GPU only.
+        Run the generator in bfloat16. None: on a GPU only.
     snapshot_minutes
-        Between states and sample sheets.
+        Minutes between states and sample sheets.
     log_every
         Steps between lines of metrics.
     samples

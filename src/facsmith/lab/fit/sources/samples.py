@@ -47,7 +47,7 @@ class SampleOptions:
     quota
         Faces per AU and side.
     company
-        Of the faces kept for an AU, the largest part that may show one and the same other AU.
+        Largest part of the faces kept for an AU that may show one and the same other AU.
     """
 
     psi: float = 0.8
@@ -107,7 +107,7 @@ class Samples:
     Parameters
     ----------
     score
-        By default `facsmith.measure` on the enlarged picture.
+        Measures a face's AUs; by default `facsmith.measure` on the enlarged picture.
     """
 
     notes = ("Labels are measured on pictures of strangers (facsmith measure): AU4, AU6 and AU15 are told least well.",)
