@@ -92,8 +92,8 @@ class Eyes:
         """A frame with the photo's own round eyeballs under its lids, closed and turned.
 
         For the finished frame, after the muscles' warp. That warp squashes the iris with AU6 and AU7 and stretches it
-        with AU5 and AU1+2: with ``landmarks`` (``Compositor.landmarks(change)``), the opening between the moved lids
-        is filled with the ball as it lies in the photo, unwarped; where lids open wider than there, it is completed.
+        with AU5 and AU1+2: with ``landmarks`` (``Compositor.landmarks(change)``), the opening between the moved lids is
+        filled with the ball as it lies in the photo, unwarped; where lids open wider than there, it is completed.
 
         Parameters
         ----------
@@ -109,8 +109,9 @@ class Eyes:
 
         Returns
         -------
-        A new array; with nothing asked for and no landmark of an eye moved, ``frame`` itself. Pixels away from the eyes
-        stay bit for bit.
+        ndarray
+            A new array; with nothing asked for and no landmark of an eye moved, ``frame`` itself. Pixels away from the
+            eyes stay bit for bit.
         """
         closures = [float(np.clip(c, 0, 1)) for c in (closure_left, closure_right)]
         across, up = (float(np.clip(v, -1, 1)) for v in gaze)

@@ -20,12 +20,29 @@ _COPIED = 256
 
 @dataclass(frozen=True)
 class FaceBatch:
-    """N samples at R px, neighbours 2k and 2k + 1 being a photograph and another expression of the same person; or N
-    photographs, where the data set has nothing else.
+    """N pictures of faces at R px.
 
-    images: (N, 3, R, R) in [-1, 1]; inside: (N, 1, R, R) in [0, 1]; moved: (N, 1, R, R), where the pair differs; au:
-        (N, K) of `facs.AUS`; landmarks: (N, 68, 2) in [0, 1]; codes: (N, C); photos: (N,) rows of the training photos;
-        photographed: (N,) bool, False where the picture was warped.
+    Neighbours 2k and 2k + 1 are a photograph and another expression of the same person; or all are photographs, where
+    the data set has nothing else.
+
+    Parameters
+    ----------
+    images
+        (N, 3, R, R) in [-1, 1].
+    inside
+        (N, 1, R, R) in [0, 1], the part that lies inside the photo.
+    moved
+        (N, 1, R, R), where the pair differs.
+    au
+        (N, K) of `facs.AUS`.
+    landmarks
+        (N, 68, 2) in [0, 1].
+    codes
+        (N, C).
+    photos
+        (N,) rows of the training photos.
+    photographed
+        (N,) bool, False where the picture was warped.
     """
 
     images: Tensor
