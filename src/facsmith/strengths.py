@@ -87,7 +87,8 @@ def fit_strengths(
 
     Returns
     -------
-    AU -> factor.
+    dict
+        AU -> factor.
     """
     known = {b.au: b.response for b in boundaries.boundaries}
     asked = [*aus]
