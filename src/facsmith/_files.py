@@ -17,9 +17,10 @@ LEAST_FREE = 16 << 20
 def atomic_path(path: str | os.PathLike[str]) -> Generator[Path]:
     """Yield a temporary path beside ``path`` (same suffix) that replaces it when the block succeeds.
 
-    Raises:
-        OutputError: the folder cannot be made or written, or the disk is full. The temporary file is removed on any
-            failure.
+    Raises
+    ------
+    OutputError
+        The folder cannot be made or written, or the disk is full. The temporary file is removed on any failure.
     """
     target = Path(path)
     temporary: Path | None = None
@@ -43,8 +44,10 @@ def atomic_path(path: str | os.PathLike[str]) -> Generator[Path]:
 def check_writable(folder: Path) -> None:
     """Try, by a file that is gone at once, whether a folder that exists can be written and its disk has room.
 
-    Raises:
-        OutputError: it cannot, or less than ``LEAST_FREE`` bytes are free.
+    Raises
+    ------
+    OutputError
+        It cannot, or less than ``LEAST_FREE`` bytes are free.
     """
     try:
         with tempfile.TemporaryFile(dir=folder) as probe:

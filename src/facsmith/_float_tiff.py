@@ -22,7 +22,10 @@ def from_floats(values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.uint8]:
 def read_float_tiff(data: bytes, *, check: Callable[[tuple[int, int]], None]) -> npt.NDArray[np.uint8] | None:
     """The first page as (H, W, 3) or (H, W) uint8; None where it is no TIFF of floats that tifffile reads.
 
-    check: told (width, height) before anything is decoded; raises where that is too much.
+    Parameters
+    ----------
+    check
+        Told (width, height) before anything is decoded; raises where that is too much.
     """
     if not data.startswith(_TIFF):
         return None

@@ -9,8 +9,10 @@ __all__ = ["parse_json"]
 def parse_json(text: str | bytes) -> Any:
     """What ``json.loads`` gives.
 
-    Raises:
-        ValueError: no JSON, or nested deeper than Python can follow.
+    Raises
+    ------
+    ValueError
+        It is no JSON, or nested deeper than Python can follow.
     """
     try:
         return json.loads(text)

@@ -31,8 +31,14 @@ def save_weights(
 ) -> None:
     """Write tensors and their network's configuration.
 
-    kind: what the file holds, e.g. ``descriptor``; a reader asks for it. half: matrices are stored as float16 (rounded
-    by at most a part in 2000), vectors stay float32. Equal content makes equal bytes.
+    Equal content makes equal bytes.
+
+    Parameters
+    ----------
+    kind
+        What the file holds, e.g. ``descriptor``; a reader asks for it.
+    half
+        Store matrices as float16 (rounded by at most a part in 2000); vectors stay float32.
     """
     stored = {name: _compact(tensor) if half else tensor.detach().contiguous() for name, tensor in tensors.items()}
     with atomic_path(path) as temporary:
@@ -43,8 +49,10 @@ def save_weights(
 def load_weights(path: str | os.PathLike[str], *, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Read (configuration, tensors as float32; integers as stored) of a file written by `save_weights`.
 
-    Raises:
-        CheckpointError: no such file, damaged, or of another kind.
+    Raises
+    ------
+    CheckpointError
+        No such file, damaged, or of another kind.
     """
     metadata = read_metadata(path)
     found = metadata.get("facsmith", "no facsmith model")
@@ -63,8 +71,10 @@ def load_weights(path: str | os.PathLike[str], *, kind: str) -> tuple[dict[str, 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     """The metadata of a safetensors file; only its header is read.
 
-    Raises:
-        CheckpointError: no such file, or not safetensors.
+    Raises
+    ------
+    CheckpointError
+        No such file, or not safetensors.
     """
     if not Path(path).is_file():
         raise CheckpointError(f"There is no file {path}; give the path of a safetensors file.")

@@ -46,8 +46,15 @@ WEIGHTS: Final = Path(__file__).parent / "weights"
 class Bundle:
     """Everything one photo needs.
 
-    framing: the square of a photo that the generator draws. card: what was trained on what, for how long, how well,
-    under which licence.
+    Parameters
+    ----------
+    card
+        What was trained on what, for how long, how well, under which licence.
+
+    Attributes
+    ----------
+    framing
+        The square of a photo that the generator draws.
     """
 
     name: str
@@ -71,8 +78,10 @@ def bundled_names() -> list[str]:
 def bundle_folder(name: str | os.PathLike[str]) -> Path:
     """The folder of a model inside the package, or the folder given.
 
-    Raises:
-        ModelUnavailableError: neither is there.
+    Raises
+    ------
+    ModelUnavailableError
+        There is no such model and no such folder.
     """
     for folder in (WEIGHTS / name, Path(name)):
         if (folder / "card.json").is_file():
@@ -85,8 +94,10 @@ def bundle_folder(name: str | os.PathLike[str]) -> Path:
 def parts_folder(name: str | os.PathLike[str]) -> Path:
     """As `bundle_folder`, or a folder of a model that is still being made: with a generator, and no card yet.
 
-    Raises:
-        ModelUnavailableError: neither is there.
+    Raises
+    ------
+    ModelUnavailableError
+        There is no such model and no such folder.
     """
     folder = Path(name)
     return folder if (folder / FILES[0]).is_file() else bundle_folder(name)
@@ -95,8 +106,12 @@ def parts_folder(name: str | os.PathLike[str]) -> Path:
 def load_bundle(name: str | os.PathLike[str] = DEFAULT_BUNDLE) -> Bundle:
     """Load a model, every file checked against its hash.
 
-    Raises:
-        ModelUnavailableError: no such model. CheckpointError: a file is missing, changed or does not fit the others.
+    Raises
+    ------
+    ModelUnavailableError
+        No such model.
+    CheckpointError
+        A file is missing, changed or does not fit the others.
     """
     from facsmith.checkpoint import load_generator
 
@@ -138,10 +153,17 @@ def seal(folder: Path, card: Mapping[str, Any]) -> None:
 
 
 def verified(folder: Path, name: str, card: Mapping[str, Any] | None = None) -> Path:
-    """The path of one file of a model, once its hash is the card's. card: where it was read already.
+    """The path of one file of a model, once its hash is the card's.
 
-    Raises:
-        CheckpointError: the file is missing, or is not the one that the card names.
+    Parameters
+    ----------
+    card
+        Where it was read already.
+
+    Raises
+    ------
+    CheckpointError
+        The file is missing, or is not the one that the card names.
     """
     hashes: Any = (read_card(folder) if card is None else card).get("sha256")
     path = folder / name

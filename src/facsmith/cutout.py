@@ -26,7 +26,12 @@ NOTE: Final = (
 class Cutout:
     """A photo with an alpha channel.
 
-    colours: (H, W, 3) uint8 sRGB, as stored. alpha: (H, W) uint8, 0 is transparent.
+    Parameters
+    ----------
+    colours
+        (H, W, 3) uint8 sRGB, as stored.
+    alpha
+        (H, W) uint8, 0 is transparent.
     """
 
     colours: Pixels
@@ -35,8 +40,16 @@ class Cutout:
     def restore(self, frame: Pixels) -> Pixels:
         """The frame with the photo's alpha.
 
-        frame: (H, W, 3) uint8, made of the photo over white. Returns (H, W, 4) uint8; where the frame is the photo,
-        its stored colours, bit for bit; elsewhere the colour that lies over white as the frame does.
+        Parameters
+        ----------
+        frame
+            (H, W, 3) uint8, made of the photo over white.
+
+        Returns
+        -------
+        ndarray
+            (H, W, 4) uint8. Where the frame is the photo, its stored colours, bit for bit; elsewhere the colour that
+            lies over white as the frame does.
         """
         if frame.shape != self.colours.shape:
             raise InputError(f"A frame of this cutout is {self.colours.shape}; given: {frame.shape}.")

@@ -66,7 +66,18 @@ class Descriptor(Protocol):
         ...
 
     def layers(self, images: Tensor) -> list[Tensor]:
-        """images: (N, 3, H, W) in [-1, 1]. Returns (N, C, h, w) features, finest first, for a perceptual distance."""
+        """Features of several depths, for a perceptual distance.
+
+        Parameters
+        ----------
+        images
+            (N, 3, H, W) in [-1, 1].
+
+        Returns
+        -------
+        list of Tensor
+            (N, C, h, w) each, finest first.
+        """
         ...
 
     def describe(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -110,8 +121,10 @@ class VGG16(nn.Module):
     def from_state_dict(cls, state: Mapping[str, Tensor]) -> "VGG16":
         """Build from torchvision's state dict, strictly: every tensor present, of its shape, and none besides.
 
-        Raises:
-            CheckpointError: it is not VGG-16's.
+        Raises
+        ------
+        CheckpointError
+            The state dict is not VGG-16's.
         """
         with torch.device("meta"):  # half a gigabyte: take the given tensors instead of initialising our own
             net = cls()
@@ -125,11 +138,33 @@ class VGG16(nn.Module):
         return "vgg16"
 
     def forward(self, images: Tensor) -> Tensor:
-        """images: (N, 3, H, W) in [-1, 1]. Returns (N, 1000), the output of classifier.6."""
+        """The output of classifier.6.
+
+        Parameters
+        ----------
+        images
+            (N, 3, H, W) in [-1, 1].
+
+        Returns
+        -------
+        Tensor
+            (N, 1000).
+        """
         return self.describe(images)[0]
 
     def layers(self, images: Tensor) -> list[Tensor]:
-        """images: (N, 3, H, W) in [-1, 1]. Returns relu1_2 (N, 64, 224, 224) to relu5_3 (N, 512, 14, 14)."""
+        """The outputs of relu1_2 to relu5_3.
+
+        Parameters
+        ----------
+        images
+            (N, 3, H, W) in [-1, 1].
+
+        Returns
+        -------
+        list of Tensor
+            (N, 64, 224, 224) to (N, 512, 14, 14).
+        """
         return self._convolve(images)[1]
 
     def describe(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -152,14 +187,19 @@ class EfficientNetDescriptor:
     """EfficientNet-Lite0's logits of ImageNet's 1000 classes.
 
     `layers` are the features after its last block at each stride: 24, 40, 112 and 320 channels, 56 to 7 pixels.
+
+    Parameters
+    ----------
+    network
+        By default the one with the package's weights.
+
+    Raises
+    ------
+    ModelUnavailableError
+        The package of the weights is not installed.
     """
 
     def __init__(self, network: EfficientNetLite0 | None = None) -> None:
-        """network: by default that with the package's weights.
-
-        Raises:
-            ModelUnavailableError: the package of the weights is not installed.
-        """
         self.network = network or load_efficientnet()
 
     @property
@@ -172,7 +212,18 @@ class EfficientNetDescriptor:
         return self.network(_resized(images, RESOLUTION))
 
     def layers(self, images: Tensor) -> list[Tensor]:
-        """images: (N, 3, H, W) in [-1, 1]. Returns (N, 24, 56, 56) to (N, 320, 7, 7)."""
+        """Features of several depths, for a perceptual distance.
+
+        Parameters
+        ----------
+        images
+            (N, 3, H, W) in [-1, 1].
+
+        Returns
+        -------
+        list of Tensor
+            (N, 24, 56, 56) to (N, 320, 7, 7).
+        """
         return self.network.features(_resized(images, RESOLUTION))
 
     def describe(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -184,8 +235,14 @@ class EfficientNetDescriptor:
 class DescriptorConfig:
     """Shape of a bundled descriptor.
 
-    resolution: side the images are resized to. widths, convs: channels and 3 x 3 convolutions of each stage, halved in
-    resolution after it. squeeze: channels left for the fully connected layer.
+    Parameters
+    ----------
+    resolution
+        Side the images are resized to.
+    widths, convs
+        Channels and 3 x 3 convolutions of each stage, halved in resolution after it.
+    squeeze
+        Channels left for the fully connected layer.
     """
 
     resolution: int = 128
@@ -210,8 +267,10 @@ class DescriptorConfig:
     def from_dict(cls, values: Mapping[str, Any]) -> "DescriptorConfig":
         """Inverse of `dataclasses.asdict` after a trip through JSON.
 
-        Raises:
-            CheckpointError: unknown, missing or impossible values.
+        Raises
+        ------
+        CheckpointError
+            Unknown, missing or impossible values.
         """
         try:
             listed: dict[str, Any] = {
@@ -258,11 +317,33 @@ class BundledDescriptor(nn.Module):
         return f"face-{self.config.resolution}-{digest.hexdigest()[:12]}"
 
     def forward(self, images: Tensor) -> Tensor:
-        """images: (N, 3, H, W) in [-1, 1]. Returns (N, 1000)."""
+        """The description of pictures.
+
+        Parameters
+        ----------
+        images
+            (N, 3, H, W) in [-1, 1].
+
+        Returns
+        -------
+        Tensor
+            (N, 1000).
+        """
         return self.describe(images)[0]
 
     def layers(self, images: Tensor) -> list[Tensor]:
-        """images: (N, 3, H, W) in [-1, 1]. Returns one (N, width, resolution / 2^i, same) per stage."""
+        """Features of each stage, for a perceptual distance.
+
+        Parameters
+        ----------
+        images
+            (N, 3, H, W) in [-1, 1].
+
+        Returns
+        -------
+        list of Tensor
+            (N, width, resolution / 2^i, same) of stage i.
+        """
         return self.describe(images)[1]
 
     def describe(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -284,8 +365,10 @@ class BundledDescriptor(nn.Module):
     def load(cls, path: str | os.PathLike[str]) -> "BundledDescriptor":
         """Read what `save` wrote, ready to describe: frozen, in evaluation mode.
 
-        Raises:
-            CheckpointError: missing, damaged, or not a descriptor.
+        Raises
+        ------
+        CheckpointError
+            The file is missing, damaged, or holds no descriptor.
         """
         config, state = load_weights(path, kind="descriptor")
         net = cls(DescriptorConfig.from_dict(config))
@@ -294,13 +377,18 @@ class BundledDescriptor(nn.Module):
 
 
 def load_descriptor(source: str | os.PathLike[str]) -> Descriptor:
-    """``"vgg16"`` (from the model cache, downloaded where possible), ``"efficientnet-lite0"`` (from its package), or a
-    file: one of ours, or torchvision's VGG-16.
+    """A descriptor by its name, or from a file: one of ours, or torchvision's VGG-16.
 
-    Raises:
-        CheckpointError: the file holds neither, or names a descriptor that is not known.
-        ModelUnavailableError: ``"vgg16"`` is not in the cache and cannot be downloaded, or the package of
-            ``"efficientnet-lite0"`` is not installed.
+    The names are ``"vgg16"`` (from the model cache, downloaded where possible) and ``"efficientnet-lite0"`` (from its
+    package).
+
+    Raises
+    ------
+    CheckpointError
+        The file holds neither, or names a descriptor that is not known.
+    ModelUnavailableError
+        ``"vgg16"`` is not in the cache and cannot be downloaded, or the package of ``"efficientnet-lite0"`` is not
+        installed.
     """
     if source == "efficientnet-lite0":
         return EfficientNetDescriptor()
@@ -321,8 +409,12 @@ def keep_descriptor(source: str | os.PathLike[str], path: str | os.PathLike[str]
 
     Of one that has a name only the name is kept: its weights come with a package, or by `facsmith models pull`.
 
-    Raises:
-        CheckpointError, ModelUnavailableError: as `load_descriptor`.
+    Raises
+    ------
+    CheckpointError
+        As in `load_descriptor`.
+    ModelUnavailableError
+        As in `load_descriptor`.
     """
     loaded = load_descriptor(source)
     if source in NAMED:
@@ -342,13 +434,34 @@ def unit_length(features: Tensor) -> Tensor:
 
 
 def apart(layers: Iterable[Tensor], others: Iterable[Tensor]) -> Tensor:
-    """(N,): LPIPS without its learned weights (Zhang et al. 2018, "baseline"). others: of `unit_length` already."""
+    """(N,): LPIPS without its learned weights (Zhang et al. 2018, "baseline").
+
+    Parameters
+    ----------
+    layers
+        Features of some pictures.
+    others
+        Features of as many others, of `unit_length` already.
+    """
     pairs = zip(layers, others, strict=True)
     return torch.stack([(unit_length(a) - b).square().sum(1).mean((1, 2)) for a, b in pairs]).mean(0)
 
 
 def perceptual_distance(seen_by: Descriptor, a: Tensor, b: Tensor) -> Tensor:
-    """a, b: (N, 3, R, R) in [-1, 1]. Returns (N,): 0 for the same picture."""
+    """How different two pictures look to a descriptor.
+
+    Parameters
+    ----------
+    seen_by
+        The descriptor whose features are compared.
+    a, b
+        (N, 3, R, R) in [-1, 1].
+
+    Returns
+    -------
+    Tensor
+        (N,), 0 for the same picture.
+    """
     with torch.inference_mode():
         return apart(seen_by.layers(a), map(unit_length, seen_by.layers(b)))
 

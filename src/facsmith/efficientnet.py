@@ -89,10 +89,15 @@ class EfficientNetLite0(nn.Module):
     def from_state_dict(cls, state: Mapping[str, Tensor]) -> "EfficientNetLite0":
         """Build from the package's state dict: frozen, in evaluation mode.
 
-        state: batch norms beside their convolutions (``_conv_stem.weight``, ``_bn0.running_var``, ...).
+        Parameters
+        ----------
+        state
+            Batch norms stand beside their convolutions (``_conv_stem.weight``, ``_bn0.running_var``, ...).
 
-        Raises:
-            CheckpointError: a tensor is missing, of another shape, or not finite.
+        Raises
+        ------
+        CheckpointError
+            A tensor is missing, of another shape, or not finite.
         """
         net = cls()
         try:
@@ -112,26 +117,61 @@ class EfficientNetLite0(nn.Module):
         return net.eval().requires_grad_(False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """images: (N, 3, H, W) in [-1, 1]. Returns (N, 1000), the logits of ImageNet's classes."""
+        """The logits of ImageNet's classes.
+
+        Parameters
+        ----------
+        images
+            (N, 3, H, W) in [-1, 1].
+
+        Returns
+        -------
+        Tensor
+            (N, 1000).
+        """
         return self.fc(self.pooled(images))
 
     def pooled(self, images: Tensor) -> Tensor:
-        """images: (N, 3, H, W) in [-1, 1]. Returns (N, 1280), what the fully connected layer sees."""
+        """What the fully connected layer sees.
+
+        Parameters
+        ----------
+        images
+            (N, 3, H, W) in [-1, 1].
+
+        Returns
+        -------
+        Tensor
+            (N, 1280).
+        """
         return self._averaged(self.features(images, blocks=FEATURE_BLOCKS[-1:])[0])
 
     def describe(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Logits (N, 1000) and `features`, for the price of one pass. images: (N, 3, H, W) in [-1, 1]."""
+        """Logits (N, 1000) and `features`, for the price of one pass.
+
+        Parameters
+        ----------
+        images
+            (N, 3, H, W) in [-1, 1].
+        """
         layers = self.features(images)
         return self.fc(self._averaged(layers[-1])), layers
 
     def features(self, images: Tensor, *, blocks: Sequence[int] = FEATURE_BLOCKS) -> list[Tensor]:
         """What the network holds after some of its 16 blocks, finest first.
 
-        images: (N, 3, H, W) in [-1, 1]. blocks: which, ascending, from 0; by default the last at each stride: (N, 24,
-        H/4, W/4), (N, 40, H/8, W/8), (N, 112, H/16, W/16), (N, 320, H/32, W/32). Later blocks are not computed.
+        Parameters
+        ----------
+        images
+            (N, 3, H, W) in [-1, 1].
+        blocks
+            The blocks to look at, ascending, from 0; by default the last at each stride: (N, 24, H/4, W/4), (N, 40,
+            H/8, W/8), (N, 112, H/16, W/16), (N, 320, H/32, W/32). Later blocks are not computed.
 
-        Raises:
-            InputError: no such block, or images of another shape.
+        Raises
+        ------
+        InputError
+            No such block, or images of another shape.
         """
         if images.ndim != 4 or images.shape[1] != 3:
             raise InputError(f"EfficientNet-Lite0 takes images of shape (N, 3, H, W); got {tuple(images.shape)}.")
@@ -154,8 +194,12 @@ class EfficientNetLite0(nn.Module):
 def load_efficientnet() -> EfficientNetLite0:
     """The network with the package's ImageNet weights, shared within this process: frozen, do not change it.
 
-    Raises:
-        ModelUnavailableError: the package is not installed. CheckpointError: its file is damaged.
+    Raises
+    ------
+    ModelUnavailableError
+        The package is not installed.
+    CheckpointError
+        Its file is damaged.
     """
     spec = find_spec(_PACKAGE)
     for folder in (spec.submodule_search_locations or []) if spec else []:

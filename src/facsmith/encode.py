@@ -43,7 +43,13 @@ On seven portraits, latents of the photo had .13 to .26, latents of other people
 
 @dataclass(frozen=True)
 class Networks:
-    """What turns pixels into a latent and back. name: of the model they come from."""
+    """What turns pixels into a latent and back.
+
+    Parameters
+    ----------
+    name
+        Name of the model they come from.
+    """
 
     generator: Generator
     descriptor: Descriptor
@@ -55,8 +61,10 @@ class Networks:
     def to(self, device: str | torch.device) -> None:
         """Move generator, descriptor and encoder, in place. A GPU draws high resolutions in half precision.
 
-        Raises:
-            InputError: there is no such device here.
+        Raises
+        ------
+        InputError
+            There is no such device here.
         """
         place = read_device(device)
         for part in (self.generator, self.descriptor, self.encoder):
@@ -98,11 +106,23 @@ def encode(
     latent: Latent | TunedLatent | None = None,
     progress: Progress | None = None,
 ) -> Subject:
-    """pixels: (H, W, 3) uint8 RGB. latent: the face's code where it is known; else the crop is inverted.
+    """Find the face of a photo and its code in the generator's latent space.
 
-    Raises:
-        NoFaceError: no face, no such face, or one in profile. LatentError: a latent of another generator.
-        InputError: high fidelity with a generator that cannot be tuned.
+    Parameters
+    ----------
+    pixels
+        (H, W, 3) uint8 RGB.
+    latent
+        The face's code where it is known; else the crop is inverted.
+
+    Raises
+    ------
+    NoFaceError
+        No face, no such face, or one in profile.
+    LatentError
+        A latent of another generator.
+    InputError
+        High fidelity with a generator that cannot be tuned.
     """
     tuned = latent if isinstance(latent, TunedLatent) else None
     if isinstance(latent, TunedLatent):
@@ -252,8 +272,10 @@ def _report(progress: Progress | None, steps: int) -> Callable[[int, int], None]
 def _claim(crop: Image, latent: Latent, generator: Generator, descriptor: Descriptor) -> str:
     """What is said of a code from a file that names no generator: how near its picture is to the photo.
 
-    Raises:
-        LatentError: hardly nearer than the mean face, so that it is another face's, generator's or crop's.
+    Raises
+    ------
+    LatentError
+        Hardly nearer than the mean face, so that it is another face's, generator's or crop's.
     """
     device = generator.w_avg.device
     mean = Latent(generator.w_avg.expand(generator.num_ws, -1).cpu().numpy(), latent.generator_id)

@@ -24,8 +24,16 @@ _LARGEST = 1 << 16
 class EncoderConfig:
     """Shape of an encoder.
 
-    num_ws, w_dim: the generator's. generator_id, descriptor: the pair it was trained for; it is of no use to another.
-    width, blocks: of the residual perceptron. rank: dimensions in which the layers' codes may differ from one another.
+    Parameters
+    ----------
+    num_ws, w_dim
+        The generator's number of layers and dimensions of W.
+    generator_id, descriptor
+        The pair it was trained for; with another it is of no use.
+    width, blocks
+        Width and number of blocks of the residual perceptron.
+    rank
+        Dimensions in which the layers' codes may differ from one another.
     """
 
     num_ws: int
@@ -77,8 +85,15 @@ class Encoder(nn.Module):
     def calibrate(self, features: Tensor, ws: Tensor) -> None:
         """Set the buffers and whiten the stem from examples, before training.
 
-        features: (M, features). ws: (M, num_ws, w_dim). The stem begins as the ``width`` leading principal components
-        of the standardised features, each of unit variance: an ill-conditioned input would slow the optimiser down.
+        The stem begins as the ``width`` leading principal components of the standardised features, each of unit
+        variance: an ill-conditioned input would slow the optimiser down.
+
+        Parameters
+        ----------
+        features
+            (M, features).
+        ws
+            (M, num_ws, w_dim).
         """
         with torch.no_grad():
             self.feature_mean.copy_(features.mean(0))
@@ -95,7 +110,18 @@ class Encoder(nn.Module):
             self.stem.bias.zero_()
 
     def forward(self, features: Tensor) -> Tensor:
-        """features: (N, features), Feature(.) of the photos. Returns ws (N, num_ws, w_dim)."""
+        """The codes of photos.
+
+        Parameters
+        ----------
+        features
+            (N, features), the descriptor's description of the photos.
+
+        Returns
+        -------
+        Tensor
+            ws (N, num_ws, w_dim).
+        """
         if features.ndim != 2 or features.shape[1] != self.config.features:
             raise InputError(
                 f"This encoder takes (N, {self.config.features}) descriptor features; got {tuple(features.shape)}."
@@ -115,8 +141,10 @@ class Encoder(nn.Module):
     def load(cls, path: str | os.PathLike[str]) -> "Encoder":
         """Read what `save` wrote, ready to encode: frozen, in evaluation mode.
 
-        Raises:
-            CheckpointError: missing, damaged, or not an encoder.
+        Raises
+        ------
+        CheckpointError
+            The file is missing, damaged, or holds no encoder.
         """
         config, state = load_weights(path, kind="encoder")
         net = cls(_config(config))

@@ -25,7 +25,12 @@ Points = npt.NDArray[np.float64]
 class FaceRegion:
     """A rectangle of a picture, scaled down.
 
-    left, top, right, bottom: in pixels of the picture. height, width: of what is cut.
+    Parameters
+    ----------
+    left, top, right, bottom
+        The rectangle, in pixels of the picture.
+    height, width
+        Size of what is cut, in pixels.
     """
 
     left: int
@@ -60,7 +65,18 @@ class FaceRegion:
         return cls(left, top, right, bottom, max(1, round(rows * scale)), max(1, round(columns * scale)))
 
     def cut(self, picture: Image) -> Image:
-        """picture: (H, W, 3) uint8. Returns (height, width, 3) uint8, a copy."""
+        """A copy of the rectangle, scaled down.
+
+        Parameters
+        ----------
+        picture
+            (H, W, 3) uint8.
+
+        Returns
+        -------
+        ndarray
+            (height, width, 3) uint8.
+        """
         part = np.ascontiguousarray(picture[self.top : self.bottom, self.left : self.right])
         if part.shape[:2] == (self.height, self.width):
             return part if part.base is None else part.copy()

@@ -161,8 +161,10 @@ def au_list(aus: Iterable[int]) -> str:
 def playable(au: int) -> int:
     """The AU itself, if it can be played.
 
-    Raises:
-        ActionUnitError: FACS has no such AU, or has it and it cannot be played here; the message tells which.
+    Raises
+    ------
+    ActionUnitError
+        FACS has no such AU, or has it and it cannot be played here; the message tells which.
     """
     try:
         number = operator.index(au)
@@ -219,6 +221,13 @@ class ActionUnits(Mapping[int, float]):
     0.5
     >>> ActionUnits.parse("6+12D")[6]
     0.8
+
+    Parameters
+    ----------
+    both
+        AU -> intensity on both sides.
+    left, right
+        AU -> intensity that replaces it on that side.
     """
 
     _left: tuple[float, ...]
@@ -231,7 +240,6 @@ class ActionUnits(Mapping[int, float]):
         left: Mapping[int, float] | None = None,
         right: Mapping[int, float] | None = None,
     ) -> None:
-        """both: AU -> intensity on both sides; left, right: AU -> intensity that replaces it on that side."""
         for name, override in (("_left", left), ("_right", right)):
             side = [0.0] * len(AUS)
             for au, intensity in [*(both or {}).items(), *(override or {}).items()]:
@@ -262,7 +270,15 @@ class ActionUnits(Mapping[int, float]):
 
     @classmethod
     def from_vector(cls, vector: npt.ArrayLike, *, aus: Sequence[int] = AUS) -> "ActionUnits":
-        """vector: (K,) intensities in [0, 1] of the K AUs of ``aus``, the same on both sides; others are 0."""
+        """Action units from an array of intensities, the same on both sides.
+
+        Parameters
+        ----------
+        vector
+            (K,) intensities in [0, 1].
+        aus
+            The K AUs that they are of; others are 0.
+        """
         values = np.asarray(vector, dtype=np.float64)
         if values.shape != (len(aus),):
             raise ActionUnitError(
@@ -348,7 +364,13 @@ def unlettered(text: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Emotion:
-    """A basic emotion as FACS prototype. source: where its AUs are from."""
+    """A basic emotion as FACS prototype.
+
+    Parameters
+    ----------
+    source
+        Publication that its AUs are from.
+    """
 
     name: str
     action_units: ActionUnits

@@ -29,7 +29,13 @@ __all__ = ["Animation", "Picture"]
 
 
 class Picture:
-    """One edited photo: a film of one frame. image: (H, W, 3) uint8 RGB."""
+    """One edited photo: a film of one frame.
+
+    Attributes
+    ----------
+    image
+        (H, W, 3) uint8 RGB.
+    """
 
     def __init__(self, film: "Animation") -> None:
         (self.image,) = film.frames()
@@ -78,11 +84,11 @@ class Animation:
     timeline
         What the face shall show.
     renderer
-        Of the subject, with the film's options.
+        The subject's renderer, with the film's options.
     reader
         Measures the frames of the receipt.
     model
-        Which networks draw, for the receipt.
+        The networks that draw, for the receipt.
     notes
         What the user should know, besides what the subject's notes say.
 
@@ -159,9 +165,17 @@ class Animation:
     ) -> Receipt:
         """Render and write .mp4, .gif, .webp or a folder of PNGs; the receipt goes beside it.
 
-        contact_sheet: also a picture of the key frames. page: also the receipt as one page to look at, .png or .pdf.
-        sound: of the film that this one is driven by, for .mp4 only; it waits while the own expression goes. sign_with:
-        signs the film, with what was asked in its manifest; by default nothing is signed.
+        Parameters
+        ----------
+        contact_sheet
+            Also write a picture of the key frames.
+        page
+            Also write the receipt as one page to look at, .png or .pdf.
+        sound
+            The sound of the film that this one is driven by, for .mp4 only; it waits while the face's own expression
+            goes.
+        sign_with
+            What signs the film, its manifest holding what was asked; by default nothing is signed.
         """
         if page is not None:
             check_page(page)
@@ -208,7 +222,10 @@ class Animation:
     def save_page(self, path: str | os.PathLike[str], *, receipt: Receipt | None = None) -> None:
         """Write the receipt as one page, .png or .pdf, with the key frames; renders the film if that was not done yet.
 
-        receipt: where it is at hand already.
+        Parameters
+        ----------
+        receipt
+            The film's receipt, where it is at hand already.
         """
         frames = self._rendered().kept
         shown = [(round(float(self._times[index]), 3), frames[index]) for index in self._keyframes()]

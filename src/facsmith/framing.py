@@ -32,7 +32,17 @@ _FARTHEST: Final = 20.0  # IOD
 
 @dataclass(frozen=True, eq=False)
 class Square:
-    """Of a photo. center: (2,) photo pixels. right: (2,) unit, along its upper edge. side: photo pixels."""
+    """A square of a photo.
+
+    Parameters
+    ----------
+    center
+        (2,) photo pixels.
+    right
+        (2,) unit vector along its upper edge.
+    side
+        In photo pixels.
+    """
 
     center: Array
     right: Array
@@ -46,7 +56,7 @@ class Framing:
     Parameters
     ----------
     side
-        Of the square, in IOD: about that for the formulas, exactly that for ``eyes``.
+        Side of the square, in IOD: about that for the formulas, exactly that for ``eyes``.
     below
         How far its centre lies below the eyes' midpoint, in IOD, along the face's down axis; the same.
     formula
@@ -75,10 +85,17 @@ class Framing:
             )
 
     def square(self, landmarks: npt.ArrayLike) -> Square:
-        """Of one face. landmarks: (68, 2) photo pixels, iBUG order.
+        """The square of one face.
 
-        Raises:
-            NoFaceError: the two eyes lie on one spot, so that no axis can be drawn through them.
+        Parameters
+        ----------
+        landmarks
+            (68, 2) photo pixels, iBUG order.
+
+        Raises
+        ------
+        NoFaceError
+            The two eyes lie on one spot, so that no axis can be drawn through them.
         """
         points = np.asarray(landmarks, dtype=np.float64)
         corners = np.stack([points[list(eye)].mean(axis=0) for eye in _EYE_CORNERS])
@@ -115,8 +132,10 @@ class Framing:
     def from_json(cls, values: Any) -> "Framing":
         """Inverse of `to_json`.
 
-        Raises:
-            InputError: something else.
+        Raises
+        ------
+        InputError
+            It is something else.
         """
         try:
             return cls(float(values["side"]), float(values["below"]), values["formula"])
@@ -151,8 +170,10 @@ def framing_of(generator: object) -> Framing:
 def parse_framing(text: str) -> Framing:
     """A preset's name, ``SIDE,BELOW`` in IOD, or the JSON of `Framing.to_json`.
 
-    Raises:
-        InputError: none of them.
+    Raises
+    ------
+    InputError
+        The text is none of them.
     """
     if text in PRESETS:
         return PRESETS[text]

@@ -73,8 +73,10 @@ PHOTO_SUFFIXES: Final = (*_WRITABLE, ".avif", ".gif", ".jp2", ".bmp", ".heic", "
 def pixel_limit() -> int:
     """Largest photo that is read, in pixels: ``MAX_PIXELS``, or the megapixels that ``MAX_PIXELS_VARIABLE`` names.
 
-    Raises:
-        InputError: the variable holds no number from 1 to 170 (twice what Pillow warns of, above which it refuses).
+    Raises
+    ------
+    InputError
+        The variable holds no number from 1 to 170 (twice what Pillow warns of, above which it refuses).
     """
     said = os.environ.get(MAX_PIXELS_VARIABLE)
     if said is None:
@@ -95,8 +97,10 @@ def read(path: str | os.PathLike[str], *, max_pixels: int | None = None) -> Pixe
 
     Returns (H, W, 3) uint8.
 
-    Raises:
-        PhotoError: no such file, no picture, damaged, truncated, smaller than ``MIN_SIDE`` or over ``max_pixels``.
+    Raises
+    ------
+    PhotoError
+        No such file, no picture, damaged, truncated, smaller than ``MIN_SIDE`` or over ``max_pixels``.
     """
     try:
         data = Path(path).read_bytes()
@@ -106,7 +110,13 @@ def read(path: str | os.PathLike[str], *, max_pixels: int | None = None) -> Pixe
 
 
 def decode(data: bytes, *, name: str = "The picture", max_pixels: int | None = None) -> Pixels:
-    """What `read` does, for the bytes of a file that need not lie on a disk. name: what error messages call it."""
+    """What `read` does, for the bytes of a file that need not lie on a disk.
+
+    Parameters
+    ----------
+    name
+        What error messages call it.
+    """
     return _decoded(data, name, max_pixels, _rgb)
 
 
@@ -155,12 +165,19 @@ def _heif(data: bytes, name: str) -> tuple[str, ...]:
 
 
 def write(path: str | os.PathLike[str], image: Pixels, *, metadata: Mapping[str, str] | None = None) -> None:
-    """Write a .png, .jpg, .webp or .tif, whole or not at all. metadata: text to store inside, beside `provenance`.
+    """Write a .png, .jpg, .webp or .tif, whole or not at all.
 
-    image: (H, W, 3) uint8 RGB, or (H, W, 4) with alpha where the ending is one of ``ALPHA_SUFFIXES``.
+    Parameters
+    ----------
+    metadata
+        Text to store inside, beside `provenance`.
+    image
+        (H, W, 3) uint8 RGB, or (H, W, 4) with alpha where the ending is one of ``ALPHA_SUFFIXES``.
 
-    Raises:
-        OutputError: another suffix, or a place that cannot be written.
+    Raises
+    ------
+    OutputError
+        Another suffix, or a place that cannot be written.
     """
     kind = _WRITABLE.get(Path(path).suffix.lower())
     if kind is None:
@@ -229,7 +246,15 @@ def from_lines(text: str) -> dict[str, str]:
 
 
 def resize(image: Pixels, size: tuple[int, int]) -> Pixels:
-    """image: (H, W, 3); size: (height, width). Lanczos; when it shrinks, each pixel averages the area it covers."""
+    """Resize by Lanczos; when it shrinks, each pixel averages the area it covers.
+
+    Parameters
+    ----------
+    image
+        (H, W, 3).
+    size
+        (height, width) in pixels.
+    """
     height, width = size
     if min(size) < 1:
         raise InputError(f"An image cannot be resized to {height} x {width}. Give a height and a width of 1 or more.")
@@ -237,9 +262,20 @@ def resize(image: Pixels, size: tuple[int, int]) -> Pixels:
 
 
 def enlarged(image: Pixels, side: int) -> tuple[Pixels, int]:
-    """The same where no side is shorter than ``side`` pixels, else larger by the smallest whole factor that does it.
+    """The image where no side is shorter than ``side`` pixels, else one larger by the smallest whole factor that does
+    it.
 
-    image: (H, W, 3). Returns it and the factor; pixel centres: large = factor * small + (factor - 1) / 2.
+    Parameters
+    ----------
+    image
+        (H, W, 3).
+
+    Returns
+    -------
+    ndarray
+        The image.
+    int
+        The factor. Pixel centres: large = factor * small + (factor - 1) / 2.
     """
     height, width = image.shape[:2]
     factor = max(1, -(-side // min(height, width)))
@@ -271,8 +307,17 @@ def contact_sheet(
 ) -> Pixels:
     """Images side by side on white, each with its label below.
 
-    images: (H, W, 3) each, sizes may differ; larger than ``cell`` pixels on the longer side are scaled down.
-    columns: default, up to five. Returns (H, W, 3) uint8.
+    Parameters
+    ----------
+    images
+        (H, W, 3) each, sizes may differ; larger than ``cell`` pixels on the longer side are scaled down.
+    columns
+        By default as many as there are images, up to five.
+
+    Returns
+    -------
+    ndarray
+        (H, W, 3) uint8.
     """
     if not images:
         raise InputError("A contact sheet needs at least one image.")

@@ -35,9 +35,18 @@ _MOTION_EVERY = 2  # steps; the weight is as many times larger in those
 class Inversion:
     """What was found for N photos.
 
-    latent: ws (N, num_ws, w_dim), each photo's best. reconstruction: (N, 3, R, R), nominally in [-1, 1], its picture.
-    trace: per photo the total loss of every point visited, the start first. iterations: steps taken, per photo.
-    stopped: why, per photo.
+    Parameters
+    ----------
+    latent
+        Ws (N, num_ws, w_dim), each photo's best.
+    reconstruction
+        (N, 3, R, R), nominally in [-1, 1], the pictures of those.
+    trace
+        Per photo, the total loss of every point visited, the start first.
+    iterations
+        Steps taken, per photo.
+    stopped
+        Reason why the search ended, per photo.
     """
 
     latent: Latent
@@ -67,15 +76,28 @@ def invert(
 ) -> Inversion:
     """Find the latents of photos; each photo is searched on its own, whatever stands beside it in the batch.
 
-    images: (N, 3, R, R) in [-1, 1], R the generator's resolution. encoder: needed by the start ``encoder``, and the
-    centre of the prior where given (else the mean face is). mask: (N or 1, 1, R, R), where the pixel term looks, >= 0.
-    edits: codes (N, num_ws, w_dim) -> (M, N, num_ws, w_dim), the same faces with M expressions, for the motion term.
-    on_step: called with (steps taken, photos still searching). watch: called at every point visited, the start first,
-    with (steps taken, which photos (M,), their pictures (M, 3, R, R)).
+    Parameters
+    ----------
+    images
+        (N, 3, R, R) in [-1, 1], R the generator's resolution.
+    encoder
+        Needed by the start ``encoder``, and the centre of the prior where given (else the mean face is).
+    mask
+        (N or 1, 1, R, R), where the pixel term looks, >= 0.
+    edits
+        Codes (N, num_ws, w_dim) -> (M, N, num_ws, w_dim), the same faces with M expressions, for the motion term.
+    on_step
+        Called with (steps taken, photos still searching).
+    watch
+        Called at every point visited, the start first, with (steps taken, which photos (M,), their pictures (M, 3, R,
+        R)).
 
-    Raises:
-        InputError: images, mask, options and encoder that do not fit one another. LatentError: an encoder of another
-        generator.
+    Raises
+    ------
+    InputError
+        Images, mask, options and encoder that do not fit one another.
+    LatentError
+        An encoder of another generator.
     """
     options = options or InversionOptions()
     _check(images, generator, mask, options)

@@ -22,8 +22,14 @@ _FORMAT = "facsmith-latent-1"
 class Latent:
     """W+ codes of one face or of many.
 
-    ws: (..., num_ws, w_dim) float32, finite. generator_id: which generator they belong to; another one refuses them.
-    claimed: the file they come from names no generator, so that this one is only taken to be theirs.
+    Parameters
+    ----------
+    ws
+        (..., num_ws, w_dim) float32, finite.
+    generator_id
+        The generator that they belong to; another one refuses them.
+    claimed
+        The file they come from names no generator, so that this one is only taken to be theirs.
     """
 
     ws: npt.NDArray[np.float32]

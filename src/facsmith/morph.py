@@ -20,7 +20,12 @@ _BATCH = 8
 def morph(networks: Networks, a: Latent, b: Latent, shares: npt.ArrayLike) -> Iterator[Image]:
     """Yields the generator's picture (R, R, 3) uint8 at each share of the way, 0 being ``a`` and 1 ``b``.
 
-    a, b: one face each, of the networks' generator. shares: (T,), in [0, 1].
+    Parameters
+    ----------
+    a, b
+        One face each, of the networks' generator.
+    shares
+        (T,), in [0, 1].
     """
     at = np.atleast_1d(np.asarray(shares, np.float32))
     if at.ndim != 1 or not np.all((at >= 0) & (at <= 1)):

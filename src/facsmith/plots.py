@@ -60,7 +60,7 @@ def timeline_plot(timeline: Timeline, *, width: int = 1200) -> Pixels:
     Raises
     ------
     InputError
-        Another width.
+        The width is another.
     """
     if not 400 <= width <= 8000:
         raise InputError(f"A plot {width} pixels wide; give 400 to 8000.")
@@ -148,7 +148,14 @@ def convergence_chart(bands: Mapping[str, Band], *, threshold: float, loss: str)
 def scatter_chart(asked: Sequence[float], shown: Array, judges: Sequence[str]) -> bytes:
     """A PNG with a panel for each AU: what was measured over what was asked, every face a dot, their median a line.
 
-    shown: (faces, 12, levels).
+    Parameters
+    ----------
+    asked
+        The levels, intensities in [0, 1].
+    shown
+        (faces, 12, levels) measured intensities.
+    judges
+        What each AU was measured by.
     """
     with _figure((10.5, 7.6), layout="constrained", dpi=110) as figure:
         levels = np.array(asked)

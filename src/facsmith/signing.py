@@ -36,8 +36,16 @@ _TYPES = {
 class Credentials:
     """What to sign with.
 
-    chain: certificates in PEM, the signer's first. key: its private key in PEM. algorithm: C2PA's name of it.
-    made_here: by `self_signed`.
+    Parameters
+    ----------
+    chain
+        Certificates in PEM, the signer's first.
+    key
+        The signer's private key in PEM.
+    algorithm
+        C2PA's name of the signature's algorithm.
+    made_here
+        It was made by `self_signed`.
     """
 
     chain: bytes
@@ -52,10 +60,12 @@ class Credentials:
 
     @classmethod
     def read(cls, certificates: str | os.PathLike[str], key: str | os.PathLike[str]) -> "Credentials":
-        """From two PEM files.
+        """Read the signer's certificates and key from two PEM files.
 
-        Raises:
-            InputError: a file that cannot be read, a key that is encrypted or of another certificate, or expired.
+        Raises
+        ------
+        InputError
+            A file cannot be read, the key is encrypted or of another certificate, or a certificate is expired.
         """
         _c2pa()
         from cryptography import x509
@@ -136,9 +146,20 @@ class Credentials:
 class Verdict:
     """What a file's manifest says, and whether it holds.
 
-    intact: every byte is as it was signed. trusted: the signer's certificate is one that this machine's settings trust.
-    signer: who signed. self_signed: by a certificate of `Credentials.self_signed`. problems: codes of C2PA, with what
-    they mean. manifest: its assertions, label -> data.
+    Parameters
+    ----------
+    intact
+        Every byte is as it was signed.
+    trusted
+        The signer's certificate is one that this machine's settings trust.
+    signer
+        Who signed.
+    self_signed
+        The certificate is one of `Credentials.self_signed`.
+    problems
+        C2PA's codes, with what they mean.
+    manifest
+        The manifest's assertions, label -> data.
     """
 
     intact: bool
@@ -152,11 +173,20 @@ class Verdict:
 def sign(path: str | os.PathLike[str], credentials: Credentials, *, source_type: str, asked: Mapping[str, Any]) -> None:
     """Put a signed manifest into a picture or film; of a folder of PNGs, into each.
 
-    source_type: IPTC's digital source type. asked: what was asked and of which model, as JSON can hold it.
+    Parameters
+    ----------
+    source_type
+        IPTC's digital source type, a URI.
+    asked
+        What was asked and of which model, as JSON can hold it.
 
-    Raises:
-        InputError: a container that holds no manifest, or the extra is not installed. OutputError: the certificate is
-            refused (C2PA wants one for signing, e.g. with the purpose emailProtection), or the file cannot be written.
+    Raises
+    ------
+    InputError
+        A container that holds no manifest, or the extra is not installed.
+    OutputError
+        The certificate is refused (C2PA wants one for signing, e.g. with the purpose emailProtection), or the file
+        cannot be written.
     """
     c2pa = _c2pa()
     file = Path(path)
@@ -195,8 +225,10 @@ def sign(path: str | os.PathLike[str], credentials: Credentials, *, source_type:
 def verify(path: str | os.PathLike[str]) -> Verdict | None:
     """What the manifest of a file says and whether it holds; None where it has none.
 
-    Raises:
-        InputError: no such file, or the extra is not installed.
+    Raises
+    ------
+    InputError
+        No such file, or the extra is not installed.
     """
     c2pa = _c2pa()
     file = Path(path)

@@ -78,9 +78,9 @@ def fit_strengths(
     draw
         Draws the face with other intensities.
     boundaries
-        Of people at large, with what is known of how they are seen (`Response`).
+        The boundaries of people at large, with what is known of how they are seen (`Response`).
     aus
-        Which AUs; those of whose responses nothing is known are left out.
+        AUs to fit; those of whose responses nothing is known are left out.
     follow
         Finds the face again in what is drawn.
     progress
@@ -88,7 +88,8 @@ def fit_strengths(
 
     Returns
     -------
-    AU -> factor.
+    dict
+        AU -> factor.
     """
     known = {b.au: b.response for b in boundaries.boundaries}
     asked = [*aus]

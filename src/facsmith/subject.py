@@ -27,7 +27,7 @@ class Subject:
     Parameters
     ----------
     name
-        Of the photo, for receipts.
+        Name of the photo, for receipts.
     photo
         (H, W, 3) uint8 RGB.
     latent

@@ -31,8 +31,10 @@ _CHUNK, _OVERLAP = 1 << 20, 512
 def packet(source_type: str) -> bytes:
     """The XMP packet, UTF-8, that says where the pixels come from.
 
-    Raises:
-        InputError: another type than ``GENERATED``, ``COMPOSITE`` or ``CAPTURED``.
+    Raises
+    ------
+    InputError
+        Another type than ``GENERATED``, ``COMPOSITE`` or ``CAPTURED``.
     """
     if source_type not in (GENERATED, COMPOSITE, CAPTURED):
         raise InputError(f"{source_type} is no digital source type here; give {GENERATED}, {COMPOSITE} or {CAPTURED}.")
@@ -54,8 +56,10 @@ def mp4_box(source_type: str) -> bytes:
 def read_source_type(path: str | os.PathLike[str]) -> str | None:
     """The digital source type (a URI) of a file, whatever its container; None where none is stored.
 
-    Raises:
-        InputError: no such file.
+    Raises
+    ------
+    InputError
+        No such file.
     """
     try:
         with open(Path(path), "rb") as file:

@@ -36,15 +36,26 @@ _WARM_UP = 10
 
 @dataclass(frozen=True)
 class TuningOptions:
-    """How far the weights go.
-
-    steps: gradient steps. learning_rate: Adam's, in the stored weights' unit (about 1). pixel, perceptual, descriptor:
-    weights of what the picture shall share with the photo. motion: weight of what edits shall go on doing. farthest:
-    by what part of its length a parameter may change at most. seed: of the order in which edits are looked at.
+    """How far a generator's weights go for a face.
 
     The defaults suit the bundled model. On three portraits they brought the mean L1 of the pixels from .101 to .064 and
     the cosine of dlib's embeddings from .927 to .961; 100 steps at .002 with half the motion term .938 to .960, but
     changed what edits do half as much again.
+
+    Parameters
+    ----------
+    steps
+        Gradient steps.
+    learning_rate
+        Adam's rate, in the stored weights' unit (about 1).
+    pixel, perceptual, descriptor
+        Weights of what the picture shall share with the photo.
+    motion
+        Weight of what edits shall go on doing.
+    farthest
+        Largest change of a parameter, as a part of its length.
+    seed
+        Seed of the order in which edits are looked at.
     """
 
     steps: int = 150
@@ -74,8 +85,16 @@ class TuningOptions:
 class TunedLatent:
     """A face's latent, and the small change of its generator's weights that makes its picture the photo's.
 
-    latent: the pivot, ws (num_ws, w_dim). delta: changes of `generator.tunable`'s parameters, by name. trace: the loss
-    before every step. report: settings and what came of it (JSON values).
+    Parameters
+    ----------
+    latent
+        The pivot, ws (num_ws, w_dim).
+    delta
+        Changes of `generator.tunable`'s parameters, by name.
+    trace
+        The loss before every step.
+    report
+        Settings and what came of it (JSON values).
     """
 
     latent: Latent
@@ -86,8 +105,12 @@ class TunedLatent:
     def generator(self, base: Generator) -> TunedGenerator:
         """The generator with the change.
 
-        Raises:
-            LatentError: another generator's. CheckpointError: a change that does not fit it.
+        Raises
+        ------
+        LatentError
+            The latent is another generator's.
+        CheckpointError
+            The change does not fit the generator.
         """
         self.latent.check(base.generator_id)
         return TunedGenerator(base, self.delta)
@@ -104,8 +127,10 @@ class TunedLatent:
     def load(cls, path: str | os.PathLike[str]) -> "TunedLatent":
         """Read a file that ``save`` wrote.
 
-        Raises:
-            CheckpointError: no such file, damaged, or of another kind.
+        Raises
+        ------
+        CheckpointError
+            No such file, damaged, or of another kind.
         """
         config, tensors = load_weights(path, kind=_KIND)
         try:
@@ -120,12 +145,18 @@ class TunedLatent:
 def read_latent(path: str | os.PathLike[str], generator: Generator | None = None) -> Latent | TunedLatent:
     """A latent's file, a tuned latent's, or W+ as others exchange it: .npy, and .pt of pSp, e4e or pivotal tuning.
 
-    generator: whose W+ a .npy or .pt is taken to be, as such a file does not say. Of a .pt, the one tensor of its shape
-    (num_ws, w_dim) or (1, num_ws, w_dim) is meant.
+    Parameters
+    ----------
+    generator
+        The generator whose W+ a .npy or .pt is taken to be, as such a file does not say. Of a .pt, the one tensor of
+        its shape (num_ws, w_dim) or (1, num_ws, w_dim) is meant.
 
-    Raises:
-        LatentError: codes of another shape, none or several in the file, or no generator given for it.
-        CheckpointError: damaged, or refused; nothing in it is executed.
+    Raises
+    ------
+    LatentError
+        Codes of another shape, none or several in the file, or no generator given for it.
+    CheckpointError
+        The file is damaged, or refused; nothing in it is executed.
     """
     suffix = Path(path).suffix.lower()
     if suffix in (".npy", ".pt", ".pth"):
@@ -171,12 +202,23 @@ def tune(
 ) -> TunedLatent:
     """Change the generator's weights until it draws the photo at the latent; the generator given stays as it is.
 
-    photo: (1, 3, R, R) in [-1, 1]. latent: ws (num_ws, w_dim), of `inversion.invert`. edits: (M, num_ws, w_dim), the
-    latent's own edits, whose differences to it shall stay. on_step: called with the steps taken.
+    Parameters
+    ----------
+    photo
+        (1, 3, R, R) in [-1, 1].
+    latent
+        Ws (num_ws, w_dim), of `inversion.invert`.
+    edits
+        (M, num_ws, w_dim), the latent's own edits, whose differences to it shall stay.
+    on_step
+        Called with the steps taken.
 
-    Raises:
-        InputError: a photo or edits of another shape, or a generator that cannot be tuned. LatentError: a latent of
-        another generator.
+    Raises
+    ------
+    InputError
+        A photo or edits of another shape, or a generator that cannot be tuned.
+    LatentError
+        A latent of another generator.
     """
     options = options or TuningOptions()
     latent.check(generator.generator_id)

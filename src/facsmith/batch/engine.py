@@ -26,8 +26,18 @@ _NAMED: Final = 20
 class Standing:
     """How far a run has got. Counted in rows; weights are work, as in `Unit`.
 
-    total: rows. made_weight: of the rows done now, settled_weight: of all that are settled. size: bytes of the results
-    made. seconds: since the work began.
+    Parameters
+    ----------
+    total
+        Number of rows.
+    settled_weight
+        Weight of all rows that are settled.
+    made_weight
+        Weight of the rows made in this run.
+    size
+        Bytes of the results made.
+    seconds
+        Time since the work began.
     """
 
     total: int = 0
@@ -63,9 +73,18 @@ class Standing:
 
 @dataclass(frozen=True)
 class Summary:
-    """What became of a run. counts: status -> rows, ``waiting`` for those not come to. size: bytes of the results made.
+    """What became of a run.
 
-    named: (row, output, reason) of the first rows without a result. stopped: why it ended early, "" where it did not.
+    Parameters
+    ----------
+    counts
+        Status -> number of rows, ``waiting`` for those not reached.
+    size
+        Bytes of the results made.
+    named
+        (row, output, reason) of the first rows without a result.
+    stopped
+        Why it ended early, "" where it did not.
     """
 
     counts: dict[str, int]
@@ -95,10 +114,19 @@ def run_batch(
 ) -> Summary:
     """Make what is not there yet. Whatever stops it, the same call goes on where it was.
 
-    rows: read once, and not kept in memory. retry: try again what was refused, or crashed, in an earlier run.
+    Parameters
+    ----------
+    rows
+        The units to make; read once, and not kept in memory.
+    retry
+        Try again what was refused, or crashed, in an earlier run.
 
-    Raises:
-        OutputError: the place cannot be written, or another batch is writing there. InputError: the runner cannot run.
+    Raises
+    ------
+    OutputError
+        The place cannot be written, or another batch is writing there.
+    InputError
+        The runner cannot run.
     """
     began = time.perf_counter()
     with Index() as index:

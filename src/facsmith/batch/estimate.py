@@ -23,10 +23,22 @@ _REMEMBERED: Final = 1000
 
 @dataclass(frozen=True)
 class Estimate:
-    """rows: all of them. refused: those that cannot be done, the first of them named. there: those whose result is.
+    """What a batch will make, and about how long that takes.
 
-    todo: rows to be made. seconds, size: what they will take, in all, by so many workers; None where nothing was told.
-    source: what that is measured on.
+    Parameters
+    ----------
+    rows
+        All rows.
+    refused
+        Rows that cannot be done; the first of them are named.
+    there
+        Rows whose result exists already.
+    todo
+        Rows to be made.
+    seconds, size
+        Time and bytes that the rest will take in all, with that many workers. None where no speed is known.
+    source
+        The measurement that the estimate rests on.
     """
 
     rows: int

@@ -24,10 +24,19 @@ __all__ = ["FilmJob", "ModelOptions", "limit_threads", "sha256_of"]
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """Which model, and how it is run. model: of the package, or a folder. boundaries: a file that replaces its own.
+    """Which model, and how it is run.
 
-    threads: of a worker; None: as many as this process would take. Sums over another number of threads differ in their
-    last bits. device: as torch calls it; cpu or cuda.
+    Parameters
+    ----------
+    model
+        A model of the package, or a folder.
+    boundaries
+        A file that replaces the model's own boundaries.
+    threads
+        Threads of a worker. None: as many as this process would take. Sums over another number of threads differ in
+        their last bits.
+    device
+        As torch calls it; cpu or cuda.
     """
 
     model: str = DEFAULT_BUNDLE
@@ -60,8 +69,12 @@ class ModelOptions:
 class FilmJob:
     """A film or picture of each row.
 
-    options: of every film; a unit brings its seed, and what its row says of options. credentials: sign the results; by
-    default nothing is signed.
+    Parameters
+    ----------
+    options
+        Options of every film; a unit brings its seed, and what its row says of options.
+    credentials
+        What signs the results; by default nothing is signed.
     """
 
     options: AnimateOptions = field(default_factory=AnimateOptions)
@@ -108,10 +121,12 @@ def limit_threads(threads: int | None) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """Of a model's file.
+    """The sha256 of a model's file.
 
-    Raises:
-        CheckpointError: it cannot be read.
+    Raises
+    ------
+    CheckpointError
+        It cannot be read.
     """
     try:
         with path.open("rb") as file:

@@ -21,11 +21,21 @@ def read_folder(
 ) -> Iterator[Unit | Refusal]:
     """Yield a unit for every file below a folder, in the order of names.
 
-    suffixes: endings of the files that count, in small letters. ending: replaces a file's own in its result's name.
-    settings: of all units. also: further inputs that all of them have.
+    Parameters
+    ----------
+    suffixes
+        Endings of the files that count, in lower case.
+    ending
+        Replaces a file's own ending in its result's name.
+    settings
+        Settings of all units.
+    also
+        Further inputs of all units.
 
-    Raises:
-        InputError: there is no such folder, or nothing in it.
+    Raises
+    ------
+    InputError
+        There is no such folder, or nothing in it.
     """
     place = Place(url)
     number = 0

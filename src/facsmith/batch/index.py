@@ -82,7 +82,10 @@ class Index:
     def units(self, *, retry: bool = False) -> Iterator[Unit]:
         """What is not refused, in order, each with what the ledger knows of it.
 
-        retry: forget what the ledger says of units that did not succeed.
+        Parameters
+        ----------
+        retry
+            Forget what the ledger says of units that did not succeed.
         """
         for row, output, unit, address, weight, line in self._db.execute(
             "SELECT row, rows.output, unit, address, rows.weight, line FROM rows "

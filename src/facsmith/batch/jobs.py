@@ -21,7 +21,13 @@ FILMS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".gif")
 
 @dataclass(frozen=True)
 class InvertJob:
-    """A photo's latent, or its tuning, as a safetensors file. options: of the search; a unit brings its seed."""
+    """A photo's latent, or its tuning, as a safetensors file.
+
+    Parameters
+    ----------
+    options
+        Options of the search; a unit brings its seed.
+    """
 
     options: AnimateOptions = field(default_factory=AnimateOptions)
     model: ModelOptions = field(default_factory=ModelOptions)
@@ -51,8 +57,16 @@ class _Latents:
 class MeasureJob:
     """The AUs of a film's frames, or of a photo, as a CSV in OpenFace's columns.
 
-    A unit's second input, where it has one, is a picture of the same person at rest. neutral_at: seconds at which films
-    show that. face, provider: as in `facsmith.measure`. threads: of a worker.
+    A unit's second input, where it has one, is a picture of the same person at rest.
+
+    Parameters
+    ----------
+    neutral_at
+        Seconds at which films show the person at rest.
+    face, provider
+        As in `facsmith.measure`.
+    threads
+        Threads of a worker.
     """
 
     neutral_at: float | None = None

@@ -30,10 +30,15 @@ _SECONDS: Final = 5.0
 
 
 class Ledger:
-    """The books of one output folder. Use as a context manager: entering locks it, leaving writes what is left."""
+    """The books of one output folder. Use as a context manager: entering locks it, leaving writes what is left.
+
+    Parameters
+    ----------
+    lines, seconds
+        A journal file is written when this many entries wait, or the first has waited for this long.
+    """
 
     def __init__(self, place: Place, *, lines: int = _LINES, seconds: float = _SECONDS) -> None:
-        """lines, seconds: a journal file is written when so many entries wait, or the first waits for so long."""
         self._place, self._lines, self._seconds = place, lines, seconds
         self._waiting: list[Entry] = []
         self._since = 0.0
@@ -56,7 +61,10 @@ class Ledger:
     def replay(self, *, keep: bool = True) -> Iterator[Entry]:
         """All entries, old ones first; then those that a run which was cut short had no time to copy.
 
-        keep: see to it that the latter are copied; without it nothing is written.
+        Parameters
+        ----------
+        keep
+            Copy the latter; without it nothing is written.
         """
         for name in self._place.names(_JOURNAL):
             number, _, ending = name.partition(".")
@@ -88,8 +96,10 @@ class Ledger:
     def flush(self) -> None:
         """Write what waits into a journal file of its own.
 
-        Raises:
-            OutputError: it cannot be written; what waits still waits.
+        Raises
+        ------
+        OutputError
+            It cannot be written; what waits still waits.
         """
         if not self._waiting:
             return

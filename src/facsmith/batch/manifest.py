@@ -40,10 +40,15 @@ _MOST_SEED: Final = 2**63 - 1
 def read_manifest(url: str, options: AnimateOptions) -> Iterator[Unit | Refusal]:
     """Yield a unit for every row, or why there is none; rows count from 1, below the header.
 
-    options: of all films; a row's seed replaces theirs.
+    Parameters
+    ----------
+    options
+        Options of all films; a row's seed replaces theirs.
 
-    Raises:
-        InputError: the manifest itself cannot be read: no such file, no CSV, an unknown column.
+    Raises
+    ------
+    InputError
+        The manifest itself cannot be read: no such file, no CSV, an unknown column.
     """
     return read_rows(
         url, (*_PLAIN, *_CHOICES), lambda number, cells, base: _unit(number, cells, base, options), aus=True
@@ -65,9 +70,16 @@ def read_photos(url: str, seed: int) -> Iterator[Unit | Refusal]:
 def read_rows(
     url: str, named: Sequence[str], unit: Callable[[int, dict[str, str], str], Unit], *, aus: bool = False
 ) -> Iterator[Unit | Refusal]:
-    """Rows of a CSV as a stream. named: the columns it may have. aus: also AU1, L12 and so on.
+    """Rows of a CSV as a stream of units and refusals.
 
-    unit: (row, cells that are not empty, the manifest's folder) -> unit; what it raises is that row's refusal.
+    Parameters
+    ----------
+    named
+        The columns it may have.
+    unit
+        Makes a unit of (row, cells that are not empty, the manifest's folder); what it raises is that row's refusal.
+    aus
+        Allow columns of AUs, too: AU1, L12 and so on.
     """
     base = parent_of(url)
     with _text(url) as lines:

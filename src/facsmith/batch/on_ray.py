@@ -37,10 +37,20 @@ _OBJECTS: Final = 128 << 20
 
 @dataclass(frozen=True)
 class RayOptions:
-    """address: of a cluster, as ray.init takes it; None: processes of this machine, for this batch alone.
+    """How a batch is spread over a Ray cluster.
 
-    workers: actors, each with a model. threads: of each, its share of CPUs. gpus: each one's share of a GPU, as in
-    0.25; 0: CPUs only. chunk: units handed over at a time; units of one photo side by side share its inversion.
+    Parameters
+    ----------
+    address
+        The cluster's address, as ``ray.init`` takes it. None: processes of this machine, for this batch alone.
+    workers
+        Number of actors, each with a model of its own.
+    threads
+        Threads of each worker, its share of the CPUs.
+    gpus
+        Each worker's share of a GPU, as in 0.25; 0: CPUs only.
+    chunk
+        Units handed over at a time; units of one photo side by side share its inversion.
     """
 
     address: str | None = None

@@ -36,7 +36,13 @@ MAX_INPUT_BYTES: Final = 64 << 30
 
 @dataclass(frozen=True)
 class Place:
-    """A folder. url: a local path, kept absolute, or a URL that fsspec knows."""
+    """A folder, here or elsewhere.
+
+    Parameters
+    ----------
+    url
+        A local path, kept absolute, or a URL that fsspec knows.
+    """
 
     url: str
 
@@ -190,7 +196,17 @@ class Place:
 
 @dataclass(frozen=True)
 class Fetched:
-    """An input at hand. path: where it lies on this machine. sha256: of its bytes. stamp: see `stamp`."""
+    """An input that is at hand as a local file.
+
+    Parameters
+    ----------
+    path
+        Where it lies on this machine.
+    sha256
+        Hash of its bytes.
+    stamp
+        What changes when the file does, see the function `stamp`.
+    """
 
     path: Path
     sha256: str
@@ -205,8 +221,10 @@ def absolute(url: str) -> str:
 def stamp(url: str) -> str | None:
     """What changes when a file does, without reading it: its size, and its ETag or time. None: there is no such file.
 
-    Raises:
-        InputError: it may not be read, or its kind of URL is unknown.
+    Raises
+    ------
+    InputError
+        It may not be read, or its kind of URL is unknown.
     """
     fs, path = _open(url)
     try:
@@ -224,8 +242,10 @@ def stamp(url: str) -> str | None:
 def fetch(url: str, folder: Path) -> Fetched:
     """An input, hashed: where it lies on this machine, or as a copy in ``folder`` under its own name.
 
-    Raises:
-        InputError: no such file, a folder, or too large.
+    Raises
+    ------
+    InputError
+        No such file, a folder, or too large.
     """
     before = stamp(url)
     if before is None:
@@ -243,10 +263,15 @@ def fetch(url: str, folder: Path) -> Fetched:
 def check_name(name: str, *, reserved: tuple[str, ...] = ()) -> str:
     """A result's name within its folder, normalised: ``a//./b.mp4`` is ``a/b.mp4``, a final slash is left out.
 
-    reserved: first parts, in small letters, that are taken.
+    Parameters
+    ----------
+    reserved
+        First parts, in lower case, that are taken.
 
-    Raises:
-        InputError: it is empty, absolute, leads out of the folder, or is no name every file system takes.
+    Raises
+    ------
+    InputError
+        It is empty, absolute, leads out of the folder, or is no name every file system takes.
     """
     given = name.strip()
     parts = [part for part in given.split("/") if part not in ("", ".")]

@@ -18,7 +18,12 @@ __all__ = ["Here", "Runner", "Task", "crashed"]
 class Task:
     """A job, where its results go, and how often a unit is tried again.
 
-    retries: after a failure that is the machine's, and after the death of a worker. pause: seconds before the first.
+    Parameters
+    ----------
+    retries
+        How often a unit is tried again, after a failure of the machine's and after the death of a worker.
+    pause
+        Seconds before the first new try.
     """
 
     job: Job

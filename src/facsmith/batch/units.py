@@ -26,8 +26,16 @@ machine, the disk or the network; another run tries again. crashed: it took the 
 class Entry:
     """What the ledger remembers of a unit.
 
-    stamps: of the inputs, "" for one that is not there. files: name -> bytes of each file of the result. sha256: of the
-    file named as output; of a folder, of its files' hashes. notes: what the user should know of it.
+    Parameters
+    ----------
+    stamps
+        Stamps of the inputs, "" for one that is not there.
+    files
+        Name -> bytes of each file of the result.
+    sha256
+        Hash of the file named as output; of a folder, the hash of its files' hashes.
+    notes
+        What the user should know of it.
     """
 
     address: str
@@ -72,9 +80,24 @@ class Entry:
 class Unit:
     """One result to be made.
 
-    row: its place in what was given, from 1. inputs: paths or URLs whose bytes decide the result. settings: what else
-    does, plain JSON. output: its name within the output folder. weight: how much work it is, beside others of its job.
-    address: see the module. known: what the ledger has of its output. deaths: how often it took its worker down before.
+    Parameters
+    ----------
+    row
+        Its place in what was given, from 1.
+    inputs
+        Paths or URLs whose bytes decide the result.
+    settings
+        Everything else that decides the result, as plain JSON.
+    output
+        The result's name within the output folder.
+    weight
+        How much work it is, beside others of its job.
+    address
+        Name of inputs and settings, see the module.
+    known
+        What the ledger has of the output.
+    deaths
+        How often the unit took its worker down before.
     """
 
     row: int
@@ -89,7 +112,13 @@ class Unit:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A row of which no unit could be made. output: as it was given, for the report."""
+    """A row of which no unit could be made.
+
+    Parameters
+    ----------
+    output
+        The result's name as it was given, for the report.
+    """
 
     row: int
     reason: str
@@ -98,7 +127,17 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a unit. entry: what is known of it; news: the ledger does not know that yet. full: the disk is."""
+    """What became of a unit.
+
+    Parameters
+    ----------
+    entry
+        What is known of the unit.
+    news
+        The ledger does not know that yet.
+    full
+        The disk is full.
+    """
 
     row: int
     status: Status

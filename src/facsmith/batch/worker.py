@@ -23,14 +23,19 @@ _LONGEST_REASON: Final = 500
 
 
 class Worker:
-    """A job's model, loaded once, and the place where its results go."""
+    """A job's model, loaded once, and the place where its results go.
+
+    Parameters
+    ----------
+    identity
+        The job's identity where the batch was started; another version or model here is refused.
+    retries
+        How often a unit is tried again when it fails by the machine's fault.
+    pause
+        Seconds before the first new try, twice as long each time.
+    """
 
     def __init__(self, job: Job, place: Place, identity: Plain, *, retries: int = 2, pause: float = 1.0) -> None:
-        """identity: of the job where the batch was started; another version or model here is refused.
-
-        retries: how often a unit is tried again when it fails by the machine's fault. pause: seconds before that, twice
-        as long each time.
-        """
         own = dict(job.identity)
         if own != dict(identity):
             differ = sorted(name for name in {*own, *identity} if own.get(name) != identity.get(name))
@@ -42,7 +47,13 @@ class Worker:
         self._retries, self._pause = retries, pause
 
     def run(self, unit: Unit, starting: Callable[[], None] = lambda: None) -> Outcome:
-        """Bring about the unit's result. starting: called when it is not there yet, just before the work."""
+        """Bring about the unit's result.
+
+        Parameters
+        ----------
+        starting
+            Called just before the work, where the result is not there yet.
+        """
         began = time.perf_counter()
         full, reason = False, ""
         for attempt in range(self._retries + 1):

@@ -23,11 +23,16 @@ _BISECTIONS = 54  # an interval of length 1 down to a float64's precision
 class Calibration:
     """Intensity in [0, 1] <-> signed distance in W+ units: a monotone cubic (PCHIP) through measured nodes.
 
-    intensities: from 0 to 1, strictly growing; distances: strictly growing, within a billion; 2 to 256 nodes.
-
     >>> line = Calibration((0.0, 1.0), (-2.0, 4.0))
     >>> float(line.distance(0.5)), float(line.intensity(4.0)), float(line.intensity(-9.0))
     (1.0, 1.0, 0.0)
+
+    Parameters
+    ----------
+    intensities
+        From 0 to 1, strictly growing; 2 to 256 nodes.
+    distances
+        As many, strictly growing, each within a billion.
     """
 
     intensities: tuple[float, ...]

@@ -52,8 +52,12 @@ def import_direction(
 ) -> Boundary:
     """A published direction as a boundary; such files carry neither intercept nor calibration, so both are set here.
 
-    origin: a code (num_ws, w_dim) or (w_dim,) that counts as intensity 0, usually the generator's w_avg; default zero.
-    reach: how many times the file's direction makes intensity 1 (InterFaceGAN moves its unit directions by up to 3).
+    Parameters
+    ----------
+    origin
+        A code (num_ws, w_dim) or (w_dim,) that counts as intensity 0, usually the generator's w_avg; default zero.
+    reach
+        How many times the file's direction makes intensity 1 (InterFaceGAN moves its unit directions by up to 3).
     """
     if not (np.isfinite(reach) and reach > 0):
         raise BoundaryError(f"A reach of {reach:g}; give a number above 0, as in 3 for InterFaceGAN's directions.")

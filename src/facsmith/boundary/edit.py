@@ -32,9 +32,16 @@ _PARALLEL = 1e-3
 class Boundary:
     """One AU's hyperplane in W+.
 
-    normal: (num_ws, w_dim) float64, unit length when flattened, neutral -> AU. intercept: c in d(z) = ⟨z, normal⟩ - c.
-    report: how it was made (JSON values): counts, held-out accuracy, residual. response: how people differ in what a
-    step shows; None where that was not measured, and everyone gets the same step.
+    Parameters
+    ----------
+    normal
+        (num_ws, w_dim) float64, unit length when flattened, neutral -> AU.
+    intercept
+        C in d(z) = ⟨z, normal⟩ - c.
+    report
+        How it was made (JSON values): counts, held-out accuracy, residual.
+    response
+        How people differ in what a step shows; None where that was not measured, and everyone gets the same step.
     """
 
     au: int
@@ -140,19 +147,32 @@ class BoundarySet:
     ) -> Latent:
         """Move a latent so that it shows the asked intensities.
 
-        latent: (num_ws, w_dim), or (T, num_ws, w_dim): one code for each row of intensities.
-        intensities: (T, C) or (C,) in [0, 1], a column for each of the C AUs of ``aus``; or ActionUnits (the larger of
-        their sides).
-        mode: "absolute" (what the face shall show) or "relative" (added to what it shows).
-        source: what it shows now, (C,) or (T, C); by default read from the latent with the calibrations.
-        aus: the AUs of the columns, by default the paper's twelve. AUs with a boundary that are not among them are
-        asked for at 0, and so is what ``source`` says of them.
-        Returns (T, num_ws, w_dim). A target equal to the source moves exactly nothing.
-
         t - d is taken between the calibrated distances of target and source. Then dz = B^T (B B^T)^+ (t - d): the
         shortest move that brings every boundary to its distance, so that one AU's move leaves all others where they
-        are. Where normals are (nearly) parallel no move can, and it is the shortest least-squares one.
-        Entangled: dz = B^T (t - d), the plain sum.
+        are. Where normals are (nearly) parallel no move can, and it is the shortest least-squares one. Entangled: dz =
+        B^T (t - d), the plain sum.
+
+        A target equal to the source moves exactly nothing.
+
+        Parameters
+        ----------
+        latent
+            (num_ws, w_dim), or (T, num_ws, w_dim): one code for each row of intensities.
+        intensities
+            (T, C) or (C,) in [0, 1], a column for each of the C AUs of ``aus``; or ActionUnits (the larger of their
+            sides).
+        mode
+            "absolute" (what the face shall show) or "relative" (added to what it shows).
+        source
+            Intensities that the face shows now, (C,) or (T, C); by default read from the latent with the calibrations.
+        aus
+            The AUs of the columns, by default the paper's twelve. AUs with a boundary that are not among them are asked
+            for at 0, and so is what ``source`` says of them.
+
+        Returns
+        -------
+        Latent
+            Ws (T, num_ws, w_dim).
         """
         if mode not in ("absolute", "relative"):
             raise BoundaryError(f"Unknown mode {mode!r}; available: absolute, relative.")

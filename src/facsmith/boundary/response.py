@@ -16,8 +16,15 @@ _LEAST, _MOST = 1e-3, 1e3
 class LandmarkResponse:
     """What one landmarker sees of an AU at intensity 1, as a share of what it sees of the person's muscles.
 
-    typical: the median over people, above 0. trust: in [0, 1], by how many per cent more of the AU there is on a person
-    of whom it sees 1 % more, as far as another landmarker agrees. flow: the same of optical flow, beside it.
+    Parameters
+    ----------
+    typical
+        The median share over people, above 0.
+    trust
+        In [0, 1], by how many per cent more of the AU there is on a person of whom it sees 1 % more, as far as another
+        landmarker agrees.
+    flow
+        The same for optical flow, beside it.
     """
 
     typical: float
@@ -34,16 +41,26 @@ class Response:
     """What is seen of an AU at intensity 1, as a share of the person's muscles: of people at large, and how far one
     person's share is to be believed.
 
-    typical: the median share by optical flow over people, above 0. trust: in [0, 1], by how many per cent landmarks
-    see more of the AU on a person of whom flow sees 1 % more; 0 where flow tells nothing of what landmarks see.
-    landmarks: by landmarker (`Face.provider`), where its word is known to tell something. FAR: times the typical share,
-    or a part of it; who is read as farther off is mostly misread, and counts as that.
-
     >>> Response(typical=1.0, trust=0.5).factor(1.44)
     0.8333333333333334
     >>> seen = LandmarkResponse(typical=1.0, trust=0.5, flow=0.0)
     >>> Response(typical=1.0, trust=0.5, landmarks={"dlib": seen}).factor(1.0, "dlib", 1.44)
     0.8333333333333334
+
+    Parameters
+    ----------
+    typical
+        The median share by optical flow over people, above 0.
+    trust
+        In [0, 1], by how many per cent landmarks see more of the AU on a person of whom flow sees 1 % more; 0 where
+        flow tells nothing of what landmarks see.
+    landmarks
+        The same by landmarker (`Face.provider`), where its word is known to tell something.
+
+    Attributes
+    ----------
+    FAR
+        Shares beyond this many times the typical one, or below that part of it, are mostly misread, and count as that.
     """
 
     typical: float
@@ -63,7 +80,12 @@ class Response:
     def factor(self, share: float, provider: str = "", seen: float | None = None) -> float:
         """By what the distances from neutral are multiplied for a person; at most 1.5, at least 1 / 1.5.
 
-        share: what flow sees of the AU. seen: what the landmarker ``provider`` sees; None where it cannot say.
+        Parameters
+        ----------
+        share
+            What flow sees of the AU.
+        seen
+            What the landmarker ``provider`` sees; None where it cannot say.
         """
         strength = self._weighed(share, provider, seen, far=self.FAR)
         return min(max(1 / strength, 1 / _FARTHEST), _FARTHEST)

@@ -84,7 +84,10 @@ class LoadedArray:
 class Storage:
     """``count`` numbers of a torch storage; ``read`` gives their bytes, little-endian.
 
-    dtype: numpy's, or ``bfloat16``, which numpy lacks: the upper half of a float32, read as that.
+    Parameters
+    ----------
+    dtype
+        Numpy's name, or ``bfloat16``, which numpy lacks: the upper half of a float32, read as that.
     """
 
     dtype: str

@@ -30,10 +30,15 @@ Read = tuple[Config, Mapping[str, Any], tuple[str, ...]]
 def read_exchanged(value: Any) -> tuple[str, Config, dict[str, Tensor], tuple[str, ...]]:
     """(format, configuration, state, notes) of a generator in one of the layouts that people exchange.
 
-    value: what the file holds: dictionaries of tensors, or modules, however they are wrapped.
+    Parameters
+    ----------
+    value
+        What the file holds: dictionaries of tensors, or modules, however they are wrapped.
 
-    Raises:
-        CheckpointError: no generator, or one that is not run here; says which.
+    Raises
+    ------
+    CheckpointError
+        It holds no generator, or one that is not run here; says which.
     """
     found = find_generator(value)
     check_square(found.tensors.get(_STARTS[found.layout]))

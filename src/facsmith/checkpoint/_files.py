@@ -20,8 +20,10 @@ _LEGACY_TORCH_START: Final = b"\x8a\x0a" + LEGACY_TORCH_MAGIC.to_bytes(10, "litt
 def map_file(path: str | os.PathLike[str]) -> memoryview:
     """The file's bytes, read from disk only where they are looked at.
 
-    Raises:
-        CheckpointError: no file, empty, or larger than any model we know.
+    Raises
+    ------
+    CheckpointError
+        No file, empty, or larger than any model we know.
     """
     path = Path(path)
     try:
@@ -39,8 +41,10 @@ def map_file(path: str | os.PathLike[str]) -> memoryview:
 def kind_of(data: memoryview, path: str | os.PathLike[str]) -> str:
     """'pickle', 'torch-legacy', 'torch-zip' or 'safetensors', from the file's first bytes.
 
-    Raises:
-        CheckpointError: something else, named where it is a common mistake.
+    Raises
+    ------
+    CheckpointError
+        Something else, named where it is a common mistake.
     """
     start = bytes(data[:64])
     if start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= len(data) - 8:

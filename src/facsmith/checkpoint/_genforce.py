@@ -19,10 +19,17 @@ _BUFFERS: Final = re.compile(r".*(\bkernel|filter\.kernel|upsample\.kernel)$")
 
 
 def tensorflow_of(tensors: Mapping[str, NDArray[Any]], *, family: str) -> AverageGenerator:
-    """genforce's tensors under TensorFlow's names, in TensorFlow's layout. family: 'stylegan1' or 'stylegan2'.
+    """genforce's tensors under TensorFlow's names, in TensorFlow's layout.
 
-    Raises:
-        CheckpointError: a tensor that these generators do not have.
+    Parameters
+    ----------
+    family
+        'stylegan1' or 'stylegan2'.
+
+    Raises
+    ------
+    CheckpointError
+        A tensor that these generators do not have.
     """
     own: dict[str, NDArray[Any]] = {}
     mapping: dict[str, NDArray[Any]] = {}

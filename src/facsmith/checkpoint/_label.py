@@ -17,8 +17,10 @@ __all__ = ["at_label", "check_drawable"]
 def check_drawable(config: Config) -> None:
     """Whether photos can be inverted with the network as it is.
 
-    Raises:
-        CheckpointError: it draws by label, or something else than RGB pictures; says what to do.
+    Raises
+    ------
+    CheckpointError
+        It draws by label, or something else than RGB pictures; says what to do.
     """
     channels = config.img_channels if isinstance(config, StyleGAN2Config) else 3
     if channels != 3:
@@ -37,10 +39,15 @@ def at_label(config: Config, state: Mapping[str, Tensor], label: int) -> tuple[S
     The mapping's first layer sees (z, y), y the normalised embedding of the label: at one label, y is a constant, and
     what the layer makes of it belongs to its bias. The mean of W is that of the label, over 8,192 codes.
 
-    label: from 0, one of ``config.c_dim``.
+    Parameters
+    ----------
+    label
+        Number of the label, from 0, below ``config.c_dim``.
 
-    Raises:
-        CheckpointError: it takes no labels, not this one, or mixes them otherwise (StyleGAN1).
+    Raises
+    ------
+    CheckpointError
+        The network takes no labels, or not this one, or mixes them otherwise (StyleGAN1).
     """
     if not config.c_dim:
         raise CheckpointError("It draws without labels; leave out --label.")

@@ -35,8 +35,10 @@ def config_to_json(config: Config) -> dict[str, Any]:
 def config_from_json(values: Mapping[str, Any]) -> Config:
     """Inverse of `config_to_json`; unknown, missing and impossible settings are refused.
 
-    Raises:
-        CheckpointError: says which.
+    Raises
+    ------
+    CheckpointError
+        A setting is unknown, missing or impossible; says which.
     """
     settings = dict(values)
     family = settings.pop("family", None)
@@ -61,8 +63,10 @@ def checked_state(config: Config, arrays: Mapping[str, NDArray[Any] | Array | Te
 
     Shapes are compared before any array is made.
 
-    Raises:
-        CheckpointError: names the tensors that are missing, unknown, of another shape, or not finite.
+    Raises
+    ------
+    CheckpointError
+        Names the tensors that are missing, unknown, of another shape, or not finite.
     """
     expected = expected_shapes(config)
     given = {name: tuple(array.shape) for name, array in arrays.items()}

@@ -126,16 +126,24 @@ def read_pickle(
 ) -> tuple[Any, int]:
     """Read one pickle from ``data[start:]``; return its value and the position after it.
 
-    Args:
-        source: the file, for messages.
-        names: what the stream may refer to, and how each is made of its arguments.
-        persistent: resolves persistent ids (torch's storages); None where the format has none.
-        budget: shared by the streams of one file.
-        objects: read instances of classes outside ``names`` as inert Records, as long as the stream makes them of
-            nothing and then hangs attributes on them, as it does with torch's modules. A call is refused all the same.
+    Parameters
+    ----------
+    source
+        The file, for messages.
+    names
+        What the stream may refer to, and how each is made of its arguments.
+    persistent
+        Resolves persistent ids (torch's storages); None where the format has none.
+    budget
+        Shared by the streams of one file.
+    objects
+        Read instances of classes outside ``names`` as inert Records, as long as the stream makes them of nothing and
+        then hangs attributes on them, as it does with torch's modules. A call is refused all the same.
 
-    Raises:
-        CheckpointError: the stream names anything else, is cut off or damaged, or is out of proportion.
+    Raises
+    ------
+    CheckpointError
+        The stream names anything else, is cut off or damaged, or is out of proportion.
     """
     reader = _Reader(data, start, names, persistent, budget or Budget(source), objects=objects)
     try:

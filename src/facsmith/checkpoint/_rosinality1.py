@@ -22,13 +22,15 @@ def from_rosinality1(
 ) -> tuple[StyleGAN1Config, dict[str, NDArray[Any]], tuple[str, ...]]:
     """Configuration, state dict and what must be said of it.
 
-    Weights there are of unit scale, times sqrt(2 / fan-in), the noise's included; styles multiply by gamma, here by
-    1 + gamma. The class has all blocks up to 1024 px whatever it was trained at: those that training never reached have
-    noise weights and biases of exactly zero, and are left out. Noise planes are drawn anew for each picture there;
-    here they are drawn once. The mean of W is not stored.
+    Weights there are of unit scale, times sqrt(2 / fan-in), the noise's included; styles multiply by gamma, here by 1 +
+    gamma. The class has all blocks up to 1024 px whatever it was trained at: those that training never reached have
+    noise weights and biases of exactly zero, and are left out. Noise planes are drawn anew for each picture there; here
+    they are drawn once. The mean of W is not stored.
 
-    Raises:
-        CheckpointError: a tensor is missing or unknown.
+    Raises
+    ------
+    CheckpointError
+        A tensor is missing or unknown.
     """
     values = dict(tensors)
     state: dict[str, NDArray[Any]] = {}

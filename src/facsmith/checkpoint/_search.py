@@ -57,8 +57,16 @@ _ACCEPTED: Final = "Read are StyleGAN1 and StyleGAN2 of NVIDIA, rosinality, genf
 class Found:
     """One generator's tensors, under its layout's names.
 
-    where: what stood before the names, such as ``state_dict.decoder.``. others: the same of further generators.
-    latent_avg: the mean of W, where it lies beside the network. attributes: of whole modules, by dotted path.
+    Parameters
+    ----------
+    where
+        The prefix of the names in the file, such as ``state_dict.decoder.``.
+    others
+        Prefixes of further generators in the file.
+    latent_avg
+        The mean of W, where it lies beside the network.
+    attributes
+        Attributes of whole modules, by dotted path.
     """
 
     layout: str
@@ -72,10 +80,15 @@ class Found:
 def find_generator(value: Any) -> Found:
     """The generator of a file that was read; the averaged one, where the file holds several.
 
-    value: what the file holds: nested dictionaries of tensors, a module, or modules in dictionaries.
+    Parameters
+    ----------
+    value
+        What the file holds: nested dictionaries of tensors, a module, or modules in dictionaries.
 
-    Raises:
-        CheckpointError: none, or one that is not run here; says which.
+    Raises
+    ------
+    CheckpointError
+        None, or one that is not run here; says which.
     """
     tensors, attributes = flattened(value)
     for mark, name in _ELSEWHERE:
@@ -96,8 +109,10 @@ def find_generator(value: Any) -> Found:
 def flattened(value: Any) -> tuple[dict[str, Array], dict[str, Mapping[str, Any]]]:
     """(tensors, attributes of modules), by dotted path, of nested dictionaries and modules; optimisers left out.
 
-    Raises:
-        CheckpointError: more entries, or longer names, than any model file has.
+    Raises
+    ------
+    CheckpointError
+        More entries, or longer names, than any model file has.
     """
     tensors: dict[str, Array] = {}
     attributes: dict[str, Mapping[str, Any]] = {}

@@ -39,8 +39,10 @@ def config_from_shapes(arrays: Mapping[str, NDArray[Any] | Array], *, conv_clamp
 
     Everything but the clamp shows in the shapes. Channels must follow ``min(base // r, max)``, as in all published.
 
-    Raises:
-        CheckpointError: they describe no StyleGAN2.
+    Raises
+    ------
+    CheckpointError
+        They describe no StyleGAN2.
     """
 
     def shape(name: str, rank: int) -> tuple[int, ...]:
@@ -81,8 +83,10 @@ def _architecture(arrays: Mapping[str, Any]) -> Literal["skip", "resnet"]:
 def from_ada(generator: Module) -> tuple[StyleGAN2Config, Arrays, tuple[str, ...]]:
     """G_ema of a StyleGAN2-ADA or StyleGAN3-repository pickle; and what must be said of it.
 
-    Raises:
-        CheckpointError: it is a StyleGAN3, or a variant whose arithmetic is not StyleGAN2's.
+    Raises
+    ------
+    CheckpointError
+        It is a StyleGAN3, or a variant whose arithmetic is not StyleGAN2's.
     """
     synthesis = generator.child("synthesis")
     inner = {module.class_name for module in synthesis.children().values()}
@@ -111,8 +115,10 @@ def from_ada(generator: Module) -> tuple[StyleGAN2Config, Arrays, tuple[str, ...
 def from_state(tensors: Mapping[str, Array]) -> tuple[StyleGAN2Config, Arrays, tuple[str, ...]]:
     """A state dict of NVIDIA's names, and what must be said of it: w_avg is zero where it is missing.
 
-    Raises:
-        CheckpointError: it is no StyleGAN2.
+    Raises
+    ------
+    CheckpointError
+        It is no StyleGAN2.
     """
     arrays: Arrays = {}
     for name, tensor in tensors.items():
@@ -127,10 +133,17 @@ def from_state(tensors: Mapping[str, Array]) -> tuple[StyleGAN2Config, Arrays, t
 
 
 def check_square(const: Array | NDArray[Any] | None) -> None:
-    """const: (..., H, W), where drawing begins.
+    """Refuse a generator whose pictures are not square.
 
-    Raises:
-        CheckpointError: H is not W.
+    Parameters
+    ----------
+    const
+        (..., H, W), the constant that drawing begins with.
+
+    Raises
+    ------
+    CheckpointError
+        H is not W.
     """
     if const is not None and len(const.shape) >= 2 and const.shape[-1] != const.shape[-2]:
         raise CheckpointError(
@@ -149,8 +162,10 @@ def _resolution(path: str) -> int:
 def from_rosinality(state: Mapping[str, Array]) -> tuple[StyleGAN2Config, Arrays, tuple[str, ...]]:
     """rosinality's generator, w_avg zero; and what must be said of it.
 
-    Raises:
-        CheckpointError: it is another network.
+    Raises
+    ------
+    CheckpointError
+        It is another network.
     """
     if "input.input" not in state or "style.1.weight" not in state:
         raise CheckpointError(
@@ -201,8 +216,10 @@ def from_rosinality(state: Mapping[str, Array]) -> tuple[StyleGAN2Config, Arrays
 def from_basicsr(state: Mapping[str, Array]) -> tuple[StyleGAN2Config, Arrays, tuple[str, ...]]:
     """BasicSR's generator: rosinality's under other names.
 
-    Raises:
-        CheckpointError: it is another network.
+    Raises
+    ------
+    CheckpointError
+        It is another network.
     """
     return from_rosinality({_basicsr_name(name): array for name, array in state.items()})
 
@@ -218,8 +235,10 @@ def _basicsr_name(name: str) -> str:
 def from_tensorflow(network: AverageGenerator) -> tuple[StyleGAN2Config, Arrays]:
     """Gs of a TensorFlow StyleGAN2 or StyleGAN2-ADA pickle.
 
-    Raises:
-        CheckpointError: a variant that is not run (labels, or the architecture 'orig').
+    Raises
+    ------
+    CheckpointError
+        A variant that is not run (labels, or the architecture 'orig').
     """
     mapping, values = dict(network.mapping), dict(network.synthesis)
     out: Arrays = {"mapping.w_avg": _take(dict(network.own), "dlatent_avg")}

@@ -48,8 +48,10 @@ class AverageGenerator:
     def family(self) -> str:
         """'stylegan1' or 'stylegan2', by the layers' names.
 
-        Raises:
-            CheckpointError: neither.
+        Raises
+        ------
+        CheckpointError
+            The layers are neither's.
         """
         for family, mark in (("stylegan1", "/StyleMod/weight"), ("stylegan2", "/mod_weight")):
             if any(name.endswith(mark) for name in self.synthesis):
@@ -60,8 +62,10 @@ class AverageGenerator:
 def average_generator(value: Any) -> AverageGenerator:
     """Gs of a pickle that was read.
 
-    Raises:
-        CheckpointError: the pickle holds something else, for instance a ProGAN; or a variant that is not run here.
+    Raises
+    ------
+    CheckpointError
+        The pickle holds something else, for instance a ProGAN; or a variant that is not run here.
     """
     networks = cast(tuple[Any, ...], value) if isinstance(value, tuple) else ()
     if len(networks) != 3:
@@ -92,8 +96,10 @@ def _check_arguments(network: dict[str, Any]) -> None:
 def stylegan1_from(network: AverageGenerator) -> tuple[StyleGAN1Config, dict[str, Tensor]]:
     """Configuration and state dict of a StyleGAN1.
 
-    Raises:
-        CheckpointError: incomplete, or saved while it was still growing.
+    Raises
+    ------
+    CheckpointError
+        Incomplete, or saved while it was still growing.
     """
     config = config_from_tf(network.synthesis, network.mapping)
     config = replace(config, channels=dict(sorted(config.channels.items())))

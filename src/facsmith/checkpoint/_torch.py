@@ -70,7 +70,10 @@ def tensor_builders(source: str) -> dict[Name, Builder]:
 def read_legacy(data: memoryview, *, source: str, budget: Budget | None = None) -> Any:
     """Read a stream of torch.save before 1.6: header pickles, the object, the keys, then each storage's numbers.
 
-    budget: that of the file in which the stream is nested.
+    Parameters
+    ----------
+    budget
+        The budget of the file in which the stream is nested.
     """
     names = tensor_builders(source)
     budget = budget or Budget(source)

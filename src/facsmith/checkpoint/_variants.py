@@ -47,8 +47,10 @@ _WITHOUT_EFFECT: Final = frozenset(
 def check_variant(generator: Module, config: StyleGAN2Config) -> tuple[str, ...]:
     """What must be said of the network; nothing where every attribute is NVIDIA's.
 
-    Raises:
-        CheckpointError: an attribute that contradicts the tensors, or another arithmetic than StyleGAN2's.
+    Raises
+    ------
+    CheckpointError
+        An attribute that contradicts the tensors, or another arithmetic than StyleGAN2's.
     """
     unknown: dict[str, None] = {}
     for path, module in _walk(generator):
@@ -86,8 +88,10 @@ def layers_without_noise(generator: Module) -> list[str]:
 def check_modules(attributes: Mapping[str, Mapping[str, Any]]) -> None:
     """Attributes of rosinality's modules, by dotted path, where a file holds the modules themselves.
 
-    Raises:
-        CheckpointError: another arithmetic than StyleGAN2's.
+    Raises
+    ------
+    CheckpointError
+        The arithmetic is another than StyleGAN2's.
     """
     for path, state in attributes.items():
         *_, name = path.split(".")

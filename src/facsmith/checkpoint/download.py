@@ -35,9 +35,12 @@ def pull(name: str, *, progress: bool = True) -> Path:
     A download is checked (size and sha256 where published, else its kind) before it appears under its name; a file put
     there by hand is checked in the same way.
 
-    Raises:
-        CheckpointError: no model of this name, or its file is not the published one.
-        ModelUnavailableError: it is not here and cannot be downloaded; says which file to put where.
+    Raises
+    ------
+    CheckpointError
+        No model of this name, or its file is not the published one.
+    ModelUnavailableError
+        It is not here and cannot be downloaded; says which file to put where.
     """
     entry = find_entry(name)
     path = cache_dir() / entry.filename

@@ -58,8 +58,16 @@ MAX_HEADER: Final = 16 * 1024**2
 class Checkpoint:
     """A generator as data.
 
-    format: what kind of file it was. state: float32, under the names of the generator's state dict. metadata: what our
-    own file says about its origin. notes: what the file leaves open, or draws otherwise than here.
+    Parameters
+    ----------
+    format
+        What kind of file it was.
+    state
+        float32, under the names of the generator's state dict.
+    metadata
+        What our own file says about its origin.
+    notes
+        What the file leaves open, or draws otherwise than here.
     """
 
     format: str
@@ -71,8 +79,10 @@ class Checkpoint:
     def build(self) -> Network:
         """The generator, in evaluation mode, without gradients; with its framing, where the file says it.
 
-        Raises:
-            CheckpointError: the framing that the file names is none.
+        Raises
+        ------
+        CheckpointError
+            The framing that the file names is none.
         """
         network = build(self.config, self.state)
         network.framing = self.framing
@@ -82,8 +92,10 @@ class Checkpoint:
     def framing(self) -> Framing | None:
         """How its pictures frame the face; None where the file does not say.
 
-        Raises:
-            CheckpointError: what it says is damaged.
+        Raises
+        ------
+        CheckpointError
+            What it says is damaged.
         """
         if FRAMING not in self.metadata:
             return None
@@ -96,8 +108,10 @@ class Checkpoint:
 def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     """Read a generator.
 
-    Raises:
-        CheckpointError: missing, damaged, refused, or no generator that is run here; says which and what to do.
+    Raises
+    ------
+    CheckpointError
+        Missing, damaged, refused, or no generator that is run here; says which and what to do.
     """
     data = map_file(path)
     kind = kind_of(data, path)
@@ -112,8 +126,10 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
 def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     """Read a plain state dict, such as torchvision's VGG-16: torch zip, torch legacy or safetensors.
 
-    Raises:
-        CheckpointError: missing, damaged, refused, or it holds something else.
+    Raises
+    ------
+    CheckpointError
+        Missing, damaged, refused, or it holds something else.
     """
     data = map_file(path)
     kind = kind_of(data, path)
@@ -134,8 +150,10 @@ def read_stored_tensors(path: str | os.PathLike[str]) -> dict[str, Array]:
 
     A tensor alone has the name ``tensor``.
 
-    Raises:
-        CheckpointError: missing, damaged, refused, or no torch file.
+    Raises
+    ------
+    CheckpointError
+        Missing, damaged, refused, or no torch file.
     """
     data = map_file(path)
     kind = kind_of(data, path)

@@ -19,9 +19,13 @@ Kind = Literal["generator", "descriptor", "landmarks"]
 class ModelEntry:
     """One published file.
 
-    framing: of a generator's faces, a name of `facsmith.framing.PRESETS`, that of the data set it was trained on.
-    size in bytes and sha256 are None where not published; ``origin`` says where the figures were found. ``filename`` is
-    the publisher's own, so that a file fetched by hand needs no new name.
+    The size in bytes and sha256 are None where not published; ``origin`` says where the figures were found.
+    ``filename`` is the publisher's own, so that a file fetched by hand needs no new name.
+
+    Parameters
+    ----------
+    framing
+        How a generator frames faces: a name of `facsmith.framing.PRESETS`, that of the data set it was trained on.
     """
 
     name: str
@@ -124,8 +128,10 @@ MODELS: Final[dict[str, ModelEntry]] = {entry.name: entry for entry in _ENTRIES}
 def find_entry(name: str) -> ModelEntry:
     """The entry of this name.
 
-    Raises:
-        CheckpointError: no such model; the closest name is suggested.
+    Raises
+    ------
+    CheckpointError
+        No such model; the closest name is suggested.
     """
     if name in MODELS:
         return MODELS[name]

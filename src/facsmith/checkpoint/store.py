@@ -27,9 +27,12 @@ def load_generator(path_or_name: str | os.PathLike[str]) -> Network:
 
     In evaluation mode, without gradients.
 
-    Raises:
-        CheckpointError: the file is missing, damaged, refused or no generator, or one that draws by label or no RGB.
-        ModelUnavailableError: the named model is not here and cannot be downloaded.
+    Raises
+    ------
+    CheckpointError
+        The file is missing, damaged, refused or no generator, or one that draws by label or no RGB.
+    ModelUnavailableError
+        The named model is not here and cannot be downloaded.
     """
     path = _generator_file(path_or_name)
     checkpoint = read_checkpoint(path)
@@ -42,12 +45,18 @@ def save_generator(
 ) -> None:
     """Write a generator as one safetensors file with its configuration and what is known of its origin.
 
-    half: store matrices as float16: half the size, and another generator (its ``generator_id`` changes; load it again
-    before fitting anything to it).
+    Parameters
+    ----------
+    half
+        Store matrices as float16: half the size, and another generator (its ``generator_id`` changes; load it again
+        before fitting anything to it).
 
-    Raises:
-        CheckpointError: not a generator of this package.
-        OutputError: the file cannot be written.
+    Raises
+    ------
+    CheckpointError
+        It is not a generator of this package.
+    OutputError
+        The file cannot be written.
     """
     if not isinstance(generator, Network):
         raise CheckpointError(f"A {type(generator).__name__} cannot be saved; give a StyleGAN1 or StyleGAN2.")
@@ -63,11 +72,17 @@ def convert(
 
     Its metadata keep the source's name, sha256, format and, for a named model, licence, address and framing.
 
-    label: of a network that draws by label, the one to keep; the result draws without.
+    Parameters
+    ----------
+    label
+        Of a network that draws by label, the label to keep; the result draws without.
 
-    Raises:
-        CheckpointError: the source is refused, needs a label or takes none; or the destination is no .safetensors.
-        OutputError: the destination cannot be written.
+    Raises
+    ------
+    CheckpointError
+        The source is refused, needs a label or takes none; or the destination is no .safetensors.
+    OutputError
+        The destination cannot be written.
     """
     target = Path(dst)
     if target.suffix != ".safetensors":
@@ -101,8 +116,10 @@ def entries() -> list[dict[str, Any]]:
 def info(name_or_file: str | os.PathLike[str]) -> dict[str, Any]:
     """What is known of a model: a name of `MODELS` (nothing is downloaded), or a file (nothing in it is run).
 
-    Raises:
-        CheckpointError: neither; or the file is refused.
+    Raises
+    ------
+    CheckpointError
+        There is no such model and no such file, or the file is refused.
     """
     if _is_name(name_or_file):
         entry = find_entry(str(name_or_file))

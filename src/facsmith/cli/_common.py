@@ -150,7 +150,13 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 
 
 def tell_tuning(tuning: Mapping[str, Any] | None) -> None:
-    """To stdout: what high fidelity brought, where the generator was tuned just now. tuning: a receipt's."""
+    """Write to stdout what high fidelity brought, where the generator was tuned just now.
+
+    Parameters
+    ----------
+    tuning
+        The entry of a receipt.
+    """
     if tuning is None or "seconds" not in tuning:
         return
     alike, gained = tuning["likeness"], tuning["gained_per_second"]

@@ -84,7 +84,12 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
 def with_engine(*, chunk: int, gpus: bool = True) -> "Callable[[Callable[..., None]], Callable[..., None]]":
     """Give a command the engine's options in place of its keyword parameter ``settings``, a `Settings`.
 
-    chunk: its default. gpus: whether the work can use them.
+    Parameters
+    ----------
+    chunk
+        Default of the option.
+    gpus
+        Whether the work can use GPUs.
     """
     defaults = {"chunk": chunk}
     options = [
@@ -177,7 +182,10 @@ def many(url: str) -> bool:
 def run_many(job: "Job", rows: "Iterable[Unit | Refusal]", place: "Place", settings: Settings, *, what: str) -> None:
     """Run, or say what a run would do; ends with an exit code other than 0 where not every row has its result.
 
-    what: rows are called, in the plural.
+    Parameters
+    ----------
+    what
+        What rows are called, in the plural.
     """
     if not run_rows(job, rows, place, settings, what=what).complete:
         raise typer.Exit(PARTIAL)

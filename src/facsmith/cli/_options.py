@@ -29,7 +29,10 @@ class Group:
 def with_options(*names: str, **defaults: Any) -> Callable[[Command], Command]:
     """Give a command the options ``names`` of `AnimateOptions` in place of its keyword parameter ``options``.
 
-    defaults: other than the fields' own.
+    Parameters
+    ----------
+    defaults
+        Defaults other than the fields' own.
     """
     offered = choices(AnimateOptions, names)
     parameters = tuple(_parameter(offered[name], defaults.get(name, offered[name].default)) for name in names)

@@ -30,8 +30,10 @@ KeyOption = Annotated[Path | None, typer.Option("--key", metavar="KEY", help="Th
 def credentials(sign: str | None, key: Path | None) -> "Credentials | None":
     """What to sign with; None where nothing is signed.
 
-    Raises:
-        InputError: one of the two options without the other, or files that do not fit.
+    Raises
+    ------
+    InputError
+        One of the two options without the other, or files that do not fit.
     """
     if sign is None:
         if key is not None:

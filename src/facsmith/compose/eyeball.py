@@ -30,9 +30,18 @@ _BALL = 2.05  # radii of the iris: the eye's own, 12 mm
 
 @dataclass(frozen=True, eq=False)
 class Eyeball:
-    """box: left, top, right, bottom in photo pixels. sclera, disc, glint: (h, w, 3) float32,
-    the last one added to what lies below it; all as if no lid cast a shadow. remains: (h, w), where the photo's own
-    iris reaches over the lower lid's edge."""
+    """The ball of one eye as the photo shows it, under its lids.
+
+    Parameters
+    ----------
+    box
+        Left, top, right, bottom in photo pixels.
+    sclera, disc, glint
+        (h, w, 3) float32, the white, the iris and the highlight, the last one added to what lies below it; all as if no
+        lid cast a shadow.
+    remains
+        (h, w), where the photo's own iris reaches over the lower lid's edge.
+    """
 
     box: tuple[int, int, int, int]
     iris: Iris
@@ -73,7 +82,12 @@ class Eyeball:
 def eyeball(photo: npt.NDArray[np.uint8], lids: Lids, iris: Iris) -> Eyeball | None:
     """The ball of one eye; None where it lies outside the photo.
 
-    photo: (H, W, 3). iris: in its pixels.
+    Parameters
+    ----------
+    photo
+        (H, W, 3) uint8 RGB.
+    iris
+        In pixels of the photo.
     """
     reach = np.array([0.75, 0.62]) * lids.width
     middle = lids.corner + 0.5 * lids.width * lids.along

@@ -38,8 +38,15 @@ _BULGE = np.clip(4 * S * (1 - S), 0, None)
 
 @dataclass(frozen=True, eq=False)
 class Pixel:
-    """Where the pixels of a box lie. box: left, top, right, bottom, ends excluded. s, depth, upper, opening, skin:
-    (h, w) float32, the tables of `Lids` at each pixel."""
+    """Where the pixels of a box lie, seen from the lids.
+
+    Parameters
+    ----------
+    box
+        Left, top, right, bottom, ends excluded.
+    s, depth, upper, opening, skin
+        (h, w) float32, the tables of `Lids` at each pixel.
+    """
 
     box: tuple[int, int, int, int]
     s: Image
@@ -57,8 +64,22 @@ class Pixel:
 
 @dataclass(frozen=True, eq=False)
 class Lids:
-    """corner: (2,) pixels, the image-left one. along: (2,) unit. width, iod: pixels. upper, opening, skin: tables, in
-    pixels: depth of the upper lid's edge, way from there down to the lower lid, skin above that stretches.
+    """The lids of one eye, as tables along the line between its corners.
+
+    Parameters
+    ----------
+    corner
+        (2,) pixels, the corner on the image's left.
+    along
+        (2,) unit vector from there to the other corner.
+    width, iod
+        Width of the eye and distance between the eyes, in pixels.
+    upper
+        Depth of the upper lid's edge, in pixels.
+    opening
+        Way from there down to the lower lid, in pixels.
+    skin
+        Height of the skin above that stretches, in pixels.
     """
 
     corner: Array
@@ -105,8 +126,12 @@ class Lids:
     def showing(self, at: Pixel, moves: Image | float = 0.0, opened: float = 0.0) -> Image:
         """(h, w) in [0, 1]: how much of the eyeball shows, with the upper lid's edge lower by ``moves`` pixels.
 
-        The eyeball appears softly from under the lashes' roots, and ends at the corners. opened: 0 for lids as in the
-        photo, 1 for such as muscles have opened wide.
+        The eyeball appears softly from under the lashes' roots, and ends at the corners.
+
+        Parameters
+        ----------
+        opened
+            0 for lids as in the photo, 1 where muscles have opened them wide.
         """
         edge = _UPPER_EDGE + opened * (_OPENED_EDGE - _UPPER_EDGE)
         under = at.depth - at.upper - moves
@@ -124,8 +149,14 @@ class Lids:
     def lowered(self, skin: Image, at: Pixel, moves: Image) -> tuple[Image, Image]:
         """(h, w, 3) the upper lid's skin, and (h, w), where it lies.
 
-        Lashes move as they are, the skin above is stretched, none where the brow begins. skin: (h, w, 3), the frame
-        there. moves: (h, w) pixels by which the lid's edge is lower, or higher where they are negative.
+        Lashes move as they are, the skin above is stretched, none where the brow begins.
+
+        Parameters
+        ----------
+        skin
+            (h, w, 3), the frame at those pixels.
+        moves
+            (h, w) pixels by which the lid's edge is lower, or higher where they are negative.
         """
         ceiling = at.upper - at.skin
         stretched = np.maximum(at.skin - np.float32(_RIGID * self.iod), 0.3 * at.skin)
@@ -160,7 +191,15 @@ class Lids:
 
 
 def lids(landmarks: Array, side: int) -> Lids:
-    """The lids of one eye. landmarks: (68, 2) pixels. side: 0 for the person's own left eye, 1 for the right one."""
+    """The lids of one eye.
+
+    Parameters
+    ----------
+    landmarks
+        (68, 2) pixels.
+    side
+        0 for the person's own left eye, 1 for the right one.
+    """
     points, brow = landmarks[POINTS_OF[side]], landmarks[BROW_OF[side]]
     iod = max(float(np.linalg.norm(landmarks[[42, 45]].mean(axis=0) - landmarks[[36, 39]].mean(axis=0))), 1e-6)
     across = points[3] - points[0]

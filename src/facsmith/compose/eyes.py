@@ -43,14 +43,23 @@ _CORNERS = [36, 39, 42, 45]  # landmarks that muscles hardly move: where the hea
 class Eyes:
     """The eyes of one photo. Constants are computed once; a frame depends on nothing but what it is given.
 
-    notes: why an eye is left alone, one sentence each: it is shut in the photo, hidden by dark glass, or shows no iris.
-    irises: of the person's own left eye and of the right one, in photo pixels; None for one that does not turn.
+    Parameters
+    ----------
+    photo
+        (H, W, 3) uint8 RGB.
+    landmarks
+        (68, 2) photo pixels.
+    irises
+        (2, 3) x, y and radius in photo pixels, of the person's own left eye and of the right one, where a landmarker
+        saw them; else they are looked for.
+
+    Attributes
+    ----------
+    notes
+        Why an eye is left alone, one sentence each: it is shut in the photo, hidden by dark glass, or shows no iris.
     """
 
     def __init__(self, photo: Pixels, landmarks: npt.ArrayLike, irises: npt.ArrayLike | None = None) -> None:
-        """photo: (H, W, 3) uint8 RGB; landmarks: (68, 2) in its pixels. irises: (2, 3) x, y, radius in its pixels of
-        the person's own left eye and of the right one, where a landmarker saw them; else they are looked for.
-        """
         self._points = np.asarray(landmarks, np.float64)
         self._lids = [lids(self._points, side) for side in (0, 1)]
         hints = [None, None] if irises is None else [*np.asarray(irises, np.float64)]
@@ -83,8 +92,8 @@ class Eyes:
         """A frame with the photo's own round eyeballs under its lids, closed and turned.
 
         For the finished frame, after the muscles' warp. That warp squashes the iris with AU6 and AU7 and stretches it
-        with AU5 and AU1+2: with ``landmarks`` (``Compositor.landmarks(change)``), the opening between the moved lids
-        is filled with the ball as it lies in the photo, unwarped; where lids open wider than there, it is completed.
+        with AU5 and AU1+2: with ``landmarks`` (``Compositor.landmarks(change)``), the opening between the moved lids is
+        filled with the ball as it lies in the photo, unwarped; where lids open wider than there, it is completed.
 
         Parameters
         ----------
@@ -100,8 +109,9 @@ class Eyes:
 
         Returns
         -------
-        A new array; with nothing asked for and no landmark of an eye moved, ``frame`` itself. Pixels away from the eyes
-        stay bit for bit.
+        ndarray
+            A new array; with nothing asked for and no landmark of an eye moved, ``frame`` itself. Pixels away from the
+            eyes stay bit for bit.
         """
         closures = [float(np.clip(c, 0, 1)) for c in (closure_left, closure_right)]
         across, up = (float(np.clip(v, -1, 1)) for v in gaze)

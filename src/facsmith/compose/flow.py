@@ -38,7 +38,17 @@ def backward_flow(old: npt.NDArray[np.uint8], new: npt.NDArray[np.uint8], guess:
     Every frame is searched afresh: the flow depends on the two frames only, neither on the order in which frames are
     asked for nor on drift. Doubtful places follow their trusted surroundings.
 
-    old, new: (FLOW_SIZE, FLOW_SIZE) uint8 grey; guess: (FLOW_SIZE, FLOW_SIZE, 2). Returns (FLOW_SIZE, FLOW_SIZE, 2).
+    Parameters
+    ----------
+    old, new
+        (FLOW_SIZE, FLOW_SIZE) uint8 grey.
+    guess
+        (FLOW_SIZE, FLOW_SIZE, 2) pixels.
+
+    Returns
+    -------
+    ndarray
+        (FLOW_SIZE, FLOW_SIZE, 2) pixels.
     """
     return composed(remaining_flow(old, new, guess), guess)
 
@@ -80,7 +90,15 @@ def _trust(found: Image, guess: Image, guessed: npt.NDArray[np.uint8], new: npt.
 
 
 def warp(image: Image, flow: Image) -> Image:
-    """``image[p + flow[p]]``, bilinear, the border repeated. image: (H, W) or (H, W, C); flow: (H, W, 2)."""
+    """``image[p + flow[p]]``, bilinear, the border repeated.
+
+    Parameters
+    ----------
+    image
+        (H, W) or (H, W, C).
+    flow
+        (H, W, 2) pixels.
+    """
     height, width = flow.shape[:2]
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     moved = cv2.remap(image, x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -88,7 +106,15 @@ def warp(image: Image, flow: Image) -> Image:
 
 
 def blur(image: npt.NDArray[np.floating[Any]], sigma: float) -> Image:
-    """Gaussian blur, cut at three sigma. image: (H, W) or (H, W, C); sigma in pixels."""
+    """Gaussian blur, cut at three sigma.
+
+    Parameters
+    ----------
+    image
+        (H, W) or (H, W, C).
+    sigma
+        Standard deviation in pixels.
+    """
     side = 2 * int(np.ceil(3 * sigma)) + 1
     return np.asarray(cv2.GaussianBlur(np.asarray(image, np.float32), (side, side), sigma), np.float32)
 

@@ -24,7 +24,17 @@ _RIM = 0.12  # of the radius, inside and outside of the rim
 
 
 class Iris(NamedTuple):
-    """centre: (2,), radius: in pixels. contrast: of its rim, in grey levels; below some 6 there is none to be seen."""
+    """The iris of one eye, a disc.
+
+    Parameters
+    ----------
+    centre
+        (2,) pixels.
+    radius
+        Pixels.
+    contrast
+        Contrast of its rim, in grey levels; below some 6 there is none to be seen.
+    """
 
     centre: Array
     radius: float
@@ -34,7 +44,12 @@ class Iris(NamedTuple):
 def fit_iris(grey: Image, lids: Lids, start: Array | None = None) -> Iris:
     """The disc whose rim has the greatest contrast.
 
-    grey: (H, W) float32. start: (3,) where a landmarker saw it; else it is looked for in the whole opening.
+    Parameters
+    ----------
+    grey
+        (H, W) float32.
+    start
+        (3,) x, y and radius where a landmarker saw it; else it is looked for in the whole opening.
     """
     eye = lids.width
     if start is None:

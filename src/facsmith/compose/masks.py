@@ -29,7 +29,17 @@ def face_mask(points: Points, iod: float, shape: tuple[int, int]) -> Mask:
     Around the chin the edge lies .24 IOD below the jaw line and fades over .36 IOD: a jaw that drops stays inside, and
     the neck gives way instead of tearing. At the temples the fade is .2 IOD wide and centred on the jaw line.
 
-    points: (68, 2); shape: (height, width). Returns (height, width).
+    Parameters
+    ----------
+    points
+        (68, 2) pixels.
+    shape
+        (height, width).
+
+    Returns
+    -------
+    ndarray
+        (height, width).
     """
     jaw, brows, nose = points[0:17], points[17:27], points[27]
     outward = jaw - nose
@@ -51,7 +61,17 @@ def left_half(points: Points, iod: float, shape: tuple[int, int]) -> Mask:
     The midline follows brows, nose, lips and chin, and goes on upright above and below them. The seam is .24 IOD wide:
     narrower, skin that one side pulls folds there; wider, the philtrum would move with the wrong side.
 
-    points: (68, 2); shape: (height, width). Returns (height, width).
+    Parameters
+    ----------
+    points
+        (68, 2) pixels.
+    shape
+        (height, width).
+
+    Returns
+    -------
+    ndarray
+        (height, width).
     """
     line = np.array([points[list(group)].mean(axis=0) for group in _MIDLINE])
     line = line[np.argsort(line[:, 1])]

@@ -29,10 +29,17 @@ Image = npt.NDArray[np.uint8]
 
 
 class Motion:
-    """Reads crops of one face against its neutral one."""
+    """Reads crops of one face against its neutral one.
+
+    Parameters
+    ----------
+    neutral
+        (R, R, 3) uint8 RGB, an upright crop (`face.align`).
+    landmarks
+        (68, 2) pixels of the crop.
+    """
 
     def __init__(self, neutral: Image, landmarks: npt.ArrayLike) -> None:
-        """neutral: (R, R, 3) uint8 RGB, an upright crop (`face.align`). landmarks: (68, 2) in its pixels."""
         self._neutral = neutral
         self._points = np.asarray(landmarks, dtype=np.float64)
         self._grey = _grey(neutral)

@@ -21,7 +21,17 @@ _FILL = 0.08  # IOD
 
 @dataclass(frozen=True, eq=False)
 class Rim:
-    """box: left, top, right, bottom in photo pixels. share: (h, w) in [0, 1]. skin: (h, w, 3), what it hides."""
+    """What stands before an eye's lid, such as the rim of glasses or the brow's hair.
+
+    Parameters
+    ----------
+    box
+        Left, top, right, bottom in photo pixels.
+    share
+        (h, w) in [0, 1], how much of each pixel it is.
+    skin
+        (h, w, 3), the skin that it hides.
+    """
 
     box: tuple[int, int, int, int]
     share: Image

@@ -20,7 +20,12 @@ __all__ = ["CropTransform", "crop_transform"]
 class CropTransform:
     """The similarity photo -> crop.
 
-    matrix: (2, 3) float64, crop_xy = matrix[:, :2] @ photo_xy + matrix[:, 2]. resolution: side of the crop in pixels.
+    Parameters
+    ----------
+    matrix
+        (2, 3) float64, crop_xy = matrix[:, :2] @ photo_xy + matrix[:, 2].
+    resolution
+        Side of the crop in pixels.
     """
 
     matrix: npt.NDArray[np.float64]
@@ -38,10 +43,20 @@ class CropTransform:
         return np.hstack([linear, -linear @ self.matrix[:, 2:]])
 
     def crop(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        """image: (H, W, 3) uint8. Returns (resolution, resolution, 3) uint8.
+        """The crop of a photo.
 
         Minifying averages over the area each crop pixel covers; magnifying interpolates bicubically. Beyond the photo's
         border the picture is mirrored.
+
+        Parameters
+        ----------
+        image
+            (H, W, 3) uint8.
+
+        Returns
+        -------
+        ndarray
+            (resolution, resolution, 3) uint8.
         """
         # Sample on a grid k times finer, at or above the photo's own density, then average k x k: no alias, no blur.
         k = max(1, int(np.ceil(1 / self.scale - 1e-9)))
@@ -71,11 +86,19 @@ class CropTransform:
 def crop_transform(landmarks: npt.ArrayLike, resolution: int, framing: Framing = FACSMITH) -> CropTransform:
     """The crop of a face.
 
-    landmarks: (68, 2) photo pixels, iBUG order. resolution: side of the crop in pixels. framing: which square; for a
-    generator's crop, `framing_of(generator)`.
+    Parameters
+    ----------
+    landmarks
+        (68, 2) photo pixels, iBUG order.
+    resolution
+        Side of the crop in pixels.
+    framing
+        How the square is cut; for a generator's crop, `framing_of(generator)`.
 
-    Raises:
-        NoFaceError: the two eyes lie on one spot, so that no axis can be drawn through them.
+    Raises
+    ------
+    NoFaceError
+        The two eyes lie on one spot, so that no axis can be drawn through them.
     """
     square = framing.square(landmarks)
     down = np.array([-square.right[1], square.right[0]])  # x turned by +90 degrees, y pointing down

@@ -79,7 +79,12 @@ class DlibProvider:
 def embed(image: Image, landmarks: Points) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """The identity of a face as dlib's ResNet sees it (128,): closer than 0.6 is the same person (King 2017).
 
-    image: (H, W, 3) uint8 RGB. landmarks: (68, 2) in its pixels.
+    Parameters
+    ----------
+    image
+        (H, W, 3) uint8 RGB.
+    landmarks
+        (68, 2) pixels of the image.
     """
     dlib = _dlib()
     x0, y0, x1, y1 = (int(v) for v in (*landmarks.min(axis=0), *landmarks.max(axis=0)))

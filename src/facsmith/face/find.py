@@ -47,11 +47,17 @@ _MAX_DISAGREEMENT: Final = 0.2  # in IOD, between the picture and its mirror ima
 def find(image: Image, *, provider: str = "auto") -> list[Face]:
     """The faces of a photo, largest first; an empty list where there is none.
 
-    image: (H, W, 3) uint8 RGB. provider: "mediapipe", "dlib", or "auto": MediaPipe where its model file is at hand or
-    can be fetched, else dlib.
+    Parameters
+    ----------
+    image
+        (H, W, 3) uint8 RGB.
+    provider
+        "mediapipe", "dlib", or "auto": MediaPipe where its model file is at hand or can be fetched, else dlib.
 
-    Raises:
-        ModelUnavailableError: the named provider cannot work on this machine.
+    Raises
+    ------
+    ModelUnavailableError
+        The named provider cannot work on this machine.
     """
     _check(image)
     reader = _provider(provider)
@@ -80,8 +86,10 @@ def follow(image: Image, face: Face) -> Face:
 
     The reading depends on nothing but the crop, so that equal pictures give equal points.
 
-    Raises:
-        NoFaceError: no face shows at that place any more.
+    Raises
+    ------
+    NoFaceError
+        No face shows at that place any more.
     """
     _check(image)
     followed = _read(_provider(face.provider), image, face.landmarks)
@@ -93,8 +101,10 @@ def follow(image: Image, face: Face) -> Face:
 def choose(faces: list[Face], index: int | None = None) -> Choice:
     """The face to work on: the one asked for (0 = the largest), else the largest that can be used.
 
-    Raises:
-        NoFaceError: there is none, or the chosen one is in profile or too small.
+    Raises
+    ------
+    NoFaceError
+        There is none, or the chosen one is in profile or too small.
     """
     if not faces:
         raise NoFaceError(

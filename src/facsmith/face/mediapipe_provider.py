@@ -86,10 +86,15 @@ def _points(result: Any, image: Image) -> list[Points]:
 def load(*, retry: bool = False) -> MediaPipeProvider:
     """The landmarker of this process.
 
-    retry: ask the network again even where a recent attempt failed.
+    Parameters
+    ----------
+    retry
+        Ask the network again even where a recent attempt failed.
 
-    Raises:
-        ModelUnavailableError: the library does not load, or its model file is neither here nor to be had.
+    Raises
+    ------
+    ModelUnavailableError
+        The library does not load, or its model file is neither here nor to be had.
     """
     path = _model_file(retry=retry)
     with _lock:

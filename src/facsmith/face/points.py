@@ -87,8 +87,15 @@ Points = npt.NDArray[np.float64]
 def to_ibug(landmarks: npt.ArrayLike) -> Points:
     """MediaPipe's face mesh as the 68 iBUG points.
 
-    landmarks: (..., 478 or 468, 2 or 3), any unit; a third coordinate (depth) is dropped.
-    Returns (..., 68, 2) float64 in the same unit.
+    Parameters
+    ----------
+    landmarks
+        (..., 478 or 468, 2 or 3), any unit; a third coordinate (depth) is dropped.
+
+    Returns
+    -------
+    ndarray
+        (..., 68, 2) float64, in the same unit.
     """
     mesh = np.asarray(landmarks, dtype=np.float64)[..., :2]
     return mesh[..., np.array(MESH_TO_IBUG), :].mean(axis=-2)
@@ -112,9 +119,14 @@ _NOSE_DEPTH: Final = 0.771
 
 
 def yaw_degrees(landmarks: npt.ArrayLike) -> float:
-    """How far a face is turned, in degrees; positive to the image's right. landmarks: (68, 2), any unit.
+    """How far a face is turned, in degrees; positive to the image's right.
 
     A nose that stands before the eyes by depth h moves sideways by h sin(yaw) while the eyes come closer by cos(yaw).
+
+    Parameters
+    ----------
+    landmarks
+        (68, 2), any unit.
     """
     points = np.asarray(landmarks, dtype=np.float64)
     left, right = eye_centers(points)

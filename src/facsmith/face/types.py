@@ -21,10 +21,21 @@ Points = npt.NDArray[np.float64]
 class Face:
     """One face of a photo.
 
-    landmarks: (68, 2) iBUG points in photo pixels. box: (x0, y0, x1, y1) around the landmarks. score: in [0, 1], how
-    well the mirrored picture gave the same points. provider: the library that found it. yaw_degrees: positive when the
-    face turns to the image's right. blendshapes: MediaPipe's 52 expression scores in [0, 1] by ARKit's names, of this
-    picture; None where the face was found by another library, or only roughly.
+    Parameters
+    ----------
+    landmarks
+        (68, 2) iBUG points in photo pixels.
+    box
+        (x0, y0, x1, y1) around the landmarks, in photo pixels.
+    score
+        In [0, 1], how well the mirrored picture gave the same points.
+    provider
+        The library that found it.
+    yaw_degrees
+        How far the face is turned, positive to the image's right.
+    blendshapes
+        MediaPipe's 52 expression scores in [0, 1] by ARKit's names, of this picture; None where the face was found by
+        another library, or only roughly.
     """
 
     landmarks: Points
@@ -60,7 +71,15 @@ class Choice(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What one look at a crop tells. points: (68, 2) in its pixels. blendshapes: as of `Face`."""
+    """What one look at a crop tells.
+
+    Attributes
+    ----------
+    points
+        (68, 2) pixels of the crop.
+    blendshapes
+        As in `Face`.
+    """
 
     points: Points
     blendshapes: Mapping[str, float] | None = None

@@ -52,10 +52,14 @@ def _halve(generator: StyleGAN2) -> bool:
 class GraphedGenerator(DerivedGenerator):
     """Satisfies the ``Generator`` protocol: batches of ``batch`` latents, without gradient, run as one CUDA graph;
     others as they would on the base. The base's weights stay as they are and where they are.
+
+    Parameters
+    ----------
+    base
+        On a CUDA device; its work is recorded when this is made, which takes some milliseconds.
     """
 
     def __init__(self, base: Generator, batch: int) -> None:
-        """base: on a CUDA device; this records its work, some milliseconds."""
         super().__init__(base)
         with torch.no_grad():  # normal tensors: they may be written to in inference mode and outside of it
             self._ws = base.w_avg.expand(batch, base.num_ws, -1).clone()

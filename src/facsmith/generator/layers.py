@@ -23,8 +23,12 @@ __all__ = [
 class GeneratorModule(nn.Module):
     """The attributes of the ``Generator`` protocol, read from the configuration and the weights.
 
-    Subclasses hold ``mapping`` (with ``w_avg``) and ``synthesis``. framing: of the faces it draws, where that is known
-    (`framing.framing_of`); no part of ``generator_id``.
+    Subclasses hold ``mapping`` (with ``w_avg``) and ``synthesis``.
+
+    Attributes
+    ----------
+    framing
+        How the faces it draws are framed, where that is known (`framing.framing_of`); no part of ``generator_id``.
     """
 
     def __init__(self, config: GeneratorConfig) -> None:
@@ -68,7 +72,12 @@ class GeneratorModule(nn.Module):
 class FullyConnected(nn.Module):
     """``y = x (gain W)^T + lr b`` with an equalised learning rate: stored weights are of unit scale.
 
-    weight: (out, in) drawn from N(0, 1 / lr^2), gain = lr / sqrt(in); bias: (out,).
+    Attributes
+    ----------
+    weight
+        (out, in), drawn from N(0, 1 / lr^2); gain = lr / sqrt(in).
+    bias
+        (out,).
     """
 
     def __init__(self, in_features: int, out_features: int, *, lr: float = 1.0, bias_init: float = 0.0) -> None:
@@ -84,12 +93,28 @@ class FullyConnected(nn.Module):
 
 
 def normalize_second_moment(x: Tensor) -> Tensor:
-    """x: (N, D) scaled so that each row's mean square is 1."""
+    """Scale each row so that its mean square is 1.
+
+    Parameters
+    ----------
+    x
+        (N, D).
+    """
     return x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + 1e-8)
 
 
 def truncate(ws: Tensor, w_avg: Tensor, *, psi: float, cutoff: int | None) -> Tensor:
-    """ws: (N, L, D) -> the first ``cutoff`` layers (all where None) pulled towards w_avg: (D,)."""
+    """Pull codes towards the mean of W: ``w_avg + psi * (w - w_avg)``.
+
+    Parameters
+    ----------
+    ws
+        (N, L, D).
+    w_avg
+        (D,).
+    cutoff
+        Only the first so many layers. None: all.
+    """
     if psi == 1.0 or cutoff == 0:
         return ws
     moved = torch.lerp(w_avg, ws[:, :cutoff], psi)

@@ -12,10 +12,16 @@ __all__ = ["LowerGenerator", "lowered"]
 class LowerGenerator(DerivedGenerator):
     """Satisfies the ``Generator`` protocol at a lower resolution: the rows of W+ beyond the last block drawn change
     nothing.
+
+    Parameters
+    ----------
+    base
+        Has the skip architecture.
+    resolution
+        Resolution of one of the base's blocks, in pixels.
     """
 
     def __init__(self, base: StyleGAN2, resolution: int) -> None:
-        """resolution: of one of the base's blocks; the base has the skip architecture."""
         super().__init__(base)
         self._synthesis = base.synthesis
         self._resolution = resolution

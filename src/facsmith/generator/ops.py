@@ -109,9 +109,29 @@ def modulated_conv(
 ) -> Tensor:
     """Modulated and demodulated 3 x 3 convolution, noise, bias, leaky ReLU 0.2 with gain, clamp.
 
-    x: (N, I, H, H), channels_last for speed; weight: (O, I, 3, 3); styles: (N, I); demod: (N, O) from ``demodulation``;
-    bias: (O,); noise: (1 or N, 1, R, R) -> (N, O, R, R), R = 2H where ``up``, else H. ``gain`` comes on top of the
-    customary sqrt 2; both are folded into demod, bias and noise, which leaky ReLU allows.
+    ``gain`` is folded into demod, bias and noise, as is the customary sqrt 2, which leaky ReLU allows.
+
+    Parameters
+    ----------
+    x
+        (N, I, H, H), channels_last for speed.
+    weight
+        (O, I, 3, 3).
+    styles
+        (N, I).
+    demod
+        (N, O), from `demodulation`.
+    bias
+        (O,).
+    noise
+        (1 or N, 1, R, R).
+    gain
+        Comes on top of the customary sqrt 2.
+
+    Returns
+    -------
+    Tensor
+        (N, O, R, R), R = 2H where ``up``, else H.
     """
     full_gain = SQRT2 * gain
     demod, bias = demod * full_gain, bias * full_gain
@@ -150,9 +170,21 @@ def to_rgb(x: Tensor, weight: Tensor, styles: Tensor, bias: Tensor) -> Tensor:
 def nearest_conv3x3_blur(x: Tensor, weight: Tensor) -> Tensor:
     """Nearest up-sampling x2, 3 x 3 convolution, then the [1, 2, 1] blur, zero outside: StyleGAN1's up-sampling.
 
-    x: (N, I, H, W), weight: (O, I, 3, 3) -> (N, O, 2H, 2W). Repeating pixels is a 2 x 2 box after inserting zeros; the
-    box commutes with the convolution, so that a strided transposed one (of the rotated kernel) does a quarter of the
-    work, and cropping the box to its valid part is what the zero border of the convolution does.
+    Repeating pixels is a 2 x 2 box after inserting zeros; the box commutes with the convolution, so that a strided
+    transposed one (of the rotated kernel) does a quarter of the work, and cropping the box to its valid part is what
+    the zero border of the convolution does.
+
+    Parameters
+    ----------
+    x
+        (N, I, H, W).
+    weight
+        (O, I, 3, 3).
+
+    Returns
+    -------
+    Tensor
+        (N, O, 2H, 2W).
     """
     y = F.conv_transpose2d(x, weight.flip(2, 3).transpose(0, 1), stride=2)  # (N, O, 2H + 1, 2W + 1)
     y = depthwise_fir(y, _kernel(_BOX, x.device), padding=0)
@@ -162,7 +194,14 @@ def nearest_conv3x3_blur(x: Tensor, weight: Tensor) -> Tensor:
 def noise_bias_act(x: Tensor, bias: Tensor, noise: Tensor | None, noise_weight: Tensor) -> Tensor:
     """Leaky ReLU 0.2 of ``x + noise * noise_weight + bias``.
 
-    x: (N, C, H, W); bias, noise_weight: (C,); noise: (1 or N, 1, H, W) or None.
+    Parameters
+    ----------
+    x
+        (N, C, H, W).
+    bias, noise_weight
+        (C,).
+    noise
+        (1 or N, 1, H, W) or None.
     """
     y = x + bias.to(x.dtype)[:, None, None]
     if noise is not None:
@@ -171,9 +210,16 @@ def noise_bias_act(x: Tensor, bias: Tensor, noise: Tensor | None, noise_weight: 
 
 
 def adaptive_instance_norm(x: Tensor, scale: Tensor, shift: Tensor, *, eps: float = 1e-8) -> Tensor:
-    """Each plane to mean 0 and variance 1, then times scale plus shift; x: (N, C, H, W), scale, shift: (N, C).
+    """Each plane to mean 0 and variance 1, then times scale plus shift.
 
     Mean, then mean square: ``torch.var_mean`` takes 10 to 60 times as long over channels_last planes.
+
+    Parameters
+    ----------
+    x
+        (N, C, H, W).
+    scale, shift
+        (N, C).
     """
     x = x - x.mean(dim=(2, 3), keepdim=True)
     factor = _planes(scale, x) * torch.rsqrt(x.square().mean(dim=(2, 3), keepdim=True) + eps)

@@ -61,14 +61,41 @@ class Generator(Protocol):
         ...
 
     def mapping(self, z: Tensor, c: Tensor | None = None, *, psi: float = 1.0, cutoff: int | None = None) -> Tensor:
-        """z: (N, z_dim), c: (N, c_dim) or None -> ws (N, num_ws, w_dim).
+        """Codes in W+ of codes in Z.
 
         Truncation: the first ``cutoff`` layers (all where None) become ``w_avg + psi * (w - w_avg)``.
+
+        Parameters
+        ----------
+        z
+            (N, z_dim).
+        c
+            (N, c_dim) labels, or None.
+        psi
+            1 leaves codes as they are, 0 makes all of them the mean.
+        cutoff
+            Number of layers that are truncated. None: all.
+
+        Returns
+        -------
+        Tensor
+            ws (N, num_ws, w_dim).
         """
         ...
 
     def synthesis(self, ws: Tensor, *, noise: NoiseMode = "const") -> Tensor:
-        """ws: (N, num_ws, w_dim) -> images (N, 3, R, R), RGB, nominally in [-1, 1], not clipped."""
+        """Draw images.
+
+        Parameters
+        ----------
+        ws
+            (N, num_ws, w_dim).
+
+        Returns
+        -------
+        Tensor
+            (N, 3, R, R), RGB, nominally in [-1, 1], not clipped.
+        """
         ...
 
 
@@ -102,9 +129,12 @@ class GeneratorConfig(Protocol):
 def generator_id(config: GeneratorConfig, state: Mapping[str, Tensor]) -> str:
     """Name a generator by family, resolution and content: equal weights give equal names on every machine.
 
-    Args:
-        config: the generator's frozen configuration dataclass.
-        state: its state dict; hashed as float32, in the order of the names.
+    Parameters
+    ----------
+    config
+        The generator's frozen configuration dataclass.
+    state
+        Its state dict; hashed as float32, in the order of the names.
     """
     said = asdict(config)
     for field in fields(config):

@@ -63,7 +63,23 @@ def modulated_conv(
 ) -> Tensor:
     """StyleGAN2's layer by its definition: every sample has its own modulated, normalised filters.
 
-    x: (N, I, H, H), weight: (O, I, 3, 3), styles: (N, I), bias: (O,), noise: (1 or N, 1, R, R) -> (N, O, R, R).
+    Parameters
+    ----------
+    x
+        (N, I, H, H).
+    weight
+        (O, I, 3, 3).
+    styles
+        (N, I).
+    bias
+        (O,).
+    noise
+        (1 or N, 1, R, R).
+
+    Returns
+    -------
+    Tensor
+        (N, O, R, R).
     """
     outputs: list[Tensor] = []
     for sample, style in zip(x, styles, strict=True):
@@ -88,20 +104,46 @@ def to_rgb(x: Tensor, weight: Tensor, styles: Tensor, bias: Tensor) -> Tensor:
 
 
 def nearest_conv3x3_blur(x: Tensor, weight: Tensor) -> Tensor:
-    """StyleGAN1's up-sampling: repeat pixels, 3 x 3 convolution, [1, 2, 1] / 4 blur; x: (N, I, H, W)."""
+    """StyleGAN1's up-sampling: repeat pixels, 3 x 3 convolution, [1, 2, 1] / 4 blur.
+
+    Parameters
+    ----------
+    x
+        (N, I, H, W).
+    weight
+        (O, I, 3, 3).
+    """
     repeated = x.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
     return fir(F.conv2d(repeated, weight, padding=1), [0.25, 0.5, 0.25], before=1, after=1)
 
 
 def noise_bias_act(x: Tensor, bias: Tensor, noise: Tensor | None, noise_weight: Tensor) -> Tensor:
-    """x: (N, C, H, W); bias, noise_weight: (C,); noise: (1 or N, 1, H, W) or None."""
+    """Leaky ReLU 0.2 of ``x + noise * noise_weight + bias``.
+
+    Parameters
+    ----------
+    x
+        (N, C, H, W).
+    bias, noise_weight
+        (C,).
+    noise
+        (1 or N, 1, H, W) or None.
+    """
     if noise is not None:
         x = x + noise * noise_weight[:, None, None]
     return F.leaky_relu(x + bias[:, None, None], 0.2)
 
 
 def adaptive_instance_norm(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """x: (N, C, H, W), scale, shift: (N, C): each plane to mean 0 and variance 1, then styled."""
+    """Each plane to mean 0 and variance 1, then times scale plus shift.
+
+    Parameters
+    ----------
+    x
+        (N, C, H, W).
+    scale, shift
+        (N, C).
+    """
     variance, mean = torch.var_mean(x, dim=(2, 3), correction=0, keepdim=True)
     return (x - mean) / torch.sqrt(variance + 1e-8) * scale[:, :, None, None] + shift[:, :, None, None]
 

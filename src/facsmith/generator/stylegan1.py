@@ -178,9 +178,14 @@ class SynthesisNetwork(nn.Module):
         self.torgb = nn.Conv2d(config.channels[config.resolution], 3, kernel_size=1)
 
     def forward(self, ws: Tensor, *, noise: NoiseMode = "const", generator: torch.Generator | None = None) -> Tensor:
-        """ws: (N, num_ws, w_dim) -> images (N, 3, R, R) float32, nominally in [-1, 1], not clipped.
+        """Images (N, 3, R, R) float32, nominally in [-1, 1], not clipped.
 
-        noise: stored planes, none, or drawn anew from ``generator`` for every sample (the TF code's default).
+        Parameters
+        ----------
+        ws
+            (N, num_ws, w_dim).
+        noise
+            Stored planes, none, or drawn anew from ``generator`` for every sample (the TF code's default).
         """
         cfg = self.config
         first = cast(SynthesisBlock, self.get_submodule("b4"))
@@ -242,12 +247,16 @@ def config_from_tf(synthesis_vars: _Arrays, mapping_vars: _Arrays) -> StyleGAN1C
 def state_from_tf(synthesis_vars: _Arrays, mapping_vars: _Arrays, gs_vars: _Arrays) -> dict[str, Tensor]:
     """Turn the TF variables of a StyleGAN1 into the state dict of ``StyleGAN1(config_from_tf(...))``.
 
-    Args:
-        synthesis_vars, mapping_vars, gs_vars: {name: array} of the two sub-networks and of Gs itself, TF layout
-            (convolutions [kh, kw, in, out], dense [in, out]). RGB layers of lower resolutions are left out.
+    Parameters
+    ----------
+    synthesis_vars, mapping_vars, gs_vars
+        {name: array} of the two sub-networks and of Gs itself, TF layout (convolutions [kh, kw, in, out], dense [in,
+        out]). RGB layers of lower resolutions are left out.
 
-    Raises:
-        CheckpointError: a variable is missing, or the network was still growing (lod above 0).
+    Raises
+    ------
+    CheckpointError
+        A variable is missing, or the network was still growing (lod above 0).
     """
     config = config_from_tf(synthesis_vars, mapping_vars)
     lod = float(synthesis_vars.get("lod", np.float32(0.0)))

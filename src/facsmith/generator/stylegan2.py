@@ -259,9 +259,12 @@ class _Noise:
 class SynthesisNetwork(nn.Module):
     """W+ -> image.
 
-    half_resolutions: of how many resolutions, the highest, the features are computed in half precision (float16,
-    bounded as StyleGAN2-ADA bounds them, Karras et al. 2020; images stay float32) where no gradient is wanted. 0 by
-    default: it pays on a GPU only. The 4 px block never is.
+    Attributes
+    ----------
+    half_resolutions
+        Number of resolutions, the highest ones, whose features are computed in half precision (float16, bounded as
+        StyleGAN2-ADA bounds them, Karras et al. 2020; images stay float32) where no gradient is wanted. 0 by default:
+        it pays on a GPU only. The 4 px block never is.
     """
 
     def __init__(self, config: StyleGAN2Config) -> None:
@@ -282,12 +285,17 @@ class SynthesisNetwork(nn.Module):
         generator: torch.Generator | None = None,
         until: int | None = None,
     ) -> Tensor:
-        """ws: (N, num_ws, w_dim) -> images (N, 3, R, R) float32, nominally in [-1, 1], not clipped.
+        """Images (N, 3, R, R) float32, nominally in [-1, 1], not clipped.
 
-        Args:
-            noise: stored planes, none, or drawn anew from ``generator`` for every sample.
-            until: stop after the block of this resolution and return the RGB accumulated so far (N, 3, until, until):
-                a preview, or what a network grown to that size would draw. Skip architecture only.
+        Parameters
+        ----------
+        ws
+            (N, num_ws, w_dim).
+        noise
+            Stored planes, none, or drawn anew from ``generator`` for every sample.
+        until
+            Stop after the block of this resolution and return the RGB accumulated so far (N, 3, until, until): a
+            preview, or what a network grown to that size would draw. Skip architecture only.
         """
         cfg = self.config
         ws = checked_ws(ws, cfg.num_ws, cfg.w_dim, dtype=self.get_parameter("b4.const").dtype)

@@ -18,8 +18,10 @@ __all__ = ["TunedGenerator", "tunable"]
 def tunable(generator: Generator) -> dict[str, nn.Parameter]:
     """The synthesis network's parameters that may be changed for a face: all but the strength of noise.
 
-    Raises:
-        InputError: a generator that is none of ours, or tuned already.
+    Raises
+    ------
+    InputError
+        A generator that is none of ours, or tuned already.
     """
     if not isinstance(generator, GeneratorModule):
         raise InputError(
@@ -30,14 +32,22 @@ def tunable(generator: Generator) -> dict[str, nn.Parameter]:
 
 
 class TunedGenerator(DerivedGenerator):
-    """Satisfies the ``Generator`` protocol. ``generator_id`` is that of the base: W+ means what it meant there."""
+    """Satisfies the ``Generator`` protocol. ``generator_id`` is that of the base: W+ means what it meant there.
+
+    Parameters
+    ----------
+    delta
+        Changes of some of `tunable`'s parameters, by their names.
+
+    Raises
+    ------
+    InputError
+        A base that cannot be tuned.
+    CheckpointError
+        Changes of another generator, or not finite.
+    """
 
     def __init__(self, base: Generator, delta: Mapping[str, Tensor]) -> None:
-        """delta: changes of some of `tunable`'s parameters, by their names.
-
-        Raises:
-            InputError: a base that cannot be tuned. CheckpointError: changes of another generator, or not finite.
-        """
         known = tunable(base)
         for name, change in delta.items():
             if name not in known or change.shape != known[name].shape or not bool(torch.isfinite(change).all()):

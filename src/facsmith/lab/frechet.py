@@ -21,7 +21,15 @@ _CHUNK = 32
 
 
 def frechet_distance(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
-    """a, b: (N, D) and (M, D) features. |mean difference|^2 + tr(A + B - 2 (A B)^(1/2)), A and B the covariances."""
+    """The Fréchet distance of two sets of features.
+
+    It is |mean difference|^2 + tr(A + B - 2 (A B)^(1/2)), A and B the covariances.
+
+    Parameters
+    ----------
+    a, b
+        (N, D) and (M, D).
+    """
     one, other = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if one.ndim != 2 or other.ndim != 2 or one.shape[1] != other.shape[1] or min(len(one), len(other)) < 2:
         raise InputError(f"Features of shapes {one.shape} and {other.shape}; give (N, D) and (M, D), N and M from 2.")
@@ -37,7 +45,13 @@ def frechet_distance(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
 
 
 def described(descriptor: Descriptor, images: Tensor) -> npt.NDArray[np.float32]:
-    """images: (N, 3, R, R) in [-1, 1]. Returns (N, 1000)."""
+    """The descriptor's features of images, (N, 1000).
+
+    Parameters
+    ----------
+    images
+        (N, 3, R, R) in [-1, 1].
+    """
     with torch.inference_mode():
         return torch.cat([descriptor(part).float().cpu() for part in torch.split(images, _CHUNK)]).numpy()
 

@@ -27,7 +27,12 @@ _LEVEL, _CONTRAST = 112.0, 57.0  # of a crop in even light: mean and deviation, 
 def from_appearance(image: Image, face: Face, population: Population, descriptor: "Descriptor") -> Array:
     """(12,) as the head reads them, unclipped; the mean of the face and its mirror image.
 
-    image: (H, W, 3) uint8 RGB. face: as found in it.
+    Parameters
+    ----------
+    image
+        (H, W, 3) uint8 RGB.
+    face
+        The face found in the image.
     """
     crop = crop_transform(face.landmarks, APPEARANCE_RESOLUTION).crop(image)
     features = appearance_features([crop, np.ascontiguousarray(crop[:, ::-1])], descriptor)
@@ -35,7 +40,13 @@ def from_appearance(image: Image, face: Face, population: Population, descriptor
 
 
 def appearance_features(crops: Sequence[Image] | Image, descriptor: "Descriptor") -> Array:
-    """crops: N of (R, R, 3) uint8 RGB. Returns (N, F) of the crops in even light."""
+    """Features (N, F) of crops in even light.
+
+    Parameters
+    ----------
+    crops
+        N of (R, R, 3) uint8 RGB.
+    """
     import torch
 
     features: list[Array] = []
@@ -50,7 +61,15 @@ def appearance_features(crops: Sequence[Image] | Image, descriptor: "Descriptor"
 def even_light(crop: Image) -> npt.NDArray[np.float32]:
     """Grey, with the same mean and contrast for every face: colour and exposure are no expression.
 
-    crop: (R, R, 3) uint8. Returns (R, R, 3) float32 in [0, 255].
+    Parameters
+    ----------
+    crop
+        (R, R, 3) uint8.
+
+    Returns
+    -------
+    ndarray
+        (R, R, 3) float32 in [0, 255].
     """
     return np.repeat(np.clip(even_grey(crop), 0, 255)[..., None], 3, axis=2).astype(np.float32)
 

@@ -35,10 +35,17 @@ _GRID: Final = 4
 def part_features(image: Image, landmarks: npt.ArrayLike) -> Array:
     """(1792,): both parts' features, the left half of each grid (the right one is its mirror image).
 
-    image: (H, W, 3) uint8 RGB. landmarks: (68, 2) in its pixels.
+    Parameters
+    ----------
+    image
+        (H, W, 3) uint8 RGB.
+    landmarks
+        (68, 2) pixels of the image.
 
-    Raises:
-        ModelUnavailableError: the package of the network's weights is not installed.
+    Raises
+    ------
+    ModelUnavailableError
+        The package of the network's weights is not installed.
     """
     import torch
 

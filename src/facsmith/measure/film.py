@@ -31,11 +31,21 @@ def read_film(
 ) -> Iterator[Row]:
     """Yield one row per frame; ``measured`` is None where the face cannot be seen.
 
-    neutral: (H, W, 3) uint8 RGB of the same person at rest; or neutral_at: where the film shows that, in seconds.
-    provider, face: as in `measure.action_units`; the chosen face is followed through the film.
+    Parameters
+    ----------
+    neutral
+        (H, W, 3) uint8 RGB, the same person at rest.
+    neutral_at
+        Seconds at which the film itself shows that, instead of ``neutral``.
+    provider, face
+        As in `measure.action_units`; the chosen face is followed through the film.
 
-    Raises:
-        InputError: no such film, or it ends before neutral_at. NoFaceError: the neutral picture shows no face.
+    Raises
+    ------
+    InputError
+        No such film, or it ends before neutral_at.
+    NoFaceError
+        The neutral picture shows no face.
     """
     known = None
     if neutral_at is not None:

@@ -28,21 +28,42 @@ class Identity(NamedTuple):
 def identity(a: Image, b: Image, *, landmarks: tuple[Array, Array] | None = None) -> Identity:
     """How alike the persons in two pictures are, by dlib's face embedding.
 
-    a, b: (H, W, 3) uint8 RGB. landmarks: (68, 2) of the face in each; without, the largest face is looked for.
+    Parameters
+    ----------
+    a, b
+        (H, W, 3) uint8 RGB.
+    landmarks
+        (68, 2) of the face in each; without, the largest face is looked for.
 
-    Raises:
-        NoFaceError: a picture shows no usable face.
+    Raises
+    ------
+    NoFaceError
+        A picture shows no usable face.
     """
     at = landmarks or (choose(find(a)).face.landmarks, choose(find(b)).face.landmarks)
     return alike(embed(a, at[0]), embed(b, at[1]))
 
 
 def embedding(image: Image, landmarks: Array) -> Array:
-    """The person in a picture (H, W, 3) uint8 RGB as numbers (128,), for `alike`. landmarks: (68, 2) in its pixels."""
+    """The person in a picture as numbers (128,), for `alike`.
+
+    Parameters
+    ----------
+    image
+        (H, W, 3) uint8 RGB.
+    landmarks
+        (68, 2) pixels of the image.
+    """
     return embed(image, landmarks)
 
 
 def alike(one: Array, other: Array) -> Identity:
-    """How alike two persons are. one, other: (128,), of `embedding`."""
+    """How alike two persons are.
+
+    Parameters
+    ----------
+    one, other
+        (128,), from `embedding`.
+    """
     cosine = float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other)))
     return Identity(cosine, float(np.linalg.norm(one - other)))

@@ -27,10 +27,20 @@ Array = npt.NDArray[np.float64]
 class Measured:
     """The AUs of one face.
 
-    intensities: (12,) in [0, 1], NaN where no source has a say. reliable: (12,) bool, whether this AU can be told from
-    the others at all, with these sources and against this neutral. by_source: "landmarks", "blendshapes", "appearance"
-    -> (12,) in [0, 1], NaN where the source says nothing of the AU. face: as found. against: what it was compared with.
-    beyond: AUs outside DISFA's twelve -> intensity in [0, 1]; empty without the person's neutral.
+    Parameters
+    ----------
+    intensities
+        (12,) in [0, 1], NaN where no source has a say.
+    reliable
+        (12,) bool, whether this AU can be told from the others at all, with these sources and against this neutral.
+    by_source
+        "landmarks", "blendshapes", "appearance" -> (12,) in [0, 1], NaN where the source says nothing of the AU.
+    face
+        The face found.
+    against
+        The neutral face that it was compared with.
+    beyond
+        AUs outside DISFA's twelve -> intensity in [0, 1]; empty without the person's neutral.
     """
 
     intensities: Array

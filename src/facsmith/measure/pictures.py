@@ -38,13 +38,26 @@ def action_units(
 ) -> Measured:
     """The Action Units that a photo shows, intensities in [0, 1], with a flag of reliability for each.
 
-    image, neutral: (H, W, 3) uint8 RGB, of the same person; without a neutral, faces in general stand in for it, and
-    fewer AUs are reliable. provider: of landmarks, as in `face.find`. face: which, 0 the largest. sources: who is
-    asked. For many pictures of one person make a `NeutralFace` once.
+    For many pictures of one person make a `NeutralFace` once.
 
-    Raises:
-        NoFaceError: a picture without a usable face. CheckpointError: without neutral, and the model's folder lacks
-            ``measure.safetensors``.
+    Parameters
+    ----------
+    image, neutral
+        (H, W, 3) uint8 RGB, of the same person; without a neutral, faces in general stand in for it, and fewer AUs are
+        reliable.
+    provider
+        Library that finds landmarks, as in `face.find`.
+    face
+        Number of the face, 0 the largest.
+    sources
+        The sources that are asked.
+
+    Raises
+    ------
+    NoFaceError
+        A picture without a usable face.
+    CheckpointError
+        There is no neutral, and the model's folder lacks ``measure.safetensors``.
     """
     chosen = face_module.choose(face_module.find(image, provider=provider), face).face
     if neutral is None:
@@ -62,7 +75,14 @@ def alone(
 ) -> Measured:
     """The AUs of a face whose neutral is not at hand.
 
-    image: (H, W, 3) uint8 RGB. face: as found in it. knowledge: of faces in general; by default the bundled model's.
+    Parameters
+    ----------
+    image
+        (H, W, 3) uint8 RGB.
+    face
+        The face found in the image.
+    knowledge
+        What is known of faces in general; by default the bundled model's.
     """
     population, descriptor = knowledge or default_population()
     readings: dict[str, Array] = {}

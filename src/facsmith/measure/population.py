@@ -36,13 +36,24 @@ _CM: Final = 100.0  # shapes are stored in hundredths of an IOD: half precision 
 
 @dataclass(frozen=True, eq=False)
 class Population:
-    """Faces in general.
+    """What is known of faces in general.
 
-    descriptor: name of the network that `weight` (12, F) and `bias` (12,) read. means: provider -> (68, 2), the mean
-    neutral face, mirror-symmetric, eyes' midpoint at 0, unit IOD. covariance: (136, 136), of neutral faces around it.
-    responses: (12, 68, 2) IOD, what landmarks report for each AU at intensity 1, mean over people. errors: source ->
-    (12,), root mean square error on people held out. skill: source or "combined" -> (12,), correlation with the truth
-    there. card: how it was made.
+    Parameters
+    ----------
+    descriptor
+        Name of the network that `weight` (12, F) and `bias` (12,) read.
+    means
+        Provider -> (68, 2), the mean neutral face, mirror-symmetric, eyes' midpoint at 0, unit IOD.
+    covariance
+        (136, 136), covariance of neutral faces around it.
+    responses
+        (12, 68, 2) IOD, what landmarks report for each AU at intensity 1, mean over people.
+    errors
+        Source -> (12,), root mean square error on people held out.
+    skill
+        Source or "combined" -> (12,), correlation with the truth there.
+    card
+        How it was made.
     """
 
     descriptor: str
@@ -77,8 +88,10 @@ class Population:
     def load(cls, path: str | os.PathLike[str]) -> "Population":
         """Read what `save` wrote.
 
-        Raises:
-            CheckpointError: no such file, damaged, or of another kind.
+        Raises
+        ------
+        CheckpointError
+            No such file, damaged, or of another kind.
         """
         from facsmith._weights import load_weights
 
@@ -117,9 +130,10 @@ class Population:
 def default_population() -> "tuple[Population, Descriptor]":
     """The bundled model's, and the descriptor that its head reads.
 
-    Raises:
-        CheckpointError: the file is missing, is not the one that the model's card names, or was made for another
-            descriptor.
+    Raises
+    ------
+    CheckpointError
+        The file is missing, is not the one that the model's card names, or was made for another descriptor.
     """
     from facsmith.bundle import DEFAULT_BUNDLE, FILES, bundle_folder, verified
     from facsmith.descriptor import load_descriptor

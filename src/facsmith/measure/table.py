@@ -34,7 +34,17 @@ _LEVELS: Final = 5.0  # OpenFace's intensity E
 
 
 class Row(NamedTuple):
-    """frame: from 0. seconds: since the start. measured: None where no face could be seen."""
+    """What was measured in one frame.
+
+    Parameters
+    ----------
+    frame
+        Its number, from 0.
+    seconds
+        Since the start.
+    measured
+        None where no face could be seen.
+    """
 
     frame: int
     seconds: float

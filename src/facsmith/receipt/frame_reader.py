@@ -27,9 +27,16 @@ _MIDLINE = tuple(point for point, opposite in enumerate(MIRROR) if point == oppo
 class Reading(NamedTuple):
     """What one frame shows.
 
-    action_units: in the scale of this face's own muscles, so comparable with what was asked. told: the AUs that were
-    looked for. identity: how alike the person is to the photo's, cosine of embeddings. unsure: AUs that cannot be told
-    on this face.
+    Attributes
+    ----------
+    action_units
+        In the scale of this face's own muscles, so comparable with what was asked.
+    told
+        The AUs that were looked for.
+    identity
+        How alike the person is to the photo's, cosine of embeddings.
+    unsure
+        AUs that cannot be told on this face.
     """
 
     action_units: ActionUnits
@@ -41,7 +48,12 @@ class Reading(NamedTuple):
 class FrameReader:
     """Reads one subject's frames. The neutral frame is rendered when it is first needed.
 
-    view: what of a frame is looked at. face: where it lies in a frame; None where it is unknown.
+    Attributes
+    ----------
+    view
+        The part of a frame that is looked at.
+    face
+        The face in the neutral frame. None where it is unknown.
     """
 
     def __init__(self, faces: FaceReader, renderer: Renderer) -> None:
@@ -61,9 +73,15 @@ class FrameReader:
         self._read: OrderedDict[str, Reading] = OrderedDict()
 
     def read(self, frame: Image, *, sides: bool = False) -> Reading | None:
-        """None where the face cannot be seen in the frame or in the neutral one. Equal frames are read once.
+        """What a frame shows; None where the face cannot be seen in it or in the neutral one. Equal frames are read
+        once.
 
-        frame: as `view` cuts it. sides: read the left and the right half of the face each for itself.
+        Parameters
+        ----------
+        frame
+            As ``view`` cuts it.
+        sides
+            Read the left and the right half of the face each for itself.
         """
         if self.face is None or self._subject.face is None:
             return None

@@ -24,8 +24,10 @@ _LEFT, _RIGHT, _FOOT = 0.07, 0.95, 0.165
 def check_page(path: str | os.PathLike[str]) -> None:
     """Refuse a page's name before long work.
 
-    Raises:
-        OutputError: neither .png nor .pdf.
+    Raises
+    ------
+    OutputError
+        It ends neither in .png nor in .pdf.
     """
     if Path(path).suffix.lower() not in PAGE_SUFFIXES:
         raise OutputError(f"{path} cannot be written: a receipt's page is {' or '.join(PAGE_SUFFIXES)}.")
@@ -33,10 +35,17 @@ def check_page(path: str | os.PathLike[str]) -> None:
 
 
 def write_page(receipt: Receipt, path: str | os.PathLike[str], *, pictures: Sequence[tuple[float, Image]] = ()) -> None:
-    """Draw the page. pictures: key frames with their seconds, (H, W, 3) uint8 each, to be shown across the top.
+    """Draw a receipt's page.
 
-    Raises:
-        OutputError: another ending, or no such place.
+    Parameters
+    ----------
+    pictures
+        Key frames with their seconds, (H, W, 3) uint8 each, shown across the top.
+
+    Raises
+    ------
+    OutputError
+        The ending is another, or there is no such place.
     """
     check_page(path)
     settings = _optional.load("matplotlib")

@@ -20,8 +20,10 @@ _NAMES: Final = frozenset(f"{side}{au}" for side in ("AU", "L", "R") for au in A
 def read_receipt(path: str | os.PathLike[str]) -> Receipt:
     """The receipt of a film, written by `Receipt.write`; versions before the page lack its curves, and so does this.
 
-    Raises:
-        InputError: no such file, too large, or not a receipt.
+    Raises
+    ------
+    InputError
+        No such file, too large, or not a receipt.
     """
     file = Path(path)
     try:

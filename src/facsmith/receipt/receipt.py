@@ -34,12 +34,21 @@ SHOWN = 0.005
 
 @dataclass(frozen=True)
 class KeyframeRecord:
-    """asked, measured: AU -> intensity; measured covers the twelve of DISFA, so that what was not asked shows
-    too; the further AUs are not measured.
+    """What was asked for at a key frame, and what was measured there.
 
-    Both are in the scale of this face's own muscles (`NeutralFace`), so they compare. identity: cosine of the face
-    embeddings of frame and photo, 1 the same. Both are None where no landmarks could be read. unsure: AUs that cannot
-    be told from the others on this face, whatever `measured` says.
+    Both are in the scale of this face's own muscles (`NeutralFace`), so they compare.
+
+    Parameters
+    ----------
+    asked
+        AU -> intensity in [0, 1].
+    measured
+        AU -> intensity in [0, 1] of the twelve of DISFA, so that what was not asked shows too; the further AUs are not
+        measured. None where no landmarks could be read.
+    identity
+        Cosine of the face embeddings of frame and photo, 1 the same. None where no landmarks could be read.
+    unsure
+        AUs that cannot be told from the others on this face, whatever `measured` says.
     """
 
     seconds: float
@@ -52,12 +61,18 @@ class KeyframeRecord:
 
 @dataclass(frozen=True)
 class Curves:
-    """Frame by frame, T of them.
+    """What was asked and seen frame by frame, in T frames.
 
-    asked: AU -> (T,) intensities that the face shall show, of the AUs that are asked at some time. background: (T,)
-    mean difference from the picture at rest outside the face, in grey levels of 255; empty where that is unknown.
-    flicker: (T - 2,) mean second difference over time inside the face, in grey levels, of all frames but the first and
-    the last.
+    Parameters
+    ----------
+    asked
+        AU -> (T,) intensities that the face shall show, of the AUs that are asked at some time.
+    background
+        (T,) mean difference from the picture at rest outside the face, in grey levels of 255; empty where that is
+        unknown.
+    flicker
+        (T - 2,) mean second difference over time inside the face, in grey levels, of all frames but the first and the
+        last.
     """
 
     fps: float
@@ -68,10 +83,15 @@ class Curves:
 
 @dataclass(frozen=True)
 class Leakage:
-    """What shows besides what is asked, at the first key frame of a pose; aus: the pose's, none when it is neutral.
+    """What shows besides what is asked, at the first key frame of a pose.
 
-    excess: the AUs that are measured -> measured less asked; of two sides, the one that is farther off. For those of
-    ``aus`` themselves: how much more (or, below 0, less) they show than asked.
+    Parameters
+    ----------
+    aus
+        The pose's AUs, none when it is neutral.
+    excess
+        AU -> measured less asked, of those that are measured; of two sides, the one that is farther off. For the pose's
+        own AUs: how much more (or, below 0, less) they show than asked.
     """
 
     aus: tuple[str, ...]
@@ -83,11 +103,22 @@ class Leakage:
 class Receipt:
     """The account of one film or picture.
 
-    keyframes: where something is asked; between: further moments that were measured. unreached: AUs that this model
-    shows only in part -> why, asked or not. summary: the figures of the whole film, see `receipt.summary.summary`.
-    personal: by what an AU's step was longer than people's at large, so that it shows as strongly on this face.
-    tuning: how the generator was tuned to the face, and how much more alike its picture is; None where it was not.
-    ways: each AU asked at some time -> where it comes from (`ways`): latent, muscles or eyes.
+    Parameters
+    ----------
+    personal
+        AU -> by what its step was longer than people's at large, so that it shows as strongly on this face.
+    keyframes
+        Key frames, where something is asked.
+    tuning
+        How the generator was tuned to the face, and how much more alike its picture is; None where it was not.
+    summary
+        The figures of the whole film, see `receipt.summary.summary`.
+    unreached
+        AUs that this model shows only in part -> why, asked or not.
+    between
+        Further moments that were measured.
+    ways
+        Each AU asked at some time -> where it comes from (`ways`): latent, muscles or eyes.
     """
 
     photo: Mapping[str, Any]
@@ -141,7 +172,10 @@ def receipt_path(output: str | os.PathLike[str]) -> Path:
 def named(action_units: ActionUnits, *, always: Collection[int] = ()) -> dict[str, float]:
     """``{"AU12": 0.6}``, rounded to a thousandth; ``L12`` and ``R12`` where the sides differ by that much.
 
-    always: AUs that are named even where they are 0.
+    Parameters
+    ----------
+    always
+        AUs that are named even where they are 0.
     """
     account: dict[str, float] = {}
     left, right = (action_units.vector(side).round(3).tolist() for side in ("left", "right"))

@@ -81,7 +81,15 @@ def tuning(subject: Subject) -> dict[str, Any] | None:
 
 
 def curves(sides: Array, stats: FrameStats, *, fps: float) -> Curves:
-    """sides: (T, 2, K), what the person's left and right side shall show. Of one picture, fps means nothing: 1."""
+    """What was asked for and what was seen, frame by frame.
+
+    Parameters
+    ----------
+    sides
+        (T, 2, K), what the person's left and right side shall show.
+    fps
+        Frames a second; of a single picture it means nothing: 1.
+    """
     asked: dict[str, tuple[float, ...]] = {}
     for k, au in enumerate(AUS):
         left, right = (tuple(sides[:, side, k].round(3).tolist()) for side in (0, 1))
@@ -94,7 +102,13 @@ def curves(sides: Array, stats: FrameStats, *, fps: float) -> Curves:
 
 
 def leakage(keyframes: Sequence[KeyframeRecord], asked: Sequence[ActionUnits]) -> tuple[Leakage, ...]:
-    """One row for each pose among the key frames. asked: what the face shall show at each of them."""
+    """One row for each pose among the key frames.
+
+    Parameters
+    ----------
+    asked
+        What the face shall show at each key frame.
+    """
     rows: dict[tuple[tuple[str, float], ...], Leakage] = {}
     for record, shall in zip(keyframes, asked, strict=True):
         pose = {name: e for name, e in named(shall).items() if e >= ASKED}

@@ -26,8 +26,19 @@ _BORDER: Final = 4  # points a side of the picture, which stay
 def average_faces(faces: Sequence[tuple[Pixels, npt.ArrayLike]], norms: Norms) -> Pixels:
     """One face whose shape and colours are the mean of several.
 
-    faces: (picture (H, W, 3) uint8, landmarks (68, 2)) each, two or more. norms: their size and eye points, to which
-    all are aligned. Each is warped by triangles to the mean shape. Returns (h, w, 3) uint8 of ``norms.size``.
+    Each is warped by triangles to the mean shape.
+
+    Parameters
+    ----------
+    faces
+        (picture (H, W, 3) uint8, landmarks (68, 2)) each, two or more.
+    norms
+        Size and eye points to which all are aligned.
+
+    Returns
+    -------
+    ndarray
+        (h, w, 3) uint8 of ``norms.size``.
     """
     if len(faces) < 2:
         raise InputError(f"An average of {len(faces)} face(s); give 2 or more.")
@@ -49,8 +60,10 @@ def average_faces(faces: Sequence[tuple[Pixels, npt.ArrayLike]], norms: Norms) -
 def draw_groups(count: int, *, of: int, groups: int, seed: int) -> list[tuple[int, ...]]:
     """``groups`` different groups of ``of`` faces out of ``count``, as sorted indices, drawn by ``seed``.
 
-    Raises:
-        InputError: there are not so many groups, or of fewer than two faces.
+    Raises
+    ------
+    InputError
+        There are not so many groups, or of fewer than two faces.
     """
     if not 2 <= of <= count:
         raise InputError(f"An average of {of} out of {count} faces; give 2 to {count}.")

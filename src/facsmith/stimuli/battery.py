@@ -44,9 +44,16 @@ _ROUNDS, _NEAR = 6, 0.1  # of aligning again by what is seen in the aligned pict
 
 @dataclass
 class Battery:
-    """What was rendered.
+    """What was rendered for a battery of stimuli.
 
-    rows: of the manifest. measured: of measured.csv. skipped: photo -> why it could not be used.
+    Parameters
+    ----------
+    rows
+        Rows of the manifest.
+    measured
+        Rows of measured.csv.
+    skipped
+        Photo -> why it could not be used.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
@@ -80,12 +87,25 @@ def render_battery(
 ) -> Battery:
     """Render every condition of every photo into ``folder``, and write its tables.
 
-    A film goes from the neutral face to the condition and back. frames: also each film's frames, as a folder of PNGs.
-    questions: of the rating page, for the codebook. sign_with: signs each file. A photo without a usable face is left
-    out and named in ``skipped``.
+    A film goes from the neutral face to the condition and back.
 
-    Raises:
-        PhotoError: no photo could be used. InputError: two photos whose stimuli would have the same names.
+    A photo without a usable face is left out and named in ``skipped``.
+
+    Parameters
+    ----------
+    frames
+        Also write each film's frames, as a folder of PNGs.
+    questions
+        Questions of the rating page, for the codebook.
+    sign_with
+        What signs each file; by default nothing is signed.
+
+    Raises
+    ------
+    PhotoError
+        No photo could be used.
+    InputError
+        Two photos whose stimuli would have the same names.
     """
     run = _Run(animator, folder, design, norms or Norms(), frames, options or AnimateOptions(), sign_with)
     names = stimulus_names(photos)
@@ -138,8 +158,10 @@ class _Run:
     def person(self, photo: Path, name: str) -> _Person:
         """Encode a photo, and find out how its pictures come to lie on the set's.
 
-        Raises:
-            PhotoError: no usable face.
+        Raises
+        ------
+        PhotoError
+            The photo shows no usable face.
         """
         subject = self._animator.prepare(photo, options=self._options)
         if subject.face is None:

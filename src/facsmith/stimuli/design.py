@@ -42,12 +42,24 @@ class Condition:
 
 @dataclass(frozen=True)
 class Design:
-    """aus: as in ``("AU1", "L12")``. levels: intensities in (0, 1]. stills, films: what is rendered. receipts: beside
-    each of them.
+    """Which expressions a battery shows.
 
-    One AU at a time, unless: cross, every AU at every level, 0 too, with every other (a factorial design); or random,
-    so many combinations of one to ``at_most`` AUs, each at one of the levels, all different, drawn by ``seed``. The
-    neutral face is always a condition.
+    One AU at a time, unless ``cross`` or ``random`` is given. The neutral face is always a condition.
+
+    Parameters
+    ----------
+    aus
+        As in ``("AU1", "L12")``.
+    levels
+        Intensities in (0, 1].
+    cross
+        Every AU at every level, 0 too, with every other (a factorial design).
+    random
+        So many combinations of one to ``at_most`` AUs, each at one of the levels, all different, drawn by ``seed``.
+    stills, films
+        What is rendered.
+    receipts
+        Write a receipt beside each of them.
     """
 
     aus: tuple[tuple[str, int], ...]

@@ -34,7 +34,12 @@ _STOP: Final = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 100, 1e-5)
 def read_eyes(picture: Pixels, face: Face, follow: Callable[[Pixels, Face], Face]) -> Array:
     """(2, 2) eye centres in the picture's pixels: the mean of nine readings.
 
-    face: about where it is. follow: reads it in a picture; NoFaceError where it cannot be seen.
+    Parameters
+    ----------
+    face
+        The face, about where it is.
+    follow
+        Reads the face in a picture; raises NoFaceError where it cannot be seen.
     """
     found: list[Array] = []
     height, width = picture.shape[:2]
@@ -55,8 +60,12 @@ def read_eyes(picture: Pixels, face: Face, follow: Callable[[Pixels, Face], Face
 def track_eyes(picture: Pixels, neutral: Pixels, eyes: Array) -> Array | None:
     """(2, 2) where the eyes of a neutral picture lie in another one of the same face; None where that cannot be told.
 
-    eyes: (2, 2) in the neutral picture. By the greatest correlation of a window around each eye (ECC: Evangelidis and
-    Psarakis 2008).
+    They are found by the greatest correlation of a window around each eye (ECC: Evangelidis and Psarakis 2008).
+
+    Parameters
+    ----------
+    eyes
+        (2, 2) pixels of the neutral picture.
     """
     half = max(4, round(_HALF * float(np.hypot(*(eyes[1] - eyes[0])))))
     correlate = cast(Any, cv2).findTransformECC

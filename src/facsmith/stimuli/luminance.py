@@ -38,7 +38,13 @@ _LINEAR: Final = _decoded(np.arange(256) / 255.0)
 
 @dataclass(frozen=True)
 class Light:
-    """mean, deviation: of luminance over the pixels looked at."""
+    """How light a picture is.
+
+    Parameters
+    ----------
+    mean, deviation
+        Mean and standard deviation of luminance over the pixels looked at.
+    """
 
     mean: float
     deviation: float
@@ -74,13 +80,27 @@ def encode(linear: Array) -> Pixels:
 
 
 def light_of(pixels: Pixels, where: npt.NDArray[np.bool_] | None = None) -> Light:
-    """pixels: (H, W, 3) or (N, 3) uint8; where: (H, W), the pixels looked at."""
+    """Mean and deviation of the luminance of pixels.
+
+    Parameters
+    ----------
+    pixels
+        (H, W, 3) or (N, 3) uint8.
+    where
+        (H, W), the pixels looked at.
+    """
     luminance = _LINEAR[pixels if where is None else pixels[where]] @ _WEIGHTS
     return Light(float(luminance.mean()), float(luminance.std()))
 
 
 def toned(pixels: Pixels, tone: Tone) -> Pixels:
-    """pixels: (..., 3) uint8. Returns the same shape."""
+    """Pixels with a tone applied, of the same shape.
+
+    Parameters
+    ----------
+    pixels
+        (..., 3) uint8.
+    """
     return encode(_LINEAR * tone.gain + tone.offset)[pixels]  # each of the 256 levels becomes another
 
 
@@ -92,9 +112,13 @@ def grey_of(pixels: Pixels) -> Pixels:
 def match(samples: Sequence[Pixels]) -> tuple[list[Tone], Light]:
     """The tones that give all pictures one mean and one contrast, and what these are.
 
-    samples: per picture the pixels inside the oval, (N, 3) uint8. The mean is the set's; so is the contrast, lowered as
-    far as it takes for no picture to be clipped in more than a hundredth of its pixels. Solved on the finished 8-bit
-    pixels, so that clipping and rounding are in it.
+    The mean is the set's; so is the contrast, lowered as far as it takes for no picture to be clipped in more than a
+    hundredth of its pixels. Solved on the finished 8-bit pixels, so that clipping and rounding are in it.
+
+    Parameters
+    ----------
+    samples
+        Per picture the pixels inside the oval, (N, 3) uint8.
     """
     lights = [light_of(sample) for sample in samples]
     mean = float(np.mean([light.mean for light in lights]))

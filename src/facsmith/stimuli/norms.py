@@ -29,13 +29,30 @@ _MARGIN = 0.04  # of the oval's size, around it where the picture is cropped
 
 @dataclass(frozen=True)
 class Norms:
-    """align: the eye centres on fixed points of a picture of ``size`` (width, height).
+    """What all pictures of a set have in common.
 
-    eye_distance, eye_height: between the two points, and of both from the top, in pixels; by default a quarter of the
-    width and .42 of the height. oval: only an ellipse around the face is shown, aligned sets all share one. crop: the
-    picture ends close around the ellipse. grey: luminance alone. luminance: mean and contrast inside the ellipse are
-    the same over the set, in linear light. mirror: each stimulus has a mirrored twin. background: grey level, 0 to 255,
-    around the oval and where the photo ends.
+    Parameters
+    ----------
+    align
+        Put the eye centres on fixed points of a picture of ``size``.
+    size
+        (width, height) in pixels.
+    eye_distance
+        Between the two points, in pixels; by default a quarter of the width.
+    eye_height
+        Distance of both points from the top, in pixels; by default .42 of the height.
+    oval
+        Show only an ellipse around the face; aligned sets all share one.
+    crop
+        End the picture close around the ellipse.
+    grey
+        Luminance alone.
+    luminance
+        Make mean and contrast inside the ellipse the same over the set, in linear light.
+    mirror
+        Give each stimulus a mirrored twin.
+    background
+        Grey level, 0 to 255, around the oval and where the photo ends.
     """
 
     align: bool = False
@@ -78,7 +95,17 @@ class Norms:
 
 @dataclass(frozen=True)
 class Oval:
-    """An upright ellipse, in pixels. x: of its centre. half: of its width. top, bottom: its ends."""
+    """An upright ellipse, in pixels.
+
+    Parameters
+    ----------
+    x
+        Horizontal place of its centre.
+    half
+        Half of its width.
+    top, bottom
+        Vertical places of its ends.
+    """
 
     x: float
     half: float
@@ -89,7 +116,10 @@ class Oval:
     def around(cls, landmarks: npt.ArrayLike) -> "Oval":
         """From the hairline, as far above the brows as they are above half of the way to the chin, to below the chin.
 
-        landmarks: (68, 2).
+        Parameters
+        ----------
+        landmarks
+            (68, 2) pixels.
         """
         points = np.asarray(landmarks, np.float64)
         jaw = points[list(JAW)]
@@ -114,8 +144,16 @@ class Oval:
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """Where a photo's pictures lie in the set's. matrix: (2, 3), set_xy = matrix[:, :2] @ photo_xy + matrix[:, 2]; None
-    where the photo stays as it is. size: before cropping. oval: of this photo, before cropping.
+    """Where a photo's pictures lie in the set's.
+
+    Parameters
+    ----------
+    matrix
+        (2, 3), set_xy = matrix[:, :2] @ photo_xy + matrix[:, 2]; None where the photo stays as it is.
+    size
+        (width, height) before cropping.
+    oval
+        The oval of this photo, before cropping.
     """
 
     norms: Norms
@@ -125,7 +163,15 @@ class Frame:
 
     @classmethod
     def of(cls, norms: Norms, landmarks: npt.ArrayLike, shape: tuple[int, ...]) -> "Frame":
-        """landmarks: (68, 2) photo pixels. shape: of the photo, (H, W, ...)."""
+        """Where a photo's pictures lie in the set's.
+
+        Parameters
+        ----------
+        landmarks
+            (68, 2) photo pixels.
+        shape
+            Shape of the photo, (H, W, ...).
+        """
         if not norms.align:
             return cls(norms, None, (shape[1], shape[0]), Oval.around(landmarks))
         matrix = _similarity(eye_centers(landmarks), np.asarray(norms.eyes))

@@ -44,9 +44,14 @@ def parse_questions(text: str) -> tuple[str, ...]:
 
 
 def write_kit(folder: Path, rows: Sequence[Mapping[str, Any]], questions: Sequence[str]) -> None:
-    """Write the page and the conditions file beside the stimuli. rows: of the manifest.
+    """Write the page and the conditions file beside the stimuli.
 
     Where a condition has a still and a film, both are rated.
+
+    Parameters
+    ----------
+    rows
+        Rows of the manifest.
     """
     stimuli = [{name: row[name] for name in _SHOWN} for row in rows]
     with atomic_path(folder / PAGE) as temporary:

@@ -68,7 +68,15 @@ _RATINGS: Mapping[str, tuple[str, str]] = {
 
 
 def write_codebook(path: Path, *, asked: Sequence[str], questions: Sequence[str]) -> None:
-    """asked: AUs of the design, as columns. questions: of the rating page, where there is one."""
+    """Write what the columns of the tables mean.
+
+    Parameters
+    ----------
+    asked
+        AUs of the design, as columns.
+    questions
+        Questions of the rating page, where there is one.
+    """
     rows = [_row(MANIFEST, name, *said) for name, said in _MANIFEST.items()]
     rows += [_row(MANIFEST, f"AU{au:02d}", f"Asked: {AU_NAMES[au]} (the larger side)", "0 to 1") for au in AUS]
     rows += [_row(MEASURED, name, *said) for name, said in _MEASURED.items()]
@@ -93,7 +101,13 @@ def _row(file: str, column: str, meaning: str, values: str) -> dict[str, str]:
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """rows: one or more, all with the columns of the first."""
+    """Write rows as a CSV file.
+
+    Parameters
+    ----------
+    rows
+        One or more, all with the columns of the first.
+    """
     with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, [*rows[0]])
         writer.writeheader()

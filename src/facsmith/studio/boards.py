@@ -107,7 +107,13 @@ def stage_board() -> Board:
 
 
 def photo_board(pictures: Mapping[str, str], *, max_bytes: int) -> Board:
-    """pictures: sample key -> ``data:`` address."""
+    """Where a photo is dropped, or a sample taken.
+
+    Parameters
+    ----------
+    pictures
+        Sample key -> ``data:`` address.
+    """
     samples = "".join(
         f'<button type="button" data-sample="{key}"><img src="{pictures[key]}" alt="">'
         f"<span>{escape(sample.label)}</span></button>"
@@ -139,7 +145,13 @@ def photo_board(pictures: Mapping[str, str], *, max_bytes: int) -> Board:
 
 
 def expression_board(pictures: Mapping[int, str]) -> Board:
-    """pictures: AU -> ``data:`` address of what it does, of those that the model draws; others show their number."""
+    """The board of Action Units and emotions.
+
+    Parameters
+    ----------
+    pictures
+        AU -> ``data:`` address of what it does, of those that the model draws; others show their number.
+    """
     html = "".join(
         f'<div class="column">{"".join(_group(name, pictures) for name in names)}</div>' for names in _COLUMNS
     )
@@ -217,7 +229,13 @@ def status_board() -> Board:
 
 
 def exports_board(elem_id: str, heading: str, kinds: Mapping[str, str]) -> Board:
-    """Buttons that make files, and the files that are ready. kinds: name -> what people read."""
+    """Buttons that make files, and the files that are ready.
+
+    Parameters
+    ----------
+    kinds
+        Name -> text that people read.
+    """
     buttons = "".join(f'<button type="button" data-kind="{kind}">{label}</button>' for kind, label in kinds.items())
     return _board(
         {},
@@ -252,5 +270,11 @@ def file_board(label: str, *, accept: str, max_bytes: int, elem_id: str, several
 
 
 def show_board(elem_id: str, value: Any = "", *, script: str = "", html: str = "${value}") -> Board:
-    """Something to be looked at. value: HTML of our own making, or what the script reads."""
+    """Something to be looked at.
+
+    Parameters
+    ----------
+    value
+        HTML of our own making, or what the script reads.
+    """
     return _board(value, html, script or (), elem_id)

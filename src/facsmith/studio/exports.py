@@ -17,7 +17,15 @@ __all__ = ["EXPORTS", "FILMS", "OTHERS", "export"]
 
 
 class Kind(NamedTuple):
-    """label: what people read. ending: of the file's name."""
+    """One kind of file that the studio makes.
+
+    Parameters
+    ----------
+    label
+        The text that people read.
+    ending
+        The file name's ending.
+    """
 
     label: str
     ending: str
@@ -50,8 +58,10 @@ EXPORTS: Final[Mapping[str, Kind]] = MappingProxyType({**FILMS, **OTHERS})
 def export(session: StudioSession, kind: str, progress: Progress) -> list[Path]:
     """Write one of ``EXPORTS`` into the session's folder, named after photo and condition; a receipt follows its file.
 
-    Raises:
-        InputError: another kind.
+    Raises
+    ------
+    InputError
+        There is no such kind.
     """
     if kind not in EXPORTS:
         raise InputError(f"There is no export {kind!r}; choose {', '.join(EXPORTS)}.")

@@ -20,9 +20,14 @@ class JobCancelledError(FacsmithError):
 
 
 class Step(NamedTuple):
-    """How far the work is. total: 0 while it is unknown.
+    """How far the work is.
 
     Of stage ``waiting``, done is how many are before it, and total about how many seconds they take.
+
+    Attributes
+    ----------
+    total
+        0 while it is unknown.
     """
 
     stage: str
@@ -38,10 +43,14 @@ class Job(Generic[T]):
     >>> for step in job.steps(): pass
     >>> job.result()
     42
+
+    Parameters
+    ----------
+    work
+        Is given a ``progress`` to call between its steps; there it ends when the job was cancelled.
     """
 
     def __init__(self, work: Callable[[Progress], T]) -> None:
-        """work: is given a ``progress`` to call between its steps; there it ends when the job was cancelled."""
         self._work = work
         self._cancelled = threading.Event()
         self._began = time.perf_counter()
@@ -72,8 +81,10 @@ class Job(Generic[T]):
     def result(self) -> T:
         """What the work returned, once it is over; its error is raised here.
 
-        Raises:
-            JobCancelledError: it was called off.
+        Raises
+        ------
+        JobCancelledError
+            It was called off.
         """
         self._thread.join()
         if self._error is not None:
@@ -108,10 +119,14 @@ class Line:
 
     Gradio's queue tells nobody who is before them in our words, and leaves *queue: 2/3* on the page when what waits is
     called off (6.31), so waiting is a stage of the work itself.
+
+    Parameters
+    ----------
+    usual
+        Seconds that one piece takes at first; learned from then on.
     """
 
     def __init__(self, usual: float) -> None:
-        """usual: seconds that one piece takes; learned from then on."""
         self._usual = usual
         self._waiting: list[object] = []
         self._moved = threading.Condition()

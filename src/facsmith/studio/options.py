@@ -11,10 +11,26 @@ __all__ = ["StudioOptions"]
 
 @dataclass(frozen=True)
 class StudioOptions:
-    """host: an address to listen on; any but this machine's own (loopback) demands ``auth``. port: 0 takes a free one.
-    auth: ``"user:password"``. max_bytes: of one upload. max_pixels: of one photo. max_sessions: browsers whose work is
-    kept, the longest unused makes room. grace: seconds for which a page that was closed, lost or loaded anew finds its
-    work again. animate: how photos are encoded, edited and composed.
+    """How the studio is served.
+
+    Parameters
+    ----------
+    host
+        An address to listen on; any but this machine's own (loopback) demands ``auth``.
+    port
+        0 takes a free one.
+    auth
+        ``"user:password"``.
+    max_bytes
+        Largest upload, in bytes.
+    max_pixels
+        Largest photo, in pixels.
+    max_sessions
+        Browsers whose work is kept; the longest unused makes room.
+    grace
+        Seconds for which a page that was closed, lost or loaded anew finds its work again.
+    animate
+        How photos are encoded, edited and composed.
     """
 
     host: str = "127.0.0.1"

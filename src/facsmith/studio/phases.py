@@ -69,8 +69,10 @@ class Score:
     def from_json(cls, value: object) -> "Score":
         """Read ``{"12": [start, onset, apex, offset], ...}`` in seconds, which a page sent.
 
-        Raises:
-            TimelineError: anything else, or seconds out of bounds.
+        Raises
+        ------
+        TimelineError
+            It is anything else, or seconds are out of bounds.
         """
         try:
             rows = {int(au): [float(s) for s in row] for au, row in cast(Mapping[str, Any], value).items()}

@@ -15,7 +15,13 @@ MOST_STEPS_BACK = 100
 
 @dataclass(frozen=True)
 class Pose:
-    """What the sliders show. split: AUs whose sides move on their own; the others move both sides together."""
+    """What the sliders show.
+
+    Parameters
+    ----------
+    split
+        AUs whose sides move on their own; the others move both sides together.
+    """
 
     action_units: ActionUnits = field(default_factory=ActionUnits)
     split: frozenset[int] = frozenset()
@@ -28,8 +34,10 @@ class Pose:
     def from_json(cls, value: object) -> "Pose":
         """Read ``{"left": {"12": 0.6, ...}, "right": {...}, "split": [12, ...]}``, which a page sent.
 
-        Raises:
-            ActionUnitError: anything else.
+        Raises
+        ------
+        ActionUnitError
+            It is anything else.
         """
         try:
             given = cast(Mapping[str, Any], value)
@@ -79,7 +87,10 @@ class History:
     def settle(self, moment: Moment, *, in_place: bool = False) -> None:
         """Remember a moment, in place of those that were undone; the same one twice is one step.
 
-        in_place: instead of the present one, as part of the same step.
+        Parameters
+        ----------
+        in_place
+            Instead of the present one, as part of the same step.
         """
         if in_place:
             self._moments[self._at :] = [moment]

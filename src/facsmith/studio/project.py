@@ -25,8 +25,10 @@ _MOST = {_WORDS: 1 << 20, _LATENT: 8 << 20, _TRACK: 12 << 20}
 def save_project(session: StudioSession) -> bytes:
     """A zip file's bytes. The code is in it once the whole search has found it.
 
-    Raises:
-        PhotoError: there is no face yet.
+    Raises
+    ------
+    PhotoError
+        There is no face yet.
     """
     subject = session.scene_or_raise().subject
     origin = dict(session.origin)
@@ -58,8 +60,16 @@ def save_project(session: StudioSession) -> bytes:
 def open_project(session: StudioSession, data: bytes, progress: Progress) -> None:
     """Take what `save_project` wrote; where the search had not ended then, it is made now.
 
-    Raises:
-        InputError: no project, or a damaged one. PhotoError, LatentError, TimelineError: what is in it cannot be used.
+    Raises
+    ------
+    InputError
+        It is no project, or a damaged one.
+    PhotoError
+        Its photo cannot be used.
+    LatentError
+        Its code cannot be used.
+    TimelineError
+        Its film cannot be used.
     """
     files = _read(data, session.options.max_bytes)
     try:

@@ -20,10 +20,20 @@ __all__ = ["Rendered", "render"]
 
 @dataclass(frozen=True, eq=False)
 class Rendered:
-    """The film of the whole photo, rendered and measured. asked: what it shows, as long as that is asked for.
+    """The film of the whole photo, rendered and measured.
 
-    film: has its key frames and curves. movie: an MP4's bytes, the face's close-up cut from these very frames.
-    master: a file that holds all frames without loss. files: formats that were written from it.
+    Parameters
+    ----------
+    asked
+        What it shows; the film is used as long as that is asked for.
+    film
+        The film, with its key frames and curves.
+    movie
+        An MP4's bytes, the face's close-up cut from these very frames.
+    master
+        A file that holds all frames without loss.
+    files
+        Format -> file that was written from it.
     """
 
     asked: object

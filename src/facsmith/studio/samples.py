@@ -15,7 +15,15 @@ SAMPLE_PSI: Final = 0.6
 
 
 class Sample(NamedTuple):
-    """label: what people read. seed: of a face of nobody; None for the portrait that scikit-image carries."""
+    """A photo to try the studio with.
+
+    Parameters
+    ----------
+    label
+        The text that people read.
+    seed
+        Seed of a face of nobody. None: the portrait that scikit-image carries.
+    """
 
     label: str
     seed: int | None

@@ -74,7 +74,13 @@ def application(animator: Animator, options: StudioOptions) -> Gate:
 
 
 def make_server(animator: Animator, options: StudioOptions, *, ready: Callable[[str], None]) -> "uvicorn.Server":
-    """A server to ``run()``, in any thread; ``should_exit`` ends it. ready: told the page's address once it is open."""
+    """A server to ``run()``, in any thread; ``should_exit`` ends it.
+
+    Parameters
+    ----------
+    ready
+        Told the page's address once it is open.
+    """
     _optional.load("gradio")
     import uvicorn
 
@@ -96,5 +102,11 @@ def make_server(animator: Animator, options: StudioOptions, *, ready: Callable[[
 
 
 def serve(animator: Animator, options: StudioOptions, *, ready: Callable[[str], None]) -> None:
-    """Serve until interrupted. ready: told the page's address once it can be opened."""
+    """Serve until interrupted.
+
+    Parameters
+    ----------
+    ready
+        Told the page's address once it can be opened.
+    """
     make_server(animator, options, ready=ready).run()

@@ -94,8 +94,12 @@ class StudioSession:
     def load_photo(self, data: bytes, *, name: str) -> int:
         """Read an uploaded file and find its faces. Returns the number of the one that would be taken.
 
-        Raises:
-            PhotoError: too large, no picture, damaged. NoFaceError: no usable face in it.
+        Raises
+        ------
+        PhotoError
+            The file is too large, no picture, or damaged.
+        NoFaceError
+            No usable face in it.
         """
         if len(data) > self.options.max_bytes:
             raise PhotoError(
@@ -123,8 +127,12 @@ class StudioSession:
     def see(self, index: int) -> None:
         """Show a face of the photo as the encoder alone sees it, in about a second; `search` comes nearer.
 
-        Raises:
-            NoFaceError: no such face. PhotoError: there is no photo.
+        Raises
+        ------
+        NoFaceError
+            No such face.
+        PhotoError
+            There is no photo.
         """
         options = self._encoding(index)
         if self.animator.networks.encoder is not None:
@@ -176,7 +184,13 @@ class StudioSession:
         self.pose = pose
 
     def settle(self, pose: Pose, *, feeling: str | None = None) -> None:
-        """Show a pose and remember it; an imported track gives way to it. feeling: the emotion that it is."""
+        """Show a pose and remember it; an imported track gives way to it.
+
+        Parameters
+        ----------
+        feeling
+            The name of the emotion that it is.
+        """
         if self.track is not None:
             self.unload_track()
         self.pose, self.remark, self.feeling = pose, "", feeling
@@ -269,8 +283,10 @@ class StudioSession:
     def load_track(self, data: bytes, *, name: str) -> None:
         """Drive the film by a recorded track, CSV or YAML by the name's ending, until a slider is moved.
 
-        Raises:
-            TimelineError: no track, a damaged one, or a timeline longer than ``LONGEST_FILM`` seconds.
+        Raises
+        ------
+        TimelineError
+            No track, a damaged one, or a timeline longer than ``LONGEST_FILM`` seconds.
         """
         self.scene_or_raise()
         suffix = Path(name).suffix.lower()
@@ -333,7 +349,15 @@ class StudioSession:
     # --- jobs and the end -------------------------------------------------------------------------------------------
 
     def start(self, work: Callable[[Progress], Any], *, line: Line | None = None, alone: bool = False) -> Job[Any]:
-        """Begin long work. line: where it waits for its turn. alone: what was begun before is called off."""
+        """Begin long work.
+
+        Parameters
+        ----------
+        line
+            Where it waits for its turn.
+        alone
+            Call off what was begun before.
+        """
         if alone:
             self.cancel()
         job = Job(work if line is None else line.wait(work))
@@ -390,8 +414,10 @@ class StudioSession:
     def scene_or_raise(self) -> Scene:
         """The face being worked on.
 
-        Raises:
-            PhotoError: there is none yet.
+        Raises
+        ------
+        PhotoError
+            There is none yet.
         """
         if self.scene is None:
             raise PhotoError("There is no face yet; drop a photo, or take a sample.")

@@ -66,7 +66,13 @@ class Sessions:
         return visitor in self._tokens
 
     def get(self, visitor: str) -> StudioSession:
-        """The visitor's own session. visitor: any key; it names nothing on the disk."""
+        """The visitor's own session.
+
+        Parameters
+        ----------
+        visitor
+            Any key; it names nothing on the disk.
+        """
         leaving: list[StudioSession] = []
         with self._lock:
             token = self._tokens.get(visitor, visitor)

@@ -25,7 +25,13 @@ EXPRESSIONS = {
 
 @dataclass(frozen=True)
 class SetDesign(Design):
-    """A battery whose conditions may be whole emotions, each at every level. emotions: names of `facs.EMOTIONS`."""
+    """A battery whose conditions may be whole emotions, each at every level.
+
+    Parameters
+    ----------
+    emotions
+        Names of `facs.EMOTIONS`.
+    """
 
     emotions: tuple[str, ...] = ()
 
@@ -50,10 +56,19 @@ class SetDesign(Design):
 
 
 def read_design(expressions: list[str], levels: str, *, films: bool) -> SetDesign:
-    """expressions: emotions and AUs, as in ``["happiness", "AU4", "L12"]``. levels: ``A-E``, ``B,D`` or numbers.
+    """The design of a set, from what the page sent.
 
-    Raises:
-        InputError: an unknown expression or level, or none.
+    Parameters
+    ----------
+    expressions
+        Emotions and AUs, as in ``["happiness", "AU4", "L12"]``.
+    levels
+        ``A-E``, ``B,D`` or numbers.
+
+    Raises
+    ------
+    InputError
+        An unknown expression or level, or none.
     """
     wanted = [name.strip() for name in expressions if name.strip()]
     emotions = tuple(name.lower() for name in wanted if name.lower() in EMOTIONS and name.lower() != "neutral")
@@ -70,8 +85,10 @@ def read_design(expressions: list[str], levels: str, *, films: bool) -> SetDesig
 def add_photo(session: StudioSession, data: bytes, name: str) -> None:
     """Lay a photo aside for the set, in memory.
 
-    Raises:
-        PhotoError: no picture, or too many or too large together.
+    Raises
+    ------
+    PhotoError
+        No picture, or too many or too large together.
     """
     image.decode(data, name=readable(name), max_pixels=session.options.max_pixels)
     known = {**session.set_photos, _stem(name, session.set_photos): data}
@@ -88,8 +105,12 @@ def render_set(session: StudioSession, design: SetDesign, progress: Progress) ->
 
     Without photos laid aside, the face that is open is taken. ``skipped.txt`` names photos without a usable face.
 
-    Raises:
-        InputError: more than ``MOST_FILES`` files. PhotoError: no photo, or none of use.
+    Raises
+    ------
+    InputError
+        The set has more than ``MOST_FILES`` files.
+    PhotoError
+        No photo, or none of use.
     """
     photos = dict(session.set_photos)
     if not photos:

@@ -57,7 +57,13 @@ _STAGES = {
 
 
 def stage(session: StudioSession, *, fresh: bool = False) -> dict[str, Any]:
-    """The picture under the sliders; fresh: with the photo to compare with, which the page keeps from then on."""
+    """The picture under the sliders.
+
+    Parameters
+    ----------
+    fresh
+        Include the photo to compare with, which the page keeps from then on.
+    """
     scene = session.scene
     if scene is None:
         return {}

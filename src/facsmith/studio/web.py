@@ -48,12 +48,20 @@ class Gate:
     """Wraps an ASGI application.
 
     A request without the right user and password gets no further; one that calls this machine by a stranger's name
-    neither, when only this machine may come in (a page elsewhere whose name was pointed here would). Bodies are
-    bounded and name no files. Every answer forbids the browser to ask any other host.
+    neither, when only this machine may come in (a page elsewhere whose name was pointed here would). Bodies are bounded
+    and name no files. Every answer forbids the browser to ask any other host.
+
+    Parameters
+    ----------
+    auth
+        ``user:password`` or None.
+    local
+        Answer to this machine's own names only.
+    max_bytes
+        Largest body of a request, in bytes.
     """
 
     def __init__(self, app: App, *, auth: str | None, local: bool, max_bytes: int) -> None:
-        """auth: ``user:password`` or None. local: answer to this machine's own names only. max_bytes: of a body."""
         self._app = app
         self._auth = None if auth is None else auth.encode()
         self._local = local

@@ -14,8 +14,10 @@ _MAX_DEPTH = 12
 def load_plain(text: str) -> Any:
     """The values of one YAML document: mappings, lists, text, numbers, booleans.
 
-    Raises:
-        TimelineError: no YAML, more than one document, aliases, a key given twice, or too much of it.
+    Raises
+    ------
+    TimelineError
+        No YAML, more than one document, aliases, a key given twice, or too much of it.
     """
     import yaml
 

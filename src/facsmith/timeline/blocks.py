@@ -22,7 +22,12 @@ DEFAULT_TIMING = Timing(0.6, 1.2, 0.9)
 class Block:
     """From second ``at`` on: rise to ``action_units``, hold, fall to 0; an offset of 0 s stays there.
 
-    An AU that moves already is taken over from where it stands. asynchrony: seconds by which AUs come late, at most.
+    An AU that moves already is taken over from where it stands.
+
+    Parameters
+    ----------
+    asynchrony
+        Seconds by which AUs come late, at most.
     """
 
     at: float
@@ -45,7 +50,17 @@ class Block:
         variant: Variant | None = None,
         asynchrony: float | None = None,
     ) -> "Block":
-        """show: an emotion or AUs, times ``strength``. seconds: onset, apex, offset that replace the natural ones."""
+        """A block with the natural timing of an emotion or of AUs.
+
+        Parameters
+        ----------
+        show
+            An emotion or AUs.
+        strength
+            The intensities are multiplied by it.
+        seconds
+            Onset, apex and offset that replace the natural ones.
+        """
         if not (isfinite(strength) and 0 <= strength <= 1):
             raise TimelineError(f"A strength of {strength:g}; allowed: 0 to 1.")
         asked = parse_expression(show)

@@ -59,11 +59,15 @@ class Timeline:
     """A track per AU: keyframes, or samples; an AU without one stays at 0.
 
     Before a track's first keyframe its intensity is held, and after its last one too. ``tracks`` move both sides;
-    ``left`` and ``right`` replace them on that side, the person's own. notes: what the user should know of where it
-    comes from.
+    ``left`` and ``right`` replace them on that side, the person's own.
 
     >>> Timeline.onset_apex_offset(ActionUnits({12: 1.0}), onset=0.5, apex=1.0, offset=1.0).duration
     2.5
+
+    Parameters
+    ----------
+    notes
+        What the user should know of where it comes from.
     """
 
     tracks: Mapping[int, Track] = field(default_factory=_none)
@@ -181,7 +185,10 @@ class Timeline:
     def at(self, seconds: npt.ArrayLike, side: Sides | None = None) -> Array:
         """Intensities (T, K) in [0, 1] at the given seconds (T,), in the order of ``AUS``.
 
-        side: the person's own; None gives the larger of the two.
+        Parameters
+        ----------
+        side
+            The person's own side. None: the larger of the two.
         """
         if side is None:
             left = self.at(seconds, "left")

@@ -62,7 +62,12 @@ class Keyframe:
 class Samples:
     """A recorded curve: straight lines between samples, held before the first and after the last.
 
-    seconds: (N,) float64, growing, in [0, 3600]. intensities: (N,) float64 in [0, 1]. N is 1 or more.
+    Parameters
+    ----------
+    seconds
+        (N,) float64, growing, in [0, 3600], N from 1.
+    intensities
+        (N,) float64 in [0, 1].
     """
 
     seconds: Array

@@ -33,8 +33,10 @@ Tracks = dict[int, Track]
 def read_yaml(path: str | os.PathLike[str]) -> Timeline:
     """Read a timeline file.
 
-    Raises:
-        TimelineError: no such file, too large a one, or one that says no timeline; the message says where.
+    Raises
+    ------
+    TimelineError
+        No such file, too large a one, or one that says no timeline; the message says where.
     """
     file = Path(path)
     if not file.is_file():
@@ -68,8 +70,10 @@ def write_yaml(path: str | os.PathLike[str], timeline: Timeline) -> None:
 def dump_yaml(timeline: Timeline) -> str:
     """The text of a timeline file. Samples become keyframes with straight lines between them.
 
-    Raises:
-        TimelineError: it would be larger than `read_yaml` accepts; `facsmith.tracks` writes long recordings.
+    Raises
+    ------
+    TimelineError
+        It would be larger than `read_yaml` accepts; `facsmith.tracks` writes long recordings.
     """
     lines = [f"timeline: {VERSION}"]
     lines += [f"duration: {_text(timeline.minimum_duration)}"] if timeline.minimum_duration else []

@@ -24,8 +24,10 @@ _SHAPES = ("faceBlendshapes", "face_blendshapes", "blendshapes", "categories")
 def number(cell: str) -> float:
     """A cell's number; 0,5 is 0.5.
 
-    Raises:
-        ValueError: it is none.
+    Raises
+    ------
+    ValueError
+        It is no number.
     """
     cell = cell.strip()
     return float(cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell)

@@ -69,11 +69,15 @@ SHAPES: tuple[str, ...] = (
 
 
 def action_units(shapes: Mapping[str, Array]) -> Curves:
-    """The AUs that shapes show. shapes: name -> (T,), those that a recording has; of a shape with sides, its name alone
-    means both.
+    """The AUs that a recording's blend shapes show.
 
     Lips that both part and rise are AU25 as far as the two go together, AU10 or AU16 beyond; a jaw is AU26 up to its
     full drop, then more and more AU27 in its place. mouthPress is AU24, and eyeBlink AU45, however long it lasts.
+
+    Parameters
+    ----------
+    shapes
+        Name -> (T,) in [0, 1], those that the recording has; the name alone of a shape with sides means both.
     """
     curves: Curves = {}
     for au, shape in _WHOLE.items():

@@ -34,7 +34,13 @@ _SIDES: Mapping[str, Sides] = {"L": "left", "R": "right"}
 
 @dataclass(frozen=True)
 class Column:
-    """One column of numbers, each times ``scale``. name: of what it holds, which ``Layout.decode`` knows."""
+    """One column of numbers, each times ``scale``.
+
+    Parameters
+    ----------
+    name
+        Name of what it holds, as ``Layout.decode`` knows it.
+    """
 
     name: str
     index: int
@@ -45,10 +51,22 @@ class Column:
 class Layout:
     """One file's columns.
 
-    clock, time: how the time is given, and in which column. decode: the columns' numbers by name, (N,) each, as AU
-    curves. face: which face a row is of, where the file tells. size: columns whose product is how large a row's face
-    is. flags: (column, smallest number) that a usable row has. probabilities: the numbers say how surely an AU shows.
-    notes: what the user should know of it.
+    Parameters
+    ----------
+    clock, time
+        How the time is given, and in which column.
+    decode
+        Turns the columns' numbers by name, (N,) each, into AU curves.
+    face
+        Column that tells which face a row is of, where the file has one.
+    size
+        Columns whose product is how large a row's face is.
+    flags
+        (column, smallest number) that a usable row has.
+    probabilities
+        The numbers say how surely an AU shows.
+    notes
+        What the user should know of it.
     """
 
     kind: str
@@ -71,8 +89,10 @@ class Layout:
 def layout(header: Sequence[str], *, min_confidence: float) -> Layout:
     """Tell a file's kind from its header.
 
-    Raises:
-        TimelineError: columns of no kind that is known, or without a time.
+    Raises
+    ------
+    TimelineError
+        Columns of no kind that is known, or without a time.
     """
     names = [name.strip().lower() for name in header]
     columns: dict[str, int] = {}

@@ -13,8 +13,14 @@ __all__ = ["OneEuro", "TrackOptions"]
 class OneEuro:
     """The One-Euro filter (Casiez et al. 2012): smooth where a curve rests, quick where it moves.
 
-    min_cutoff: Hz at rest, smaller is smoother. beta: how much the cutoff grows per intensity a second, larger lags
-    less. speed_cutoff: Hz, of the speed's own smoothing.
+    Parameters
+    ----------
+    min_cutoff
+        Cutoff at rest, in Hz; smaller is smoother.
+    beta
+        How much the cutoff grows per intensity a second; larger lags less.
+    speed_cutoff
+        Cutoff of the speed's own smoothing, in Hz.
     """
 
     min_cutoff: float = 1.5
@@ -32,9 +38,18 @@ class OneEuro:
 class TrackOptions:
     """How a recorded track becomes a Timeline.
 
-    fps: the rate it is resampled to, that of the film. source_fps: frames a second of files that count frames instead
-    of seconds (py-feat), and of timecodes. start, seconds: the part that is read, counted from the first row; None
-    reads to the end. min_confidence: OpenFace rows below are left out. smoothing: off by default.
+    Parameters
+    ----------
+    fps
+        Frames a second it is resampled to, as many as the film has.
+    source_fps
+        Frames a second of files that count frames instead of seconds (py-feat), and of timecodes.
+    start, seconds
+        The part that is read, counted from the first row. None: to the end.
+    min_confidence
+        OpenFace rows with a lower confidence are left out.
+    smoothing
+        The filter; by default there is none.
     """
 
     fps: float = 25.0

@@ -33,9 +33,11 @@ def read_track(path: str | os.PathLike[str], *, options: TrackOptions | None = N
 
     The file is streamed; at most an hour of it becomes the Timeline, whose ``notes`` say what was left out or bridged.
 
-    Raises:
-        TimelineError: no such file, columns of no known kind, a number that is none, NaN, a time that is negative or
-            does not grow, fewer than two usable rows; the message says where.
+    Raises
+    ------
+    TimelineError
+        No such file, columns of no known kind, a number that is none, NaN, a time that is negative or does not grow,
+        fewer than two usable rows; the message says where.
     """
     file = Path(path)
     if not file.is_file():

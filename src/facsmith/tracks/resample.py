@@ -21,10 +21,15 @@ _SHORTEST_GAP = 0.2
 
 
 class Resampler:
-    """Takes rows as they come; those that fall into one frame are averaged, between others lines are drawn."""
+    """Takes rows as they come; those that fall into one frame are averaged, between others lines are drawn.
+
+    Parameters
+    ----------
+    channels
+        Numbers per row.
+    """
 
     def __init__(self, channels: int, fps: float) -> None:
-        """channels: numbers per row."""
         self._channels = channels
         self._fps = fps
         self._times: list[float] = []
@@ -35,7 +40,15 @@ class Resampler:
         """Seconds of the last row."""
 
     def add(self, seconds: float, row: Sequence[float]) -> None:
-        """seconds: growing, from 0 on. row: ``channels`` finite numbers."""
+        """Add a row of the recording.
+
+        Parameters
+        ----------
+        seconds
+            Growing, from 0 on.
+        row
+            ``channels`` finite numbers.
+        """
         self._times.append(seconds)
         self._rows.append(row)
         self.rows += 1
@@ -74,11 +87,21 @@ def to_timeline(
 ) -> Timeline:
     """Curves of (AU, side) channels, sampled at fps.
 
-    seconds: (N,) growing; values: (N, channels), clipped to [0, 1]. until: seconds that it lasts at least. Gaps are
-    bridged by straight lines and noted.
+    Gaps are bridged by straight lines and noted.
 
-    Raises:
-        TimelineError: fewer than two rows, or more than an hour.
+    Parameters
+    ----------
+    seconds
+        (N,), growing.
+    values
+        (N, channels), clipped to [0, 1].
+    until
+        Seconds that it lasts at least.
+
+    Raises
+    ------
+    TimelineError
+        Fewer than two rows, or more than an hour.
     """
     if len(seconds) < 2:
         raise TimelineError(f"it holds {len(seconds)} usable row(s); a track needs two or more.")
@@ -105,7 +128,19 @@ def to_timeline(
 def from_rest(values: Array, aus: Sequence[int]) -> tuple[Array, str]:
     """Probabilities, which never rest, counted from the person's own low quantile: that is rest, 1 stays 1.
 
-    values: (N, channels), one row a moment; aus: of each channel. Returns the same shape, and what was done, in words.
+    Parameters
+    ----------
+    values
+        (N, channels), one row a moment.
+    aus
+        AU of each channel.
+
+    Returns
+    -------
+    ndarray
+        (N, channels).
+    str
+        What was done, in words.
     """
     if len(values) < _ENOUGH:
         return (
@@ -123,7 +158,13 @@ def from_rest(values: Array, aus: Sequence[int]) -> tuple[Array, str]:
 
 
 def one_euro(curves: Array, fps: float, options: OneEuro) -> Array:
-    """curves: (T, C), one row a frame. Returns the filtered curves, (T, C)."""
+    """Curves (T, C) filtered by the One-Euro filter.
+
+    Parameters
+    ----------
+    curves
+        (T, C), one row a frame.
+    """
     out = np.empty_like(curves)
     if len(curves) == 0:
         return out

@@ -18,7 +18,17 @@ Pixels = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, eq=False)
 class TimedFrame:
-    """index: from 0. seconds: since the film's start. pixels: (H, W, 3) uint8 RGB, upright."""
+    """One frame of a film.
+
+    Parameters
+    ----------
+    index
+        Its number, from 0.
+    seconds
+        Since the film's start.
+    pixels
+        (H, W, 3) uint8 RGB, upright.
+    """
 
     index: int
     seconds: float
@@ -28,10 +38,15 @@ class TimedFrame:
 def stream(path: str | Path, *, wanted: Callable[[int], bool] | None = None) -> Iterator[TimedFrame]:
     """Yield the frames of a film, of which no more than one is held.
 
-    wanted: told a frame's index; only frames for which it says yes are converted and yielded.
+    Parameters
+    ----------
+    wanted
+        Told a frame's index; only frames for which it says yes are converted and yielded.
 
-    Raises:
-        InputError: no such film, damaged, or of frames too large.
+    Raises
+    ------
+    InputError
+        No such film, damaged, or of frames too large.
     """
     import av
     from av.error import FFmpegError

@@ -153,8 +153,13 @@ def check(
 ) -> dict[str, Any]:
     """Films of every AU on photos, as `facsmith boundaries check` judges them -> build/check.json.
 
-    photos: (name, pixels), all checked; where there are none, the astronaut's and, as far as time allows, faces of the
-    generator's own. found: takes the whole.
+    Parameters
+    ----------
+    photos
+        (name, pixels), all checked; where there are none, the astronaut's and, as far as time allows, faces of the
+        generator's own.
+    found
+        Called with the whole check.
     """
     from facsmith.animator import Animator
     from facsmith.bundle import load_bundle

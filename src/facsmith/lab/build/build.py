@@ -31,8 +31,19 @@ _UNSAID: Final = "as the generator's, which its file does not say"
 
 @dataclass(frozen=True)
 class Built:
-    """folder: the model. stages: what each found, with its seconds by the clock and of the processor. check: its
-    table's rows; None where an earlier run checked. verdict: what came out, in a sentence or two."""
+    """What a build came to.
+
+    Parameters
+    ----------
+    folder
+        The model's folder.
+    stages
+        What each stage found, with its seconds by the clock and of the processor.
+    check
+        Rows of the check's table. None where an earlier run checked.
+    verdict
+        The outcome, in a sentence or two.
+    """
 
     folder: Path
     stages: Mapping[str, Mapping[str, Any]]
@@ -50,13 +61,23 @@ def build_model(
 ) -> Built:
     """Build a model of a generator, or go on where a build of it was left.
 
-    checkpoint: a file that `checkpoint.read_checkpoint` reads, or a name of `MODELS`. folder: of the model; parts that
-    only building needs lie in ``folder/build``, which may be removed at the end. photos: (name, (H, W, 3) uint8 RGB) to
-    check on.
+    Parameters
+    ----------
+    checkpoint
+        A file that `checkpoint.read_checkpoint` reads, or a name of `MODELS`.
+    folder
+        The model's folder; parts that only building needs lie in ``folder/build``, which may be removed at the end.
+    photos
+        (name, (H, W, 3) uint8 RGB) to check on.
 
-    Raises:
-        InputError: the folder holds another build, or the generator draws no faces. CheckpointError,
-        ModelUnavailableError: the checkpoint or a descriptor cannot be read.
+    Raises
+    ------
+    InputError
+        The folder holds another build, or the generator draws no faces.
+    ModelUnavailableError
+        The checkpoint or a descriptor is not at hand.
+    CheckpointError
+        The checkpoint or a descriptor cannot be read.
     """
     options = options or BuildOptions()
     root = Path(folder)

@@ -31,8 +31,23 @@ class Speed:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Of a build. seconds: planned, by stage. faces: that are searched. steps: of the encoder. batch: pictures at a
-    time. side: working resolution. gigabytes: of memory, at most, besides the libraries' own."""
+    """What a build will take.
+
+    Parameters
+    ----------
+    seconds
+        Seconds planned, by stage.
+    faces
+        Number of faces that are searched.
+    steps
+        Training steps of the encoder.
+    batch
+        Pictures at a time.
+    side
+        Working resolution, in pixels.
+    gigabytes
+        Memory at most, besides the libraries' own.
+    """
 
     seconds: dict[str, float]
     faces: int
@@ -43,7 +58,13 @@ class Estimate:
 
 
 def picture_bytes(generator: Generator) -> float:
-    """What one picture's pass with gradients keeps, about. generator: at its working resolution."""
+    """About how many bytes one picture's pass with gradients keeps.
+
+    Parameters
+    ----------
+    generator
+        The generator at its working resolution.
+    """
     base: object = getattr(generator, "_base", generator)
     config: object = getattr(base, "config", None)
     side = generator.resolution
@@ -55,12 +76,24 @@ def picture_bytes(generator: Generator) -> float:
 
 
 def fitting_batch(generator: Generator, wanted: int | None) -> int:
-    """Pictures at a time. wanted: the user's say."""
+    """How many pictures are worked on at a time.
+
+    Parameters
+    ----------
+    wanted
+        The number the user asks for. None: as many as the memory planned for holds.
+    """
     return wanted or max(1, min(_MOST, int(_ROOM / picture_bytes(generator))))
 
 
 def measured_speed(generator: Generator) -> Speed:
-    """generator: at its working resolution. Two pictures each; the first ones warm up."""
+    """Seconds that a generator takes for a picture, measured on two each; the first ones warm up.
+
+    Parameters
+    ----------
+    generator
+        The generator at its working resolution.
+    """
     ws = generator.w_avg.expand(1, generator.num_ws, -1).clone()
 
     def draw() -> None:

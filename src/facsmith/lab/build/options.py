@@ -29,13 +29,31 @@ SHARES: Final[dict[str, float]] = {
 class BuildOptions:
     """How a model is built.
 
-    minutes: for the whole, by the clock; every stage has the least it needs, so that very few may be overrun. framing:
-    as `parse_framing` reads it; None: estimated from the generator's own faces. descriptor: ``vgg16``,
-    ``efficientnet-lite0`` or a file; ``auto``: EfficientNet-Lite0 where its package is installed, else the bundled
-    model's. source: AU-labelled faces besides the generator's own, as ``boundaries fit --source`` takes them. label: of
-    a network that draws by label. faces: of the generator whose moved pictures are searched, at most. photos: that are
-    checked, at most. batch: pictures at a time; None: as many as two gigabytes hold. psi: truncation of the generator's
-    faces. provider: of landmarks. device: of the networks.
+    Parameters
+    ----------
+    minutes
+        Time for the whole, by the clock; every stage has the least it needs, so that very few may be overrun.
+    framing
+        As `parse_framing` reads it; None: estimated from the generator's own faces.
+    descriptor
+        ``vgg16``, ``efficientnet-lite0`` or a file; ``auto``: EfficientNet-Lite0 where its package is installed, else
+        the bundled model's.
+    source
+        AU-labelled faces besides the generator's own, as ``boundaries fit --source`` takes them.
+    label
+        The label to keep of a network that draws by label.
+    faces
+        Largest number of the generator's faces whose moved pictures are searched.
+    photos
+        Largest number of photos that are checked.
+    batch
+        Pictures at a time; None: as many as two gigabytes hold.
+    psi
+        Truncation of the generator's faces.
+    provider
+        Library that finds landmarks.
+    device
+        Device of the networks.
     """
 
     minutes: float = 40.0

@@ -15,14 +15,27 @@ _FILE: Final = "build.json"
 
 
 class Record:
-    """folder: where the parts of a build lie. stages: name -> what was found, with its seconds."""
+    """What a build has done so far, kept in its folder.
+
+    Parameters
+    ----------
+    folder
+        Where the parts of a build lie.
+    identity
+        Identifies the options and the checkpoint.
+
+    Attributes
+    ----------
+    stages
+        Name -> what was found, with its seconds.
+
+    Raises
+    ------
+    InputError
+        The folder holds another build, or its file is damaged.
+    """
 
     def __init__(self, folder: Path, identity: Mapping[str, Any]) -> None:
-        """identity: of the options and the checkpoint.
-
-        Raises:
-            InputError: the folder holds another build, or its file is damaged.
-        """
         self._path = folder / _FILE
         self._identity: dict[str, Any] = json.loads(json.dumps(dict(identity)))
         self.stages: dict[str, dict[str, Any]] = {}
@@ -47,7 +60,15 @@ class Record:
         return self.stages[stage]
 
     def finish(self, stage: str, report: Mapping[str, Any], *, seconds: float, cpu: float) -> None:
-        """A stage is done. report: JSON values. cpu: seconds of this process, all its threads."""
+        """Record that a stage is done.
+
+        Parameters
+        ----------
+        report
+            JSON values.
+        cpu
+            Processor seconds of this process, all its threads.
+        """
         self.stages[stage] = {**report, "seconds": round(seconds, 1), "cpu_seconds": round(cpu, 1)}
         with atomic_path(self._path) as temporary:
             text = json.dumps({"identity": self._identity, "stages": self.stages}, indent=1)

@@ -44,11 +44,18 @@ LEVELS = (0.25, 0.5, 0.75, 1.0)
 class Thresholds:
     """What passes.
 
-    share: displacement along the AU at intensity 1, of the muscles'. leak: IOD, mean movement of the points that the
-    table leaves empty. quota: part of the photos on which each of share, leak and growth must hold. visible: where the
-    landmarks report less than this of the muscles' displacement (mean over the photos, 1 the table's), flow judges: on
-    40 held-out faces MediaPipe reports .27 of AU6, and people's shares spread by .48 of their median; of the other
-    eleven AUs .38 and more, and .23 and less.
+    Parameters
+    ----------
+    share
+        Displacement along the AU at intensity 1, as a share of the muscles' own.
+    leak
+        Mean movement, in IOD, of the points that the table leaves empty.
+    quota
+        Part of the photos on which each of share, leak and growth must hold.
+    visible
+        Where the landmarks report less than this of the muscles' displacement (mean over the photos, 1 the table's),
+        flow judges: on 40 held-out faces MediaPipe reports .27 of AU6, and people's shares spread by .48 of their
+        median; of the other eleven AUs .38 and more, and .23 and less.
     """
 
     share: float = 0.7
@@ -61,12 +68,25 @@ class Thresholds:
 class Reading:
     """One AU on one photo. Displacements along the AU are in the table's full intensities (FACTS.md), leaks in IOD.
 
-    along: at each of LEVELS. muscles: what the same landmarks report for face.muscles at 1. flow: share of the muscles'
-    motion by optical flow, at each of LEVELS. leak, leak_max: mean and largest movement, at 1, of the points that the
-    table leaves empty; muscles_leak: the muscles' own mean, the landmarker's floor. shown: all twelve AUs that
-    landmarks read at 1, in units of what they report for the muscles (`measure.from_displacement`). second_share: what
-    the other landmarker sees of the muscles', where one was asked and sees a tenth of the table's. NaN where no face
-    could be seen in a frame.
+    NaN where no face could be seen in a frame.
+
+    Parameters
+    ----------
+    along
+        Displacement at each of LEVELS.
+    muscles
+        What the same landmarks report for face.muscles at 1.
+    flow
+        Share of the muscles' motion by optical flow, at each of LEVELS.
+    leak, leak_max
+        Mean and largest movement, at 1, of the points that the table leaves empty.
+    muscles_leak
+        The muscles' own mean of that, the landmarker's floor.
+    shown
+        All twelve AUs that landmarks read at 1, in units of what they report for the muscles
+        (`measure.from_displacement`).
+    second_share
+        What the other landmarker sees of the muscles', where one was asked and sees a tenth of the table's.
     """
 
     photo: str
@@ -90,10 +110,22 @@ class Reading:
 class Row:
     """One AU over all photos.
 
-    judged_by: whose word counts for reached and monotone. share, flow: the film's displacement at 1 over that of the
-    muscles, mean over the photos, by landmarks and by flow; lowest: the smallest on a photo, by the judge. leak (mean),
-    leak_max: over the photos. reached, still, monotone: on how many photos share, leak and growth hold. passed: on
-    enough of them each.
+    Parameters
+    ----------
+    judged_by
+        What ``reached`` and ``monotone`` are judged by.
+    share, flow
+        The film's displacement at 1 over that of the muscles, mean over the photos, by landmarks and by flow.
+    lowest
+        The smallest of those on a photo, by the judge.
+    reached, still, monotone
+        On how many photos share, leak and growth hold.
+    leak
+        Mean over the photos.
+    leak_max
+        Largest over the photos.
+    passed
+        Each holds on enough photos.
     """
 
     au: int
@@ -113,7 +145,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Check:
-    """rows: one per AU. readings: one per photo and AU. skipped: photo -> why it was left out."""
+    """What a check of the boundaries found.
+
+    Parameters
+    ----------
+    rows
+        One per AU.
+    readings
+        One per photo and AU.
+    skipped
+        Photo -> why it was left out.
+    """
 
     bar: Thresholds
     rows: tuple[Row, ...]
@@ -152,12 +194,23 @@ def check(
 ) -> Check:
     """Film every AU on every photo and measure it.
 
-    photos: (name, (H, W, 3) uint8 RGB). aus: which of the twelve. provider: of landmarks, as in `face.find`. second:
-    another, asked beside it; where it cannot work, or sees no face, it says nothing. progress: told (stage, done,
-    total) after each photo.
+    Parameters
+    ----------
+    photos
+        (name, (H, W, 3) uint8 RGB).
+    aus
+        Some of the twelve.
+    provider
+        Library that finds landmarks, as in `face.find`.
+    second
+        Another one, asked beside it; where it cannot work, or sees no face, it says nothing.
+    progress
+        Told (stage, done, total) after each photo.
 
-    Raises:
-        InputError: no photo shows a usable face.
+    Raises
+    ------
+    InputError
+        No photo shows a usable face.
     """
     given = list(photos)
     bar = bar or Thresholds()

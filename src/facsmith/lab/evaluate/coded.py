@@ -30,7 +30,17 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class AUAgreement:
-    """auc, f1, icc: None where they cannot be told. count: peaks with the AU. lettered: of those, with intensity."""
+    """How well one AU's measured intensities agree with human coders.
+
+    Parameters
+    ----------
+    auc, f1, icc
+        None where they cannot be told.
+    count
+        Peaks with the AU.
+    lettered
+        How many of those have an intensity.
+    """
 
     auc: float | None
     f1: float | None
@@ -41,7 +51,19 @@ class AUAgreement:
 
 @dataclass(frozen=True)
 class CodedAgreement:
-    """provider: of landmarks. pairs: how many were measured. skipped: photo -> why. aus: "AU1" -> agreement."""
+    """How well measured AUs agree with human coders.
+
+    Parameters
+    ----------
+    provider
+        Library that found the landmarks.
+    pairs
+        How many pairs were measured.
+    skipped
+        Photo -> why it was left out.
+    aus
+        "AU1" -> agreement.
+    """
 
     provider: str
     pairs: int
@@ -78,10 +100,17 @@ def against_coders(
 ) -> CodedAgreement:
     """Measure every pair's peak against the same person's neutral.
 
-    photos: a folder or .tar. table: see `lab.coded_pairs`.
+    Parameters
+    ----------
+    photos
+        A folder or .tar.
+    table
+        Coded pairs, see `lab.coded_pairs`.
 
-    Raises:
-        InputError: unreadable table or photos, no coded pair, or none with a usable face.
+    Raises
+    ------
+    InputError
+        Unreadable table or photos, no coded pair, or none with a usable face.
     """
     pairs = [pair for pair in read_pairs(table) if pair.codes]
     if not pairs:
@@ -125,7 +154,13 @@ def truth_of(pair: CodedPair, au: int) -> float | None:
 
 
 def agreement_of(values: Sequence[float], au: int, pairs: Sequence[CodedPair]) -> AUAgreement:
-    """values: what was measured of an AU on each pair's peak, NaN for nothing."""
+    """How well what was measured of one AU agrees with the coders.
+
+    Parameters
+    ----------
+    values
+        What was measured of the AU on each pair's peak, NaN for nothing.
+    """
     from sklearn import metrics  # pyright: ignore[reportMissingTypeStubs]
 
     said = np.nan_to_num(np.asarray(values, dtype=np.float64))

@@ -25,10 +25,17 @@ Image = npt.NDArray[np.uint8]
 class Control:
     """What one photo's frames show. NaN where no face could be seen in a frame.
 
-    visible: (12,), the muscles' displacement at 1 as reported, in the table's full intensities (FACTS.md). shares,
-    flow: (12, levels), the asked AU's own movement by landmarks (NaN where less than .1 of the muscles' is visible) and
-    by optical flow. measured: (12, levels, 12), all AUs read in each frame of one AU. asked, mixed: (M, 12), random
-    expressions and what was read in their frames.
+    Parameters
+    ----------
+    visible
+        (12,), the muscles' displacement at 1 as reported, in the table's full intensities (FACTS.md).
+    shares, flow
+        (12, levels), the asked AU's own movement by landmarks (NaN where less than .1 of the muscles' is visible) and
+        by optical flow.
+    measured
+        (12, levels, 12), all AUs read in each frame of one AU.
+    asked, mixed
+        (M, 12), random expressions and what was read in their frames.
     """
 
     visible: Array
@@ -67,8 +74,10 @@ def _expressions(random: np.random.Generator, count: int, active: float) -> Arra
 def read_control(render: Render, photo: Image, found: Face, asked: Array) -> Control:
     """Film every AU alone at `LEVELS`, and the expressions ``asked`` (M, 12), each against the neutral frame.
 
-    Raises:
-        NoFaceError: no face in the neutral frame, or in one of its muscles' warps.
+    Raises
+    ------
+    NoFaceError
+        No face in the neutral frame, or in one of its muscles' warps.
     """
     resting = Resting(render, photo, found)
     responses = resting.responses

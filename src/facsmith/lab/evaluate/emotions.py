@@ -53,9 +53,19 @@ QUESTIONS: Final = (
 
 @dataclass(frozen=True)
 class Agreement:
-    """photos: emotion -> how many were measured. skipped: without a usable face. areas: "combined" or source ->
-    question -> area under the curve; a source that says nothing of the AUs is left out. every_au: emotion -> AU ->
-    area by the combination."""
+    """How well measured AUs tell labelled emotions apart.
+
+    Parameters
+    ----------
+    photos
+        Emotion -> how many photos were measured.
+    skipped
+        Photos without a usable face.
+    areas
+        "combined" or source -> question -> area under the curve; a source that says nothing of the AUs is left out.
+    every_au
+        Emotion -> AU -> area by the combination.
+    """
 
     provider: str
     photos: dict[str, int]
@@ -83,11 +93,19 @@ def agreement(
 ) -> Agreement:
     """Measure every labelled photo of the emotions asked about, and of neutral.
 
-    photos: a folder or .tar. labels: a CSV with the columns ``name`` and ``emotion``. limit: photos per emotion at
-    most, in the order of the labels.
+    Parameters
+    ----------
+    photos
+        A folder or .tar.
+    labels
+        A CSV with the columns ``name`` and ``emotion``.
+    limit
+        Largest number of photos per emotion, in the order of the labels.
 
-    Raises:
-        InputError: unreadable labels, or no neutral photo could be measured.
+    Raises
+    ------
+    InputError
+        Unreadable labels, or no neutral photo could be measured.
     """
     wanted = {NEUTRAL, *(question.emotion for question in QUESTIONS)}
     rows = [(name, emotion) for name, emotion in _labels(Path(labels)) if emotion in wanted]

@@ -40,8 +40,19 @@ _CHEEKS = ((36, 48), (45, 54))  # halfway from an outer eye corner to the mouth'
 
 @dataclass(frozen=True, eq=False)
 class JudgedFace:
-    """photo: (H, W, 3) uint8 RGB to film. crop: (R, R, 3), as the generator sees the face. landmarks: (68, 2) in the
-    crop's pixels. age: years, -1 where unknown."""
+    """One face on which a model is judged.
+
+    Parameters
+    ----------
+    photo
+        (H, W, 3) uint8 RGB to film.
+    crop
+        (R, R, 3), as the generator sees the face.
+    landmarks
+        (68, 2) crop pixels.
+    age
+        Years, -1 where unknown.
+    """
 
     name: str
     photo: Image

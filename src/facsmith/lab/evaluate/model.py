@@ -46,11 +46,28 @@ Image = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """mode: what is judged, the finished film (``transfer``) or the generator's own picture (``crop``). fidelity: as
-    in `AnimateOptions`; ``high`` also leads the reconstructions. iterations: of every inversion. expressions: random
-    ones per face. components: of the PCA. samples: random faces for the Fréchet distance, 0: none. provider: of
-    landmarks. judge: whose landmarks measure, where they shall be others than those by which AUs were fitted to the
-    face: ``mediapipe`` or ``dlib``."""
+    """How a model is judged.
+
+    Parameters
+    ----------
+    mode
+        What is judged, the finished film (``transfer``) or the generator's own picture (``crop``).
+    fidelity
+        As in `AnimateOptions`; ``high`` also leads the reconstructions.
+    iterations
+        Steps of every inversion.
+    expressions
+        Random expressions per face.
+    components
+        Number of principal components (PCA).
+    samples
+        Random faces for the Fréchet distance, 0: none.
+    provider
+        Library that finds landmarks.
+    judge
+        Library whose landmarks measure, where they shall be others than those by which AUs were fitted to the face:
+        ``mediapipe`` or ``dlib``.
+    """
 
     mode: Literal["transfer", "paste", "crop"] = "transfer"
     fidelity: Fidelity = "standard"
@@ -72,7 +89,15 @@ class ModelOptions:
 
 @dataclass(frozen=True)
 class AuRow:
-    """One AU over all faces. measured: at each of LEVELS, mean, by the judge. leakage: of the other AUs at 1."""
+    """One AU over all faces.
+
+    Parameters
+    ----------
+    measured
+        Mean intensity at each of LEVELS, by the judge.
+    leakage
+        What is seen of the other AUs at intensity 1.
+    """
 
     au: int
     judged_by: Literal["landmarks", "flow"]
@@ -86,7 +111,13 @@ class AuRow:
 
 @dataclass(frozen=True)
 class Group:
-    """au_mae of some of the faces. kind: ``age`` or ``skin``."""
+    """The control of AUs on some of the faces.
+
+    Parameters
+    ----------
+    kind
+        ``age`` or ``skin``.
+    """
 
     kind: str
     name: str
@@ -96,7 +127,13 @@ class Group:
 
 @dataclass(frozen=True)
 class Judgement:
-    """The numbers of AU control. chance: see the module's text on ``inter_au_correlation``."""
+    """The numbers of AU control.
+
+    Parameters
+    ----------
+    chance
+        Correlation to be expected by chance, see the module's text on ``inter_au_correlation``.
+    """
 
     rows: tuple[AuRow, ...]
     au_mae: float
@@ -108,8 +145,15 @@ class Judgement:
 
 @dataclass(frozen=True)
 class ModelReport:
-    """Everything that was measured. fitted_by, providers: landmarkers that found the faces and fitted AUs to them, and
-    that measured. skipped: face -> why it was left out."""
+    """Everything that was measured.
+
+    Parameters
+    ----------
+    fitted_by, providers
+        Landmarkers that found the faces and fitted AUs to them, and that measured.
+    skipped
+        Face -> why it was left out.
+    """
 
     model: str
     generator_id: str
@@ -168,11 +212,17 @@ def evaluate_model(
 ) -> ModelReport:
     """Judge a model on faces it was not trained on.
 
-    training: (N, R, R, 3), crops it was trained on: for the PCA and the Fréchet distance. progress: told (stage, done,
-    total).
+    Parameters
+    ----------
+    training
+        (N, R, R, 3), crops it was trained on: for the PCA and the Fréchet distance.
+    progress
+        Told (stage, done, total).
 
-    Raises:
-        InputError: none of the faces can be measured, or the judge would judge itself.
+    Raises
+    ------
+    InputError
+        None of the faces can be measured, or the judge would judge itself.
     """
     options = options or ModelOptions()
     if not faces:
@@ -251,7 +301,13 @@ def evaluate_model(
 
 
 def summarise(read: Sequence[Control], *, visible: float = Thresholds().visible) -> Judgement:
-    """The numbers of AU control, over the faces read. visible: see `Thresholds`."""
+    """The numbers of AU control, over the faces read.
+
+    Parameters
+    ----------
+    visible
+        As in `Thresholds`.
+    """
     rows = tuple(_row(read, k, visible) for k in range(len(DISFA)))
     mixed, asked = np.concatenate([one.mixed for one in read]), np.concatenate([one.asked for one in read])
     seen = ~np.isnan(mixed).any(axis=1)

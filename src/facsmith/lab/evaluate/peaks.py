@@ -49,8 +49,17 @@ _MEASURED: Final = 0.1  # where there are no codes: AUs measured above this are 
 
 @dataclass(frozen=True, eq=False)
 class Peak:
-    """One pair. aus: as asked. landmarks, features: way -> distance from the peak over the neutral's; NaN where the
-    face was lost. pictures: crops of the neutral, the peak, and the whole edit (224, 224, 3)."""
+    """One pair of photos, and how near the edits come to its peak.
+
+    Parameters
+    ----------
+    aus
+        The AUs asked for.
+    landmarks, features
+        Way -> distance from the peak over the neutral's; NaN where the face was lost.
+    pictures
+        Crops of the neutral, the peak, and the whole edit (224, 224, 3).
+    """
 
     name: str
     aus: ActionUnits
@@ -61,7 +70,15 @@ class Peak:
 
 @dataclass(frozen=True, eq=False)
 class PeaksReport:
-    """peaks: of every pair that could be judged. skipped: photo -> why."""
+    """How near edited neutral photos come to the same people's peaks.
+
+    Parameters
+    ----------
+    peaks
+        Every pair that could be judged.
+    skipped
+        Photo -> why it was left out.
+    """
 
     peaks: Sequence[Peak]
     skipped: dict[str, str]
@@ -106,10 +123,19 @@ def against_peaks(
 ) -> PeaksReport:
     """Edit every pair's neutral photo by the peak's codes; without codes, by the AUs measured on the peak.
 
-    photos: a folder or .tar. table: see `lab.coded_pairs`. limit: pairs at most, spread evenly over the table.
+    Parameters
+    ----------
+    photos
+        A folder or .tar.
+    table
+        Coded pairs, see `lab.coded_pairs`.
+    limit
+        Largest number of pairs, spread evenly over the table.
 
-    Raises:
-        InputError: unreadable table or photos, or no pair could be judged.
+    Raises
+    ------
+    InputError
+        Unreadable table or photos, or no pair could be judged.
     """
     pairs = read_pairs(table)
     if limit is not None and limit < len(pairs):

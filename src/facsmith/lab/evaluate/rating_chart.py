@@ -17,8 +17,10 @@ _ROW, _MOST = 0.28, 120  # inches; rows that can be told apart on one page
 def draw_ratings(report: RatingReport, path: Path, *, of: Of = "condition") -> None:
     """Write a chart, .png or .pdf: means with 95 % intervals, and shares of the emotions.
 
-    Raises:
-        InputError: more rows than a page holds.
+    Raises
+    ------
+    InputError
+        There are more rows than a page holds.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -20,8 +20,18 @@ _TAIL = 0.975
 
 @dataclass(frozen=True)
 class Icc:
-    """Two-way random effects, absolute agreement. single: ICC(2,1), of one rater; average: ICC(2,k), of the mean of all
-    ``raters``. Each with its 95 % interval; NaN where nothing varies.
+    """Intraclass correlations by two-way random effects, absolute agreement.
+
+    NaN where nothing varies.
+
+    Parameters
+    ----------
+    single
+        ICC(2,1), of one rater.
+    single_interval, average_interval
+        Their 95 % intervals.
+    average
+        ICC(2,k), of the mean of all ``raters``.
     """
 
     single: float
@@ -33,10 +43,17 @@ class Icc:
 
 
 def icc(ratings: Array) -> Icc:
-    """ratings: (stimuli, raters), complete, two or more of each.
+    """The intraclass correlation of ratings.
 
-    Raises:
-        InputError: fewer, or numbers missing.
+    Parameters
+    ----------
+    ratings
+        (stimuli, raters), complete, two or more of each.
+
+    Raises
+    ------
+    InputError
+        There are fewer, or numbers are missing.
     """
     n, k = ratings.shape if ratings.ndim == 2 else (0, 0)
     if min(n, k) < 2 or not np.isfinite(ratings).all():
@@ -96,9 +113,14 @@ def complete(ratings: Array) -> Array:
 
 
 def fleiss_kappa(counts: Array) -> float:
-    """counts: (stimuli, categories), how often each was chosen; stimuli with fewer than two choices do not count.
+    """Fleiss' kappa: agreement on categories beyond chance.
 
     Numbers of choices may differ between stimuli. NaN where none can agree, or all chose one category throughout.
+
+    Parameters
+    ----------
+    counts
+        (stimuli, categories), how often each was chosen; stimuli with fewer than two choices do not count.
     """
     counts = counts[counts.sum(axis=1) >= 2]
     if len(counts) == 0:

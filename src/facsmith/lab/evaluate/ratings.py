@@ -40,7 +40,15 @@ _LARGEST, _MOST = 256 << 20, 2_000_000
 
 @dataclass(frozen=True)
 class Rating:
-    """One answer. scales: of those that were asked, the number given. emotion: "" where it was not asked."""
+    """One answer.
+
+    Parameters
+    ----------
+    scales
+        Scale -> the number given, for scales that were asked.
+    emotion
+        The emotion chosen, "" where it was not asked.
+    """
 
     participant: str
     stimulus: str
@@ -77,8 +85,17 @@ class Choices:
 
 @dataclass(frozen=True)
 class RatingReport:
-    """means, choices: of every stimulus and of every condition. agreement: of each scale; None where too few stimuli
-    were rated by the same raters. kappa: Fleiss', of the emotions; None where they were not asked."""
+    """What the raters said, in numbers.
+
+    Parameters
+    ----------
+    means, choices
+        Means and choices, for every stimulus and for every condition.
+    agreement
+        Agreement of the raters, for each scale. None where too few stimuli were rated by the same raters.
+    kappa
+        Fleiss' kappa of the emotions. None where they were not asked.
+    """
 
     participants: int
     stimuli: int
@@ -94,11 +111,15 @@ class RatingReport:
 
 
 def read_ratings(files: Sequence[Path]) -> tuple[list[Rating], list[str]]:
-    """Read CSVs of the rating page, or others with the columns participant, stimulus, and naturalness, intensity or
-    emotion; and say what was left out.
+    """Read CSVs of ratings, and say what was left out.
 
-    Raises:
-        InputError: no such file, no such columns, a number that is none; the message says where.
+    They are those of the rating page, or others with the columns participant, stimulus, and naturalness, intensity or
+    emotion.
+
+    Raises
+    ------
+    InputError
+        No such file, no such columns, a number that is none; the message says where.
     """
     ratings: dict[tuple[str, str], Rating] = {}
     again = 0

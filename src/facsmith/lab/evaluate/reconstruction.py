@@ -33,8 +33,19 @@ _CHUNK = 8
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """Means over the faces. lpips: perceptual distance. identity: cosine of dlib's embeddings, identity_distance: their
-    distance (the same person below 0.6). l1: of pixels in [-1, 1]."""
+    """Means over the faces.
+
+    Parameters
+    ----------
+    lpips
+        Perceptual distance.
+    identity
+        Cosine of dlib's embeddings.
+    identity_distance
+        Distance of dlib's embeddings (the same person below 0.6).
+    l1
+        Mean absolute difference of pixels in [-1, 1].
+    """
 
     way: str
     lpips: float
@@ -44,10 +55,15 @@ class Reconstruction:
 
 
 class Principal:
-    """The photo's projection on the leading principal components of training crops."""
+    """The photo's projection on the leading principal components of training crops.
+
+    Parameters
+    ----------
+    crops
+        (N, R, R, 3) uint8, N from 2.
+    """
 
     def __init__(self, crops: Image, *, components: int = 512, seed: int = 0) -> None:
-        """crops: (N, R, R, 3) uint8, N from 2."""
         if len(crops) < 2:
             raise InputError(f"Principal components need two crops or more; got {len(crops)}.")
         data = _floats(crops).reshape(len(crops), -1)
@@ -91,7 +107,13 @@ def reconstructions(
 
 
 def likeness(way: str, faces: list[JudgedFace], pictures: Image, seen_by: Descriptor) -> Reconstruction:
-    """pictures: (N, R, R, 3), one of each face."""
+    """How like the faces their reconstructions are.
+
+    Parameters
+    ----------
+    pictures
+        (N, R, R, 3), one of each face.
+    """
     read: list[Mapping[str, float]] = []
     for face, picture in zip(faces, pictures, strict=True):
         a, b = image.to_tensor(face.crop), image.to_tensor(picture)

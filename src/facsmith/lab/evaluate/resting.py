@@ -26,11 +26,27 @@ Render = Callable[[Image, Array], Image]
 class Resting:
     """One photo's neutral frame, by a renderer, with which its other frames are compared.
 
-    frame: (H, W, 3). neutral: what its other frames are measured against. face: as found in it.
+    Parameters
+    ----------
+    found
+        The face found in the photo.
+
+    Attributes
+    ----------
+    frame
+        (H, W, 3), the neutral frame.
+    neutral
+        The neutral face that other frames are measured against.
+    face
+        The face found in the neutral frame.
+
+    Raises
+    ------
+    NoFaceError
+        The neutral frame shows no face.
     """
 
     def __init__(self, render: Render, photo: Image, found: Face) -> None:
-        """found: as found in the photo. Raises NoFaceError where the neutral frame shows none."""
         self.frame = render(photo, np.zeros(len(DISFA)))
         self.neutral = NeutralFace(self.frame, found, follow=face.follow, sources=("landmarks",))
         self.face, self.moved = self.neutral.face, self.neutral.moved

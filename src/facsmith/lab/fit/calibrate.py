@@ -28,9 +28,15 @@ class Fitted:
 
 
 def calibrate(distances: Array, intensities: Array, people: npt.NDArray[np.intp]) -> Fitted | None:
-    """Fit distance = curve(intensity) + the person's own offset, by medians per level, monotone; None if nothing rises.
+    """Fit distance = curve(intensity) + the person's own offset; None if nothing rises.
 
-    distances, intensities, people: (N,). Curve and offsets are fitted in turns; people with one sample have no offset.
+    The curve is monotone, by medians per level. Curve and offsets are fitted in turns; people with one sample have no
+    offset.
+
+    Parameters
+    ----------
+    distances, intensities, people
+        (N,).
     """
     repeated = (np.bincount(people) > 1)[people]
     offsets = np.zeros(len(distances))
@@ -52,10 +58,16 @@ def recalibrate(
 ) -> BoundarySet:
     """The same boundaries with AU's calibration reshaped so that what is asked is what is measured.
 
-    asked: (K,) intensities in [0, 1] given to ``edit``; achieved: (K,) intensities measured on the results, 0 for the
-    person's neutral. What was measured as 0.6 becomes the distance of 0.6. Intensities beyond the strongest measurement
-    go on with its slope, up to ``reach`` times the old range. A level that shows hardly more than the one before it
-    (a tenth of what its distance adds elsewhere) is saturation: the map ends below it, and asking for more is no use.
+    What was measured as 0.6 becomes the distance of 0.6. Intensities beyond the strongest measurement go on with its
+    slope, up to ``reach`` times the old range. A level that shows hardly more than the one before it (a tenth of what
+    its distance adds elsewhere) is saturation: the map ends below it, and asking for more is no use.
+
+    Parameters
+    ----------
+    asked
+        (K,) intensities in [0, 1] given to ``edit``.
+    achieved
+        (K,) intensities measured on the results, 0 for the person's neutral.
     """
     boundary = boundary_set[au]
     given, measured = np.asarray(asked, dtype=np.float64), np.asarray(achieved, dtype=np.float64)

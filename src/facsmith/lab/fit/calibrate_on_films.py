@@ -56,14 +56,25 @@ def calibrate_on_films(
 ) -> BoundarySet:
     """The animator's boundaries, recalibrated.
 
-    photos: (name, (H, W, 3) uint8 RGB), portraits that neither the boundaries nor their judgement were made from; ten
-    and more, as people differ. aus: which to calibrate; by default all that have a boundary. Everyone gets the same
-    step here, whatever the options say. What an AU shows of another is taken out where both are calibrated; other AUs'
-    edits stay as they are. Each Boundary's report gains ``films``: on how many photos, by landmarks or by flow, what
-    each asked level showed before its scale was bent and shows now, and what was taken out of other AUs, in all.
+    Everyone gets the same step here, whatever the options say. What an AU shows of another is taken out where both are
+    calibrated; other AUs' edits stay as they are. Each Boundary's report gains ``films``: on how many photos, by
+    landmarks or by flow, what each asked level showed before its scale was bent and shows now, and what was taken out
+    of other AUs, in all.
 
-    Raises:
-        InputError: no photo shows a usable face. BoundaryError: an AU moves nothing, or has no boundary.
+    Parameters
+    ----------
+    photos
+        (name, (H, W, 3) uint8 RGB), portraits that neither the boundaries nor their judgement were made from; ten and
+        more, as people differ.
+    aus
+        The AUs to calibrate; by default all that have a boundary.
+
+    Raises
+    ------
+    InputError
+        No photo shows a usable face.
+    BoundaryError
+        An AU moves nothing, or has no boundary.
     """
     from facsmith.animator import Animator
     from facsmith.options import AnimateOptions

@@ -21,8 +21,16 @@ _CLEARLY: Final = 5e-3  # by how much accuracy scaling each number must win: its
 
 
 class Choice(NamedTuple):
-    """c, scaling: of the SVM. scores: balanced accuracy on people left out of each candidate, ``"0.01"`` or
-    ``"0.01 each"``; empty where people were too few."""
+    """The settings of an SVM that tell people best whom it has not seen.
+
+    Parameters
+    ----------
+    c, scaling
+        The SVM's C and the scaling of its codes.
+    scores
+        Candidate (``"0.01"`` or ``"0.01 each"``) -> balanced accuracy on people left out; empty where people were too
+        few.
+    """
 
     c: float
     scaling: Scaling
@@ -41,9 +49,17 @@ def cross_validated(
 ) -> Choice:
     """The C and the scaling whose SVM tells people it has not seen best.
 
-    features: (N, D). active: (N,). people: (N,) numbers; folds are whole people. Where they are too few to leave some
-    out, the middle candidate and the first scaling. Of equal ones the first scaling wins unless another is clearly
-    better, and the smallest C: its normal averages over more samples.
+    Where people are too few to leave some out, the middle candidate and the first scaling are taken. Of equal ones the
+    first scaling wins unless another is clearly better, and the smallest C: its normal averages over more samples.
+
+    Parameters
+    ----------
+    features
+        (N, D).
+    active
+        (N,), which rows show the AU.
+    people
+        (N,) numbers; folds are whole people.
     """
     rows = np.sort(np.random.default_rng(seed).permutation(len(features))[:_MOST])
     x, y, who, weight = features[rows], active[rows], people[rows], weights[rows]
@@ -76,8 +92,13 @@ def layer_shares(
 ) -> Array:
     """(num_ws,) how the difference between active and neutral codes is spread over the layers; sums to 1.
 
-    features: (N, num_ws * w_dim), less each person's baseline. Two halves of the people each give a mean difference;
-    what they agree in is the AU, what they do not is chance, so a layer that carries nothing has a share of about 0.
+    Two halves of the people each give a mean difference; what they agree in is the AU, what they do not is chance, so a
+    layer that carries nothing has a share of about 0.
+
+    Parameters
+    ----------
+    features
+        (N, num_ws * w_dim), less each person's baseline.
     """
     numbers = np.random.default_rng(seed).permutation(people.max() + 1)
     half = (numbers < (people.max() + 1) / 2)[people]

@@ -61,10 +61,18 @@ _VERIFIED = (0.25, 0.5, 0.75, 1.0)
 class BoundaryTraining:
     """How to fit and calibrate.
 
-    people: training photos that are encoded, in all variants. judges: held-out photos on which distances are
-    calibrated. reach: how far is tried, in the codes' own distances from neutral to full intensity. fit: of the SVMs;
-    its C is lower than `FitOptions` has it, as more of the codes' noise is averaged out: the normals then span the
-    codes' own mean responses, .80 instead of .78 (cosine) like the generator's directions of face128.
+    Parameters
+    ----------
+    people
+        Number of training photos that are encoded, in all variants.
+    judges
+        Number of held-out photos on which distances are calibrated.
+    reach
+        How far is tried, in the codes' own distances from neutral to full intensity.
+    fit
+        Options of the SVMs; C is lower than `FitOptions` has it, as more of the codes' noise is averaged out: the
+        normals then span the codes' own mean responses, .80 instead of .78 (cosine) like the generator's directions of
+        face128.
     """
 
     people: int = 800
@@ -82,7 +90,15 @@ class BoundaryTraining:
 
 
 class Judge(NamedTuple):
-    """A face at rest to calibrate on. ws: (num_ws, w_dim), its code. landmarks: (68, 2) in its picture's pixels."""
+    """A face at rest to calibrate on.
+
+    Attributes
+    ----------
+    ws
+        (num_ws, w_dim), its code.
+    landmarks
+        (68, 2) in its picture's pixels.
+    """
 
     ws: npt.NDArray[np.float32]
     landmarks: Array
@@ -111,15 +127,26 @@ def train_boundaries(
     options: BoundaryTraining | None = None,
     progress: Progress = lambda stage, done, total: None,
 ) -> BoundarySet:
-    """Encode, fit, calibrate. dataset: a folder of `facsmith.lab.train.data`. encode: see `encoding`.
-
-    codes: fitted instead of the data set's training people, who are not encoded then; the judges still are.
+    """Encode a data set's people, fit boundaries to their codes, and calibrate them.
 
     Each Boundary's report gains ``shown``: on how many judges, the share of the muscles' motion at each asked intensity
     (median) and its band (10 to 90 % of them), its spread over the judges at 1, and the leak (IOD).
 
-    Raises:
-        InputError: no such data set. BoundaryError: the codes do not show an AU.
+    Parameters
+    ----------
+    dataset
+        A folder of `facsmith.lab.train.data`.
+    encode
+        Makes codes of pictures, see `encoding`.
+    codes
+        Fitted instead of the data set's training people, who are not encoded then; the judges still are.
+
+    Raises
+    ------
+    InputError
+        No such data set.
+    BoundaryError
+        The codes do not show an AU.
     """
     options = options or BoundaryTraining()
     images, au, landmarks, held_out = open_dataset(
@@ -172,8 +199,13 @@ def calibrate(
 ) -> BoundarySet:
     """The same boundaries, each intensity at the distance where the generated faces show it; medians over the judges.
 
-    reach: see BoundaryTraining. An AU that never shows full intensity within it ends there; one that shows nothing
-    stays as it was, and its report says so.
+    An AU that never shows full intensity within ``reach`` ends there; one that shows nothing stays as it was, and its
+    report says so.
+
+    Parameters
+    ----------
+    reach
+        As in `BoundaryTraining`.
     """
     probe = BoundarySet(
         tuple(replace(b, calibration=_line(b.calibration, reach)) for b in boundaries.boundaries),
@@ -194,8 +226,12 @@ def calibrate(
 def direction_cosines(boundaries: BoundarySet, directions: npt.ArrayLike) -> Array:
     """(K,) cosines between the joint edit of each AU alone and its own direction.
 
-    directions: (K, num_ws, w_dim) of `facs.AUS`, such as those `lab.train.generator` drew its labelled latents with: a
-    check of the fit.
+    A check of the fit.
+
+    Parameters
+    ----------
+    directions
+        (K, num_ws, w_dim) of `facs.AUS`, such as those `lab.train.generator` drew its labelled latents with.
     """
     origin = Latent(np.zeros(boundaries.shape, np.float32), boundaries.generator_id)
     rows = [DISFA.index(au) for au in boundaries.aus]

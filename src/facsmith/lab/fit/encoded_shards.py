@@ -52,10 +52,19 @@ def encode_portion(
 ) -> list[str]:
     """Encode what the source has at these places, into a file. Returns what to say of pictures that were of no use.
 
-    encode: for sources without latents. provider: of the landmarks by which faces are cut out.
+    Parameters
+    ----------
+    encode
+        Makes codes of pictures, for sources without latents.
+    provider
+        Library that finds the landmarks by which faces are cut out.
 
-    Raises:
-        InputError: the source's file cannot be read. BoundaryError: it holds pictures and there is no encoder.
+    Raises
+    ------
+    InputError
+        The source's file cannot be read.
+    BoundaryError
+        It holds pictures and there is no encoder.
     """
     taken: list[tuple[Array, str]] = []
     codes: list[Codes] = []
@@ -82,8 +91,10 @@ def encode_portion(
 def read_portions(paths: Iterable[str | Path], source: Source, num_ws: int) -> LabelledCodes:
     """What the source selects of portions' files, given in order. People are counted as they come.
 
-    Raises:
-        BoundaryError: a file is damaged, or nothing is left.
+    Raises
+    ------
+    BoundaryError
+        A file is damaged, or nothing is left.
     """
     numbers: dict[str, int] = {}
     found: list[tuple[Codes, npt.NDArray[np.float32], npt.NDArray[np.int64]]] = []

@@ -31,10 +31,24 @@ _SAYS: Final = "source.txt"
 
 @dataclass(frozen=True)
 class CodesJob:
-    """source: ``KIND:WHERE``, see `open_source`; every worker finds it there. generator, descriptor: files or names.
-    encoder: a file.
+    """The codes of labelled faces.
 
-    iterations: of the inversion; 0: the encoder alone. provider: of landmarks. threads, device: of a worker.
+    Parameters
+    ----------
+    source
+        ``KIND:WHERE``, see `open_source`; every worker finds it there.
+    generator, descriptor
+        Files or names.
+    encoder
+        A file.
+    iterations
+        Steps of the inversion; 0: the encoder alone.
+    provider
+        Library that finds landmarks.
+    threads
+        Threads of a worker.
+    device
+        Device of a worker.
     """
 
     source: str
@@ -72,7 +86,13 @@ class CodesJob:
         return _Portions(self.open_source(generator), generator, encode, self.provider)
 
     def open_source(self, generator: "Generator") -> Source:
-        """The faces. generator: as named here, loaded."""
+        """The source of the faces.
+
+        Parameters
+        ----------
+        generator
+            The generator named here, loaded.
+        """
         return open_source(self.source, generator, seed=self.seed, provider=self.provider)
 
     def encode(self, generator: "Generator") -> Encode:
@@ -117,8 +137,10 @@ def units(source: Source) -> Iterator[Unit]:
 def claim(place: Place, name: str) -> None:
     """Say in a folder whose codes it holds.
 
-    Raises:
-        BoundaryError: it holds those of another source or generator.
+    Raises
+    ------
+    BoundaryError
+        It holds those of another source or generator.
     """
     if place.size(_SAYS) is None:
         place.write(_SAYS, name.encode())
@@ -133,8 +155,10 @@ def claim(place: Place, name: str) -> None:
 def codes(place: Place, source: Source, num_ws: int, identity: Plain) -> LabelledCodes:
     """What a job of this identity has made there of the source's portions: those it could not encode are missing.
 
-    Raises:
-        BoundaryError: there is nothing, or a file is damaged.
+    Raises
+    ------
+    BoundaryError
+        There is nothing, or a file is damaged.
     """
     entries = {entry.output: entry for entry in Ledger(place).replay(keep=False)}  # the last one counts
     wanted = ((unit.output, address_of(identity, unit)) for unit in units(source))
@@ -158,11 +182,19 @@ def collect(
 ) -> LabelledCodes:
     """Encode what the source yields in this process and keep it in ``folder``; what lies there is not done again.
 
-    encode: images (N, 3, R, R) in [-1, 1] -> ws (N, num_ws, w_dim), for sources without latents. name: of the source
-    and its settings; a folder of another one is refused. provider: of the landmarks by which faces are cut out.
+    Parameters
+    ----------
+    encode
+        Makes codes ws (N, num_ws, w_dim) of images (N, 3, R, R) in [-1, 1], for sources without latents.
+    name
+        Name of the source and its settings; a folder of another one is refused.
+    provider
+        Library that finds the landmarks by which faces are cut out.
 
-    Raises:
-        BoundaryError: the folder belongs to another source or generator, or nothing could be used.
+    Raises
+    ------
+    BoundaryError
+        The folder belongs to another source or generator, or nothing could be used.
     """
     place, total = Place(str(folder)), len(source)
     claim(place, f"{name} for {generator.generator_id}")

@@ -20,9 +20,19 @@ _SAME: Final = 0.06  # of the side: presets that miss by less are what the gener
 
 @dataclass(frozen=True)
 class FramingEstimate:
-    """framing: a preset where one fits, else the median numbers. faces: how many were looked at. spread: of side and
-    centre over the faces, IOD (median absolute deviation). misses: preset -> by what part of its side its square is off
-    the picture, median over the faces."""
+    """How a generator frames its faces.
+
+    Parameters
+    ----------
+    framing
+        A preset where one fits, else the median numbers.
+    faces
+        How many faces were looked at.
+    spread
+        Spread of side and centre over the faces, in IOD (median absolute deviation).
+    misses
+        Preset -> by what part of its side its square is off the picture, median over the faces.
+    """
 
     framing: Framing
     faces: int
@@ -31,11 +41,18 @@ class FramingEstimate:
 
 
 def estimate_framing(faces: Sequence[npt.ArrayLike], resolution: int) -> FramingEstimate:
-    """faces: landmarks (68, 2) each, in pixels of pictures of this resolution; at least one.
+    """Estimate how a generator frames its faces.
 
     A generator trained on crops by a formula draws pictures whose own square, by that formula, is the picture. So each
     preset is laid on each face, and the one that misses the pictures least is taken, if it does not miss them by more
     than 6 of a hundred; a formula that knows the mouth tells faces long and short apart where eyes alone cannot.
+
+    Parameters
+    ----------
+    faces
+        Landmarks (68, 2) each, in pixels of the pictures; at least one.
+    resolution
+        Side of the pictures, in pixels.
     """
     points = [np.asarray(landmarks, np.float64) for landmarks in faces]
     misses = {

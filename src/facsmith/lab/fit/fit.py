@@ -35,17 +35,33 @@ _SPLITS = 20
 class FitOptions:
     """How boundaries are fitted.
 
-    aus: which; best all that the faces show, as the edit holds still only what has a boundary.
-    threshold: intensity from which a face shows the AU (0.7: the paper's DISFA levels 4 and 5).
-    c: the SVM's C on codes of unit root-mean-square length. By default 0.01 with a person's baseline (nearly all
-    samples count), 1 without (people differ more than expressions do, and only a firm margin sees past them).
-    baseline: what is subtracted from a person's codes before the SVM: their "mean", their "neutral" codes (paired
-    differences), or "none", as in the paper. unmix: make each normal independent of the other AUs; False leaves the
-    SVM's own. held_out: share of the people kept for accuracy and calibration. max_per_class: at most so many samples
-    in one class of an SVM. candidates: if c is None, values of it to choose from by cross-validation over people; none
-    by default. scalings: of the codes, "whole" by one factor or "each" number by its own spread; of several, the same
-    cross-validation chooses. layers: of each AU's layers, as many as carry this share of it; 1 keeps all. compare: fit
-    by the other baseline, too, and report both.
+    Parameters
+    ----------
+    aus
+        The AUs to fit; best all that the faces show, as the edit holds still only what has a boundary.
+    threshold
+        Intensity from which a face shows the AU (0.7: the paper's DISFA levels 4 and 5).
+    c
+        The SVM's C on codes of unit root-mean-square length. By default 0.01 with a person's baseline (nearly all
+        samples count), 1 without (people differ more than expressions do, and only a firm margin sees past them).
+    baseline
+        What is subtracted from a person's codes before the SVM: their "mean", their "neutral" codes (paired
+        differences), or "none", as in the paper.
+    unmix
+        Make each normal independent of the other AUs; False leaves the SVM's own.
+    held_out
+        Share of the people kept for accuracy and calibration.
+    max_per_class
+        Largest number of samples in one class of an SVM.
+    candidates
+        If c is None, values of it to choose from by cross-validation over people; none by default.
+    scalings
+        Scalings of the codes to choose from, "whole" by one factor or "each" number by its own spread; where there are
+        several, the same cross-validation chooses.
+    layers
+        Keep as many of each AU's layers as carry this share of it; 1 keeps all.
+    compare
+        Fit by the other baseline, too, and report both.
     """
 
     aus: tuple[int, ...] = DISFA
@@ -90,9 +106,21 @@ def fit_boundaries(
 ) -> BoundarySet:
     """Fit one boundary per AU.
 
-    ws: (N, num_ws, w_dim) codes. labels: (N, 12) intensities in [0, 1] in the order of DISFA. groups: (N,) who it is
-    (any numbers or names); whole people are held out. An AU without enough neutral or active samples raises
-    BoundaryError. Each Boundary's report holds counts, held-out accuracy, leakage and its calibration's residual band.
+    Each Boundary's report holds counts, held-out accuracy, leakage and its calibration's residual band.
+
+    Parameters
+    ----------
+    ws
+        (N, num_ws, w_dim) codes.
+    labels
+        (N, 12) intensities in [0, 1] in the order of DISFA.
+    groups
+        (N,) who it is (any numbers or names); whole people are held out.
+
+    Raises
+    ------
+    BoundaryError
+        An AU has not enough neutral or active samples.
     """
     options = options or FitOptions()
     _check(ws, labels, groups)
@@ -167,8 +195,10 @@ def _check(ws: npt.NDArray[Any], labels: npt.NDArray[Any], groups: npt.NDArray[A
 def enough(labels: npt.NDArray[Any], threshold: float, *, fewest: int = 8) -> tuple[int, ...]:
     """The AUs of which labels (N, 12) hold at least so many neutral samples, and as many that show it.
 
-    Raises:
-        BoundaryError: there is none.
+    Raises
+    ------
+    BoundaryError
+        There is none.
     """
     counts = np.minimum((labels == 0).sum(axis=0), (labels >= threshold).sum(axis=0))
     found = tuple(au for au, count in zip(DISFA, counts, strict=True) if count >= fewest)

@@ -21,7 +21,17 @@ _MAX_BYTES = 8 << 30
 
 
 class LabelledCodes(NamedTuple):
-    """ws: (N, num_ws, w_dim). au: (N, 12). people: (N,). What `fit_boundaries` takes."""
+    """Codes with labels, as `fit_boundaries` takes them.
+
+    Parameters
+    ----------
+    ws
+        (N, num_ws, w_dim).
+    au
+        (N, 12) intensities in [0, 1].
+    people
+        (N,), who it is.
+    """
 
     ws: npt.NDArray[Any]
     au: npt.NDArray[Any]
@@ -31,8 +41,10 @@ class LabelledCodes(NamedTuple):
 def read_codes(folder: str | Path) -> LabelledCodes:
     """Read a folder of labelled codes.
 
-    Raises:
-        BoundaryError: an array is missing, unreadable, or does not fit the others.
+    Raises
+    ------
+    BoundaryError
+        An array is missing, unreadable, or does not fit the others.
     """
     root = Path(folder)
     missing = [name for name in ("ws.npy", "au.npy") if not (root / name).is_file()]

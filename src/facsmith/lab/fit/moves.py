@@ -37,9 +37,17 @@ _AT_REST: Final = 0.97
 
 @dataclass(frozen=True)
 class Shown:
-    """What an AU's move shows on faces held out, medians. share: the most of the muscles' motion at intensity 1, up to
-    six times the move. scale: of the move at which all of it is shown, or at which most is. leak: IOD, how far points
-    that the AU leaves alone move there."""
+    """What an AU's move shows on faces held out, medians.
+
+    Parameters
+    ----------
+    share
+        The largest share of the muscles' motion at intensity 1, up to six times the move.
+    scale
+        How many times the move all of it is shown at, or most of it.
+    leak
+        How far points that the AU leaves alone move there, in IOD.
+    """
 
     share: float
     scale: float
@@ -53,7 +61,17 @@ class Shown:
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """One AU. way: whose move was taken. move: (num_ws, w_dim), scaled to intensity 1. shown: by way."""
+    """The move that was chosen for one AU.
+
+    Parameters
+    ----------
+    way
+        Name of the way whose move was taken.
+    move
+        (num_ws, w_dim), scaled to intensity 1.
+    shown
+        What each way's move shows.
+    """
 
     au: int
     way: str
@@ -93,11 +111,19 @@ def best_moves(
     batch: int = 8,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Choice]:
-    """Per AU the best move of several ways, and of the means of two of them that saw different faces (whose names begin
-    otherwise). ways: name -> AU -> (num_ws, w_dim).
+    """Per AU the best move of several ways, and of the means of two of them.
 
-    Raises:
-        BoundaryError: there is no move, or no face to choose on.
+    Means are taken of ways that saw different faces: their names begin otherwise.
+
+    Parameters
+    ----------
+    ways
+        Name -> AU -> (num_ws, w_dim).
+
+    Raises
+    ------
+    BoundaryError
+        There is no move, or no face to choose on.
     """
     if not any(ways.values()) or not faces:
         raise BoundaryError("There are no moves of AUs to choose from, or no faces to choose on.")
@@ -140,12 +166,18 @@ def boundaries_of_moves(
 ) -> BoundarySet:
     """The boundaries whose joint edit of one AU, at intensity 1, is its move.
 
-    moves: AU -> (num_ws, w_dim). resting: (N, num_ws, w_dim) codes of faces that show no AU to speak of. People differ
-    along every normal, too, and by more than a weak AU moves them: an intensity above 0 begins where 97 of 100 resting
-    faces end, so that who it is, is not read as what it shows. What an edit does is not changed by that.
-
     With M the moves as rows, the normals are the rows of (M M^T)^+ M at unit length: each is at right angles to all
     other AUs' moves, so that B^T (B B^T)^+, the edit's way back, leads along the moves again.
+
+    People differ along every normal, too, and by more than a weak AU moves them: an intensity above 0 begins where 97
+    of 100 resting faces end, so that who it is, is not read as what it shows. What an edit does is not changed by that.
+
+    Parameters
+    ----------
+    moves
+        AU -> (num_ws, w_dim).
+    resting
+        (N, num_ws, w_dim), codes of faces that show no AU to speak of.
     """
     rows = np.stack([move.ravel() for move in moves.values()]).astype(np.float64)
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)

@@ -32,7 +32,19 @@ WORKING_SIDE: Final = 256
 
 @dataclass(frozen=True, eq=False)
 class OwnFace:
-    """seed: of its z. ws: (num_ws, w_dim). picture: (R, R, 3) uint8. landmarks: (68, 2) in its pixels."""
+    """A face that the generator drew itself.
+
+    Parameters
+    ----------
+    seed
+        The seed of its z.
+    ws
+        (num_ws, w_dim).
+    picture
+        (R, R, 3) uint8.
+    landmarks
+        (68, 2) pixels of the picture.
+    """
 
     seed: int
     ws: Codes

@@ -35,9 +35,22 @@ BEYOND: Final = (7, 23, 24, 27)
 
 @dataclass(frozen=True)
 class ReadoutTraining:
-    """strength: of the ridge. muscles: what a picture moved by muscles counts beside a person's peak. mixtures: such
-    pictures a person, besides one for each AU alone. folds: by subject. Both chosen in folds: .1 to 1 and .02 to .5
-    read people equally well, and more weight on the muscles makes their scale truer."""
+    """How the readout is fitted.
+
+    Strength and weight of the muscles were chosen in folds: .1 to 1 and .02 to .5 read people equally well, and more
+    weight on the muscles makes their scale truer.
+
+    Parameters
+    ----------
+    strength
+        Strength of the ridge penalty.
+    muscles
+        Weight of a picture moved by muscles, beside 1 for a person's peak.
+    mixtures
+        Pictures a person with several AUs, besides one for each AU alone.
+    folds
+        Number of folds, by subject.
+    """
 
     strength: float = 0.3
     muscles: float = 0.5
@@ -74,10 +87,21 @@ def fit_readout(
     options: ReadoutTraining | None = None,
     progress: Progress = lambda stage, done, total: None,
 ) -> Readout:
-    """photos: a folder or .tar. table: coded pairs. providers: of landmarks; each has weights of its own.
+    """Fit the readout of AUs to coded pairs of photos.
 
-    Raises:
-        InputError: unreadable, or fewer subjects with codes and a usable face than folds.
+    Parameters
+    ----------
+    photos
+        A folder or .tar.
+    table
+        The coded pairs.
+    providers
+        Libraries that find landmarks; each has weights of its own.
+
+    Raises
+    ------
+    InputError
+        Unreadable, or fewer subjects with codes and a usable face than folds.
     """
     options = options or ReadoutTraining()
     aus = (*DISFA, *beyond)

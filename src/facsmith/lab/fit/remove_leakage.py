@@ -18,15 +18,20 @@ _MOST = 0.5  # of all others together, that is taken out of one AU's edit: near 
 def remove_leakage(boundary_set: BoundarySet, shown: npt.ArrayLike) -> BoundarySet:
     """The boundaries with normals mixed anew: AU i's edit then holds as much less of AU j as was measured of it.
 
-    shown: (K, K) >= 0, in the boundaries' order: how much of AU j was seen where AU i alone was asked for at 1. The
-    diagonal is not looked at: strengths stay, and are `recalibrate`'s.
-
     With R = shown, its diagonal 1, what is asked of the new boundaries goes to the old ones as a R^-1 (at intensities
     below 1 as far as the calibrations are straight). Their joint edit J (moves that change one distance by 1, J B^T = I
     for independent normals) becomes C J, and so B becomes C^-T B, C being R^-1 in distances.
 
-    Raises:
-        BoundaryError: not (K, K), negative or not finite.
+    Parameters
+    ----------
+    shown
+        (K, K) >= 0, in the boundaries' order: how much of AU j was seen where AU i alone was asked for at 1. The
+        diagonal is not looked at: strengths stay, and are `recalibrate`'s.
+
+    Raises
+    ------
+    BoundaryError
+        ``shown`` is not (K, K), negative or not finite.
     """
     boundaries = boundary_set.boundaries
     count = len(boundaries)

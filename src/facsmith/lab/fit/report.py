@@ -30,9 +30,23 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class BoundaryRow:
-    """One boundary. accuracy: balanced, on people held out; within_person: against each one's own level. people,
-    neutral, active: held-out counts; trained: people fitted on. curve: (asked, shown, lower, upper), the band holding
-    80 % of the faces that were looked at. None and empty where its report does not say."""
+    """One boundary.
+
+    None and empty where its report does not say.
+
+    Parameters
+    ----------
+    accuracy
+        Balanced accuracy on people held out.
+    within_person
+        The same against each one's own level.
+    trained
+        Number of people fitted on.
+    people, neutral, active
+        Held-out counts.
+    curve
+        (asked, shown, lower, upper), the band holding 80 % of the faces that were looked at.
+    """
 
     au: int
     accuracy: float | None
@@ -47,7 +61,15 @@ class BoundaryRow:
 
 @dataclass(frozen=True, eq=False)
 class BoundariesReport:
-    """rows: in the order of the matrices (K, K). svm: None where there were no codes to fit it to."""
+    """What is known of a model's boundaries.
+
+    Parameters
+    ----------
+    rows
+        In the order of the matrices (K, K).
+    svm
+        None where there were no codes to fit it to.
+    """
 
     generator_id: str
     rows: tuple[BoundaryRow, ...]
@@ -69,7 +91,15 @@ class BoundariesReport:
 def boundaries_report(
     boundaries: BoundarySet, *, codes: LabelledCodes | None = None, options: FitOptions | None = None
 ) -> BoundariesReport:
-    """codes: what the boundaries were fitted to; the SVMs are fitted again without unmixing. options: of that fit."""
+    """Report on boundaries and on how independent they are.
+
+    Parameters
+    ----------
+    codes
+        The codes that the boundaries were fitted to; the SVMs are fitted again without unmixing.
+    options
+        The options of that fit.
+    """
     svm = None
     if codes is not None:
         raw = fit_boundaries(

@@ -46,9 +46,20 @@ _LOOK_SIDE: Final = 160
 
 @dataclass(frozen=True)
 class SearchOptions:
-    """steps: of the first ``settled`` faces; later ones, whose search begins at the mean of those before, take
-    ``later``. rate: of a step, in standard deviations of W. pixel, features, prior: weights of the terms. batch:
-    pictures at a time."""
+    """How the codes of moved pictures are searched.
+
+    Parameters
+    ----------
+    steps, later
+        Steps for each of the first ``settled`` faces, and for later ones, whose search begins at the mean of those
+        before.
+    rate
+        Size of a step, in standard deviations of W.
+    pixel, features, prior
+        Weights of the terms.
+    batch
+        Pictures at a time.
+    """
 
     steps: int = 24
     later: int = 10
@@ -66,8 +77,15 @@ class SearchOptions:
 
 @dataclass(frozen=True, eq=False)
 class MovedCodes:
-    """One face. moves: (K, num_ws, w_dim) from its code to those of its moved pictures. begun, left: (K,) the mean
-    distance (L1 on [-1, 1], weighted) to the moved picture before and after the search."""
+    """The codes of one face's moved pictures.
+
+    Parameters
+    ----------
+    moves
+        (K, num_ws, w_dim) from its code to those of its moved pictures.
+    begun, left
+        (K,) the mean distance (L1 on [-1, 1], weighted) to the moved picture before and after the search.
+    """
 
     moves: Codes
     begun: npt.NDArray[np.float64]
@@ -86,8 +104,14 @@ def search_moves(
 ) -> MovedCodes:
     """Search the codes of one face's moved pictures.
 
-    generator: that drew the face. start: (K, num_ws, w_dim) moves to begin at; None: at the known code. sigma: W's
-    spread, see `w_spread`.
+    Parameters
+    ----------
+    generator
+        The generator that drew the face.
+    start
+        (K, num_ws, w_dim) moves to begin at. None: at the known code.
+    sigma
+        The spread of W, see `w_spread`.
     """
     options = options or SearchOptions()
     device = generator.w_avg.device

@@ -40,8 +40,15 @@ def own_baseline(
 ) -> npt.NDArray[Any]:
     """(N, D) what to subtract from each row of values (N, D).
 
-    people: (N,) numbers from 0. neutral: (N,) which rows show no AU. baseline: "mean" of the person's rows (of all rows
-    for people with one), "neutral": mean of the person's neutral rows, or "none": the mean of all rows.
+    Parameters
+    ----------
+    people
+        (N,) numbers from 0.
+    baseline
+        "mean" of the person's rows (of all rows for people with one), "neutral": mean of the person's neutral rows, or
+        "none": the mean of all rows.
+    neutral
+        (N,) which rows show no AU.
     """
     everyone = values.mean(axis=0)
     if baseline == "none":
@@ -65,7 +72,12 @@ def own_baseline(
 def balanced_weights(others: Array, active: npt.NDArray[np.bool_]) -> Array:
     """(N,) weights under which both classes show the other AUs alike, and weigh the same; inverse propensity, bounded.
 
-    others: (N, 11) intensities of the other AUs. active: (N,) the class.
+    Parameters
+    ----------
+    others
+        (N, 11) intensities of the other AUs.
+    active
+        (N,), whether it belongs to the class that shows the AU.
     """
     model = _optional.load("sklearn.linear_model").LogisticRegression(C=1.0, max_iter=1000).fit(others, active)
     chance = cast(Array, model.predict_proba(others))[np.arange(len(active)), active.astype(int)]
@@ -87,9 +99,15 @@ def svm_normal(
 ) -> tuple[Array, bool]:
     """Unit normal (D,) of a linear SVM in the features' own units, neutral -> active, and whether it converged.
 
-    features: (N, D) of unit root-mean-square length. scaling: "each" also divides every number by its spread, so that
-    what an AU shows in numbers that hardly vary is seen; c then means the same, as that length stays. The smaller of
-    the two SVM problems (dual, primal) is solved.
+    The smaller of the two SVM problems (dual, primal) is solved.
+
+    Parameters
+    ----------
+    features
+        (N, D) of unit root-mean-square length.
+    scaling
+        "each" also divides every number by its spread, so that what an AU shows in numbers that hardly vary is seen; c
+        then means the same, as that length stays.
     """
     each = scaling == "each"
     # Unit spread in d numbers is a length of sqrt(d): C and the intercept are scaled as the features are.
@@ -116,9 +134,17 @@ def svm_normal(
 def unmix(normals: Array, codes: npt.NDArray[Any], labels: Array) -> Array:
     """(K, D) unit normals, combined so that each one's distance follows its own AU and no other.
 
-    normals: (K, D). codes: (N, D), labels: (N, L), both less their baseline; the first K labels are the normals' AUs.
     Least squares gives R, the response of every distance to every AU; the combination is R^+. AUs that always come
     together cannot be told apart: they keep one direction between them.
+
+    Parameters
+    ----------
+    normals
+        (K, D).
+    codes
+        (N, D), less their baseline.
+    labels
+        (N, L), less their baseline; the first K labels are the normals' AUs.
     """
     distances = (codes @ normals.T.astype(codes.dtype)).astype(np.float64)
     solved = np.linalg.lstsq(labels, distances, rcond=_COLLINEAR)[0]

@@ -11,8 +11,19 @@ Array = npt.NDArray[np.float64]
 
 
 class Agreement(NamedTuple):
-    """mae: mean absolute error. icc: ICC(3,1), the consistency of single ratings (Shrout & Fleiss 1979). pearson: NaN
-    where either never changes. pairs: how many were seen."""
+    """How well measured intensities agree with asked ones.
+
+    Parameters
+    ----------
+    mae
+        Mean absolute error.
+    icc
+        ICC(3,1), the consistency of single ratings (Shrout & Fleiss 1979).
+    pearson
+        Correlation. NaN where either never changes.
+    pairs
+        How many were seen.
+    """
 
     mae: float
     icc: float
@@ -21,10 +32,15 @@ class Agreement(NamedTuple):
 
 
 def agree(asked: npt.ArrayLike, measured: npt.ArrayLike) -> Agreement:
-    """asked, measured: of one shape; pairs with a NaN are left out. NaN where fewer than two are left.
+    """The agreement of what was measured with what was asked; NaN where fewer than two pairs are left.
 
-    ICC(3,1) = (MSR - MSE) / (MSR + MSE) of the two-way table, two raters: 1 where measured is asked plus a constant,
-    0 where they have nothing to do with each other, and less than Pearson's where one is stronger than the other.
+    ICC(3,1) = (MSR - MSE) / (MSR + MSE) of the two-way table, two raters: 1 where measured is asked plus a constant, 0
+    where they have nothing to do with each other, and less than Pearson's where one is stronger than the other.
+
+    Parameters
+    ----------
+    asked, measured
+        Of one shape; pairs with a NaN are left out.
     """
     a, b = np.asarray(asked, np.float64).ravel(), np.asarray(measured, np.float64).ravel()
     seen = np.isfinite(a) & np.isfinite(b)

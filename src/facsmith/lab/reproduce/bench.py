@@ -43,7 +43,17 @@ ASTRONAUT = "astronaut"
 
 @dataclass(frozen=True, eq=False)
 class Bench:
-    """faces: of the whole plan, in order. skipped: photo -> why it was left out. command: that makes this report."""
+    """What every experiment works with.
+
+    Parameters
+    ----------
+    faces
+        The faces of the whole plan, in order.
+    skipped
+        Photo -> why it was left out.
+    command
+        The command that makes this report.
+    """
 
     animator: Animator
     plan: Plan
@@ -72,10 +82,17 @@ def set_up(
     command: str = "",
     progress: Progress = lambda stage, done, total: None,
 ) -> Bench:
-    """photos: (name, pixels) of the user's; by default the astronaut and faces that the model draws itself.
+    """Prepare what every experiment works with.
 
-    Raises:
-        InputError: no photo shows a usable face.
+    Parameters
+    ----------
+    photos
+        (name, pixels) of the user's; by default the astronaut and faces that the model draws itself.
+
+    Raises
+    ------
+    InputError
+        No photo shows a usable face.
     """
     networks = animator.networks
     side = networks.generator.resolution

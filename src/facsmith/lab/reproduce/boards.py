@@ -31,8 +31,16 @@ def board(
 ) -> Image:
     """One row of square pictures per name; None leaves a gap. (H, W, 3) uint8.
 
-    names: left of each row, in lines. above: above the columns, or above every single picture. cell: a picture's side,
-    margin: the names' width, in pixels.
+    Parameters
+    ----------
+    names
+        Text on the left of each row, in lines.
+    above
+        Text above the columns, or above every single picture.
+    cell
+        Side of a picture, in pixels.
+    margin
+        Width of the names, in pixels.
     """
     font, small = ImageFont.load_default(max(11, cell // 9)), ImageFont.load_default(max(11, cell // 10))
     line = max(16, cell // 7)

@@ -22,7 +22,15 @@ EARLY: Final = 16
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim of the paper, checked. holds, of: on how many faces. verdict: by ``share``, see `_verdict`."""
+    """One claim of the paper, checked.
+
+    Parameters
+    ----------
+    holds, of
+        On how many faces it holds, of how many.
+    verdict
+        From ``share``, see `_verdict`.
+    """
 
     claim: str
     checked: str

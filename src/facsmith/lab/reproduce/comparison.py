@@ -29,7 +29,13 @@ _BESIDE = ("as in the paper", "plain sum", "crop")
 
 
 def comparison(bench: Bench, methods: Sequence[Method], read: Mapping[str, Sequence[Judged]]) -> list[Section]:
-    """read: by method; of faces on which its films could be read."""
+    """The section that compares the methods.
+
+    Parameters
+    ----------
+    read
+        Method -> the faces on which its films could be read.
+    """
     usable = [method for method in methods if read.get(method.key)]
     judgements = {method.key: summarise([one.control for one in read[method.key]]) for method in usable}
     sections = [_methods(bench, usable, read, judgements)]

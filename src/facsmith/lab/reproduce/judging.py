@@ -30,8 +30,17 @@ _RAMP: Final = 13  # frames from neutral to happiness, half a second
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """One method on one face. lpips, identity, identity_distance: (12,), of the frame with one AU at 1 against the
-    photo. flicker: grey levels, see `_flicker`. seconds: per frame, the median."""
+    """How one method did on one face.
+
+    Parameters
+    ----------
+    lpips, identity, identity_distance
+        (12,), each of the frame with one AU at 1 against the photo.
+    flicker
+        In grey levels, see `_flicker`.
+    seconds
+        Seconds per frame, the median.
+    """
 
     face: str
     control: Control

@@ -34,7 +34,15 @@ DEFAULT = "default"
 
 @dataclass(frozen=True, eq=False)
 class Method:
-    """boundaries: None for what needs no latent space: the muscles' warp. what: one sentence for readers."""
+    """One way to film a face.
+
+    Parameters
+    ----------
+    what
+        One sentence for readers.
+    boundaries
+        None for what needs no latent space: the muscles' warp.
+    """
 
     key: str
     group: str
@@ -63,8 +71,17 @@ class Method:
 
 @dataclass(frozen=True, eq=False)
 class Filming:
-    """One method on one face. photo: what its frames are compared with, in the same framing; found: the face there.
-    transform: from there to the generator's crop, None where the frames are that crop."""
+    """One method, ready to film one face.
+
+    Parameters
+    ----------
+    photo
+        The picture that its frames are compared with, in the same framing.
+    found
+        The face in that picture.
+    transform
+        From that picture to the generator's crop. None where the frames are that crop.
+    """
 
     render: Render
     photo: Image

@@ -30,7 +30,15 @@ th:first-child, td:first-child, .text { text-align: left } td:first-child { whit
 
 
 def page(*, title: str, facts: Mapping[str, str], notes: Sequence[str], sections: Sequence[Section]) -> str:
-    """facts: what the report was made of and how, name -> text. notes: what a reader must know first."""
+    """The report as one HTML page.
+
+    Parameters
+    ----------
+    facts
+        What the report was made of and how, name -> text.
+    notes
+        What a reader must know first.
+    """
     contents = "\n".join(f'<a href="#{s.key}">{escape(s.title)}</a>' for s in sections)
     listed = "\n".join(
         f'<tr><td>{escape(name)}</td><td class="text">{_code(name, text)}</td></tr>' for name, text in facts.items()

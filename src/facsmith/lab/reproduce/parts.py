@@ -13,7 +13,15 @@ Cell = str | int | float | None
 
 @dataclass(frozen=True, eq=False)
 class Figure:
-    """data: an encoded picture of that kind. caption: model, seeds, counts and command belong in it."""
+    """A picture of the report.
+
+    Parameters
+    ----------
+    data
+        An encoded picture of that kind.
+    caption
+        Model, seeds, counts and command belong in it.
+    """
 
     name: str
     data: bytes
@@ -23,7 +31,15 @@ class Figure:
 
 @dataclass(frozen=True)
 class Table:
-    """rows: of as many cells as columns. shown: on the page, too; else in its CSV alone."""
+    """A table of the report.
+
+    Parameters
+    ----------
+    rows
+        As many cells each as there are columns.
+    shown
+        On the page, too; else in its CSV alone.
+    """
 
     name: str
     columns: tuple[str, ...]
@@ -42,7 +58,15 @@ class Table:
 
 @dataclass(frozen=True, eq=False)
 class Section:
-    """One experiment. paper: what the paper shows or claims. text: what is to be said of what was found."""
+    """One experiment.
+
+    Parameters
+    ----------
+    paper
+        What the paper shows or claims.
+    text
+        What is to be said of what was found.
+    """
 
     key: str
     title: str

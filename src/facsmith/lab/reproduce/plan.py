@@ -12,11 +12,30 @@ __all__ = ["Plan"]
 class Plan:
     """Sample counts and seeds of a report.
 
-    faces: searched for in W+ (Fig. 6). strips: of them, shown in Fig. 8, and searched for in every other way, too.
-    iterations: of those searches. settle: of every other inversion. judged: faces whose films are measured, by every
-    method. expressions: random mixtures of AUs filmed on each of them. portraits: rows of Fig. 1 and 10. people,
-    variants: samples, each moved by muscles so often, from which boundaries are fitted anew; scored: samples looked
-    through for boundaries of measured faces; 0: none. psi: truncation of all samples. provider: of landmarks.
+    Parameters
+    ----------
+    faces
+        Faces searched for in W+ (Fig. 6).
+    strips
+        How many of them are shown in Fig. 8, and searched for in every other way, too.
+    iterations
+        Steps of those searches.
+    settle
+        Steps of every other inversion.
+    judged
+        Faces whose films are measured, by every method.
+    expressions
+        Random mixtures of AUs filmed on each of them.
+    portraits
+        Rows of Fig. 1 and 10.
+    people, variants
+        Samples, and how often each is moved by muscles: boundaries are fitted anew from these.
+    scored
+        Samples looked through for boundaries of measured faces; 0: none.
+    psi
+        Truncation of all samples.
+    provider
+        Library that finds landmarks.
     """
 
     faces: int = 20

@@ -34,8 +34,21 @@ TITLE: Final = "The paper, reproduced"
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """page: the HTML file. data: the CSV files. sections: what they hold. claims: with their verdicts. made, found: how
-    many pieces were computed, and how many were there from an earlier run."""
+    """What was written.
+
+    Parameters
+    ----------
+    page
+        The HTML file.
+    data
+        The CSV files.
+    sections
+        The experiments in them.
+    claims
+        The paper's claims, with their verdicts.
+    made, found
+        How many pieces were computed, and how many were there from an earlier run.
+    """
 
     page: Path
     data: tuple[Path, ...]
@@ -79,8 +92,12 @@ EXPERIMENTS: Final[Mapping[str, Callable[[_Run], list[Section]]]] = {
 def reproduce(bench: Bench, folder: Path, *, only: Sequence[str] = ()) -> Report:
     """Run the experiments named, by default all, and write ``report.html`` and ``data/*.csv`` into the folder.
 
-    Raises:
-        InputError: an experiment of another name. OutputError: the folder cannot be written.
+    Raises
+    ------
+    InputError
+        An experiment of another name.
+    OutputError
+        The folder cannot be written.
     """
     unknown = [name for name in only if name not in EXPERIMENTS]
     if unknown:

@@ -34,8 +34,20 @@ _SHOWN: Final = 256  # pixels: larger pictures are kept smaller
 
 @dataclass(frozen=True, eq=False)
 class Search:
-    """One face's. losses: (T + 1,), the start first. at: (K,) iterations looked at. pictures: (K, side, side, 3) there.
-    l1, lpips, identity, identity_distance: (K,), as in `lab.evaluate`. seconds: of processor time, in all.
+    """The search for one face.
+
+    Parameters
+    ----------
+    losses
+        (T + 1,), the start's first.
+    at
+        (K,) iterations looked at.
+    pictures
+        (K, side, side, 3), the pictures there.
+    l1, lpips, identity, identity_distance
+        (K,), as in `lab.evaluate`.
+    seconds
+        Processor time, in all.
     """
 
     losses: Array
@@ -58,7 +70,13 @@ class Search:
 
 
 def eq1(start: Start, iterations: int, *, seed: int = 0, **weights: float) -> InversionOptions:
-    """The paper's Eq. 1 to the end: the descriptor's L1 alone, no prior, no early stop. weights: of other terms."""
+    """The paper's Eq. 1 to the end: the descriptor's L1 alone, no prior, no early stop.
+
+    Parameters
+    ----------
+    weights
+        Weights of other terms.
+    """
     terms = {"descriptor": 1.0, "pixel": 0.0, "perceptual": 0.0, "prior": 0.0, "motion": 0.0}
     terms |= {"learning_rate": 0.05, **weights}
     return InversionOptions(start, iterations, patience=iterations + 1, min_improvement=0.0, seed=seed, **terms)
@@ -88,7 +106,13 @@ def watched(
     *,
     descriptor: Descriptor | None = None,
 ) -> list[Search]:
-    """At most one batch of faces searched for together; one piece of the store. descriptor: by default the model's."""
+    """Search for a batch of faces at most together; one piece of the store.
+
+    Parameters
+    ----------
+    descriptor
+        What the search looks through; by default the model's.
+    """
     settings: dict[str, Any] = {"faces": [described(face) for face in faces], "options": repr(options), "at": list(at)}
     if descriptor is not None:
         settings["looks through"] = descriptor.name
@@ -98,7 +122,13 @@ def watched(
 
 
 def batches(bench: Bench, count: int | None = None) -> Iterator[Sequence[JudgedFace]]:
-    """The faces that are searched for together. count: only so many faces, the first."""
+    """The faces that are searched for together.
+
+    Parameters
+    ----------
+    count
+        Only the first so many faces. None: all.
+    """
     size = _BATCH if bench.networks.generator.resolution <= _LARGE else 1
     faces = bench.faces[:count]
     for first in range(0, len(faces), size):

@@ -30,8 +30,13 @@ _SCORED_SEED: Final = 3
 
 
 def moved_samples(bench: Bench, *, raw: bool = False) -> BoundarySet | None:
-    """Samples moved by muscles and encoded; None where there are too few. raw: the SVMs' own normals, as in the paper:
-    nobody's baseline subtracted, nothing unmixed."""
+    """Samples moved by muscles and encoded; None where there are too few.
+
+    Parameters
+    ----------
+    raw
+        The SVMs' own normals, as in the paper: nobody's baseline subtracted, nothing unmixed.
+    """
     plan, networks = bench.plan, bench.networks
     if networks.encoder is None or plan.people == 0:
         return None

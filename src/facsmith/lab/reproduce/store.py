@@ -25,10 +25,20 @@ _MAX_BYTES: Final = 1 << 30
 
 
 class Store:
-    """A folder of pieces. made, found: how many were computed and how many were there."""
+    """A folder of pieces.
+
+    Parameters
+    ----------
+    common
+        Settings that every piece depends on.
+
+    Attributes
+    ----------
+    made, found
+        How many were computed and how many were there.
+    """
 
     def __init__(self, folder: Path, common: Mapping[str, Any]) -> None:
-        """common: settings that every piece depends on."""
         self.folder = folder
         self._common = dict(common)
         self.made = self.found = 0

@@ -50,14 +50,31 @@ def adopt(
     """Turn the codes of ``dataset``, and write into ``out`` what `train_generator` can start from.
 
     In the data set's folder codes.npy changes; what it was stays beside it, its hash in the name, for the runs that
-    began with it. state: of the run that ``generator`` came from, or its essence (`lab.train.start.keep`), photos'
-    corrections ignored. see: (N, 3, R, R) in [-1, 1] -> where the generator's encoder sees them, (N, num_ws, w_dim).
-    Training photos decide; returns the part of the held-out people's variance in W (the training people's, where none
-    is held out) that turned codes explain, at most 1.
+    began with it.
 
-    Raises:
-        InputError: no such data set, one of fewer codes than w_dim, or a state of another generator. CheckpointError: a
-            damaged state. OutputError: a place that cannot be written.
+    Parameters
+    ----------
+    state
+        State of the run that ``generator`` came from, or its essence (`lab.train.start.keep`), photos' corrections
+        ignored.
+    see
+        Gives, for images (N, 3, R, R) in [-1, 1], the codes (N, num_ws, w_dim) at which the generator's encoder sees
+        them. Training photos decide.
+
+    Returns
+    -------
+    float
+        The part of the held-out people's variance in W (the training people's, where none is held out) that turned
+        codes explain, at most 1.
+
+    Raises
+    ------
+    InputError
+        No such data set, one of fewer codes than w_dim, or a state of another generator.
+    CheckpointError
+        A damaged state.
+    OutputError
+        A place that cannot be written.
     """
     root = Path(dataset)
     check_framing(root, framing_of(generator))

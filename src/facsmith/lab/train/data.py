@@ -47,8 +47,19 @@ Image = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class DataOptions:
-    """resolution: side of the crops. framing: of the faces in them. variants: crops per photo, 1: as photographed.
-    held_out: share of photos kept from training, where the photos themselves do not say."""
+    """How a data set is made.
+
+    Parameters
+    ----------
+    resolution
+        Side of the crops in pixels.
+    variants
+        Crops per photo, 1: as photographed.
+    held_out
+        Share of photos kept from training, where the photos themselves do not say.
+    framing
+        Framing of the faces in them.
+    """
 
     resolution: int = 256
     variants: int = 6

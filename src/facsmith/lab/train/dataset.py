@@ -23,8 +23,19 @@ FRAMING: Final = "framing.json"
 
 
 class Dataset(NamedTuple):
-    """N people in V variants. images: (N, V, R, R, 3) uint8, memory-mapped. au: (N, V, 12) in [0, 1], DISFA's.
-    landmarks: (N, V, 68, 2) crop pixels. held_out: (N,) who is kept from training."""
+    """N people in V variants.
+
+    Attributes
+    ----------
+    images
+        (N, V, R, R, 3) uint8, memory-mapped.
+    au
+        (N, V, 12) in [0, 1], DISFA's.
+    landmarks
+        (N, V, 68, 2) crop pixels.
+    held_out
+        (N,), which people are kept from training.
+    """
 
     images: npt.NDArray[np.uint8]
     au: Array
@@ -46,8 +57,10 @@ def reading(folder: str | Path) -> Generator[None]:
 def dataset_framing(folder: str | Path) -> Framing:
     """How the crops of a data set frame the faces.
 
-    Raises:
-        InputError: its file is damaged.
+    Raises
+    ------
+    InputError
+        Its file is damaged.
     """
     file = Path(folder) / FRAMING
     with reading(folder):
@@ -57,8 +70,10 @@ def dataset_framing(folder: str | Path) -> Framing:
 def check_framing(folder: str | Path, framing: Framing) -> None:
     """Refuse crops of a data set for a generator that frames faces otherwise: it could not draw them.
 
-    Raises:
-        InputError: they differ.
+    Raises
+    ------
+    InputError
+        They differ.
     """
     own = dataset_framing(folder)
     if own != framing:
@@ -69,10 +84,17 @@ def check_framing(folder: str | Path, framing: Framing) -> None:
 
 
 def open_dataset(folder: str | Path, *, resolution: int | None = None, framing: Framing | None = None) -> Dataset:
-    """resolution, framing: what the crops must have; None takes any.
+    """Open a data set and check its files.
 
-    Raises:
-        InputError: no such data set, files that do not fit together, or fewer than two people on either side.
+    Parameters
+    ----------
+    resolution, framing
+        What the crops must have. None takes any.
+
+    Raises
+    ------
+    InputError
+        No such data set, files that do not fit together, or fewer than two people on either side.
     """
     root = Path(folder)
     if framing is not None:

@@ -21,8 +21,21 @@ _MAPPING_ALONE = 0.33
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """What to draw. codes: (N, C), delta: (N, num_ws * w_dim), au: (N, K) of photos, neighbours 2k and 2k + 1 being
-    one person. z: (M, C), z_au: (M, K) of new people; None: none are drawn. until: side in pixels."""
+    """What is to be drawn in one pass.
+
+    Parameters
+    ----------
+    codes
+        (N, C), of photos.
+    delta
+        (N, num_ws * w_dim), their corrections.
+    au
+        (N, K), AUs of photos, neighbours 2k and 2k + 1 being one person.
+    z, z_au
+        (M, C) and (M, K), of new people. None: none are drawn.
+    until
+        Resolution to draw at, in pixels.
+    """
 
     codes: Tensor
     delta: Tensor

@@ -33,9 +33,18 @@ _SURVEY: Final = 16
 
 @dataclass(frozen=True)
 class DescriptorTraining:
-    """photos: per step, two variants each. codes: PCA components to keep, of pictures shrunk to thumbnail pixels.
+    """How a descriptor is trained.
 
-    log_every, evaluate_every: steps between lines of metrics, and between measurements on the held-out photos.
+    Parameters
+    ----------
+    photos
+        Photos per step, two variants each.
+    codes
+        Principal components to keep, of pictures shrunk to thumbnail pixels.
+    log_every
+        Steps between lines of metrics.
+    evaluate_every
+        Steps between measurements on the held-out photos.
     """
 
     config: DescriptorConfig = field(default_factory=DescriptorConfig)

@@ -16,7 +16,15 @@ __all__ = ["Team", "joined"]
 
 @dataclass(frozen=True)
 class Team:
-    """The processes that train one network. rank: this one's number; 0 writes files. size: how many there are."""
+    """The processes that train one network.
+
+    Parameters
+    ----------
+    rank
+        This process's number; 0 writes files.
+    size
+        Number of processes.
+    """
 
     rank: int
     size: int

@@ -30,15 +30,31 @@ _CHUNK = 32
 
 @dataclass(frozen=True)
 class EncoderTraining:
-    """Sources, losses and sizes.
+    """How an encoder is trained: sources, losses and sizes.
 
-    random, pairs, faces: relative shares of each batch drawn from the generator's own samples, the known pairs and the
-    faces, where given. mixing: the part of random samples whose layers come from two codes. psi: the least truncation;
-    each sample draws its own between it and 1. latent, pixel, descriptor: weights of the losses. pictures_after: the
-    part of the budget after which g(v(I)) is drawn at all. drawn: for how many pictures of a batch it is, faces first;
-    one costs as much as ten latents. width, blocks, rank: as in EncoderConfig. survey: pictures from which the
-    encoder's scales are taken. measured: held-out pictures of each source. at_once: pictures drawn at a time where no
-    gradient is needed: memory is bounded by it, and by ``drawn`` where one is.
+    Parameters
+    ----------
+    random, pairs, faces
+        Relative shares of each batch drawn from the generator's own samples, the known pairs and the faces, where
+        given.
+    mixing
+        The part of random samples whose layers come from two codes.
+    psi
+        The least truncation; each sample draws its own between it and 1.
+    latent, pixel, descriptor
+        Weights of the losses.
+    pictures_after
+        The part of the budget after which g(v(I)) is drawn at all.
+    drawn
+        For how many pictures of a batch g(v(I)) is drawn, faces first; one costs as much as ten latents.
+    width, blocks, rank
+        As in `EncoderConfig`.
+    survey
+        Number of pictures from which the encoder's scales are taken.
+    measured
+        Held-out pictures of each source to measure on.
+    at_once
+        Pictures drawn at a time where no gradient is needed: memory is bounded by it, and by ``drawn`` where one is.
     """
 
     batch: int = 32
@@ -90,12 +106,20 @@ def train_encoder(
 ) -> Encoder:
     """Train for one generator and one descriptor; write ``encoder.safetensors``, metrics and state to ``out``.
 
-    pairs: a folder with images.npy (..., R, R, 3) uint8 and ws.npy (..., num_ws, w_dim) of the same leading shape.
-    faces: a folder with images.npy, such as a data set of `lab.train.data`. Photos that attributes.npz in either
-    folder marks ``held_out`` are only measured on. directions: (K, num_ws, w_dim), moves in W+ that a generator's own
-    samples lack, such as an AU from rest to full; three samples in four take one to three of them by parts of [0, 1].
-    start: an encoder of the same sizes to begin from, such as that of the same generator before it was trained further.
     The same command again goes on where the run stopped.
+
+    Parameters
+    ----------
+    pairs
+        A folder with images.npy (..., R, R, 3) uint8 and ws.npy (..., num_ws, w_dim) of the same leading shape.
+    faces
+        A folder with images.npy, such as a data set of `lab.train.data`. Photos that attributes.npz in either folder
+        marks ``held_out`` are only measured on.
+    directions
+        (K, num_ws, w_dim), moves in W+ that a generator's own samples lack, such as an AU from rest to full; three
+        samples in four take one to three of them by parts of [0, 1].
+    start
+        An encoder of the same sizes to begin from, such as that of the same generator before it was trained further.
     """
     options = options or EncoderTraining()
     sources = _Sources(generator, options, pairs=pairs, faces=faces, directions=directions)

@@ -20,12 +20,29 @@ _COPIED = 256
 
 @dataclass(frozen=True)
 class FaceBatch:
-    """N samples at R px, neighbours 2k and 2k + 1 being a photograph and another expression of the same person; or N
-    photographs, where the data set has nothing else.
+    """N pictures of faces at R px.
 
-    images: (N, 3, R, R) in [-1, 1]; inside: (N, 1, R, R) in [0, 1]; moved: (N, 1, R, R), where the pair differs; au:
-        (N, K) of `facs.AUS`; landmarks: (N, 68, 2) in [0, 1]; codes: (N, C); photos: (N,) rows of the training photos;
-        photographed: (N,) bool, False where the picture was warped.
+    Neighbours 2k and 2k + 1 are a photograph and another expression of the same person; or all are photographs, where
+    the data set has nothing else.
+
+    Parameters
+    ----------
+    images
+        (N, 3, R, R) in [-1, 1].
+    inside
+        (N, 1, R, R) in [0, 1], the part that lies inside the photo.
+    moved
+        (N, 1, R, R), where the pair differs.
+    au
+        (N, K) of `facs.AUS`.
+    landmarks
+        (N, 68, 2) in [0, 1].
+    codes
+        (N, C).
+    photos
+        (N,) rows of the training photos.
+    photographed
+        (N,) bool, False where the picture was warped.
     """
 
     images: Tensor
@@ -39,8 +56,26 @@ class FaceBatch:
 
 
 class Faces:
-    """A data set on disk. photos: rows of the training photos; the others are held out. own: positions in ``photos`` of
-    this process's share. framing: of the crops."""
+    """A data set on disk.
+
+    Parameters
+    ----------
+    resident
+        A device that keeps all pictures, as bytes, so that no batch waits for a disk. None: mapped from disk.
+    share
+        This process's number and how many there are; each draws batches from photos of its own.
+    balance
+        A group of n people is drawn n^(1 - balance) times as often: 0 as they are, 1 all groups alike.
+
+    Attributes
+    ----------
+    photos
+        Rows of the training photos; the others are held out.
+    own
+        Positions in ``photos`` of this process's share.
+    framing
+        Framing of the crops.
+    """
 
     def __init__(
         self,
@@ -51,9 +86,6 @@ class Faces:
         share: tuple[int, int] = (0, 1),
         balance: float = 0.0,
     ) -> None:
-        """resident: a device that keeps all pictures, as bytes, so that no batch waits for a disk; None: mapped from
-        disk. share: this process's number and how many there are; each draws batches from photos of its own. balance:
-        a group of n people is drawn n^(1 - balance) times as often: 0 as they are, 1 all groups alike."""
         missing = [n for n in ("images", "inside", "au", "landmarks", "codes") if not (root / f"{n}.npy").is_file()]
         if missing:
             raise InputError(

@@ -40,12 +40,18 @@ def train_generator(
 ) -> Path:
     """Train on a data set of `lab.train.data`, resuming from ``out`` where a run was left.
 
-    start: a state of another run, or its essence (`train.start`), to begin from. Under `torchrun`, every process calls
-    this. features: what the discriminators see with, and what Fréchet distances are of; None: EfficientNet-Lite0's.
-
     Writes into ``out``: ``generator.safetensors`` (the averaged weights), ``latents.safetensors`` (deltas and AU
     directions), ``state.safetensors`` (everything, to go on), ``metrics.jsonl`` and sample sheets. Ctrl-C saves and
     stops.
+
+    Under `torchrun`, every process calls this.
+
+    Parameters
+    ----------
+    start
+        A state of another run, or its essence (`train.start`), to begin from.
+    features
+        What the discriminators see with, and what Fréchet distances are of. None: EfficientNet-Lite0's.
     """
     options = options or GeneratorOptions()
     root = Path(out)

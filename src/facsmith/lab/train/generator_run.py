@@ -37,10 +37,20 @@ _COARSE = 2
 
 
 class GeneratorRun:
-    """Everything that changes while training. painter, judge: what the optimisers' gradients come from."""
+    """Everything that changes while training.
+
+    Parameters
+    ----------
+    features
+        The discriminators' features; frozen, on the team's device.
+
+    Attributes
+    ----------
+    painter, judge
+        The networks that the optimisers' gradients come from.
+    """
 
     def __init__(self, faces: Faces, out: Path, options: GeneratorOptions, team: Team, features: ImageFeatures) -> None:
-        """features: of the discriminators; frozen, on the team's device."""
         torch.manual_seed(options.seed)  # pyright: ignore[reportUnknownMemberType]
         self.options, self.out, self.faces, self.team, self.features = options, out, faces, team, features
         device = team.device
@@ -107,8 +117,10 @@ class GeneratorRun:
     def resume(self) -> None:
         """Go on from the state in ``out``.
 
-        Raises:
-            CheckpointError: it is of a run with other sizes.
+        Raises
+        ------
+        CheckpointError
+            It is of a run with other sizes.
         """
         counters = load_state(self.out / STATE, self.modules(), self.optimizers)
         self.step, self.images = int(counters["step"]), int(counters["images"])

@@ -14,7 +14,13 @@ __all__ = ["FrozenEfficientNet", "ImageFeatures"]
 
 
 class ImageFeatures(Protocol):
-    """Features of pictures (N, 3, H, W) in [-1, 1]. channels: of each layer, finest first."""
+    """Features of pictures (N, 3, H, W) in [-1, 1].
+
+    Attributes
+    ----------
+    channels
+        Channels of each layer, finest first.
+    """
 
     channels: tuple[int, ...]
 
@@ -28,12 +34,17 @@ class ImageFeatures(Protocol):
 
 
 class FrozenEfficientNet(nn.Module):
-    """`ImageFeatures` of EfficientNet-Lite0, after the last block of each stride from 4 to 32."""
+    """`ImageFeatures` of EfficientNet-Lite0, after the last block of each stride from 4 to 32.
+
+    Parameters
+    ----------
+    network
+        Copied, as what is loaded is shared within the process. None: the one with its ImageNet weights.
+    """
 
     channels: tuple[int, ...] = FEATURE_CHANNELS
 
     def __init__(self, device: torch.device, network: EfficientNetLite0 | None = None) -> None:
-        """network: None: with its ImageNet weights; copied, as what is loaded is shared within the process."""
         super().__init__()
         self.network = deepcopy(network or load_efficientnet()).to(device)
 

@@ -30,8 +30,16 @@ _OFFSET = 0.1
 class Batch:
     """2P crops: P photos in one variant each, then the same P photos in another.
 
-    images: (2P, 3, R, R) in [-1, 1]. landmarks: (2P, 68, 2) in half crop sides from the centre, x right, y down. au:
-    (2P, 12) in [0, 1], DISFA's. age in years, gender 0 or 1: (2P,), -1 where unknown.
+    Parameters
+    ----------
+    images
+        (2P, 3, R, R) in [-1, 1].
+    landmarks
+        (2P, 68, 2) in half crop sides from the centre, x right, y down.
+    au
+        (2P, 12) in [0, 1], DISFA's.
+    age, gender
+        (2P,), years, and 0 or 1; -1 where unknown.
     """
 
     images: Tensor
@@ -48,7 +56,13 @@ class Batch:
 
 
 class FaceData:
-    """The data set in a folder, memory-mapped. training, held_out: rows of photos."""
+    """The data set in a folder, memory-mapped.
+
+    Attributes
+    ----------
+    training, held_out
+        Rows of photos.
+    """
 
     def __init__(self, folder: str | Path, *, resolution: int) -> None:
         root = Path(folder)
@@ -85,7 +99,10 @@ class FaceData:
     ) -> Batch:
         """Draw photos (with replacement) and two different variants of each. The same seed draws the same batch.
 
-        augment: mirror, shift, turn, scale, and change the light of every crop on its own.
+        Parameters
+        ----------
+        augment
+            Mirror, shift, turn, scale, and change the light of every crop on its own.
         """
         random = np.random.default_rng(list(seed))
         chosen = random.choice(rows, photos)

@@ -23,7 +23,14 @@ __all__ = ["LabelledLatents"]
 class LabelledLatents(nn.Module):
     """The latents of the training photos: what is not in the generator itself.
 
-    delta: (photos, num_ws * w_dim) corrections; spread: H, codes to corrections; directions(): A above.
+    ``directions()`` gives A.
+
+    Attributes
+    ----------
+    delta
+        (photos, num_ws * w_dim) corrections.
+    spread
+        H, from codes to corrections.
     """
 
     def __init__(self, photos: int, num_ws: int, w_dim: int) -> None:
@@ -44,12 +51,18 @@ class LabelledLatents(nn.Module):
     ) -> Tensor:
         """The latents of people.
 
-        Args:
-            base: (N, num_ws, w_dim) from mapping.
-            codes: (N, w_dim) that base was mapped from.
-            delta: (N, num_ws * w_dim) own corrections, None for a stranger.
-            au: (N, K).
-            keep: (N, 1), 0 where mapping alone shall draw the person; all 1 where None.
+        Parameters
+        ----------
+        base
+            (N, num_ws, w_dim) from mapping.
+        codes
+            (N, w_dim) that base was mapped from.
+        delta
+            (N, num_ws * w_dim), people's own corrections. None: of strangers.
+        au
+            (N, K) intensities in [0, 1].
+        keep
+            (N, 1), 0 where mapping alone shall draw the person. None: all 1.
         """
         directions = self.directions()
         with torch.no_grad():

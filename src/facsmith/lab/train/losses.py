@@ -15,14 +15,21 @@ _FEATURES = list(range(17, 27)) + list(range(36, 68))  # brows, eyes, mouth
 def face_weights(landmarks: Tensor, inside: Tensor, moved: Tensor, *, resolution: int) -> Tensor:
     """Weights of the pixels, mean about 1.
 
-    Args:
-        landmarks: (N, 68, 2) in [0, 1] of the crop's side.
-        inside: (N, 1, R, R) in [0, 1], the part of the crop that lies inside the photo.
-        moved: (N, 1, R, R) absolute difference to another expression of the same face, in [0, 2].
-        resolution: R.
+    Parameters
+    ----------
+    landmarks
+        (N, 68, 2) in [0, 1] of the crop's side.
+    inside
+        (N, 1, R, R) in [0, 1], the part of the crop that lies inside the photo.
+    moved
+        (N, 1, R, R) absolute difference to another expression of the same face, in [0, 2].
+    resolution
+        R, in pixels.
 
-    Returns:
-        (N, 1, R, R): 3 at brows, eyes and mouth, up to 4 more where the two expressions differ, 0.1 outside the photo.
+    Returns
+    -------
+    Tensor
+        (N, 1, R, R), 3 at brows, eyes and mouth, up to 4 more where the two expressions differ, 0.1 outside the photo.
     """
     grid = (torch.arange(32, device=landmarks.device) + 0.5) / 32
     points = landmarks[:, _FEATURES]
@@ -46,7 +53,10 @@ def edges(images: Tensor) -> Tensor:
 def reconstruction_loss(generated: Tensor, real: Tensor, weights: Tensor, *, sharp: Tensor) -> Tensor:
     """Weighted L1 of pixels, of their halves and quarters, and of edges, summed: a scalar.
 
-    sharp: (N,) bool, whose pixels and edges count; of the others only what is seen at half the size.
+    Parameters
+    ----------
+    sharp
+        (N,) bool, whose pixels and edges count; of the others only what is seen at half the size.
     """
     weights = weights / weights.mean(dim=(1, 2, 3), keepdim=True)
     error = generated - real

@@ -42,8 +42,15 @@ _CHUNK: Final = 32
 
 @dataclass(frozen=True)
 class MeasureTraining:
-    """people: training photos, in all their variants, that teach the head. judges: held-out photos on which the sources
-    are judged, by landmarks of the provider."""
+    """How the measuring of AUs without a neutral is trained.
+
+    Parameters
+    ----------
+    people
+        Training photos, in all their variants, that teach the head.
+    judges
+        Held-out photos on which the sources are judged, by landmarks of the provider.
+    """
 
     people: int = 700
     judges: int = 24
@@ -62,10 +69,21 @@ def fit_population(
     options: MeasureTraining | None = None,
     progress: Progress | None = None,
 ) -> Population:
-    """dataset: a folder of `facsmith.lab.train.data`. descriptor: whose numbers the head reads.
+    """Learn what faces in general look like.
 
-    Raises:
-        InputError: no such data set. NoFaceError: none of the judges' faces can be found.
+    Parameters
+    ----------
+    dataset
+        A folder of `facsmith.lab.train.data`.
+    descriptor
+        The network whose features the head reads.
+
+    Raises
+    ------
+    InputError
+        No such data set.
+    NoFaceError
+        None of the judges' faces can be found.
     """
     options = options or MeasureTraining()
     progress = progress or _silent

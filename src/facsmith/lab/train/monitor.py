@@ -29,7 +29,17 @@ _SHEET_AUS = (1, 2, 4, 6, 9, 10, 12, 15, 17, 20, 25, 26)
 
 
 class Monitor:
-    """generator: the averaged one. features: of the Fréchet distance. device: where they are."""
+    """What watches a training run.
+
+    Parameters
+    ----------
+    generator
+        The averaged one.
+    features
+        The features that Fréchet distances are of.
+    device
+        Where they are.
+    """
 
     def __init__(
         self,

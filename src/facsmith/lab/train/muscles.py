@@ -82,7 +82,7 @@ class MusclesOptions:
     folds
         Folds of the cross-validation over subjects.
     seed
-        Of the folds.
+        Seed of the folds.
     """
 
     ridge: float = 0.5

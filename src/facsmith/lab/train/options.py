@@ -12,9 +12,16 @@ __all__ = ["AdversaryOptions", "GeneratorOptions"]
 class AdversaryOptions:
     """Terms in EfficientNet-Lite0's features, on top of the reconstruction of pixels.
 
-    resolution: of the pictures from which these terms play; smaller ones say nothing to the network. features: weight
-    of the distance of a reconstruction's features from its photo's. weight: of the projected discriminators' verdict on
-    reconstructions and on random faces (Sauer et al. 2021). learning_rate: of the discriminators.
+    Parameters
+    ----------
+    resolution
+        Resolution of pictures from which on these terms play; smaller ones say nothing to the network.
+    features
+        Weight of the distance of a reconstruction's features from its photo's.
+    weight
+        Weight of the projected discriminators' verdict on reconstructions and on random faces (Sauer et al. 2021).
+    learning_rate
+        Learning rate of the discriminators.
     """
 
     resolution: int = 64
@@ -29,18 +36,33 @@ class AdversaryOptions:
 
 @dataclass(frozen=True)
 class GeneratorOptions:
-    """How to train.
+    """How a generator is trained.
 
-    resolution, w_dim, channel_base, channel_max, mapping_layers: of the network; see `generator.stylegan2`.
-
-    minutes or steps: the budget, over resumed runs. grow: (resolution, images) pairs: the network draws at that
-    resolution until so many images were seen; then at the next, at last at its own. The schedule is one of images, so
-    that a budget can be raised at any time. batch: images a step and process, drawn ``accumulate`` times; twice as many
-    up to 32 px. learning_rate: constant after 200 steps; the average of the weights settles what it stirs up.
-    delta_decay: pull of the photos' own corrections towards 0. balance: of the groups of people (`lab.train.faces`).
-
-    half: the generator in bfloat16; None: on a GPU only. snapshot_minutes: between states and sample sheets. log_every:
-    steps between lines of metrics. samples: random faces for the Fréchet distance of each snapshot, 0: none.
+    Parameters
+    ----------
+    resolution, w_dim, channel_base, channel_max, mapping_layers
+        Shape of the network, see `generator.stylegan2`.
+    minutes, steps
+        The budget over resumed runs, as time or as steps.
+    grow
+        (resolution, images) pairs: the network draws at that resolution until so many images were seen; then at the
+        next, at last at its own. The schedule is one of images, so that a budget can be raised at any time.
+    batch
+        Images a step and process, drawn ``accumulate`` times; twice as many up to 32 px.
+    learning_rate
+        Constant after 200 steps; the average of the weights settles what it stirs up.
+    delta_decay
+        Pull of the photos' own corrections towards 0.
+    balance
+        How far groups of people are made even, from 0 to 1 (`lab.train.faces`).
+    half
+        Run the generator in bfloat16. None: on a GPU only.
+    snapshot_minutes
+        Minutes between states and sample sheets.
+    log_every
+        Steps between lines of metrics.
+    samples
+        Random faces for the Fréchet distance of each snapshot, 0: none.
     """
 
     resolution: int = 256

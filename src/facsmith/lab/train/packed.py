@@ -41,8 +41,17 @@ _MAX_SIDE = 4096
 
 @dataclass(frozen=True)
 class PackOptions:
-    """megabytes: the file's size at most; the quality follows from it. side: of a face's crop in
-    pixels, at most. framing: of the crops that are to be cut from it."""
+    """How faces are packed into one file.
+
+    Parameters
+    ----------
+    megabytes
+        The file's size at most; the quality follows from it.
+    side
+        Side of a face's crop in pixels, at most.
+    framing
+        Framing of the crops that are to be cut from it.
+    """
 
     megabytes: float = 56.0
     side: int = 256
@@ -59,8 +68,10 @@ class PackOptions:
 def pack(photos: Sequence[Photo], file: str | Path, options: PackOptions | None = None) -> Path:
     """Write the faces of photos, with a margin, to one file; returns it.
 
-    Raises:
-        InputError: no photo, or too many for the size at the lowest quality.
+    Raises
+    ------
+    InputError
+        No photo, or too many for the size at the lowest quality.
     """
     options = options or PackOptions()
     if not photos:
@@ -85,8 +96,10 @@ def pack(photos: Sequence[Photo], file: str | Path, options: PackOptions | None 
 def unpack(file: str | Path) -> list[Photo]:
     """The photos of a file that `pack` wrote, in its order.
 
-    Raises:
-        InputError: no such file, or damaged.
+    Raises
+    ------
+    InputError
+        No such file, or it is damaged.
     """
     tensors, metadata = read_tensors(file, max_bytes=_MAX_FILE, error=InputError)
     if metadata.get("format") != _FORMAT:

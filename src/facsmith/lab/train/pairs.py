@@ -23,9 +23,19 @@ _LINKED = ("images.npy", "attributes.npz", FRAMING)  # what the encoder and `bou
 def known_pairs(data: str | Path, trained: str | Path, out: str | Path) -> tuple[Path, Tensor]:
     """Write ``ws.npy`` (N, V, num_ws, w_dim) float16 for the data set ``data``, and link its images beside it.
 
-    trained: the folder of `facsmith train generator` on that data set. Held-out photos, for which no correction was
-    learned, get the latent of a stranger. Returns the folder, to be given as ``pairs``, and the AU directions
-    (K, num_ws, w_dim) of `facs.AUS`, to be given as ``directions``.
+    Held-out photos, for which no correction was learned, get the latent of a stranger.
+
+    Parameters
+    ----------
+    trained
+        The folder of `facsmith train generator` on that data set.
+
+    Returns
+    -------
+    Path
+        The folder, to be given as ``pairs``.
+    Tensor
+        The AU directions (K, num_ws, w_dim) of `facs.AUS`, to be given as ``directions``.
     """
     root, target = Path(data).resolve(), Path(out)
     generator = load_generator(Path(trained) / "generator.safetensors")

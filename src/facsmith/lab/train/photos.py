@@ -21,10 +21,21 @@ Image = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Photo:
-    """One face to train on. landmarks: (68, 2) photo pixels. age, gender: -1 where unknown. group: of people, to be
-    balanced against others (`GeneratorOptions.balance`), "" where unknown.
+    """One face to train on.
 
-    codes (K,), held_out: as they were in another data set, where this one goes on from it (`lab.train.reuse_codes`).
+    codes (K,),
+
+    Parameters
+    ----------
+    landmarks
+        (68, 2) photo pixels.
+    age, gender
+        -1 where unknown.
+    group
+        Group of people, to be balanced against others (`GeneratorOptions.balance`), "" where unknown.
+    codes, held_out
+        (K,) codes, and whether it was held out, as in another data set, where this one goes on from it
+        (`lab.train.reuse_codes`).
     """
 
     name: str
@@ -74,8 +85,12 @@ def archive_photos(tar: str | Path, *, progress: Callable[[str], None] = lambda 
     The table holds ``name`` (N,), the pictures' names in the tar, and ``landmarks68`` (N, 68, 2) or MediaPipe's
     ``landmarks`` (N, 478, 2 or 3) in their pixels; ``age``, ``gender``, ``group`` (N,) are read where present.
 
-    Raises:
-        InputError: no such table, or a damaged one. Damaged pictures are skipped and reported to `progress`.
+    Damaged pictures are skipped and reported to ``progress``.
+
+    Raises
+    ------
+    InputError
+        No such table, or a damaged one.
     """
     path = Path(tar)
     table = path.with_suffix(".npz")
@@ -99,8 +114,10 @@ def archive_photos(tar: str | Path, *, progress: Callable[[str], None] = lambda 
 def read_names(file: str | Path) -> frozenset[str]:
     """Names of photos, one a line; lines that begin with # are comments.
 
-    Raises:
-        InputError: no such file, or not text.
+    Raises
+    ------
+    InputError
+        No such file, or not text.
     """
     try:
         lines = Path(file).read_text(encoding="utf-8").splitlines()

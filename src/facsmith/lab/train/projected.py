@@ -26,11 +26,16 @@ class ProjectedDiscriminator(nn.Module):
     Eq. of the paper: L_l = D_l(CSM(CCM(F_l(x)))). CCM, a random 1 x 1 convolution, mixes channels; CSM, a random 3 x 3
     one after adding the coarser result, mixes scales. Both are drawn once and never trained. The heads have spectral
     norm.
+
+    Parameters
+    ----------
+    channels
+        Channels of the features, finest first, each of half the size of the one before.
+    seed
+        Seed of the projections.
     """
 
     def __init__(self, channels: Sequence[int], *, seed: int = 0) -> None:
-        """channels: of the features, finest first, each of half the size of the one before. seed: of the
-        projections."""
         super().__init__()
         random = torch.Generator().manual_seed(seed)
         self.across_channels = nn.ModuleList(_fixed(count, _MIXED, 1, random) for count in channels)
@@ -40,7 +45,13 @@ class ProjectedDiscriminator(nn.Module):
         cast(Any, self).to(memory_format=torch.channels_last)
 
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """features: (N, C, h, w) each, finest first -> (N, places) each, above 0 where a place looks photographed."""
+        """How photographed each place looks: (N, places) per layer, above 0 where it does.
+
+        Parameters
+        ----------
+        features
+            (N, C, h, w) each, finest first.
+        """
         verdicts: list[Tensor] = []
         mixed: Tensor | None = None
         levels = zip(features, self.across_channels, self.across_scales, self.heads, strict=True)

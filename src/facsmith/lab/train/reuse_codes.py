@@ -18,10 +18,15 @@ def known_in(
 ) -> Iterator[Photo]:
     """The photos that a data set has, by name, with their codes and whether they were held out; in the given order.
 
-    progress: told of photos that it has not.
+    Parameters
+    ----------
+    progress
+        Told of photos that the data set lacks.
 
-    Raises:
-        InputError: no such data set.
+    Raises
+    ------
+    InputError
+        No such data set.
     """
     root = Path(dataset)
     with reading(root):

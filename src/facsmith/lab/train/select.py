@@ -26,8 +26,19 @@ _PITCH = (67.0, -38.3, -54.2, 4.4)
 
 @dataclass(frozen=True)
 class Selection:
-    """What a photo needs. sharpness: at least; see `sharpness`. yaw, pitch: at most, degrees either way. interocular:
-    at least, photo pixels. age: at least, where it is known."""
+    """Which photos are good enough.
+
+    Parameters
+    ----------
+    sharpness
+        Least sharpness, see the function `sharpness`.
+    yaw, pitch
+        Largest angles, in degrees either way.
+    interocular
+        Least distance between the eyes, in photo pixels.
+    age
+        Least age in years, where it is known.
+    """
 
     sharpness: float = 0.0
     yaw: float = inf
@@ -43,7 +54,13 @@ class Selection:
             )
 
     def objection(self, photo: Photo, *, resolution: int) -> str | None:
-        """Why not this photo, in a few words; None where it is welcome. resolution: of the data set."""
+        """Why not this photo, in a few words; None where it is welcome.
+
+        Parameters
+        ----------
+        resolution
+            Resolution of the data set.
+        """
         apart, yaw, pitch = (
             float(interocular(photo.landmarks)),
             abs(yaw_degrees(photo.landmarks)),
@@ -88,7 +105,13 @@ def sharpness(crop: Image) -> float:
 
 
 def pitch_degrees(landmarks: npt.ArrayLike) -> float:
-    """How far a face is tilted, in degrees; positive downwards. landmarks: (68, 2), any unit."""
+    """How far a face is tilted, in degrees; positive downwards.
+
+    Parameters
+    ----------
+    landmarks
+        (68, 2), any unit.
+    """
     points = np.asarray(landmarks, dtype=np.float64)
     left, right = eye_centers(points)
     across = right - left

@@ -42,12 +42,18 @@ def begin_from(path: str | Path, modules: dict[str, nn.Module]) -> int:
     """Copy a state of another run, or its essence, into networks of the same sizes; returns on how many images they
     were trained, as far as the file says.
 
-    modules: of a run, by their names in the file: average, critic, latents; and generator, which begins where the
-    average is. Optimisers stay fresh. So do the
-    photos' corrections, unless the file has some for just as many photos.
+    Optimisers stay fresh. So do the photos' corrections, unless the file has some for just as many photos.
 
-    Raises:
-        CheckpointError: no such file, damaged, or networks of other sizes.
+    Parameters
+    ----------
+    modules
+        Modules of a run, by their names in the file: average, critic, latents; and generator, which begins where the
+        average is.
+
+    Raises
+    ------
+    CheckpointError
+        No such file, damaged, or networks of other sizes.
     """
     tensors = read_networks(path)
     corrections = tensors.pop(DELTA, None)
@@ -76,12 +82,19 @@ def begin_from(path: str | Path, modules: dict[str, nn.Module]) -> int:
 def keep(state: str | Path, out: str | Path, *, corrections: bool = False, encoder: str | Path | None = None) -> Path:
     """Write the essence of a run's ``state.safetensors``; returns ``out``.
 
-    corrections: those of the single photos, too: as much as the rest of the file again. encoder: the generator's,
-    which other photos are adopted by (`lab.train.adopt`).
+    Parameters
+    ----------
+    corrections
+        Keep those of the single photos, too: as much as the rest of the file again.
+    encoder
+        The generator's encoder, by which other photos are adopted (`lab.train.adopt`).
 
-    Raises:
-        InputError: the file holds no run of the generator, or the encoder is another generator's. CheckpointError: a
-            damaged file.
+    Raises
+    ------
+    InputError
+        The file holds no run of the generator, or the encoder is another generator's.
+    CheckpointError
+        A damaged file.
     """
     tensors = read_networks(state)
     if DELTA not in tensors:
@@ -112,8 +125,10 @@ def keep(state: str | Path, out: str | Path, *, corrections: bool = False, encod
 def kept_model(path: str | Path) -> tuple[StyleGAN2, Encoder] | None:
     """The averaged generator and its encoder, frozen, of a file that `keep` wrote with one; None: it has none.
 
-    Raises:
-        CheckpointError: no such file, or damaged.
+    Raises
+    ------
+    CheckpointError
+        No such file, or damaged.
     """
     metadata = read_metadata(path)
     if _ENCODER not in metadata:

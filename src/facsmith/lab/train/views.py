@@ -21,13 +21,25 @@ _EYES_SHARE = 0.4  # of the view's rows
 
 
 def whole_face(images: Tensor, framing: Framing = FACSMITH) -> Tensor:
-    """images: (N, 3, R, R) -> (N, 3, S, S): 96 px for 64, 160 for 128, 224 for 256 and above."""
+    """The whole face at the size that a network looks at: (N, 3, S, S).
+
+    Parameters
+    ----------
+    images
+        (N, 3, R, R); S is 96 px for 64, 160 for 128, 224 for 256 and above.
+    """
     resolution = images.shape[-1]
     return _resized(images, *[min(224, resolution + 32)] * 2)
 
 
 def eyes_and_mouth(images: Tensor, framing: Framing = FACSMITH) -> Tensor:
-    """images: (N, 3, R, R) -> (N, 3, S, S), eyes above, mouth below, S about .6 R: near the pictures' own sharpness."""
+    """The eyes above and the mouth below, (N, 3, S, S), S about .6 R: near the pictures' own sharpness.
+
+    Parameters
+    ----------
+    images
+        (N, 3, R, R).
+    """
     side = 32 * max(2, round(images.shape[-1] * 0.625 / 32))
     rows = round(side * _EYES_SHARE)
     eyes, mouth = _window(images, framing, *_EYES), _window(images, framing, *_MOUTH)

@@ -42,10 +42,15 @@ KINDS: Final = ("disfa:DIR", "csv:FILE", "samples:COUNT", "muscles:DIR")
 def open_source(text: str, generator: "Generator | None" = None, *, seed: int = 0, provider: str = "auto") -> Source:
     """``disfa:DIR``, ``csv:FILE``, ``samples:COUNT`` (of the generator) or ``muscles:DIR``.
 
-    provider: of landmarks, where the source itself needs them.
+    Parameters
+    ----------
+    provider
+        Library that finds landmarks, where the source itself needs them.
 
-    Raises:
-        InputError: another kind, or one whose files are not there.
+    Raises
+    ------
+    InputError
+        Another kind, or one whose files are not there.
     """
     kind, colon, rest = text.partition(":")
     if not (colon and rest):

@@ -33,11 +33,17 @@ _FULL: Final = 5.0
 
 @dataclass(frozen=True)
 class DISFAOptions:
-    """Which frames.
+    """Which frames of DISFA are used.
 
-    threshold: DISFA intensity (1 to 5) from which a frame shows an AU; 4 as in the paper. active, neutral: frames per
-    subject and AU, and neutral ones per subject, at most, so that no subject outweighs another; spread over the whole
-    video, as neighbours are one and the same face. camera: which videos.
+    Parameters
+    ----------
+    threshold
+        DISFA intensity (1 to 5) from which a frame shows an AU; 4 as in the paper.
+    active, neutral
+        Largest number of frames per subject and AU, and of neutral ones per subject, so that no subject outweighs
+        another; spread over the whole video, as neighbours are one and the same face.
+    camera
+        The camera whose videos are read.
     """
 
     threshold: int = 4

@@ -26,7 +26,17 @@ _SIDE: Final = 256  # of the crop that is moved
 
 @dataclass(frozen=True)
 class MuscleOptions:
-    """variants: pictures per photo, the first at rest. provider: of landmarks. framing: of the generator."""
+    """How photos are moved by muscles.
+
+    Parameters
+    ----------
+    variants
+        Pictures per photo, the first at rest.
+    provider
+        Library that finds landmarks.
+    framing
+        The generator's framing.
+    """
 
     variants: int = 8
     provider: str = "auto"

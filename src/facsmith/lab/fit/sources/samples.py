@@ -34,9 +34,21 @@ _BATCH: Final = 8
 
 @dataclass(frozen=True)
 class SampleOptions:
-    """psi: truncation of the samples. threshold: measured intensity from which a face shows an AU; neutral: below which
-    it does not. quota: faces per AU and side. company: of the faces kept for an AU, the largest part that may show one
-    and the same other AU."""
+    """Which of the generator's samples are kept.
+
+    Parameters
+    ----------
+    psi
+        Truncation of the samples.
+    threshold
+        Measured intensity from which a face shows an AU.
+    neutral
+        Measured intensity below which it does not.
+    quota
+        Faces per AU and side.
+    company
+        Largest part of the faces kept for an AU that may show one and the same other AU.
+    """
 
     psi: float = 0.8
     threshold: float = 0.4
@@ -56,7 +68,13 @@ class SampleOptions:
 
 
 class Keeper:
-    """Decides, face by face, what is kept. shown: (12, 12) of the faces kept for AU i, how many show AU j."""
+    """Decides, face by face, what is kept.
+
+    Attributes
+    ----------
+    shown
+        (12, 12), row i: of the faces kept for AU i, how many show AU j.
+    """
 
     _FIRST = 10  # faces of an AU that are kept whatever their company
 
@@ -84,14 +102,19 @@ class Keeper:
 
 
 class Samples:
-    """A source (`lab.fit.sources`) of `count` faces of a generator, each a person of its own."""
+    """A source (`lab.fit.sources`) of `count` faces of a generator, each a person of its own.
+
+    Parameters
+    ----------
+    score
+        Measures a face's AUs; by default `facsmith.measure` on the enlarged picture.
+    """
 
     notes = ("Labels are measured on pictures of strangers (facsmith measure): AU4, AU6 and AU15 are told least well.",)
 
     def __init__(
         self, generator: "Generator", count: int, score: Score | None = None, options: SampleOptions | None = None
     ) -> None:
-        """score: by default `facsmith.measure` on the enlarged picture."""
         if count < 1:
             raise InputError(f"{count} samples; give 1 or more, 50000 for good boundaries.")
         self._generator, self._count = generator, count

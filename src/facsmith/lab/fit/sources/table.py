@@ -34,8 +34,15 @@ _FULL: Final = 5.0
 
 @dataclass(frozen=True)
 class TableOptions:
-    """confidence: OpenFace's, below which a row is skipped. neutral: intensities below count as 0, which estimates
-    never quite reach."""
+    """Which rows of a table of AUs are used.
+
+    Parameters
+    ----------
+    confidence
+        Rows with an OpenFace confidence below this are skipped.
+    neutral
+        Intensities below count as 0, which estimates never quite reach.
+    """
 
     confidence: float = 0.8
     neutral: float = 0.1

@@ -24,10 +24,22 @@ MANY: Final = 2048
 class Item:
     """One labelled face.
 
-    index: its place in the source. au: (12,) intensities in [0, 1]; exactly 0 counts as neutral. person: who it is.
-    image: (H, W, 3) uint8 RGB, or None where the latent is known. aligned: the image is an upright crop already
-    (`face.align`). latent: (num_ws, w_dim), or None; with neither there is no picture of it. name: as its owner would
-    call it.
+    Parameters
+    ----------
+    index
+        Its place in the source.
+    au
+        (12,) intensities in [0, 1]; exactly 0 counts as neutral.
+    person
+        Who it is.
+    image
+        (H, W, 3) uint8 RGB, or None where the latent is known.
+    aligned
+        The image is an upright crop already (`face.align`).
+    latent
+        (num_ws, w_dim), or None; with neither there is no picture of it.
+    name
+        As its owner would call it.
     """
 
     index: int
@@ -40,7 +52,13 @@ class Item:
 
 
 class Portion(NamedTuple):
-    """A run of places, from ``start`` to before ``stop``. files: whose bytes decide what it yields."""
+    """A run of places, from ``start`` to before ``stop``.
+
+    Attributes
+    ----------
+    files
+        The files whose bytes decide what it yields.
+    """
 
     start: int
     stop: int
