@@ -103,6 +103,16 @@ def test_notes_are_told_on_stderr(folder, capsys):
     assert "note: AU4: given without an intensity, shown at D (0.8)." in capsys.readouterr().err
 
 
+def test_edit_adds_a_change_to_what_the_photo_shows(folder):
+    assert main(["edit", "her.png", "--relative", "AU12=+0.4,AU4=+0.2", "-o", "out.png", *FAST]) == 0
+    (key,) = json.loads(Path("out.png.json").read_text())["keyframes"]
+    assert key["asked"]["AU12"] >= 0.4 and key["asked"]["AU4"] >= 0.2
+
+
+def test_a_change_of_no_kind_is_refused(folder, capsys):
+    assert "--relative" in refused(["edit", "her.png", "AU12=0.4", "-o", "out.png", *FAST], capsys)
+
+
 def test_edit_writes_a_picture(folder, capsys):
     assert main(["edit", "her.png", "-e", "AU12=D", "-o", "out.png", "--relative", *FAST]) == 0
     assert image.read("out.png").shape == (96, 120, 3)
