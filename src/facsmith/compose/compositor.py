@@ -124,7 +124,9 @@ class Compositor:
         if not asked.any() and at_rest:
             return self._photo.copy()
         moved = self._transfer.change(generated, asked, asked if drawn is None else two_sided(drawn))
-        moved.flow[:] = self._canvas.vectors_to_photo(moved.flow)
+        for part in (moved, moved.mouth):
+            if part is not None:
+                part.flow[:] = self._canvas.vectors_to_photo(part.flow)
         out = self._photo.copy()
         for band in self._bands:
             self._compose(moved, band, out)
@@ -146,6 +148,13 @@ class Compositor:
         """Write one band of the frame. change.flow: in photo pixels."""
         lift = self._canvas.lift
         flow = lift(change.flow, band)
+        mouth = change.mouth
+        box = None if mouth is None else mouth.window.box(self._photo.shape)
+        near = None if box is None else band.common(box)
+        if mouth is not None and near is not None:
+            share = mouth.window.lift(mouth.share, near)[..., None]
+            part = flow[near.within(band)]
+            part += share * (mouth.window.lift(mouth.flow, near) - part)
         x = np.arange(band.left, band.right, dtype=np.float32)
         y = np.arange(band.top, band.bottom, dtype=np.float32)[:, None]
         moved = cv2.remap(
@@ -155,8 +164,10 @@ class Compositor:
         if change.added is not None:
             picture += lift(change.added, band, smooth=True)
         picture *= 1 + lift(change.gain - 1, band, smooth=True)[..., None] * self._transfer.shade
-        opacity = lift(change.opacity, band)[..., None]
-        picture += opacity * (lift(change.fresh, band, smooth=True) - picture)
+        if mouth is not None and near is not None:
+            opacity = mouth.window.lift(mouth.opacity, near)[..., None]
+            part = picture[near.within(band)]
+            part += opacity * (mouth.window.lift(mouth.fresh, near, smooth=True) - part)
         self._write(picture, band, out)
 
     def _paste(self, generated: Pixels) -> Pixels:
