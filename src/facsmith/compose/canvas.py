@@ -115,14 +115,7 @@ class Canvas:
 
     def sample(self, photo: Pixels) -> Image:
         """The photo seen on the canvas, (height, width, 3) float32, each pixel the mean of the area it covers."""
-        k = max(1, int(np.ceil(1 / self.scale - 1e-9)))
-        fine = self.matrix * k
-        fine[:, 2] += (k - 1) / 2
-        height, width = self.shape
-        seen = cv2.warpAffine(
-            photo, fine, (k * width, k * height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
-        return np.asarray(cv2.resize(seen, (width, height), interpolation=cv2.INTER_AREA), np.float32)
+        return _sampled(photo, self.matrix, self.shape)
 
     def bands(self, mask: Image, photo_shape: tuple[int, ...]) -> Iterator[Band]:
         """The strips of the photo that cover the canvas's pixels where ``mask`` (height, width) is above 0."""
@@ -192,6 +185,10 @@ class Window:
             cv2.warpAffine(field, way, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE), np.float32
         )
 
+    def sample(self, photo: Pixels) -> Image:
+        """As `Canvas.sample`."""
+        return _sampled(photo, self.matrix, self.shape)
+
     def box(self, photo_shape: tuple[int, ...]) -> Band | None:
         """The photo's pixels that it covers."""
         ends = np.array([(x, y) for x in (0, self.shape[1] - 1) for y in (0, self.shape[0] - 1)], np.float64)
@@ -204,6 +201,15 @@ class Window:
     def lift(self, field: Image, band: Band, *, smooth: bool = False) -> Image:
         """As `Canvas.lift`."""
         return _lifted(self.matrix, field, band, smooth=smooth)
+
+
+def _sampled(photo: Pixels, matrix: npt.NDArray[np.float64], shape: tuple[int, int]) -> Image:
+    k = max(1, int(np.ceil(1 / float(np.hypot(matrix[0, 0], matrix[1, 0])) - 1e-9)))
+    fine = matrix * k
+    fine[:, 2] += (k - 1) / 2
+    height, width = shape
+    seen = cv2.warpAffine(photo, fine, (k * width, k * height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(cv2.resize(seen, (width, height), interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _lifted(matrix: npt.NDArray[np.float64], field: Image, band: Band, *, smooth: bool) -> Image:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from facsmith.compose.canvas import Band, Canvas, canvas
 from facsmith.compose.lips import lip_gap, seal
 from facsmith.compose.masks import fade, left_half
+from facsmith.compose.still import Still, filled, still
 from facsmith.compose.transfer import Change, Transfer
 from facsmith.errors import InputError
 from facsmith.face.align import CropTransform
@@ -76,6 +77,42 @@ class Compositor:
     def _bands(self) -> list[Band]:
         return [*self._canvas.bands(self._transfer.mask, self._photo.shape)]
 
+    @cached_property
+    def still(self) -> Still | None:
+        """What stands before the face and does not move with it."""
+        part = self._transfer
+        return still(self._photo, self._canvas, part.field.frame, part.field.face, part.mask)
+
+    @cached_property
+    def _skin(self) -> Pixels:
+        """The photo without what stands before the face: the skin behind it goes on."""
+        front = self.still
+        if front is None:
+            return self._photo
+        fill = filled(front.window.sample(self._photo), front.share)
+        out = self._photo.copy()
+        for band in self._bands:
+            near = band.common(front.window.box(self._photo.shape) or band)
+            if near is not None:
+                hidden = np.clip(2.5 * front.window.lift(front.share, near) - 1.5, 0, 1)[..., None]
+                here = out[near.slices].astype(np.float32)
+                here += hidden * (front.window.lift(fill, near, smooth=True) - here)
+                out[near.slices] = np.rint(np.clip(here, 0, 255)).astype(np.uint8)
+        return out
+
+    def in_front(self, frame: Pixels) -> None:
+        """Lay what stands before the face over a frame (H, W, 3), in place, as it is in the photo."""
+        front = self.still
+        box = None if front is None else front.window.box(self._photo.shape)
+        for band in self._bands if box is not None else []:
+            near = band.common(box) if box is not None else None
+            if front is not None and near is not None:
+                share = front.window.lift(front.share, near)
+                share *= self._canvas.lift(self._transfer.mask, near) > 0
+                here = frame[near.slices].astype(np.float32)
+                here += share[..., None] * (self._photo[near.slices] - here)
+                frame[near.slices] = np.rint(here).astype(np.uint8)
+
     def frame(
         self,
         generated: Pixels,
@@ -133,6 +170,7 @@ class Compositor:
         if lips_open < 1 and self._gap > _OPEN:
             landmarks = self.landmarks(asked)
             seal(out, landmarks, float(np.clip(1 - lips_open * self._gap / max(lip_gap(landmarks), 1e-6), 0, 1)))
+        self.in_front(out)
         return out
 
     def landmarks(self, change: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -158,7 +196,7 @@ class Compositor:
         x = np.arange(band.left, band.right, dtype=np.float32)
         y = np.arange(band.top, band.bottom, dtype=np.float32)[:, None]
         moved = cv2.remap(
-            self._photo, flow[..., 0] + x, flow[..., 1] + y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
+            self._skin, flow[..., 0] + x, flow[..., 1] + y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
         )
         picture = moved.astype(np.float32)
         if change.added is not None:
