@@ -24,6 +24,7 @@ Image = npt.NDArray[np.float32]
 Mode = Literal["transfer", "paste", "crop"]
 
 _OPEN = 0.025  # IOD: a smaller gap between the inner lips is a landmarker's doubt
+_SLID = 0.02  # IOD from which skin has moved away from what stands before it
 _PASTED = 1.5  # grey levels between the generated crop and the reference, on average, from which on `paste` is whole
 
 
@@ -84,29 +85,34 @@ class Compositor:
         return still(self._photo, self._canvas, part.field.frame, part.field.face, part.mask)
 
     @cached_property
+    def _front_box(self) -> Band | None:
+        return None if self.still is None else self.still.window.box(self._photo.shape)
+
+    @cached_property
     def _skin(self) -> Pixels:
-        """The photo without what stands before the face: the skin behind it goes on."""
-        front = self.still
-        if front is None:
-            return self._photo
-        fill = filled(front.window.sample(self._photo), front.share)
-        out = self._photo.copy()
+        """Of `_front_box` the photo without what stands before the face: the skin behind it goes on."""
+        front, box = self.still, self._front_box
+        if front is None or box is None:
+            return self._photo[:0]
+        fill = filled(front.window.sample(self._photo), front.around)
+        out = self._photo[box.slices].copy()
         for band in self._bands:
-            near = band.common(front.window.box(self._photo.shape) or band)
+            near = band.common(box)
             if near is not None:
-                hidden = np.clip(2.5 * front.window.lift(front.share, near) - 1.5, 0, 1)[..., None]
-                here = out[near.slices].astype(np.float32)
+                hidden = front.window.lift(front.around, near)[..., None]
+                here = out[near.within(box)].astype(np.float32)
                 here += hidden * (front.window.lift(fill, near, smooth=True) - here)
-                out[near.slices] = np.rint(np.clip(here, 0, 255)).astype(np.uint8)
+                out[near.within(box)] = np.rint(np.clip(here, 0, 255)).astype(np.uint8)
         return out
 
     def in_front(self, frame: Pixels) -> None:
         """Lay what stands before the face over a frame (H, W, 3), in place, as it is in the photo."""
-        front = self.still
-        box = None if front is None else front.window.box(self._photo.shape)
-        for band in self._bands if box is not None else []:
-            near = band.common(box) if box is not None else None
-            if front is not None and near is not None:
+        front, box = self.still, self._front_box
+        if front is None or box is None:
+            return
+        for band in self._bands:
+            near = band.common(box)
+            if near is not None:
                 share = front.window.lift(front.share, near)
                 share *= self._canvas.lift(self._transfer.mask, near) > 0
                 here = frame[near.slices].astype(np.float32)
@@ -195,10 +201,15 @@ class Compositor:
             part += share * (mouth.window.lift(mouth.flow, near) - part)
         x = np.arange(band.left, band.right, dtype=np.float32)
         y = np.arange(band.top, band.bottom, dtype=np.float32)[:, None]
-        moved = cv2.remap(
-            self._skin, flow[..., 0] + x, flow[..., 1] + y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
-        )
-        picture = moved.astype(np.float32)
+        picture = _moved(self._photo, flow[..., 0] + x, flow[..., 1] + y)
+        front = self._front_box and band.common(self._front_box)
+        if front is not None and self._front_box is not None:
+            at = front.within(band)
+            behind = flow[at] + np.stack(np.broadcast_arrays(x, y), axis=-1)[at]
+            behind -= np.array([self._front_box.left, self._front_box.top], np.float32)
+            way = np.hypot(flow[at][..., 0], flow[at][..., 1]) * np.float32(self._canvas.scale / self._canvas.iod)
+            skin = _moved(self._skin, behind[..., 0], behind[..., 1])
+            picture[at] += np.minimum(way / np.float32(_SLID), 1)[..., None] * (skin - picture[at])
         if change.added is not None:
             picture += lift(change.added, band, smooth=True)
         picture *= 1 + lift(change.gain - 1, band, smooth=True)[..., None] * self._transfer.shade
@@ -234,6 +245,11 @@ class Compositor:
         if crop.dtype != np.uint8 or crop.shape != (side, side, 3):
             raise InputError(f"A generated crop is ({side}, {side}, 3) uint8 here; given: {crop.dtype} {crop.shape}.")
         return crop
+
+
+def _moved(photo: Pixels, x: Image, y: Image) -> Image:
+    """A photo (H, W, 3) at places (h, w)."""
+    return cv2.remap(photo, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101).astype(np.float32)
 
 
 def join(left: Pixels, right: Pixels, points: npt.ArrayLike) -> Pixels:

@@ -60,7 +60,7 @@ class Mouth:
         part, enamel = upper_row(photo, places, field.lips)
         self.own = OwnMouth(field.lips, part)
         self._inside = Dentition(
-            field.lips, yaw=field.frame.yaw, light=mouth_light(photo, places, field.face), enamel=enamel
+            field.lips, yaw=field.frame.yaw, light=mouth_light(photo, places, field.face), enamel=enamel, upper=part
         )
         self._lips = float(np.median(photo[_near(places, field)].mean(axis=1))) + 1
 

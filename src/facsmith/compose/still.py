@@ -12,7 +12,7 @@ Conventions: a `Window` of PIXELS pixels per inter-ocular distance (IOD); places
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -40,20 +40,23 @@ _SMOOTHNESS: Final = 0.02  # contrast that a path gives up for a step aside
 _LENS: Final = 0.105  # contrast that four fifths of both lenses' paths exceed, on average
 _ONE_LENS: Final = 0.07  # and that of each
 _BRIDGE: Final = 0.18  # contrast that a bar has over the nose, and on four fifths of its way
+_NOSE: Final = 0.32  # IOD to each side of the middle in which two lenses are joined
 _SEEN: Final = 0.1  # contrast from which a part of a path is a rim
-_RIM: Final = 0.05  # IOD to each side of a path that a rim may reach
+_RIM: Final = 0.045  # IOD to each side of a path that a rim may reach
 _UNLIKE: Final = 22.0  # CIE Lab from nose and cheeks
 _HAIR_ENDS: Final = 0.25  # IOD below the eyes
-_HIDDEN: Final = 0.5  # of a brow from which hair or a hat hides it
-_GROWN, _SOFT = 0.018, 0.012  # IOD
+_HIDDEN: Final = 0.65  # of a brow from which hair or a hat hides it
+_GROWN, _SEAM, _SOFT = 0.02, 0.035, 0.012  # IOD
 
 
 @dataclass(frozen=True, eq=False)
 class Still:
-    """window: where. share: (h, w) in [0, 1]. glasses, hair: whether some were found."""
+    """window: where. share: (h, w) in [0, 1]. around: (h, w), the same with a seam around it, where skin that moves
+    would still show its edge. glasses, hair: whether some were found."""
 
     window: Window
     share: Image
+    around: Image
     glasses: bool
     hair: bool
 
@@ -79,9 +82,13 @@ def still(photo: Pixels, canvas: Canvas, frame: FaceFrame, face: Array, mask: Im
         found |= hair.astype(np.uint8)
     if not (found.astype(bool) & (inside > 0)).any():
         return None
-    grown = cv2.dilate(found, _disc(_GROWN))
-    share = np.asarray(cv2.GaussianBlur(grown.astype(np.float32), (0, 0), _SOFT * PIXELS), np.float32)
-    return Still(window, np.clip(1.25 * share - 0.1, 0, 1).astype(np.float32), rims is not None, has_hair)
+    share, around = (_softened(cv2.dilate(found, _disc(by))) for by in (_GROWN, _GROWN + _SEAM))
+    return Still(window, share, around, rims is not None, has_hair)
+
+
+def _softened(mask: npt.NDArray[Any]) -> Image:
+    soft = np.asarray(cv2.GaussianBlur(mask.astype(np.float32), (0, 0), _SOFT * PIXELS), np.float32)
+    return np.asarray(np.clip(1.25 * soft - 0.1, 0, 1), np.float32)
 
 
 def filled(seen: Image, share: Image) -> Image:
@@ -110,8 +117,8 @@ def _rims(seen: Image, places: Array, face: Array) -> Pixels | None:
     if has_lenses:
         for ring, along in lenses:
             _draw(found, seen, places, np.vstack([ring, ring[:1]]), np.append(along, along[0]))
-    if has_bar:
-        _draw(found, seen, places, path, contrast)
+    part = np.ones(len(path), bool) if has_bar else np.abs(path[:, 0]) < _NOSE
+    _draw(found, seen, places, path[part], contrast[part])
     return found
 
 
@@ -192,7 +199,7 @@ def _draw(found: Pixels, seen: Image, places: Array, path: Array, contrast: Arra
     weight = line.astype(np.float32)
     total = cv2.GaussianBlur(weight, (0, 0), 0.06 * PIXELS) + 1e-3
     typical = np.asarray(cv2.GaussianBlur(off * weight, (0, 0), 0.06 * PIXELS) / total, np.float32)
-    rim = ((off > 0.55 * typical) & (near > 0)).astype(np.uint8) | cv2.dilate(line, _disc(0.008))
+    rim = ((off > 0.45 * typical) & (near > 0)).astype(np.uint8) | cv2.dilate(line, _disc(0.008))
     count, parts = cv2.connectedComponents(rim)
     kept = np.unique(parts[line > 0])
     found |= np.isin(parts, kept[kept > 0]).astype(np.uint8) if count > 1 else line
@@ -214,21 +221,21 @@ def _hair(seen: Image, places: Array, face: Array) -> npt.NDArray[np.bool_]:
     for points in (face[17:22], face[22:27]):
         outline = _pixels(points, places)
         brow = np.zeros_like(unlike)
-        cv2.polylines(brow, [outline], False, (1,), thickness=round(0.16 * PIXELS))
+        cv2.polylines(brow, [outline], False, (1,), thickness=round(0.12 * PIXELS))
         above = np.zeros_like(unlike)
         cv2.polylines(above, [outline - [0, round(0.16 * PIXELS)]], False, (1,), thickness=round(0.06 * PIXELS))
         if unlike[above > 0].mean() > 1 - _HIDDEN:
             hidden |= brow
-        brows |= cv2.dilate(brow, _disc(0.03))
+        brows |= brow
     for points in (face[36:42], face[42:48]):
         cv2.fillPoly(eyes, [_pixels(points, places)], (1,))
     eyes = cv2.dilate(eyes, _disc(0.13))
     unlike &= 1 - (brows & (1 - hidden)) & (1 - eyes)
     count, parts, boxes, _ = cv2.connectedComponentsWithStats(unlike)
-    height, width = unlike.shape
+    _height, width = unlike.shape
     kept = np.zeros(count, bool)
     for k in range(1, count):
-        left, top, wide, tall = boxes[k, :4]
+        left, top, wide, _tall = boxes[k, :4]
         kept[k] = top <= 1 or left <= 1 or left + wide >= width - 1
     return kept[parts]
 

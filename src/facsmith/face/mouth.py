@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LipLine", "OwnMouth", "ramp", "upper_row"]
+__all__ = ["LipLine", "OwnMouth", "curve", "ramp", "upper_row"]
 
 Array = NDArray[np.float64]
 
@@ -16,7 +16,7 @@ _UPPER, _LOWER = [60, 61, 62, 63, 64], [60, 67, 66, 65, 64]  # inner contours, c
 _SOFT: Final = 0.025  # IOD beside a lip that may be lip, once the lip has gone
 _GONE: Final = 0.06  # IOD by which a lip has gone
 _STRETCH: Final = 0.45  # of its height by which a visible row of teeth is lengthened at most
-_MISSING = 0.5, 0.95  # of its height that would be missing: up to the first it is used, from the second on painted anew
+_MISSING = 0.3, 0.7  # of its height that would be missing: up to the first it is used, from the second on painted anew
 _TEETH: Final = 0.035, 0.06  # IOD between the own lips: from the first on something may be seen there
 _TOOTH: Final = 0.72  # of the brightest part's brightness: darker is the mouth's depth
 _CAVITY: Final = 0.09  # IOD below the upper row from which there is a mouth to be seen that goes with the jaw
@@ -37,7 +37,7 @@ class LipLine:
         self.left, self.right = float(self._x[0]), float(self._x[-1])
         self.middle = float(face[[51, 57, 62, 66], 0].mean())
         self._table_x = np.linspace(self.left, self.right, 129)
-        self._upper_y, self._lower_y = (_pchip(self._x, heights, self._table_x) for heights in middle)
+        self._upper_y, self._lower_y = (curve(self._x, heights, self._table_x) for heights in middle)
 
     @property
     def gap(self) -> float:
@@ -111,16 +111,19 @@ class OwnMouth:
         x, y = pixels[..., 0], pixels[..., 1]
         upper, lower = self.lips.upper(x), self.lips.lower(x)
         gap = np.maximum(lower - upper, 0.0)
-        edge = upper + self.upper * gap
+        # A narrow gap below the row tells nothing of what lies there.
+        whole = (1 - self.upper) * self.lips.gap < _CAVITY
+        part = 1.0 if whole else self.upper
+        edge = upper + part * gap
         height = max(self.upper * self.lips.gap, 1e-3)
         missing = max(risen, 0.0) / height
         longer = 1 + min(missing, _STRETCH)
         of_row = edge - (edge - y) / longer
         soft = _SOFT * np.clip([risen / _GONE, lowered / _GONE], 0, 1)
         pixel = 0.006
-        row = ramp((of_row - upper - soft[0]) / pixel) * ramp((edge - of_row - (soft[1] if self.upper >= 1 else 0)) / pixel)
+        row = ramp((of_row - upper - soft[0]) / pixel) * ramp((edge - of_row - (soft[1] if whole else 0)) / pixel)
         below = y - lowered
-        rest = ramp((below - edge) / pixel) * ramp((lower - below - soft[1]) / pixel) * float(self.upper < 1)
+        rest = ramp((below - edge) / pixel) * ramp((lower - below - soft[1]) / pixel) * float(not whole)
         source = np.stack([x, np.where(row > 0.5, of_row, np.clip(below, upper, lower))], axis=-1)
         side = np.clip(max(risen, lowered, 0.0) / _GONE, 0, 1)
         corners = ramp(np.minimum(x - self.lips.left, self.lips.right - x) / 0.04 - 0.5)
@@ -145,7 +148,7 @@ def upper_row(picture: NDArray[np.float32], places: Array, lips: LipLine) -> tup
 
     Returns
     -------
-    The part, 1 where the row ends behind the lower lip or nothing is seen; (3,) colour, None where no teeth show.
+    The part, 1 where the row ends behind the lower lip or where nothing is seen; (3,) colour, None where no teeth show.
     """
     x, y = places[..., 0], places[..., 1]
     upper, lower = lips.upper(x), lips.lower(x)
@@ -163,7 +166,6 @@ def upper_row(picture: NDArray[np.float32], places: Array, lips: LipLine) -> tup
     peak = int(profile[:9].argmax())
     dark = np.flatnonzero(profile[peak:] < _TOOTH * profile[peak])
     part = 1.0 if len(dark) == 0 else (peak + float(dark[0])) / 12
-    part = 1.0 if (1 - part) * lips.gap < _CAVITY else part
     teeth = colours[(bins <= max(round(part * 12) - 1, peak)) & (bright > 0.9 * profile[peak])]
     colour = np.median(teeth, axis=0).astype(np.float32) if len(teeth) > 8 else None
     if colour is None or colour[0] > _RED * colour[1]:
@@ -171,9 +173,10 @@ def upper_row(picture: NDArray[np.float32], places: Array, lips: LipLine) -> tup
     return part, colour
 
 
-def _pchip(x: Array, y: Array, at: Array) -> Array:
-    curve: Any = importlib.import_module("scipy.interpolate").PchipInterpolator(x, y)
-    return np.asarray(curve(at))
+def curve(x: Array, y: Array, at: Array) -> Array:
+    """Through points (x, y), monotone between them, at ``at``; x rises."""
+    through: Any = importlib.import_module("scipy.interpolate").PchipInterpolator(x, y)
+    return np.asarray(through(at))
 
 
 def ramp(t: Array) -> Array:

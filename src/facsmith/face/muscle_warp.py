@@ -126,7 +126,7 @@ class MuscleField:
             return Motion(source, inside)
         seen, trust = own.seen(pixels, -float(moves.sites[62, 1]), float(moves.sites[66, 1]))
         source = source + (inside * trust)[..., None] * (seen - source)
-        separated = np.clip((upper[..., 1] - lower[..., 1]) / _APART, 0, 1)
+        separated = np.clip((upper[..., 1] - lower[..., 1]) / _APART + self.lips.gap / _APART, 0, 1)
         return Motion(source, inside * (1 - trust) * separated)
 
     def between(self, pixels: Array, here: Array, there: Array) -> Array:
@@ -213,7 +213,9 @@ class MuscleWarp:
         seen = image[y0:y1, x0:x1].astype(np.float32)
         part, enamel = upper_row(seen, self._pixels, lips)
         light = mouth_light(seen[::4, ::4], self._pixels[::4, ::4], self.field.face)
-        return OwnMouth(lips, part), Dentition(lips, yaw=frame.yaw, light=light, enamel=enamel, seed=self._seed)
+        return OwnMouth(lips, part), Dentition(
+            lips, yaw=frame.yaw, light=light, enamel=enamel, upper=part, seed=self._seed
+        )
 
     def _affected(self, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
         corners = np.array([[x, y] for x in (-1.9, 1.9) for y in (-1.4, 2.9)])

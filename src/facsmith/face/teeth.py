@@ -33,7 +33,8 @@ _DEPTH: Final = np.array([46.0, 21.0, 20.0])
 _TONGUE: Final = np.array([150.0, 84.0, 80.0])
 _SKIN_LIT, _WHITE_LIT = 168.0, 182.0  # grey levels of well-lit skin, and of an eye's white
 _OPEN_EYE: Final = 0.09  # IOD
-_FOLLOWS, _CLOSED = 0.85, 0.05  # of the opening beyond the second, IOD, that the jaw goes along
+_FOLLOWS, _CLOSED = 0.9, 0.04  # of the opening beyond the second, IOD, that the jaw goes along
+_BELIEVED: Final = 0.6  # of the brightness of teeth in this light
 _LEAST: Final = 0.55  # of what is brightest in the photo
 
 
@@ -53,8 +54,9 @@ class Dentition:
         lips: at rest.
         yaw: of the head, radians, positive to the image's right.
         light: (3,) the light it stands in, 1 for a well-lit face.
-        enamel: (3,) colour of the photo's own teeth in its light, where they show.
-        edge: IOD below the face's origin to which the upper incisors reach, where that is seen.
+        enamel: (3,) colour of the photo's own teeth in its light, where they show; not believed where it is darker than
+            teeth in this light are.
+        upper: the part of the photo's own opening that its upper teeth take, where they show.
         seed: chooses by how little teeth differ from the usual.
     """
 
@@ -65,7 +67,7 @@ class Dentition:
         yaw: float = 0.0,
         light: Array | None = None,
         enamel: NDArray[np.float32] | None = None,
-        edge: float | None = None,
+        upper: float = 1.0,
         seed: int = 0,
     ) -> None:
         self._lips = lips
@@ -73,9 +75,11 @@ class Dentition:
         self._size = float(random.uniform(0.95, 1.03))
         self._tints = random.uniform(0.965, 1.0, 12)
         self._light = np.ones(3) if light is None else np.asarray(light, np.float64)
-        self._enamel = _ENAMEL * self._light if enamel is None else np.asarray(enamel, np.float64)
+        self._enamel = _ENAMEL * self._light
         at = float(lips.upper(np.array(lips.middle)))
-        self._edge = at + 0.3 * min(lips.gap, 0.1) + _SEEN if edge is None else edge
+        self._edge = at + 0.3 * min(lips.gap, 0.1) + _SEEN
+        if enamel is not None and float(np.mean(enamel)) > _BELIEVED * float(self._enamel.mean()):
+            self._enamel, self._edge = np.asarray(enamel, np.float64), max(self._edge, at + upper * lips.gap)
         self._yaw = yaw
 
     def paint(self, pixels: Array, moved: LipLine, *, jaw: float) -> NDArray[np.float32]:
@@ -90,7 +94,7 @@ class Dentition:
         upper = self._row(x, y, self._edge, below=False)
         lower = self._row(x, y, self._edge - _BITE + apart, below=True)
         colour = self._depth(x, y, moved, apart)
-        for row, bright, gum in ((lower, 0.6, 0.5), (upper, 1.0, 0.85)):
+        for row, bright, gum in ((lower, 0.52, 0.45), (upper, 1.0, 0.85)):
             colour = colour + row.gum[..., None] * (_GUM * self._light * gum - colour)
             lit = self._enamel * (bright * row.shade)[..., None]
             colour = colour + row.tooth[..., None] * (lit - colour)
