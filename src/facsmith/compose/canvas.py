@@ -141,7 +141,7 @@ class Canvas:
         return _lifted(self.matrix, field, band, smooth=smooth)
 
     def window(self, low: npt.ArrayLike, high: npt.ArrayLike, finer: float) -> "Window":
-        """A part of the canvas, from one of its points (x, y) to another, with ``finer`` times as many pixels a side."""
+        """A part of the canvas, from one of its points (x, y) to another, ``finer`` times as many pixels a side."""
         origin = np.floor(np.asarray(low, np.float64))
         width, height = np.ceil((np.asarray(high, np.float64) - origin) * finer).astype(int).tolist()
         matrix = self.matrix * finer

@@ -153,13 +153,13 @@ def _read(seen: Image, places: Array, at: Array) -> Image:
 def _ridges(lines: Image) -> Array:
     """(n, m) how far each sample of n lines (n, m, 3) is darker or brighter than both its sides, in [0, .6]."""
     best = np.zeros(lines.shape[:2], np.float32)
-    sides = cv2.blur(lines, (5, 1), borderType=cv2.BORDER_REPLICATE)
+    sides = np.asarray(cv2.blur(lines, (5, 1), borderType=cv2.BORDER_REPLICATE), np.float32)
     for width, off in _WIDTHS:
         middle = np.asarray(cv2.blur(lines, (width, 1), borderType=cv2.BORDER_REPLICATE), np.float32)
         before, after = np.roll(sides, off, axis=1), np.roll(sides, -off, axis=1)
         before[:, :off], after[:, -off:] = middle[:, :off], middle[:, -off:]
         darker, brighter = np.minimum(before, after) - middle, middle - np.maximum(before, after)
-        ratio = np.maximum(darker, 0.8 * brighter) / ((before + after) / 2 + _FLAT)
+        ratio: Image = np.maximum(darker, 0.8 * brighter) / ((before + after) / 2 + _FLAT)
         best = np.maximum(best, ratio.max(axis=2))
     return np.minimum(best, 0.6).astype(np.float64)
 
@@ -200,9 +200,10 @@ def _draw(found: Pixels, seen: Image, places: Array, path: Array, contrast: Arra
     total = cv2.GaussianBlur(weight, (0, 0), 0.06 * PIXELS) + 1e-3
     typical = np.asarray(cv2.GaussianBlur(off * weight, (0, 0), 0.06 * PIXELS) / total, np.float32)
     rim = ((off > 0.45 * typical) & (near > 0)).astype(np.uint8) | cv2.dilate(line, _disc(0.008))
-    count, parts = cv2.connectedComponents(rim)
+    components: Any = cv2.connectedComponents(rim)
+    parts = np.asarray(components[1], np.intp)
     kept = np.unique(parts[line > 0])
-    found |= np.isin(parts, kept[kept > 0]).astype(np.uint8) if count > 1 else line
+    found |= np.isin(parts, kept[kept > 0]).astype(np.uint8)
 
 
 def _hair(seen: Image, places: Array, face: Array) -> npt.NDArray[np.bool_]:
@@ -231,12 +232,11 @@ def _hair(seen: Image, places: Array, face: Array) -> npt.NDArray[np.bool_]:
         cv2.fillPoly(eyes, [_pixels(points, places)], (1,))
     eyes = cv2.dilate(eyes, _disc(0.13))
     unlike &= 1 - (brows & (1 - hidden)) & (1 - eyes)
-    count, parts, boxes, _ = cv2.connectedComponentsWithStats(unlike)
-    _height, width = unlike.shape
-    kept = np.zeros(count, bool)
-    for k in range(1, count):
-        left, top, wide, _tall = boxes[k, :4]
-        kept[k] = top <= 1 or left <= 1 or left + wide >= width - 1
+    components: Any = cv2.connectedComponentsWithStats(unlike)
+    parts, boxes = np.asarray(components[1], np.intp), np.asarray(components[2], np.intp)
+    left, top, width = boxes[:, cv2.CC_STAT_LEFT], boxes[:, cv2.CC_STAT_TOP], boxes[:, cv2.CC_STAT_WIDTH]
+    kept = (top <= 1) | (left <= 1) | (left + width >= unlike.shape[1] - 1)
+    kept[0] = False
     return kept[parts]
 
 

@@ -127,10 +127,12 @@ class OwnMouth:
         source = np.stack([x, np.where(row > 0.5, of_row, np.clip(below, upper, lower))], axis=-1)
         side = np.clip(max(risen, lowered, 0.0) / _GONE, 0, 1)
         corners = ramp(np.minimum(x - self.lips.left, self.lips.right - x) / 0.04 - 0.5)
-        believed = 1 - ramp((missing - _MISSING[0]) / (_MISSING[1] - _MISSING[0]) - 0.5)
+        believed = 1 - ramp(np.array((missing - _MISSING[0]) / (_MISSING[1] - _MISSING[0]) - 0.5))
         shows = ramp((gap - _TEETH[0]) / (_TEETH[1] - _TEETH[0]) - 0.5)
-        moved = np.clip(max(abs(risen), abs(lowered)) / 0.01, 0, 1)
-        trust = np.maximum(row, rest) * believed * (1 - side * (1 - corners)) * (1 - moved * (1 - shows))
+        trust = np.maximum(row, rest) * believed * (1 - side * (1 - corners)) * shows
+        # The first hardly visible movement shows nothing new.
+        moved = np.clip(max(abs(risen), abs(lowered)) / 0.015, 0, 1)
+        trust = 1 - moved * (1 - trust)
         return source, trust
 
 

@@ -188,8 +188,8 @@ class FaceMuscles:
     def _keep_lips_together(self, intensities: Array, moved: Array) -> None:
         """AUs that do not part the lips (a smile, a press) open them only as far as another AU parts them.
 
-        People who were coded smile with parted lips, so that their AU12 alone has some of the opening in it. Nor do lips
-        part without end: AUs that are asked together part them by less than the sum of each.
+        People who were coded smile with parted lips, so that their AU12 alone has some of the opening in it. Nor do
+        lips part without end: AUs that are asked together part them by less than the sum of each.
         """
         parting = np.isin(AUS, _PARTING)
         gate = float(np.clip(np.maximum(intensities, 0)[parting].sum() / _PARTED, 0, 1))

@@ -108,7 +108,7 @@ class Dentition:
     def _depth(self, x: Array, y: Array, moved: LipLine, apart: float) -> Array:
         bottom = moved.lower(x)
         across = np.exp(-(((x - moved.middle) / 0.26) ** 2))
-        tongue = across * ramp((y - (bottom - 0.55 * max(apart, 0.0))) / 0.12) * ramp(apart / 0.1 - 0.8)
+        tongue = across * ramp((y - (bottom - 0.55 * max(apart, 0.0))) / 0.12) * ramp(np.array(apart / 0.1 - 0.8))
         colour = np.broadcast_to(_DEPTH * self._light, (*x.shape, 3))
         return colour + tongue[..., None] * (0.62 * _TONGUE * self._light - colour)
 
@@ -127,10 +127,8 @@ class Dentition:
         rise = _ROUND * (x - self._lips.middle) ** 2
         height = np.array(heights)[index] * self._size
         soft = 0.012
-        if below:  # mirrored: the edge is above
-            from_edge = y - (edge - rise + worn)
-        else:
-            from_edge = edge + drops[index] - rise - worn - y
+        bottom = edge + drops[index] - rise + np.where(below, worn, -worn)
+        from_edge = y - bottom if below else bottom - y  # the lower row's edge is above it
         to_gum = height - 0.05 * np.abs(u) ** 2.4 - from_edge
         seen = (place < bounds[-1]) * ramp(facing / 0.25 - 0.5)
         tooth = ramp(from_edge / soft - 0.3) * ramp(to_gum / 0.02 + 0.3) * seen
@@ -159,12 +157,13 @@ class Dentition:
         kept = slice(first + 1, last)
         at = x - self._lips.middle
         inside = (at > seen[kept][0]) & (at < seen[kept][-1])
-        along = np.interp(at, seen[kept], length[kept])
-        return along, np.where(inside, np.interp(at, seen[kept], cosine[kept]), 0.0)
+        along = np.asarray(np.interp(at, seen[kept], length[kept]), np.float64)
+        facing = np.asarray(np.interp(at, seen[kept], cosine[kept]), np.float64)
+        return along, np.where(inside, facing, 0.0)
 
 
 def mouth_light(picture: NDArray[np.float32], places: Array, face: Array) -> Array:
-    """(3,) the light on a face, 1 where it is well lit: from its skin, and from its eyes' white, since skin may be dark.
+    """(3,) the light on a face, 1 where it is well lit: of its skin, and of its eyes' white, since skin may be dark.
 
     picture: (h, w, 3) in [0, 255]; places: (h, w, 2) face coordinates of its pixels; face: (68, 2) landmarks.
     """
