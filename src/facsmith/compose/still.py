@@ -12,7 +12,7 @@ Conventions: a `Window` of PIXELS pixels per inter-ocular distance (IOD); places
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import cv2
 import numpy as np
@@ -21,7 +21,7 @@ import numpy.typing as npt
 from facsmith.compose.canvas import Canvas, Window
 from facsmith.face.muscles import FaceFrame
 
-__all__ = ["Still", "filled", "still"]
+__all__ = ["Still", "filled", "rims_moved", "still"]
 
 Pixels = npt.NDArray[np.uint8]
 Image = npt.NDArray[np.float32]
@@ -43,6 +43,7 @@ _BRIDGE: Final = 0.18  # contrast that a bar has over the nose, and on four fift
 _NOSE: Final = 0.32  # IOD to each side of the middle in which two lenses are joined
 _SEEN: Final = 0.1  # contrast from which a part of a path is a rim
 _RIM: Final = 0.045  # IOD to each side of a path that a rim may reach
+_STEP, _FAR = 0.008, 12  # IOD of a step across a rim, and how many steps it may have moved
 _UNLIKE: Final = 22.0  # CIE Lab from nose and cheeks
 _HAIR_ENDS: Final = 0.25  # IOD below the eyes
 _HIDDEN: Final = 0.65  # of a brow from which hair or a hat hides it
@@ -89,6 +90,36 @@ def still(photo: Pixels, canvas: Canvas, frame: FaceFrame, face: Array, mask: Im
 def _softened(mask: npt.NDArray[Any]) -> Image:
     soft = np.asarray(cv2.GaussianBlur(mask.astype(np.float32), (0, 0), _SOFT * PIXELS), np.float32)
     return np.asarray(np.clip(1.25 * soft - 0.1, 0, 1), np.float32)
+
+
+def rims_moved(photo: Pixels, picture: Pixels, canvas: Canvas, landmarks: Array) -> float | None:
+    """By how much the rims of glasses lie elsewhere in a picture of the photo's size, IOD: the ninth decile along them.
+
+    Returns None where the photo shows no glasses. landmarks: (68, 2) photo pixels.
+    """
+    frame = FaceFrame.of(canvas.points(landmarks))
+    face = frame.to_face(canvas.points(landmarks))
+    corners = frame.to_photo(np.array([[_LEFT, _TOP], [_RIGHT, _BOTTOM]]))
+    window = canvas.window(corners[0], corners[1], PIXELS / frame.iod)
+    places = frame.to_face(window.grid)
+    before, after = window.sample(photo), window.sample(picture)
+    if _rims(before, places, face) is None:
+        return None
+    ways: list[Array] = []
+    for eye in (slice(36, 42), slice(42, 48)):
+        middle = face[eye].mean(axis=0) + [0, _LENS_BELOW]
+        ring, contrast = _lens(before, places, middle)
+        out = (ring - middle) / np.linalg.norm(ring - middle, axis=1, keepdims=True)
+        at = ring[:, None] + out[:, None] * (_STEP * np.arange(-_FAR - 4, _FAR + 5))[:, None]
+        old, new = (_read(seen, places, at).astype(np.float64) for seen in (before, after))
+        own = old[:, _FAR : _FAR + 9]
+        off = [((new[:, k : k + 9] - own) ** 2).sum(axis=(1, 2)) for k in range(2 * _FAR + 1)]
+        # Where nothing tells two places apart the nearer one is meant.
+        nearer = 1 + 0.1 * np.abs(np.arange(-_FAR, _FAR + 1))
+        best = np.argmin((np.array(off) + 1) * nearer[:, None], axis=0) - _FAR
+        ways.append(_STEP * np.abs(best[contrast > 2 * _SEEN]).astype(np.float64))
+    found = np.concatenate(ways)
+    return float(np.percentile(found, 90)) if len(found) else 0.0
 
 
 def filled(seen: Image, share: Image) -> Image:
@@ -159,7 +190,7 @@ def _ridges(lines: Image) -> Array:
         before, after = np.roll(sides, off, axis=1), np.roll(sides, -off, axis=1)
         before[:, :off], after[:, -off:] = middle[:, :off], middle[:, -off:]
         darker, brighter = np.minimum(before, after) - middle, middle - np.maximum(before, after)
-        ratio: Image = np.maximum(darker, 0.8 * brighter) / ((before + after) / 2 + _FLAT)
+        ratio: Image = np.asarray(np.maximum(darker, 0.8 * brighter) / ((before + after) / 2 + _FLAT), np.float32)
         best = np.maximum(best, ratio.max(axis=2))
     return np.minimum(best, 0.6).astype(np.float64)
 
@@ -200,8 +231,7 @@ def _draw(found: Pixels, seen: Image, places: Array, path: Array, contrast: Arra
     total = cv2.GaussianBlur(weight, (0, 0), 0.06 * PIXELS) + 1e-3
     typical = np.asarray(cv2.GaussianBlur(off * weight, (0, 0), 0.06 * PIXELS) / total, np.float32)
     rim = ((off > 0.45 * typical) & (near > 0)).astype(np.uint8) | cv2.dilate(line, _disc(0.008))
-    components: Any = cv2.connectedComponents(rim)
-    parts = np.asarray(components[1], np.intp)
+    parts = np.asarray(cast(Any, cv2).connectedComponents(rim)[1], np.intp)
     kept = np.unique(parts[line > 0])
     found |= np.isin(parts, kept[kept > 0]).astype(np.uint8)
 
@@ -232,8 +262,8 @@ def _hair(seen: Image, places: Array, face: Array) -> npt.NDArray[np.bool_]:
         cv2.fillPoly(eyes, [_pixels(points, places)], (1,))
     eyes = cv2.dilate(eyes, _disc(0.13))
     unlike &= 1 - (brows & (1 - hidden)) & (1 - eyes)
-    components: Any = cv2.connectedComponentsWithStats(unlike)
-    parts, boxes = np.asarray(components[1], np.intp), np.asarray(components[2], np.intp)
+    _, parts, boxes, _ = cast(Any, cv2).connectedComponentsWithStats(unlike)
+    parts, boxes = np.asarray(parts, np.intp), np.asarray(boxes, np.intp)
     left, top, width = boxes[:, cv2.CC_STAT_LEFT], boxes[:, cv2.CC_STAT_TOP], boxes[:, cv2.CC_STAT_WIDTH]
     kept = (top <= 1) | (left <= 1) | (left + width >= unlike.shape[1] - 1)
     kept[0] = False
