@@ -209,7 +209,10 @@ class Compositor:
             behind -= np.array([self._front_box.left, self._front_box.top], np.float32)
             way = np.hypot(flow[at][..., 0], flow[at][..., 1]) * np.float32(self._canvas.scale / self._canvas.iod)
             skin = _moved(self._skin, behind[..., 0], behind[..., 1])
-            picture[at] += np.minimum(way / np.float32(_SLID), 1)[..., None] * (skin - picture[at])
+            share = np.minimum(way / np.float32(_SLID), 1)
+            height, width = self._skin.shape[:2]
+            known = (behind > 1).all(axis=-1) & (behind[..., 0] < width - 2) & (behind[..., 1] < height - 2)
+            picture[at] += (share * known)[..., None] * (skin - picture[at])
         if change.added is not None:
             picture += lift(change.added, band, smooth=True)
         picture *= 1 + lift(change.gain - 1, band, smooth=True)[..., None] * self._transfer.shade

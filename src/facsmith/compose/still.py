@@ -46,7 +46,7 @@ _RIM: Final = 0.045  # IOD to each side of a path that a rim may reach
 _STEP, _FAR = 0.008, 12  # IOD of a step across a rim, and how many steps it may have moved
 _UNLIKE: Final = 22.0  # CIE Lab from nose and cheeks
 _HAIR_ENDS: Final = 0.25  # IOD below the eyes
-_HIDDEN: Final = 0.65  # of a brow from which hair or a hat hides it
+_BROW, _ABOVE = 0.2, 0.24  # IOD: height of what counts as brow, and what must be hair above it where it is none
 _GROWN, _SEAM, _SOFT = 0.02, 0.035, 0.012  # IOD
 
 
@@ -248,20 +248,17 @@ def _hair(seen: Image, places: Array, face: Array) -> npt.NDArray[np.bool_]:
     off = np.sqrt(lightness**2 + ((lab[..., 1:] - middle[1:]) ** 2).sum(axis=2))
     unlike = ((off > _UNLIKE) & (y < _HAIR_ENDS)).astype(np.uint8)
     brows, eyes = np.zeros_like(unlike), np.zeros_like(unlike)
-    hidden = np.zeros_like(unlike)
-    for points in (face[17:22], face[22:27]):
-        outline = _pixels(points, places)
-        brow = np.zeros_like(unlike)
-        cv2.polylines(brow, [outline], False, (1,), thickness=round(0.12 * PIXELS))
-        above = np.zeros_like(unlike)
-        cv2.polylines(above, [outline - [0, round(0.16 * PIXELS)]], False, (1,), thickness=round(0.06 * PIXELS))
-        if unlike[above > 0].mean() > 1 - _HIDDEN:
-            hidden |= brow
-        brows |= brow
+    for brow, eye in ((face[17:22], face[36:42]), (face[22:27], face[42:48])):
+        cv2.polylines(brows, [_pixels(brow, places)], False, (1,), thickness=round(_BROW * PIXELS))
+        cv2.fillConvexPoly(brows, cv2.convexHull(_pixels(np.concatenate([brow, eye]), places)), (1,))
+    # A brow has skin above it; hair and brims that hang over a brow have not.
+    tall = round(_ABOVE * PIXELS)
+    above = cv2.filter2D(unlike.astype(np.float32), -1, np.full((tall, 1), 1 / tall), anchor=(0, tall - 1))
+    brows &= (np.asarray(above) < 0.85).astype(np.uint8)
     for points in (face[36:42], face[42:48]):
         cv2.fillPoly(eyes, [_pixels(points, places)], (1,))
     eyes = cv2.dilate(eyes, _disc(0.13))
-    unlike &= 1 - (brows & (1 - hidden)) & (1 - eyes)
+    unlike &= (1 - brows) & (1 - eyes)
     _, parts, boxes, _ = cast(Any, cv2).connectedComponentsWithStats(unlike)
     parts, boxes = np.asarray(parts, np.intp), np.asarray(boxes, np.intp)
     left, top, width = boxes[:, cv2.CC_STAT_LEFT], boxes[:, cv2.CC_STAT_TOP], boxes[:, cv2.CC_STAT_WIDTH]
