@@ -58,7 +58,7 @@ class Mouth:
         y, x = np.mgrid[: photo.shape[0], : photo.shape[1]].astype(np.float64)
         places = field.frame.to_face(np.stack([x, y], axis=-1))
         part, enamel = upper_row(photo, places, field.lips)
-        self.own = OwnMouth(field.lips, part)
+        self._own = OwnMouth(field.lips, part)
         self._inside = Dentition(
             field.lips, yaw=field.frame.yaw, light=mouth_light(photo, places, field.face), enamel=enamel, upper=part
         )
@@ -79,7 +79,7 @@ class Mouth:
         window = self._window.part(at.min(axis=0) - margin, at.max(axis=0) + margin)
         grid = window.grid
         places = field.frame.to_face(grid)
-        motion = field.motion(places, moves, own=self.own, pixel=1 / (scale * window.finer))
+        motion = field.motion(places, moves, own=self._own, pixel=1 / (scale * window.finer))
         allowed = window.of_canvas(mask)
         flow = (field.frame.to_photo(motion.source) - grid).astype(np.float32) * allowed[..., None]
         opacity = blur(motion.parted.astype(np.float32) * allowed, max(_SMOOTH * scale * window.finer, 0.6))

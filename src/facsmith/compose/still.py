@@ -47,6 +47,7 @@ _STEP, _FAR = 0.008, 12  # IOD of a step across a rim, and how many steps it may
 _UNLIKE: Final = 22.0  # CIE Lab from nose and cheeks
 _HAIR_ENDS: Final = 0.25  # IOD below the eyes
 _BROW, _ABOVE = 0.2, 0.24  # IOD: height of what counts as brow, and what must be hair above it where it is none
+_NARROW: Final = 0.03  # IOD: half the width of the narrowest strand
 _GROWN, _SEAM, _SOFT = 0.02, 0.035, 0.012  # IOD
 
 
@@ -84,7 +85,12 @@ def still(photo: Pixels, canvas: Canvas, frame: FaceFrame, face: Array, mask: Im
     if not (found.astype(bool) & (inside > 0)).any():
         return None
     share, around = (_softened(cv2.dilate(found, _disc(by))) for by in (_GROWN, _GROWN + _SEAM))
-    return Still(window, share, around, rims is not None, has_hair)
+    eyes = np.zeros(window.shape, np.uint8)
+    for points in (face[36:42], face[42:48]):
+        cv2.fillPoly(eyes, [_pixels(points, places)], (1,))
+    # An eye that a rim comes near is no skin to be filled.
+    around *= 1 - _softened(cv2.dilate(eyes, _disc(_SEAM)))
+    return Still(window, share, np.maximum(share, around), rims is not None, has_hair)
 
 
 def _softened(mask: npt.NDArray[Any]) -> Image:
@@ -264,7 +270,8 @@ def _hair(seen: Image, places: Array, face: Array) -> npt.NDArray[np.bool_]:
     left, top, width = boxes[:, cv2.CC_STAT_LEFT], boxes[:, cv2.CC_STAT_TOP], boxes[:, cv2.CC_STAT_WIDTH]
     kept = (top <= 1) | (left <= 1) | (left + width >= unlike.shape[1] - 1)
     kept[0] = False
-    return kept[parts]
+    # Brows' and lids' shadows reach in from the sides as narrow tongues.
+    return cv2.morphologyEx(kept[parts].astype(np.uint8), cv2.MORPH_OPEN, _disc(_NARROW)) > 0
 
 
 def _pixels(points: Array, places: Array) -> npt.NDArray[np.int32]:

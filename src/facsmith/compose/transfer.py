@@ -120,7 +120,7 @@ class Transfer:
             (2, 28) the part of it that the generator's picture shows.
         """
         moves = self.field.moves(asked)
-        motion = self.field.motion(self._places, moves, own=self._mouth.own, pixel=1 / self.field.frame.iod)
+        motion = self.field.motion(self._places, moves, own=None, pixel=1 / self.field.frame.iod)
         within = self._within(asked)
         flow = (self.field.frame.to_photo(motion.source) - self._grid).astype(np.float32) * within[..., None]
         gain, added = self._shading.gain(motion.source, asked), self._unfolded(flow, asked, moves.sites)

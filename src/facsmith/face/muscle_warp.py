@@ -60,14 +60,14 @@ class Moves:
     jaw
         By how much the lower jaw drops, IOD.
     inverse
-        Of the upper and of the lower lip's field, on a grid.
+        (rows, columns, 4) of the upper and of the lower lip's field, on a grid.
     lips
         The inner contours where they move to.
     """
 
     sites: Array
     jaw: float
-    inverse: tuple[NDArray[np.float32], NDArray[np.float32]]
+    inverse: NDArray[np.float32]
     lips: LipLine
 
 
@@ -101,9 +101,10 @@ class MuscleField:
         sites = self.muscles.moved(intensities)
         still = np.zeros_like(self._anchors)
         upper, lower = (self._inverse(spline @ np.concatenate([sites[kept], still])) for kept, spline in self._branches)
-        return Moves(sites, jaw_drop(intensities), (upper, lower), LipLine(self.face + sites[:68]))
+        inverse = np.concatenate([upper, lower], axis=-1)
+        return Moves(sites, jaw_drop(intensities), inverse, LipLine(self.face + sites[:68]))
 
-    def motion(self, pixels: Array, moves: Moves, *, own: OwnMouth, pixel: float) -> Motion:
+    def motion(self, pixels: Array, moves: Moves, *, own: OwnMouth | None, pixel: float) -> Motion:
         """Where the pixels of the moved face come from.
 
         Parameters
@@ -113,16 +114,17 @@ class MuscleField:
         moves
             The expression.
         own
-            What the photo shows between its lips.
+            What the photo shows between its lips; None where they do not matter.
         pixel
             Size of a pixel in IOD.
         """
         if not moves.sites.any():
             return Motion(pixels, np.zeros(pixels.shape[:2]))
         nodes = _nodes(pixels.astype(np.float32), _FINE)
-        upper, lower = (pixels + _remap(inverse, nodes, cv2.INTER_LINEAR) for inverse in moves.inverse)
+        both = _remap(moves.inverse, nodes, cv2.INTER_LINEAR)
+        upper, lower = pixels + both[..., :2], pixels + both[..., 2:]
         source, inside = self.lips.join(upper, lower, pixel=pixel)
-        if not inside.any():
+        if own is None or not inside.any():
             return Motion(source, inside)
         seen, trust = own.seen(pixels, -float(moves.sites[62, 1]), float(moves.sites[66, 1]))
         source = source + (inside * trust)[..., None] * (seen - source)

@@ -29,6 +29,7 @@ _LOWER_WIDTHS = (0.085, 0.094, 0.108, 0.11, 0.11, 0.16)
 _LOWER_HEIGHTS = (0.135, 0.14, 0.15, 0.135, 0.125, 0.115)
 _ENAMEL: Final = np.array([242.0, 231.0, 212.0])
 _GUM: Final = np.array([186.0, 112.0, 106.0])
+_BEHIND: Final = np.array([0.50, 0.44, 0.40])  # of the light that the lower row has: the mouth around is red
 _DEPTH: Final = np.array([46.0, 21.0, 20.0])
 _TONGUE: Final = np.array([150.0, 84.0, 80.0])
 _SKIN_LIT, _WHITE_LIT = 168.0, 182.0  # grey levels of well-lit skin, and of an eye's white
@@ -94,9 +95,9 @@ class Dentition:
         upper = self._row(x, y, self._edge, below=False)
         lower = self._row(x, y, self._edge - _BITE + apart, below=True)
         colour = self._depth(x, y, moved, apart)
-        for row, bright, gum in ((lower, 0.52, 0.45), (upper, 1.0, 0.85)):
+        for row, bright, gum in ((lower, _BEHIND, 0.45), (upper, np.ones(3), 0.85)):
             colour = colour + row.gum[..., None] * (_GUM * self._light * gum - colour)
-            lit = self._enamel * (bright * row.shade)[..., None]
+            lit = self._enamel * bright * row.shade[..., None]
             colour = colour + row.tooth[..., None] * (lit - colour)
         # Lips and cheeks keep light away.
         under = 1 - 0.38 * np.exp(-np.maximum(y - moved.upper(x), 0) / 0.03)
