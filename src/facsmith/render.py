@@ -212,7 +212,7 @@ class Renderer:
         if lids and self.subject.compositor is not None:
             moved = self.subject.compositor.landmarks(change * self._skin)
         seen = self._eye_layers.apply(frame, moved, left, right, gaze=(across, up))
-        if seen is not frame and self.subject.compositor is not None and self.options.mode == "transfer":
+        if seen is not frame and self.subject.compositor is not None and self._moves:
             self.subject.compositor.in_front(seen)
         return seen
 

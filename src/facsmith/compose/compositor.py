@@ -1,5 +1,6 @@
 """The compositor of one photo: constants once, then frame after frame."""
 
+import itertools
 from functools import cached_property
 from typing import Literal, get_args
 
@@ -89,6 +90,14 @@ class Compositor:
         return None if self.still is None else self.still.window.box(self._photo.shape)
 
     @cached_property
+    def _front_parts(self) -> list[Band]:
+        """Parts of the photo, apart from each other, into which skin may come from behind what stands before it."""
+        front, box = self.still, self._front_box
+        if front is None or box is None:
+            return []
+        return [part for part in (near.common(box) for near in front.parts(self._photo.shape)) if part is not None]
+
+    @cached_property
     def _skin(self) -> Pixels:
         """Of `_front_box` the photo without what stands before the face: the skin behind it goes on."""
         front, box = self.still, self._front_box
@@ -107,11 +116,11 @@ class Compositor:
 
     def in_front(self, frame: Pixels) -> None:
         """Lay what stands before the face over a frame (H, W, 3), in place, as it is in the photo."""
-        front, box = self.still, self._front_box
-        if front is None or box is None:
+        front = self.still
+        if front is None:
             return
-        for band in self._bands:
-            near = band.common(box)
+        for band, part in itertools.product(self._bands, self._front_parts):
+            near = band.common(part)
             if near is not None:
                 share = front.window.lift(front.share, near)
                 share *= self._canvas.lift(self._transfer.mask, near) > 0
@@ -202,17 +211,11 @@ class Compositor:
         x = np.arange(band.left, band.right, dtype=np.float32)
         y = np.arange(band.top, band.bottom, dtype=np.float32)[:, None]
         picture = _moved(self._photo, flow[..., 0] + x, flow[..., 1] + y)
-        front = self._front_box and band.common(self._front_box)
-        if front is not None and self._front_box is not None:
-            at = front.within(band)
-            behind = flow[at] + np.stack(np.broadcast_arrays(x, y), axis=-1)[at]
-            behind -= np.array([self._front_box.left, self._front_box.top], np.float32)
-            way = np.hypot(flow[at][..., 0], flow[at][..., 1]) * np.float32(self._canvas.scale / self._canvas.iod)
-            skin = _moved(self._skin, behind[..., 0], behind[..., 1])
-            share = np.minimum(way / np.float32(_SLID), 1)
-            height, width = self._skin.shape[:2]
-            known = (behind > 1).all(axis=-1) & (behind[..., 0] < width - 2) & (behind[..., 1] < height - 2)
-            picture[at] += (share * known)[..., None] * (skin - picture[at])
+        for part in self._front_parts:
+            front = band.common(part)
+            if front is not None:
+                at = front.within(band)
+                picture[at] = self._behind(picture[at], flow[at], front)
         if change.added is not None:
             picture += lift(change.added, band, smooth=True)
         picture *= 1 + lift(change.gain - 1, band, smooth=True)[..., None] * self._transfer.shade
@@ -221,6 +224,19 @@ class Compositor:
             part = picture[near.within(band)]
             part += opacity * (mouth.window.lift(mouth.fresh, near, smooth=True) - part)
         self._write(picture, band, out)
+
+    def _behind(self, picture: Image, flow: Image, part: Band) -> Image:
+        """The moved photo (h, w, 3) of a part with the skin, where it slid, that stands behind something."""
+        way = np.hypot(flow[..., 0], flow[..., 1]) * np.float32(self._canvas.scale / self._canvas.iod)
+        box = self._front_box
+        if box is None or not way.any():
+            return picture
+        x = flow[..., 0] + np.arange(part.left - box.left, part.right - box.left, dtype=np.float32)
+        y = flow[..., 1] + np.arange(part.top - box.top, part.bottom - box.top, dtype=np.float32)[:, None]
+        height, width = self._skin.shape[:2]
+        known = (x > 1) & (y > 1) & (x < width - 2) & (y < height - 2)
+        share = np.minimum(way / np.float32(_SLID), 1) * known
+        return np.asarray(picture + share[..., None] * (_moved(self._skin, x, y) - picture), np.float32)
 
     def _paste(self, generated: Pixels) -> Pixels:
         picture, begun = self._transfer.enlarge(generated), self._begun(generated)

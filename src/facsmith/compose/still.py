@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from facsmith.compose.canvas import Canvas, Window
+from facsmith.compose.canvas import Band, Canvas, Window
 from facsmith.face.muscles import FaceFrame
 
 __all__ = ["Still", "filled", "rims_moved", "still"]
@@ -47,6 +47,7 @@ _STEP, _FAR = 0.008, 12  # IOD of a step across a rim, and how many steps it may
 _UNLIKE: Final = 22.0  # CIE Lab from nose and cheeks
 _HAIR_ENDS: Final = 0.25  # IOD below the eyes
 _BROW, _ABOVE = 0.2, 0.24  # IOD: height of what counts as brow, and what must be hair above it where it is none
+_SLIDES: Final = 0.18  # IOD: no skin above the cheeks goes farther
 _NARROW: Final = 0.03  # IOD: half the width of the narrowest strand
 _GROWN, _SEAM, _SOFT = 0.02, 0.035, 0.012  # IOD
 
@@ -61,6 +62,36 @@ class Still:
     around: Image
     glasses: bool
     hair: bool
+
+    def parts(self, photo_shape: tuple[int, ...]) -> list[Band]:
+        """Parts of the photo, apart from each other, that hold all of it and where skin may slide to from behind it."""
+        near = cv2.dilate((self.around > 0).astype(np.uint8), _disc(_SLIDES))
+        while True:
+            _, _, boxes, _ = cast(Any, cv2).connectedComponentsWithStats(near)
+            before = near.copy()
+            for left, top, width, height, _ in np.asarray(boxes, np.intp)[1:].tolist():
+                near[top : top + height, left : left + width] = 1
+            if np.array_equal(before, near):
+                break
+        found: list[Band | None] = []
+        for left, top, width, height, _ in np.asarray(boxes, np.intp)[1:].tolist():
+            low = self.window.origin + np.array([left, top]) / self.window.finer
+            high = self.window.origin + np.array([left + width, top + height]) / self.window.finer
+            found.append(self.window.part(low, high).box(photo_shape))
+        return _apart([part for part in found if part is not None])
+
+
+def _apart(parts: list[Band]) -> list[Band]:
+    """Parts that overlap, as those of a tilted face's may, as one."""
+    for k, one in enumerate(parts):
+        for other in parts[k + 1 :]:
+            if one.common(other) is not None:
+                rest = [part for part in parts if part is not one and part is not other]
+                ends = np.array([[p.left, p.top, p.right, p.bottom] for p in (one, other)])
+                left, top = ends[:, :2].min(axis=0).tolist()
+                right, bottom = ends[:, 2:].max(axis=0).tolist()
+                return _apart([*rest, Band(left, top, right, bottom)])
+    return parts
 
 
 def still(photo: Pixels, canvas: Canvas, frame: FaceFrame, face: Array, mask: Image) -> Still | None:
