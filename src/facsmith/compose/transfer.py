@@ -1,13 +1,18 @@
 """What reaches the photo of an expression: the muscles' motion, the shading of folds, and what comes into view.
 
-Laws, each tested on pictures:
+The compositor's laws, each tested as a property of pictures (docs/design.md tells why):
 
-- Motion is the muscles' field of the asked change (`face.muscle_warp`), and nothing else moves the photo's pixels. The
-  generator's picture is brought to it, not the other way round: optical flow between what the muscles make of the
-  generator's reference and what the generator drew says how far its picture lies off.
-- Shading is the muscle table's, in the skin's own hue, and bounded both ways.
-- Between lips that part, where the photo shows nothing, the generator's pixels are laid in the photo's own colours:
-  a grey photo stays grey. Teeth that the photo shows stay on the skull while the lips move over them.
+1. Motion is the muscles' field of the asked change (`face.muscle_warp`), and nothing else moves the photo's pixels. The
+   generator's picture is brought to it, not the other way round: optical flow between what the muscles make of the
+   generator's reference and what the generator drew says how far its picture lies off.
+2. Shading is the muscle table's, in the skin's own hue, and bounded both ways (`face.shading`).
+3. No colour appears that the photo's palette does not explain: a grey photo stays grey (`face.palette`).
+4. What stands before the face (glasses, hair, a brim) does not move; skin slides behind it (`compose.still`).
+5. Nothing is drawn out into streaks: a row of teeth is lengthened by half of its height at most, then painted anew
+   (`face.mouth`).
+6. Between the lips the photo's own teeth come first, then the generator's mouth where it is sharp, then a painted one,
+   in the photo's light; the upper row stays on the skull, the lower one goes with the jaw (`compose.mouth`).
+7. Lips part by no more than people's do (`face.muscles`).
 
 Conventions: all arrays lie on one `Canvas`, float32; colours in [0, 255]. A change of AUs is (2, 28) of the person's
 own left and right side, in the order of `facs.AUS`.
