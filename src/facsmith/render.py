@@ -233,7 +233,10 @@ class Renderer:
         moved = None
         if lids and self.subject.compositor is not None:
             moved = self.subject.compositor.landmarks(change * self._skin)
-        return self._eye_layers.apply(frame, moved, left, right, gaze=(across, up))
+        seen = self._eye_layers.apply(frame, moved, left, right, gaze=(across, up))
+        if seen is not frame and self.subject.compositor is not None and self._moves:
+            self.subject.compositor.in_front(seen)
+        return seen
 
     def _lips_open(self, intensities: Array, *, edit: EditMode) -> list[float]:
         """Per frame, the part of the photo's own opening between the lips that the asked AUs leave."""

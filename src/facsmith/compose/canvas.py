@@ -17,7 +17,7 @@ from facsmith.compose.masks import border
 from facsmith.face.align import CropTransform, crop_transform
 from facsmith.framing import FACSMITH
 
-__all__ = ["Band", "Canvas", "canvas"]
+__all__ = ["Band", "Canvas", "Window", "canvas"]
 
 Pixels = npt.NDArray[np.uint8]
 Image = npt.NDArray[np.float32]
@@ -39,6 +39,17 @@ class Band:
     def slices(self) -> tuple[slice, slice]:
         """For indexing (H, W, ...) arrays."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    def common(self, other: "Band") -> "Band | None":
+        """What two of them share."""
+        left, top = max(self.left, other.left), max(self.top, other.top)
+        right, bottom = min(self.right, other.right), min(self.bottom, other.bottom)
+        return Band(left, top, right, bottom) if left < right and top < bottom else None
+
+    def within(self, other: "Band") -> tuple[slice, slice]:
+        """For indexing arrays (h, w, ...) of one that contains this one."""
+        rows = slice(self.top - other.top, self.bottom - other.top)
+        return rows, slice(self.left - other.left, self.right - other.left)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,14 +115,7 @@ class Canvas:
 
     def sample(self, photo: Pixels) -> Image:
         """The photo seen on the canvas, (height, width, 3) float32, each pixel the mean of the area it covers."""
-        k = max(1, int(np.ceil(1 / self.scale - 1e-9)))
-        fine = self.matrix * k
-        fine[:, 2] += (k - 1) / 2
-        height, width = self.shape
-        seen = cv2.warpAffine(
-            photo, fine, (k * width, k * height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
-        return np.asarray(cv2.resize(seen, (width, height), interpolation=cv2.INTER_AREA), np.float32)
+        return _sampled(photo, self.matrix, self.shape)
 
     def bands(self, mask: Image, photo_shape: tuple[int, ...]) -> Iterator[Band]:
         """The strips of the photo that cover the canvas's pixels where ``mask`` (height, width) is above 0."""
@@ -134,16 +138,91 @@ class Canvas:
 
         smooth: bicubic, for pictures that are enlarged; else bilinear.
         """
+        return _lifted(self.matrix, field, band, smooth=smooth)
+
+    def window(self, low: npt.ArrayLike, high: npt.ArrayLike, finer: float) -> "Window":
+        """A part of the canvas, from one of its points (x, y) to another, ``finer`` times as many pixels a side."""
+        origin = np.floor(np.asarray(low, np.float64))
+        width, height = np.ceil((np.asarray(high, np.float64) - origin) * finer).astype(int).tolist()
+        matrix = self.matrix * finer
+        matrix[:, 2] += (finer - 1) / 2 - finer * origin
+        return Window(matrix, origin, finer, (height, width))
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """A part of a canvas at a finer scale. matrix: (2, 3) photo -> window. origin: (2,) canvas pixels. finer: window
+    pixels per canvas pixel. shape: (height, width)."""
+
+    matrix: npt.NDArray[np.float64]
+    origin: npt.NDArray[np.float64]
+    finer: float
+    shape: tuple[int, int]
+
+    @property
+    def grid(self) -> npt.NDArray[np.float64]:
+        """(height, width, 2) the canvas points of its pixels."""
+        y, x = np.mgrid[: self.shape[0], : self.shape[1]].astype(np.float64)
+        return (np.stack([x, y], axis=-1) + 0.5) / self.finer - 0.5 + self.origin
+
+    def part(self, low: npt.ArrayLike, high: npt.ArrayLike) -> "Window":
+        """What lies between two canvas points (x, y), within its own bounds."""
+        size = np.array(self.shape[::-1])
+        first = np.clip(np.floor((np.asarray(low) - self.origin) * self.finer), 0, size - 1).astype(int)
+        last = np.clip(np.ceil((np.asarray(high) - self.origin) * self.finer), first + 1, size).astype(int)
         matrix = self.matrix.copy()
-        matrix[:, 2] += matrix[:, :2] @ (band.left, band.top)
-        lifted = cv2.warpAffine(
-            field,
-            matrix,
-            (band.right - band.left, band.bottom - band.top),
-            flags=(cv2.INTER_CUBIC if smooth else cv2.INTER_LINEAR) | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_CONSTANT,
+        matrix[:, 2] -= first
+        width, height = (last - first).tolist()
+        return Window(matrix, self.origin + first / self.finer, self.finer, (height, width))
+
+    def of_canvas(self, field: Image) -> Image:
+        """A field on the canvas, (H, W[, C]), seen here."""
+        height, width = self.shape
+        shift = (0.5 / self.finer - 0.5 + self.origin)[:, None]
+        way = np.hstack([np.eye(2) / self.finer, shift])
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        return np.asarray(
+            cv2.warpAffine(field, way, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE), np.float32
         )
-        return np.asarray(lifted, np.float32)
+
+    def sample(self, photo: Pixels) -> Image:
+        """As `Canvas.sample`."""
+        return _sampled(photo, self.matrix, self.shape)
+
+    def box(self, photo_shape: tuple[int, ...]) -> Band | None:
+        """The photo's pixels that it covers."""
+        ends = np.array([(x, y) for x in (0, self.shape[1] - 1) for y in (0, self.shape[0] - 1)], np.float64)
+        corners = (ends - self.matrix[:, 2]) @ np.linalg.inv(self.matrix[:, :2]).T
+        size = np.array(photo_shape[1::-1])
+        left, top = np.clip(np.floor(corners.min(axis=0)), 0, size).astype(int).tolist()
+        right, bottom = np.clip(np.ceil(corners.max(axis=0)) + 1, 0, size).astype(int).tolist()
+        return Band(left, top, right, bottom) if left < right and top < bottom else None
+
+    def lift(self, field: Image, band: Band, *, smooth: bool = False) -> Image:
+        """As `Canvas.lift`."""
+        return _lifted(self.matrix, field, band, smooth=smooth)
+
+
+def _sampled(photo: Pixels, matrix: npt.NDArray[np.float64], shape: tuple[int, int]) -> Image:
+    k = max(1, int(np.ceil(1 / float(np.hypot(matrix[0, 0], matrix[1, 0])) - 1e-9)))
+    fine = matrix * k
+    fine[:, 2] += (k - 1) / 2
+    height, width = shape
+    seen = cv2.warpAffine(photo, fine, (k * width, k * height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(cv2.resize(seen, (width, height), interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _lifted(matrix: npt.NDArray[np.float64], field: Image, band: Band, *, smooth: bool) -> Image:
+    matrix = matrix.copy()
+    matrix[:, 2] += matrix[:, :2] @ (band.left, band.top)
+    lifted = cv2.warpAffine(
+        field,
+        matrix,
+        (band.right - band.left, band.bottom - band.top),
+        flags=(cv2.INTER_CUBIC if smooth else cv2.INTER_LINEAR) | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+    )
+    return np.asarray(lifted, np.float32)
 
 
 def canvas(transform: CropTransform, landmarks: npt.ArrayLike) -> Canvas:

@@ -1,5 +1,6 @@
 """The compositor of one photo: constants once, then frame after frame."""
 
+import itertools
 from functools import cached_property
 from typing import Literal, get_args
 
@@ -10,6 +11,7 @@ import numpy.typing as npt
 from facsmith.compose.canvas import Band, Canvas, canvas
 from facsmith.compose.lips import lip_gap, seal
 from facsmith.compose.masks import fade, left_half
+from facsmith.compose.still import Still, filled, still
 from facsmith.compose.transfer import Change, Transfer
 from facsmith.errors import InputError
 from facsmith.face.align import CropTransform
@@ -23,6 +25,7 @@ Image = npt.NDArray[np.float32]
 Mode = Literal["transfer", "paste", "crop"]
 
 _OPEN = 0.025  # IOD: a smaller gap between the inner lips is a landmarker's doubt
+_SLID = 0.02  # IOD from which skin has moved away from what stands before it
 _PASTED = 1.5  # grey levels between the generated crop and the reference, on average, from which on `paste` is whole
 
 
@@ -76,6 +79,55 @@ class Compositor:
     def _bands(self) -> list[Band]:
         return [*self._canvas.bands(self._transfer.mask, self._photo.shape)]
 
+    @cached_property
+    def still(self) -> Still | None:
+        """What stands before the face and does not move with it."""
+        part = self._transfer
+        return still(self._photo, self._canvas, part.field.frame, part.field.face, part.mask)
+
+    @cached_property
+    def _front_box(self) -> Band | None:
+        return None if self.still is None else self.still.window.box(self._photo.shape)
+
+    @cached_property
+    def _front_parts(self) -> list[Band]:
+        """Parts of the photo, apart from each other, into which skin may come from behind what stands before it."""
+        front, box = self.still, self._front_box
+        if front is None or box is None:
+            return []
+        return [part for part in (near.common(box) for near in front.parts(self._photo.shape)) if part is not None]
+
+    @cached_property
+    def _skin(self) -> Pixels:
+        """Of `_front_box` the photo without what stands before the face: the skin behind it goes on."""
+        front, box = self.still, self._front_box
+        if front is None or box is None:
+            return self._photo[:0]
+        fill = filled(front.window.sample(self._photo), front.around)
+        out = self._photo[box.slices].copy()
+        for band in self._bands:
+            near = band.common(box)
+            if near is not None:
+                hidden = front.window.lift(front.around, near)[..., None]
+                here = out[near.within(box)].astype(np.float32)
+                here += hidden * (front.window.lift(fill, near, smooth=True) - here)
+                out[near.within(box)] = np.rint(np.clip(here, 0, 255)).astype(np.uint8)
+        return out
+
+    def in_front(self, frame: Pixels) -> None:
+        """Lay what stands before the face over a frame (H, W, 3), in place, as it is in the photo."""
+        front = self.still
+        if front is None:
+            return
+        for band, part in itertools.product(self._bands, self._front_parts):
+            near = band.common(part)
+            if near is not None:
+                share = front.window.lift(front.share, near)
+                share *= self._canvas.lift(self._transfer.mask, near) > 0
+                here = frame[near.slices].astype(np.float32)
+                here += share[..., None] * (self._photo[near.slices] - here)
+                frame[near.slices] = np.rint(here).astype(np.uint8)
+
     def frame(
         self,
         generated: Pixels,
@@ -124,13 +176,16 @@ class Compositor:
         if not asked.any() and at_rest:
             return self._photo.copy()
         moved = self._transfer.change(generated, asked, asked if drawn is None else two_sided(drawn))
-        moved.flow[:] = self._canvas.vectors_to_photo(moved.flow)
+        for part in (moved, moved.mouth):
+            if part is not None:
+                part.flow[:] = self._canvas.vectors_to_photo(part.flow)
         out = self._photo.copy()
         for band in self._bands:
             self._compose(moved, band, out)
         if lips_open < 1 and self._gap > _OPEN:
             landmarks = self.landmarks(asked)
             seal(out, landmarks, float(np.clip(1 - lips_open * self._gap / max(lip_gap(landmarks), 1e-6), 0, 1)))
+        self.in_front(out)
         return out
 
     def landmarks(self, change: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -146,18 +201,42 @@ class Compositor:
         """Write one band of the frame. change.flow: in photo pixels."""
         lift = self._canvas.lift
         flow = lift(change.flow, band)
+        mouth = change.mouth
+        box = None if mouth is None else mouth.window.box(self._photo.shape)
+        near = None if box is None else band.common(box)
+        if mouth is not None and near is not None:
+            share = mouth.window.lift(mouth.share, near)[..., None]
+            part = flow[near.within(band)]
+            part += share * (mouth.window.lift(mouth.flow, near) - part)
         x = np.arange(band.left, band.right, dtype=np.float32)
         y = np.arange(band.top, band.bottom, dtype=np.float32)[:, None]
-        moved = cv2.remap(
-            self._photo, flow[..., 0] + x, flow[..., 1] + y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
-        )
-        picture = moved.astype(np.float32)
+        picture = _moved(self._photo, flow[..., 0] + x, flow[..., 1] + y)
+        for part in self._front_parts:
+            front = band.common(part)
+            if front is not None:
+                at = front.within(band)
+                picture[at] = self._behind(picture[at], flow[at], front)
         if change.added is not None:
             picture += lift(change.added, band, smooth=True)
         picture *= 1 + lift(change.gain - 1, band, smooth=True)[..., None] * self._transfer.shade
-        opacity = lift(change.opacity, band)[..., None]
-        picture += opacity * (lift(change.fresh, band, smooth=True) - picture)
+        if mouth is not None and near is not None:
+            opacity = mouth.window.lift(mouth.opacity, near)[..., None]
+            part = picture[near.within(band)]
+            part += opacity * (mouth.window.lift(mouth.fresh, near, smooth=True) - part)
         self._write(picture, band, out)
+
+    def _behind(self, picture: Image, flow: Image, part: Band) -> Image:
+        """The moved photo (h, w, 3) of a part with the skin, where it slid, that stands behind something."""
+        way = np.hypot(flow[..., 0], flow[..., 1]) * np.float32(self._canvas.scale / self._canvas.iod)
+        box = self._front_box
+        if box is None or not way.any():
+            return picture
+        x = flow[..., 0] + np.arange(part.left - box.left, part.right - box.left, dtype=np.float32)
+        y = flow[..., 1] + np.arange(part.top - box.top, part.bottom - box.top, dtype=np.float32)[:, None]
+        height, width = self._skin.shape[:2]
+        known = (x > 1) & (y > 1) & (x < width - 2) & (y < height - 2)
+        share = np.minimum(way / np.float32(_SLID), 1) * known
+        return np.asarray(picture + share[..., None] * (_moved(self._skin, x, y) - picture), np.float32)
 
     def _paste(self, generated: Pixels) -> Pixels:
         picture, begun = self._transfer.enlarge(generated), self._begun(generated)
@@ -185,6 +264,11 @@ class Compositor:
         if crop.dtype != np.uint8 or crop.shape != (side, side, 3):
             raise InputError(f"A generated crop is ({side}, {side}, 3) uint8 here; given: {crop.dtype} {crop.shape}.")
         return crop
+
+
+def _moved(photo: Pixels, x: Image, y: Image) -> Image:
+    """A photo (H, W, 3) at places (h, w)."""
+    return cv2.remap(photo, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101).astype(np.float32)
 
 
 def join(left: Pixels, right: Pixels, points: npt.ArrayLike) -> Pixels:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith.compose.masks import fade
+from facsmith.face.mouth import curve
 from facsmith.face.points import interocular
 
 __all__ = ["lip_gap", "seal"]
@@ -89,12 +90,11 @@ def _without_specks(picture: npt.NDArray[np.float32], where: Array, size: int) -
 
 
 def _contour(points: Array, width: float, s: Array) -> Array:
-    """Height of a contour through (5, 2) points at each s, as a bow: 0 at both corners."""
-    at = np.clip(points[1:4, 0] / width, 0.05, 0.95)
-    basis = (4 * at * (1 - at))[:, None] * np.stack([np.ones(3), 2 * at - 1, (2 * at - 1) ** 2], axis=1)
-    bow = np.linalg.lstsq(basis, points[1:4, 1], rcond=1e-3)[0]
-    t = 2 * np.clip(s, 0, 1) - 1
-    return np.asarray((1 - t * t) * (bow[0] + bow[1] * t + bow[2] * t * t), np.float64)
+    """Height of a contour through (5, 2) points at each s: 0 at both corners. On a turned head the points crowd on the
+    far side, so that nothing but a curve through all of them keeps to the lip."""
+    at = np.maximum.accumulate(np.clip(points[:, 0] / width, 0, 1) + 1e-6 * np.arange(5))
+    table = np.linspace(0, 1, 129)
+    return np.asarray(np.interp(s, table, curve(at, points[:, 1] * [0, 1, 1, 1, 0], np.clip(table, at[0], at[-1]))))
 
 
 def _give(distance: Array, iod: float) -> Array:

@@ -1,19 +1,24 @@
 """What reaches the photo of an expression: the muscles' motion, the shading of folds, and what comes into view.
 
-Laws, each tested on pictures:
+The compositor's laws, each tested as a property of pictures (docs/design.md tells why):
 
-- Motion is the muscles' field of the asked change (`face.muscle_warp`), and nothing else moves the photo's pixels. The
-  generator's picture is brought to it, not the other way round: optical flow between what the muscles make of the
-  generator's reference and what the generator drew says how far its picture lies off.
-- Shading is the muscle table's, in the skin's own hue, and bounded both ways.
-- Between lips that part, where the photo shows nothing, the generator's pixels are laid in the photo's own colours:
-  a grey photo stays grey. Teeth that the photo shows stay on the skull while the lips move over them.
+1. Motion is the muscles' field of the asked change (`face.muscle_warp`), and nothing else moves the photo's pixels. The
+   generator's picture is brought to it, not the other way round: optical flow between what the muscles make of the
+   generator's reference and what the generator drew says how far its picture lies off.
+2. Shading is the muscle table's, in the skin's own hue, and bounded both ways (`face.shading`).
+3. No colour appears that the photo's palette does not explain: a grey photo stays grey (`face.palette`).
+4. What stands before the face (glasses, hair, a brim) does not move; skin slides behind it (`compose.still`).
+5. Nothing is drawn out into streaks: a row of teeth is lengthened by half of its height at most, then painted anew
+   (`face.mouth`).
+6. Between the lips the photo's own teeth come first, then the generator's mouth where it is sharp, then a painted one,
+   in the photo's light; the upper row stays on the skull, the lower one goes with the jaw (`compose.mouth`).
+7. Lips part by no more than people's do (`face.muscles`).
 
 Conventions: all arrays lie on one `Canvas`, float32; colours in [0, 255]. A change of AUs is (2, 28) of the person's
 own left and right side, in the order of `facs.AUS`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -23,8 +28,8 @@ import numpy.typing as npt
 
 from facsmith.compose.canvas import Canvas
 from facsmith.compose.flow import FLOW_SIZE, blur, remaining_flow, warp
-from facsmith.compose.masks import face_mask, fade, left_half
-from facsmith.compose.teeth import Teeth
+from facsmith.compose.masks import face_mask, left_half
+from facsmith.compose.mouth import Mouth, MouthChange
 from facsmith.face.muscle_warp import MuscleField
 from facsmith.face.muscles import lips_apart
 from facsmith.face.palette import Palette
@@ -41,7 +46,6 @@ Array = npt.NDArray[np.float64]
 _DETAIL: Final = 2.5
 _REGISTRATION_BLUR, _REGISTRATION_REACH = 6.0, 0.12  # the second in IOD: what a long registration tends to
 _SHARPEST: Final = 1.5
-_DEPTH = 40.0, 80.0  # grey levels of the mouth's depth: with more, teeth that lie there are seen
 SHARP: Final = 256  # pixels of the generator's side from which its teeth are no blur; below, a mouth is painted
 _OPENS: Final = 0.02  # IOD between the lips from which a generator's picture shows a mouth's inside
 _SMILE: Final = AUS.index(12)
@@ -50,14 +54,13 @@ _SMILE: Final = AUS.index(12)
 @dataclass(frozen=True, eq=False)
 class Change:
     """flow: (H, W, 2) canvas pixels, backward. added: (H, W, 3) grey levels to add to the moved pixels, or None. gain:
-    (H, W) of their luminance. fresh: (H, W, 3) colours to lay over with opacity (H, W) in [0, 1]. All of it fades
-    to nothing at the edge of the face."""
+    (H, W) of their luminance. mouth: what happens between the lips and around them, or None. All of it fades to nothing
+    at the edge of the face."""
 
     flow: Image
     added: Image | None
     gain: Image
-    fresh: Image
-    opacity: Image
+    mouth: MouthChange | None
 
 
 class Transfer:
@@ -83,7 +86,7 @@ class Transfer:
         self.shade = np.asarray(1 + self._palette.skin * (SKIN_SHADE - 1), np.float32)
         """(3,) how strongly folds shade red, green and blue: alike in a photo of one tone."""
         self._drawn = reference
-        self._teeth = Teeth(points, canvas.iod, photo, self.mask)
+        self._mouth = Mouth(canvas, self.field, photo)
 
     # What only a generator's picture needs is computed when one is laid in.
 
@@ -121,30 +124,24 @@ class Transfer:
         drawn
             (2, 28) the part of it that the generator's picture shows.
         """
-        motion = self.field.motion(self._places, asked, pixel=1 / self.field.frame.iod)
+        moves = self.field.moves(asked)
+        motion = self.field.motion(self._places, moves, own=None, pixel=1 / self.field.frame.iod)
         within = self._within(asked)
         flow = (self.field.frame.to_photo(motion.source) - self._grid).astype(np.float32) * within[..., None]
-        parted, teeth = (part.astype(np.float32) * within for part in (motion.parted, motion.teeth))
-        gain, added = self._shading.gain(motion.source, asked), self._unfolded(flow, asked, motion.moved)
-        fresh = np.zeros((*self._canvas.shape, 3), np.float32)
-        opacity = parted * self._generated
+        gain, added = self._shading.gain(motion.source, asked), self._unfolded(flow, asked, moves.sites)
         opens = generated.shape[0] >= SHARP and float(lips_apart(drawn.mean(axis=0))) > _OPENS
-        if (parted.any() or teeth.any()) and opens:
-            frame = self._brought(self.enlarge(generated), motion.moved, asked, drawn, flow)
-            fresh = np.clip(self._sharpened(frame) * self.gain, 0, 255)
-            # Where the generator draws the mouth's depth, the photo's teeth are gone.
-            depth = teeth * (1 - fade(fresh.mean(axis=2), *_DEPTH)) * self._generated
-            opacity = np.maximum(opacity, depth)
-            fresh = self._teeth.between(fresh, parted)
-        elif parted.any():
-            fresh = self._teeth.whole(self._canvas.shape, float(motion.moved[8, 1]))
-        fresh = self._palette.toned(fresh)
+        frame = None
+        if motion.parted.any() and opens:
+            frame = self._brought(self.enlarge(generated), moves.sites, asked, drawn, flow)
+            frame = np.clip(self._sharpened(frame) * self.gain, 0, 255).astype(np.float32)
+        mouth = self._mouth.change(moves, within * (self._generated if opens else self.mask), frame)
+        if mouth is not None:
+            mouth = replace(mouth, fresh=self._palette.toned(mouth.fresh))
         return Change(
             flow=flow * self.mask[..., None],
             added=None if added is None else np.asarray(added * (self.mask * within)[..., None], np.float32),
             gain=np.asarray(1 + (gain - 1) * self.mask * within, np.float32),
-            fresh=np.asarray(fresh, np.float32),
-            opacity=blur(opacity, 0.8 * self._unit),
+            mouth=mouth,
         )
 
     def _within(self, asked: Array) -> Image:
@@ -155,7 +152,7 @@ class Transfer:
         return self.left if left else 1 - self.left
 
     def _unfolded(self, flow: Image, asked: Array, moved: Array) -> Image | None:
-        """(H, W, 3) what takes a smile's folds away where it is undone. moved: (S, 2), `Motion.moved`."""
+        """(H, W, 3) what takes a smile's folds away where it is undone. moved: (S, 2), `Moves.sites`."""
         smile = float(asked[:, _SMILE].mean())
         if smile >= 0:
             return None
@@ -166,7 +163,7 @@ class Transfer:
         return np.asarray(cv2.resize(added, flow.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
     def _brought(self, frame: Image, moved: Array, asked: Array, drawn: Array, flow: Image) -> Image:
-        """The generator's picture (H, W, 3) with its face where the asked change has it. moved: `Motion.moved`."""
+        """The generator's picture (H, W, 3) with its face where the asked change has it. moved: `Moves.sites`."""
         if not np.array_equal(asked, drawn):
             way = self.field.between(self._places, moved, self.field.muscles.moved(drawn))
             frame = warp(frame, way.astype(np.float32) * np.float32(self.field.frame.iod))

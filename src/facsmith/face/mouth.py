@@ -1,18 +1,26 @@
-"""The mouth as two contours: where lips part, what fills the gap, what closes over it. Face frame of `face.muscles`."""
+"""The mouth as two contours: where lips part, and what of the photo's own mouth is seen there. Face frame of
+`face.muscles`."""
 
 import importlib
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LipLine", "paint_mouth"]
+__all__ = ["LipLine", "OwnMouth", "curve", "ramp", "upper_row"]
 
 Array = NDArray[np.float64]
 
-_OPEN = 0.02  # IOD beyond the soft edges: lips less apart show no teeth worth keeping
-_CHIN, _LOWER_LENGTH = 0.05, 0.1  # IOD
 _UPPER, _LOWER = [60, 61, 62, 63, 64], [60, 67, 66, 65, 64]  # inner contours, corner to corner
+_SOFT: Final = 0.025  # IOD beside a lip that may be lip, once the lip has gone
+_GONE: Final = 0.06  # IOD by which a lip has gone
+_STRETCH: Final = 0.45  # of its height by which a visible row of teeth is lengthened at most
+_MISSING = 0.3, 0.7  # of its height that would be missing: up to the first it is used, from the second on painted anew
+_TEETH: Final = 0.035, 0.06  # IOD between the own lips: from the first on something may be seen there
+_TOOTH: Final = 0.72  # of the brightest part's brightness: darker is the mouth's depth
+_CAVITY: Final = 0.09  # IOD below the upper row from which there is a mouth to be seen that goes with the jaw
+_RED: Final = 1.5  # red over green: a tongue or a lip, no tooth
 
 
 class LipLine:
@@ -27,12 +35,14 @@ class LipLine:
         middle = np.minimum(upper[:, 1], lower[:, 1]), np.maximum(upper[:, 1], lower[:, 1])
         self._x = np.maximum.accumulate(upper[:, 0] + 1e-6 * np.arange(5))
         self.left, self.right = float(self._x[0]), float(self._x[-1])
+        self.middle = float(face[[51, 57, 62, 66], 0].mean())
         self._table_x = np.linspace(self.left, self.right, 129)
-        self._upper_y, self._lower_y = (_pchip(self._x, heights, self._table_x) for heights in middle)
+        self._upper_y, self._lower_y = (curve(self._x, heights, self._table_x) for heights in middle)
 
-    def rest(self, x: Array) -> Array:
-        """Height of the mouth line at rest."""
-        return (self.upper(x) + self.lower(x)) / 2
+    @property
+    def gap(self) -> float:
+        """Height of the opening in the middle, IOD."""
+        return float(self.lower(np.array(self.middle)) - self.upper(np.array(self.middle)))
 
     def upper(self, x: Array) -> Array:
         """Height of the upper inner contour; level beyond the corners."""
@@ -61,73 +71,117 @@ class LipLine:
         share = np.clip(0.5 + (above - below) / (2 * band), 0.0, 1.0)
         share = share * share * (3 - 2 * share)
         source = share[..., None] * from_upper + (1 - share[..., None]) * from_lower
-        inside = _ramp(-above / pixel) * _ramp(-below / pixel) * (outside == 0)
+        inside = ramp(-above / pixel) * ramp(-below / pixel) * (outside == 0)
         return source, inside
 
-    def own_interior(self, pixels: Array) -> tuple[Array, Array]:
-        """What the photo itself shows between the lips: teeth stay on the skull while the lips move over them.
 
-        Args:
-            pixels: (h, w, 2) output pixels.
+@dataclass(frozen=True)
+class OwnMouth:
+    """What a photo shows between its own lips.
 
-        Returns:
-            (h, w, 2) source points, held inside the photo's own opening, and (h, w) in [0, 1], how far to trust
-            them: not below the own lower lip and not beyond the corners, where no tooth was ever seen.
-        """
-        soft = 0.03
-        x, y = pixels[..., 0], pixels[..., 1]
-        upper, lower = self.upper(x) + soft, self.lower(x) - soft
-        share = _ramp((self.lower(x) - y) / soft - 0.5) * _ramp((lower - upper - _OPEN) / soft - 0.5)
-        share *= _ramp((np.minimum(x - self.left, self.right - x)) / 0.06 - 0.5)
-        return np.stack([x, np.clip(y, upper, np.maximum(lower, upper))], axis=-1), share
+    The upper row stays on the skull while the lips move over it, what lies below it goes with the lower jaw, and what
+    neither of them shows is left to be painted. A row is lengthened by a part of its height at most: where a lip rises
+    by more, no part of the photo is believed, rather than drawn out into streaks.
 
-
-def _pchip(x: Array, y: Array, at: Array) -> Array:
-    curve: Any = importlib.import_module("scipy.interpolate").PchipInterpolator(x, y)
-    return np.asarray(curve(at))
-
-
-def paint_mouth(pixels: Array, lips: LipLine, *, jaw: float, level: float, seed: int) -> NDArray[np.float32]:
-    """A mouth's inside for photos that show none: upper teeth on the skull, lower teeth on the jaw, dark between them,
-    a hint of tongue. While the jaw is up, the rows meet, and lips that part show teeth alone.
-
-    Args:
-        pixels: (h, w, 2) face coordinates of the output pixels.
-        jaw: how far the jaw has dropped, IOD.
-        level: exposure of the photo, 1.0 for a well-lit face.
-        seed: chooses the length and the shade of the teeth.
-
-    Returns:
-        (h, w, 3) float32 RGB in [0, 255].
+    Parameters
+    ----------
+    lips
+        At rest.
+    upper
+        The part of the opening's height, from above, that the upper row takes; in [0, 1].
     """
-    random = np.random.default_rng(seed)
-    length, shade = random.uniform(0.02, 0.06), random.uniform(0.82, 1.0)
-    x, y = pixels[..., 0], pixels[..., 1]
-    centre, half = (lips.left + lips.right) / 2, max((lips.right - lips.left) / 2, 1e-3)
-    across = np.clip((x - centre) / half, -1.2, 1.2)
-    arch = 1 - across**2
-    rest = lips.rest(x)
-    soft = 0.015
-    edge = rest + length * np.sqrt(np.maximum(arch, 0))
-    teeth = _ramp((edge - y) / soft) * np.clip(1.15 * arch, 0, 1)
-    # Lips that part take the chin along by `_CHIN` before the jaw opens.
-    top = edge + max(jaw - _CHIN, 0.0) + 0.6 * soft
-    lower = _ramp((y - top) / soft) * _ramp((top + _LOWER_LENGTH - y) / soft) * np.clip(1.1 * arch - 0.1, 0, 1)
-    gaps = 1 - 0.10 * np.exp(-(((x - centre + 0.04) % 0.08 - 0.04) ** 2) / 0.006**2)
-    thin = 1 - 0.12 * np.exp(-(((x - centre + 0.03) % 0.06 - 0.03) ** 2) / 0.006**2)
-    dark = np.array([58.0, 26.0, 26.0]) * min(level, 1.2)
-    enamel = np.array([228.0, 218.0, 204.0]) * shade * float(np.clip(level, 0.25, 1.12))
-    tongue = np.array([112.0, 58.0, 56.0]) * float(np.clip(level, 0.25, 1.1))
-    tongue_at = np.exp(-((across / 0.5) ** 2)) * _ramp((y - rest - 0.6 * jaw - 0.02) / 0.25) * float(jaw > 0.08)
-    colour = dark * (0.5 + 0.4 * np.clip(arch, 0, 1))[..., None]
-    colour = colour + tongue_at[..., None] * (tongue - colour)
-    lit = enamel * ((0.62 + 0.38 * np.clip(arch, 0, 1)) * gaps)[..., None]
-    behind = enamel * (0.8 * (0.55 + 0.45 * np.clip(arch, 0, 1)) * thin)[..., None]
-    colour = colour + lower[..., None] * (behind - colour)
-    return (colour + teeth[..., None] * (lit - colour)).astype(np.float32)
+
+    lips: LipLine
+    upper: float = 1.0
+
+    def seen(self, pixels: Array, risen: float, lowered: float) -> tuple[Array, Array]:
+        """Where the pixels between moved lips come from.
+
+        Parameters
+        ----------
+        pixels
+            (h, w, 2) output pixels.
+        risen, lowered
+            IOD by which the middle of the upper lip went up and that of the lower one down.
+
+        Returns
+        -------
+        (h, w, 2) source points, and (h, w) in [0, 1], how far the photo shows what is to be seen.
+        """
+        x, y = pixels[..., 0], pixels[..., 1]
+        upper, lower = self.lips.upper(x), self.lips.lower(x)
+        gap = np.maximum(lower - upper, 0.0)
+        # A narrow gap below the row tells nothing of what lies there.
+        whole = (1 - self.upper) * self.lips.gap < _CAVITY
+        part = 1.0 if whole else self.upper
+        edge = upper + part * gap
+        height = max(self.upper * self.lips.gap, 1e-3)
+        missing = max(risen, 0.0) / height
+        longer = 1 + min(missing, _STRETCH)
+        of_row = edge - (edge - y) / longer
+        soft = _SOFT * np.clip([risen / _GONE, lowered / _GONE], 0, 1)
+        pixel = 0.006
+        row = ramp((of_row - upper - soft[0]) / pixel) * ramp((edge - of_row - (soft[1] if whole else 0)) / pixel)
+        below = y - lowered
+        rest = ramp((below - edge) / pixel) * ramp((lower - below - soft[1]) / pixel) * float(not whole)
+        source = np.stack([x, np.where(row > 0.5, of_row, np.clip(below, upper, lower))], axis=-1)
+        side = np.clip(max(risen, lowered, 0.0) / _GONE, 0, 1)
+        corners = ramp(np.minimum(x - self.lips.left, self.lips.right - x) / 0.04 - 0.5)
+        believed = 1 - ramp(np.array((missing - _MISSING[0]) / (_MISSING[1] - _MISSING[0]) - 0.5))
+        shows = ramp((gap - _TEETH[0]) / (_TEETH[1] - _TEETH[0]) - 0.5)
+        trust = np.maximum(row, rest) * believed * (1 - side * (1 - corners)) * shows
+        # The first hardly visible movement shows nothing new.
+        moved = np.clip(max(abs(risen), abs(lowered)) / 0.015, 0, 1)
+        trust = 1 - moved * (1 - trust)
+        return source, trust
 
 
-def _ramp(t: Array) -> Array:
+def upper_row(picture: NDArray[np.float32], places: Array, lips: LipLine) -> tuple[float, NDArray[np.float32] | None]:
+    """The part of a photo's own opening that its upper teeth take, and their colour.
+
+    Parameters
+    ----------
+    picture
+        (h, w, 3) in [0, 255], the photo around the mouth.
+    places
+        (h, w, 2) face coordinates of its pixels.
+    lips
+        At rest.
+
+    Returns
+    -------
+    The part, 1 where the row ends behind the lower lip or where nothing is seen; (3,) colour, None where no teeth show.
+    """
+    x, y = places[..., 0], places[..., 1]
+    upper, lower = lips.upper(x), lips.lower(x)
+    gap = lower - upper
+    if lips.gap < _TEETH[1]:
+        return 1.0, None
+    at = (y - upper) / np.maximum(gap, 1e-6)
+    near = (gap > 0.6 * lips.gap) & (np.abs(x - lips.middle) < 0.22) & (at > 0.04) & (at < 0.98)
+    if near.sum() < 40:
+        return 1.0, None
+    bins = np.clip((at[near] * 12).astype(int), 0, 11)
+    colours = picture[near]
+    bright = colours.mean(axis=1)
+    profile = np.array([np.median(bright[bins == k]) if (bins == k).any() else 0.0 for k in range(12)])
+    peak = int(profile[:9].argmax())
+    dark = np.flatnonzero(profile[peak:] < _TOOTH * profile[peak])
+    part = 1.0 if len(dark) == 0 else (peak + float(dark[0])) / 12
+    teeth = colours[(bins <= max(round(part * 12) - 1, peak)) & (bright > 0.9 * profile[peak])]
+    colour = np.median(teeth, axis=0).astype(np.float32) if len(teeth) > 8 else None
+    if colour is None or colour[0] > _RED * colour[1]:
+        return part, None
+    return part, colour
+
+
+def curve(x: Array, y: Array, at: Array) -> Array:
+    """Through points (x, y), monotone between them, at ``at``; x rises."""
+    through: Any = importlib.import_module("scipy.interpolate").PchipInterpolator(x, y)
+    return np.asarray(through(at))
+
+
+def ramp(t: Array) -> Array:
     """Smoothstep from 0 at t = -0.5 to 1 at t = 0.5."""
     s = np.clip(t + 0.5, 0.0, 1.0)
     return np.asarray(s * s * (3 - 2 * s))

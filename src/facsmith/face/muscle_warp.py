@@ -4,6 +4,7 @@ Skin follows the sites by a smoothed thin-plate spline. Lips are two contours: w
 the one, what lies below it the other. Conventions as in `face.muscles`.
 """
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -11,14 +12,15 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from facsmith.face.mouth import LipLine, paint_mouth
+from facsmith.face.mouth import LipLine, OwnMouth, upper_row
 from facsmith.face.muscle_table import MuscleTable
-from facsmith.face.muscles import FaceMuscles, two_sided
+from facsmith.face.muscles import FaceMuscles, jaw_drop, two_sided
 from facsmith.face.palette import Palette
 from facsmith.face.shading import SKIN_SHADE, FaceShading, unfolded
+from facsmith.face.teeth import Dentition, mouth_light
 from facsmith.facs import AUS
 
-__all__ = ["Motion", "MuscleField", "MuscleWarp", "warp"]
+__all__ = ["Motion", "Moves", "MuscleField", "MuscleWarp", "warp"]
 
 Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
@@ -41,14 +43,32 @@ _APART: Final = 0.03  # IOD of the lips' own movement from which what lies betwe
 
 class Motion(NamedTuple):
     """source: (..., 2) for each pixel the point of the face at rest that is seen there, face frame. parted: (...) in
-    [0, 1], how much of the pixel lies between the lips and shows what the face at rest does not. teeth: (...) how much
-    of it lies between the lips and shows what the face at rest shows there, too: teeth stay on the skull. moved: (S, 2)
-    displacement of the sites in IOD (`FaceMuscles.moved`)."""
+    [0, 1], how much of the pixel lies between the lips and shows what the face at rest does not."""
 
     source: Array
     parted: Array
-    teeth: Array
-    moved: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Moves:
+    """One expression of a face, ready to be looked at on any pixels.
+
+    Parameters
+    ----------
+    sites
+        (S, 2) displacement of the sites in IOD (`FaceMuscles.moved`).
+    jaw
+        By how much the lower jaw drops, IOD.
+    inverse
+        (rows, columns, 4) of the upper and of the lower lip's field, on a grid.
+    lips
+        The inner contours where they move to.
+    """
+
+    sites: Array
+    jaw: float
+    inverse: NDArray[np.float32]
+    lips: LipLine
 
 
 class MuscleField:
@@ -76,34 +96,40 @@ class MuscleField:
             for kept in (np.array(above), np.array(below))
         ]
 
-    def motion(self, pixels: Array, intensities: ArrayLike, *, pixel: float) -> Motion:
+    def moves(self, intensities: ArrayLike) -> Moves:
+        """One expression, (28,) or (2, 28)."""
+        sites = self.muscles.moved(intensities)
+        still = np.zeros_like(self._anchors)
+        upper, lower = (self._inverse(spline @ np.concatenate([sites[kept], still])) for kept, spline in self._branches)
+        inverse = np.concatenate([upper, lower], axis=-1)
+        return Moves(sites, jaw_drop(intensities), inverse, LipLine(self.face + sites[:68]))
+
+    def motion(self, pixels: Array, moves: Moves, *, own: OwnMouth | None, pixel: float) -> Motion:
         """Where the pixels of the moved face come from.
 
         Parameters
         ----------
         pixels
             (h, w, 2) face coordinates.
-        intensities
-            (28,) or (2, 28).
+        moves
+            The expression.
+        own
+            What the photo shows between its lips; None where they do not matter.
         pixel
             Size of a pixel in IOD.
         """
-        nothing = np.zeros(pixels.shape[:2])
-        if not np.any(intensities):
-            return Motion(pixels, nothing, nothing, np.zeros_like(self.muscles.sites))
-        moved = self.muscles.moved(intensities)
-        still = np.zeros_like(self._anchors)
-        upper, lower = (
-            self._source(spline @ np.concatenate([moved[kept], still]), pixels) for kept, spline in self._branches
-        )
+        if not moves.sites.any():
+            return Motion(pixels, np.zeros(pixels.shape[:2]))
+        nodes = _nodes(pixels.astype(np.float32), _FINE)
+        both = _remap(moves.inverse, nodes, cv2.INTER_LINEAR)
+        upper, lower = pixels + both[..., :2], pixels + both[..., 2:]
         source, inside = self.lips.join(upper, lower, pixel=pixel)
-        within, own = self.lips.own_interior(pixels)
-        teeth = inside * own
-        # Above the old lip there are no teeth to see: where it rose, the highest visible ones are lengthened.
-        lifted = np.clip((upper[..., 1] - pixels[..., 1]) / _APART, 0, 1)[..., None]
-        source = source + teeth[..., None] * (pixels + lifted * (within - pixels) - source)
-        separated = np.clip((upper[..., 1] - lower[..., 1]) / _APART, 0, 1)
-        return Motion(source, (inside - teeth) * separated, teeth, moved)
+        if own is None or not inside.any():
+            return Motion(source, inside)
+        seen, trust = own.seen(pixels, -float(moves.sites[62, 1]), float(moves.sites[66, 1]))
+        source = source + (inside * trust)[..., None] * (seen - source)
+        separated = np.clip((upper[..., 1] - lower[..., 1]) / _APART + self.lips.gap / _APART, 0, 1)
+        return Motion(source, inside * (1 - trust) * separated)
 
     def between(self, pixels: Array, here: Array, there: Array) -> Array:
         """(h, w, 2) displacement in IOD that leads from the face whose sites (S, 2) moved by ``here`` to the one whose
@@ -115,9 +141,9 @@ class MuscleField:
         at = _nodes(pixels.astype(np.float32), 2 * _STEP)
         return _remap(field.astype(np.float32), at, cv2.INTER_CUBIC).astype(np.float64)
 
-    def _source(self, field: Array, pixels: Array) -> Array:
-        """(h, w, 2): for each pixel the point that moved there: x + u(x) inverted by Newton's method on a grid, since
-        skin that a jaw stretches to twice its length and more is no contraction."""
+    def _inverse(self, field: Array) -> NDArray[np.float32]:
+        """(rows, columns, 2): from a point to the one that moved there: x + u(x) inverted by Newton's method on a grid,
+        since skin that a jaw stretches to twice its length and more is no contraction."""
         u = field.reshape(*self._shape, 2).astype(np.float32)
         along, down = np.gradient(u, _STEP, axis=1), np.gradient(u, _STEP, axis=0)
         tables = np.concatenate([u, along, down], axis=-1)
@@ -130,8 +156,7 @@ class MuscleField:
             det = np.maximum(a * d - xy * yx, np.float32(0.15))  # skin never folds over
             step = np.stack([d * off_x - xy * off_y, a * off_y - yx * off_x], axis=-1) / det[..., None]
             source = source - np.clip(step, -0.25, 0.25)
-        moved = _remap(source - target, _nodes(pixels.astype(np.float32), _FINE), cv2.INTER_LINEAR)
-        return pixels + moved
+        return np.asarray(source - target, np.float32)
 
 
 class MuscleWarp:
@@ -158,7 +183,9 @@ class MuscleWarp:
         if not e.any() or x0 >= x1 or y0 >= y1:
             return out
         pixel = 1.0 / self.field.frame.iod
-        motion = self.field.motion(self._pixels, e, pixel=pixel)
+        own, inside = self._look(image)
+        moves = self.field.moves(e)
+        motion = self.field.motion(self._pixels, moves, own=own, pixel=pixel)
         photo = self.field.frame.to_photo(motion.source).astype(np.float32)
         result = _remap(image, photo, cv2.INTER_CUBIC).astype(np.float32)
         coarse = cv2.resize(motion.source.astype(np.float32), self._coarse.shape[1::-1], interpolation=cv2.INTER_AREA)
@@ -167,24 +194,30 @@ class MuscleWarp:
         smile = float(e[:, AUS.index(12)].mean())
         if smile < 0:
             small = cv2.resize(result, gain.shape[::-1], interpolation=cv2.INTER_AREA)
-            face = self.field.face + motion.moved[:68]
+            face = self.field.face + moves.sites[:68]
             added = unfolded(np.asarray(small, np.float32), self._coarse, face, -smile)
             result += np.asarray(cv2.resize(added, size, interpolation=cv2.INTER_LINEAR))
         shade = 1 + Palette.of(image[y0:y1:4, x0:x1:4]).skin * (SKIN_SHADE - 1)  # a grey photo stays grey
         result *= 1 + (np.asarray(cv2.resize(gain, size, interpolation=cv2.INTER_LINEAR))[..., None] - 1) * shade
         if motion.parted.any():
-            self._fill_mouth(result, image, motion.parted, jaw=float(motion.moved[8, 1]))
+            rows, columns = np.flatnonzero(motion.parted.any(axis=1)), np.flatnonzero(motion.parted.any(axis=0))
+            box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+            filling = inside.paint(self._pixels[box], moves.lips, jaw=moves.jaw)
+            filling = Palette.of(image[y0:y1:4, x0:x1:4]).toned(filling)
+            result[box] += motion.parted[box][..., None] * (filling - result[box])
         out[y0:y1, x0:x1] = np.clip(result + 0.5, 0, 255).astype(np.uint8)
         return out
 
-    def _fill_mouth(self, result: NDArray[np.float32], image: Image, inside: Array, *, jaw: float) -> None:
-        rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
-        box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        level = _skin_level(image, self._region)
-        filling = paint_mouth(self._pixels[box], self.field.lips, jaw=jaw, level=level, seed=self._seed)
+    def _look(self, image: Image) -> tuple[OwnMouth, Dentition]:
+        """What the image shows of a mouth's inside, and in which light."""
         x0, y0, x1, y1 = self._region
-        filling = Palette.of(image[y0:y1:4, x0:x1:4]).toned(filling)
-        result[box] += inside[box][..., None] * (filling - result[box])
+        lips, frame = self.field.lips, self.field.frame
+        seen = image[y0:y1, x0:x1].astype(np.float32)
+        part, enamel = upper_row(seen, self._pixels, lips)
+        light = mouth_light(seen[::4, ::4], self._pixels[::4, ::4], self.field.face)
+        return OwnMouth(lips, part), Dentition(
+            lips, yaw=frame.yaw, light=light, enamel=enamel, upper=part, seed=self._seed
+        )
 
     def _affected(self, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
         corners = np.array([[x, y] for x in (-1.9, 1.9) for y in (-1.4, 2.9)])
@@ -267,9 +300,3 @@ def _anchors(face: Array) -> Array:
     angles = np.linspace(0, 2 * np.pi, 24, endpoint=False)
     ring = np.stack([1.95 * np.cos(angles), 0.55 + 2.2 * np.sin(angles)], axis=1)
     return np.concatenate([np.array(forehead), ring])
-
-
-def _skin_level(image: Image, region: tuple[int, int, int, int]) -> float:
-    """The photo's exposure, 1.0 for a well-lit face: teeth in a dark photo are dark."""
-    x0, y0, x1, y1 = region
-    return float(np.percentile(image[y0:y1:4, x0:x1:4].mean(axis=-1), 75)) / 170.0

@@ -87,6 +87,8 @@ def unfolded(picture: NDArray[np.float32], pixels: Array, face: Array, smile: fl
         fold = np.array([ala + [0.02 * out, -0.06], 0.5 * (ala + corner) + [0.12 * out, 0.0], lower])
         _stroke(where, pixels, fold, 0.08, 1.0)
         _stroke(where, pixels, fold + [0.13 * out, -0.02], 0.08, 0.8)
+        pocket = corner + np.array([[-0.02 * out, -0.12], [0.09 * out, 0.02], [0.14 * out, 0.2], [0.12 * out, 0.42]])
+        _stroke(where, pixels, pocket, 0.07, 1.0)
     strength = np.clip(1.4 * smile, 0, 1) * np.clip(where - 1, 0, 1)
     step = max(float(np.abs(np.diff(pixels[:1, :, 0])).mean()), 1e-6)
     # Lips and nostrils are no skin: the level around leaves them out.
@@ -96,7 +98,7 @@ def unfolded(picture: NDArray[np.float32], pixels: Array, face: Array, smile: fl
     for outline in (lips, np.concatenate([nose - [0, 0.1], nose[::-1] + [0, 0.05]])):
         cv2.fillPoly(skin, [np.rint((outline - pixels[0, 0]) / step).astype(np.int32)], (0.0,))
     near = np.asarray(cv2.GaussianBlur(picture, (0, 0), 0.025 / step), np.float32)
-    wide, share = (np.asarray(cv2.GaussianBlur(v, (0, 0), 0.14 / step)) for v in (picture * skin[..., None], skin))
+    wide, share = (np.asarray(cv2.GaussianBlur(v, (0, 0), 0.2 / step)) for v in (picture * skin[..., None], skin))
     missing = np.clip(wide / (share[..., None] + 1e-3) - near, 0, None)
     darker = np.clip(missing.mean(axis=2) / 4, 0, 1)  # redness alone is no shadow
     return np.asarray(missing * (strength * skin * darker)[..., None], np.float32)

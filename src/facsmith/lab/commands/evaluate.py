@@ -237,6 +237,68 @@ def peaks(
     Console().print(peaks_table(report))
 
 
+@app.command("pictures")
+@with_options("provider", "iterations", "seed")
+def pictures(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Portraits.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FOLDER", help="Where one sheet a person goes, as PNG.")
+    ],
+    *,
+    grades: Annotated[
+        Path | None,
+        typer.Option(
+            "--grades", metavar="CSV", help="Grades by eye: portrait, expression, grade. Judges the warnings."
+        ),
+    ] = None,
+    emotions_only: Annotated[bool, typer.Option("--emotions", help="Emotions alone, no single AUs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    options: AnimateOptions,
+    model: ModelOption = MODEL,
+    file: BoundariesOption = None,
+) -> None:
+    """Make every emotion and AU on every portrait: sheets to look at, and what would be sent back.
+
+    One sheet a person, at the face's full resolution, each picture with the warnings
+    that fire on it: a foreign hue in the mouth, dark blots, skin drawn into streaks,
+    bent rims, a smile left over, another person, jitter over a film. With grades by
+    eye, each warning's hits and false alarms.
+
+    [bold]Examples[/bold]
+
+      facsmith evaluate pictures portraits/ -o sheets/
+      facsmith evaluate pictures portraits/ -o sheets/ --emotions --grades grades.csv --json
+    """
+    from facsmith import image
+    from facsmith.animator import Animator
+    from facsmith.lab.evaluate.pictures import evaluate_pictures, tables
+
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder. Give one that holds portraits.")
+    portraits = sorted(p for p in folder.iterdir() if p.suffix.lower() in image.PHOTO_SUFFIXES)
+    check_place(output / "sheet.png")
+    output.mkdir(parents=True, exist_ok=True)
+    with progress_bar() as progress:
+        report = evaluate_pictures(
+            Animator.from_pretrained(model, boundaries=file),
+            portraits,
+            output,
+            options=options,
+            emotions_only=emotions_only,
+            grades=grades,
+            progress=progress,
+        )
+    for name, reason in report.skipped.items():
+        note(f"{name} was left out: {reason}")
+    if as_json:
+        print_json(report.to_json())
+        return
+    from rich.console import Console
+
+    for grid in tables(report):
+        Console().print(grid)
+
+
 @app.command("coded")
 def check_coded(
     pairs: Annotated[Path, typer.Argument(metavar="PAIRS", help="CSV: peak, neutral, facs (4+R7+17d).")],

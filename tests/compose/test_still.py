@@ -1,0 +1,100 @@
+"""What stands before a face stays where it is: glasses drawn on the astronaut, her hair, a brim."""
+
+import cv2
+import numpy as np
+import pytest
+from test_compose import Scene, change
+
+from facsmith.compose import Compositor
+from facsmith.compose.canvas import canvas
+from facsmith.compose.still import filled, rims_moved
+
+
+def with_glasses(scene: Scene, colour: tuple[int, int, int] = (25, 20, 20)) -> tuple[Scene, np.ndarray]:
+    """The scene with round glasses, and (H, W) where their rims are."""
+    rims = np.zeros(scene.photo.shape[:2], np.uint8)
+    iod = float(np.linalg.norm(scene.landmarks[42:48].mean(axis=0) - scene.landmarks[36:42].mean(axis=0)))
+    middles = [scene.landmarks[eye].mean(axis=0) + [0, 0.08 * iod] for eye in (slice(36, 42), slice(42, 48))]
+    for middle in middles:
+        axes = (round(0.40 * iod), round(0.32 * iod))
+        cv2.ellipse(rims, np.rint(middle).astype(int).tolist(), axes, 0, 0, 360, (1,), max(2, round(0.045 * iod)))
+    photo = scene.photo.copy()
+    photo[rims > 0] = colour
+    return Scene(photo, scene.landmarks, scene.transform), rims > 0
+
+
+@pytest.fixture(scope="module")
+def bare():
+    return Scene.of(scale=2)
+
+
+@pytest.fixture(scope="module")
+def glassed(bare):
+    return with_glasses(bare)
+
+
+def compositor(scene: Scene) -> Compositor:
+    return Compositor(scene.photo, scene.transform, scene.landmarks, scene.reference)
+
+
+def test_glasses_are_found_and_bare_eyes_have_none(bare, glassed):
+    found, none = compositor(glassed[0]).still, compositor(bare).still
+    assert found is not None and found.glasses
+    assert none is None or not none.glasses
+
+
+@pytest.mark.parametrize("expression", ["AU1=1,AU2=1", "AU4=1", "AU6=1,AU12=1"])
+def test_rims_stay_where_they_are_while_brows_move(glassed, expression):
+    scene, rims = glassed
+    frame = compositor(scene).frame(scene.reference, change=change(expression))
+    assert np.abs(frame[rims].astype(int) - scene.photo[rims]).mean() < 3
+    assert (frame != scene.photo).any()
+    points = scene.landmarks
+    assert rims_moved(scene.photo, frame, canvas(scene.transform, points), points) == 0
+
+
+def test_the_same_rims_would_bend_without(glassed):
+    """The measure sees what the law forbids: rims that follow the brows."""
+    scene, _ = glassed
+    bent = scene.truth("AU1=1,AU2=1")
+    moved = rims_moved(scene.photo, bent, canvas(scene.transform, scene.landmarks), scene.landmarks)
+    assert moved is not None and moved > 0.02
+
+
+def test_no_glasses_no_measure(bare):
+    assert rims_moved(bare.photo, bare.photo, canvas(bare.transform, bare.landmarks), bare.landmarks) is None
+
+
+def test_skin_moves_behind_the_rims_without_their_edges(glassed):
+    """Above the rims, where the lifted brow takes skin along, nothing as dark as they are appears."""
+    scene, rims = glassed
+    frame = compositor(scene).frame(scene.reference, change=change("AU1=1,AU2=1"))
+    near = cv2.dilate(rims.astype(np.uint8), np.ones((15, 15), np.uint8)).astype(bool) & ~rims
+    new = (frame.max(axis=2) < 40) & (scene.photo.max(axis=2) > 70) & near
+    assert new.sum() < 0.01 * near.sum()
+
+
+def test_a_brim_stays_straight(bare):
+    photo = bare.photo.copy()
+    brow = bare.landmarks[17:27, 1].min()
+    edge = int(brow - 0.1 * np.linalg.norm(bare.landmarks[45] - bare.landmarks[36]))
+    photo[:edge] = (30, 32, 40)
+    scene = Scene(photo, bare.landmarks, bare.transform)
+    frame = compositor(scene).frame(scene.reference, change=change("AU1=1,AU2=1"))
+    left, right = (int(bare.landmarks[k, 0]) for k in (18, 25))
+    assert np.abs(frame[edge - 6 : edge, left:right].astype(int) - photo[edge - 6 : edge, left:right]).max() <= 3
+
+
+def test_hidden_skin_is_filled_from_the_skin_around():
+    seen = np.full((60, 60, 3), 150, np.float32)
+    share = np.zeros((60, 60), np.float32)
+    seen[25:30], share[24:31] = 10, 1
+    without = filled(seen, share)
+    assert np.abs(without - 150).max() < 2
+    assert np.array_equal(without[:20], seen[:20])
+
+
+def test_hardly_any_change_gives_hardly_any(glassed):
+    scene, _ = glassed
+    frame = compositor(scene).frame(scene.reference, change=change("AU1=1,AU2=1", 0.005))
+    assert np.abs(frame.astype(int) - scene.photo).max() <= 12
