@@ -47,7 +47,8 @@ class FilmReceipt:
     neutral
         Which frames count as the person at rest, and from which intensity on each AU counts.
     steps
-        longer: AU -> by what its step was longer on this face. held: AU not asked -> the step that held it back.
+        longer: AU -> by what its step was longer on this face. held: AU -> others that would have moved along, with
+        the steps that held them back.
     summary
         The film in numbers: see `film_receipt`.
     aus
@@ -67,7 +68,7 @@ class FilmReceipt:
     settings: Mapping[str, Any]
     change: Mapping[str, Any]
     neutral: Mapping[str, Any]
-    steps: Mapping[str, Mapping[str, float]]
+    steps: Mapping[str, Mapping[str, Any]]
     summary: Mapping[str, float | int | None]
     aus: Mapping[str, Mapping[str, float | None]]
     left_alone: tuple[Mapping[str, Any], ...]
@@ -137,7 +138,10 @@ def film_receipt(
             "frames": still.tolist(),
             "counts_from": {f"AU{au}": _rounded(n) for au, n in zip(neutral.aus, neutral.noise, strict=True)},
         },
-        steps={name: {f"AU{au}": by for au, by in each.items()} for name, each in asdict(steps).items()},
+        steps={
+            "longer": {f"AU{au}": by for au, by in steps.longer.items()},
+            "held": {f"AU{au}": {f"AU{o}": by for o, by in each.items()} for au, each in steps.held.items()},
+        },
         summary={
             "frames": len(survey),
             "edited": edited,
