@@ -158,7 +158,8 @@ def test_a_contact_sheet(make_animator, film, tmp_path):
     receipt = edited(make_animator, film, tmp_path / "out.mp4")
     write_contact_sheet(tmp_path / "sheet.png", film, tmp_path / "out.mp4", receipt)
     sheet = image.read(tmp_path / "sheet.png")
-    assert sheet.shape[0] > 2 * 96 and sheet.shape[1] > 3 * 120
+    left, top, right, bottom = receipt.film["face_box"]
+    assert sheet.shape[0] > 2 * (bottom - top) and sheet.shape[1] > 3 * (right - left)
 
 
 def test_bad_input_is_one_sentence_and_no_file(make_animator, film, tmp_path):

@@ -37,7 +37,7 @@ class FilmReceipt:
     Parameters
     ----------
     film
-        Its file's name, size, frames, rate, and what it holds besides pictures.
+        Its file's name, size, frames, rate, where the face is (``face_box``), and what it holds besides pictures.
     model
         Which networks drew.
     settings
@@ -129,6 +129,7 @@ def film_receipt(
             "rate": round(float(footage.rate), 3),
             "pixel_format": footage.pixel_format,
             "hdr": footage.hdr,
+            "face_box": _face_box(survey, footage),
             "tracks": [f"{codec} ({kind})" for kind, codec in footage.tracks],
         },
         model=model,
@@ -180,6 +181,16 @@ def fingerprint_of_film(footage: Footage) -> str:
 
     with open(footage.path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _face_box(survey: Survey, footage: Footage) -> list[int]:
+    """Left, top, right, bottom: where the face is to be seen over the film, with some room around it."""
+    points = survey.landmarks[survey.seen].reshape(-1, 2)
+    low, high = points.min(axis=0), points.max(axis=0)
+    room = 0.3 * (high - low).max()
+    left, top = np.maximum(low - room, 0).astype(int).tolist()
+    right, bottom = np.minimum(high + room, [footage.width, footage.height]).astype(int).tolist()
+    return [left, top, right, bottom]
 
 
 def _of_au(asked: Array, measured: Array, known: npt.NDArray[np.bool_], *, asked_for: bool) -> dict[str, float | None]:
