@@ -175,6 +175,16 @@ def test_bad_input_is_one_sentence_and_no_file(make_animator, film, tmp_path):
         assert not (tmp_path / name).exists()
 
 
+def test_the_animator_takes_changes_in_words(make_animator, film, tmp_path):
+    animator = make_animator()
+    receipt = animator.edit_film(film, tmp_path / "out.mp4", relative="L4=+0.5", absolute="AU45=1", options=QUICKLY)
+    assert receipt.change["relative"] == {"L4": 0.5} and receipt.change["absolute"] == {"AU45": 1.0}
+    with pytest.raises(InputError, match="not both"):
+        animator.edit_film(film, tmp_path / "x.mp4", FROWN, gain="AU12=0")
+    with pytest.raises(ActionUnitError, match="Say what shall change"):
+        animator.edit_film(film, tmp_path / "x.mp4")
+
+
 def test_a_film_without_a_face(make_animator, tmp_path):
     video.write(tmp_path / "grey.mp4", (np.full((64, 64, 3), 90 + k, np.uint8) for k in range(4)), fps=10)
     with pytest.raises(NoFaceError, match="No face that can be edited"):
