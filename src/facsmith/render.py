@@ -178,21 +178,16 @@ class Renderer:
         return self._compose(drawn, asked=change, lips_open=lips_open)
 
     def changed(self, change: Array) -> Image:
-        """The photo with its AUs changed by (2, K) on the person's left and right side, whatever else it shows.
+        """The photo with its AUs changed by (2, K) on the person's left and right side, all by the face's muscles.
 
         Eyes close and turn by as much as ``change`` says; where they do neither, they are moved with their lids like
         skin, not laid anew: found anew in each frame of a film, they would flicker. Without any change, the photo bit
         for bit.
         """
-        own = self.subject.photo_aus.vector()
-        shown = np.clip(own + change, 0.0, 1.0)[None]  # (1, 2, K)
-        generated = [self.subject.reference]
-        if self._draws:
-            pictures = self._pictures([_Moment(self._codes(shown)[0], change[:, self._muscle_columns])])
-            generated = [pictures[key(ws)] for ws in self._codes(shown)[0]]
+        shown = np.clip(self.subject.photo_aus.vector() + change, 0.0, 1.0)[None]  # (1, 2, K)
         parts = bool(change[:, self._parting_columns].any())
         lips_open = self._lips_open(shown, edit="absolute")[0] if parts else 1.0
-        frame = self._compose(*generated, asked=change, lips_open=lips_open)
+        frame = self._compose(self.subject.reference, asked=change, lips_open=lips_open)
         eyes = _eyes(change[None])[0]
         return self._with_eyes(frame, eyes, change) if eyes.any() else frame
 

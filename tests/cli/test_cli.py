@@ -114,11 +114,31 @@ def test_a_change_of_no_kind_is_refused(folder, capsys):
 
 
 def test_edit_writes_a_picture(folder, capsys):
-    assert main(["edit", "her.png", "-e", "AU12=D", "-o", "out.png", "--relative", *FAST]) == 0
+    assert main(["edit", "her.png", "--relative", "AU12=+D,AU4=-0.1", "-o", "out.png", *FAST]) == 0
     assert image.read("out.png").shape == (96, 120, 3)
-    settings = json.loads(Path("out.png.json").read_text())["settings"]
-    assert settings["edit"] == "relative"
-    assert settings["inversion"]["iterations"] == 1
+    receipt = json.loads(Path("out.png.json").read_text())
+    source, asked = receipt["source"], receipt["keyframes"][0]["asked"]
+    assert asked["AU12"] == pytest.approx(min(source.get("AU12", 0) + 0.8, 1), abs=2e-3)
+    assert asked.get("AU4", 0) == pytest.approx(max(source.get("AU4", 0) - 0.1, 0), abs=2e-3)
+    assert receipt["settings"]["inversion"]["iterations"] == 1
+
+
+def test_edit_says_one_thing(folder, capsys):
+    for asked in ([], ["-e", "fear", "--relative", "AU12=.2"]):
+        assert "Say one thing" in refused(["edit", "her.png", "-o", "new.png", *asked, *FAST], capsys)
+    Path("her.mp4").write_bytes(b"no film")
+    assert "keeps what it shows" in refused(["edit", "her.mp4", "-e", "fear", "-o", "new.mp4"], capsys)
+    assert "Say what shall change" in refused(["edit", "her.mp4", "-o", "new.mp4"], capsys)
+    assert "no film" in refused(["edit", "her.mp4", "--gain", "AU12=.5", "-o", "new.mp4"], capsys)
+    assert "the film itself" in refused(["edit", "her.mp4", "--gain", "AU12=.5", "-o", "her.mp4"], capsys)
+
+
+def test_faces_are_numbers_or_all(folder, capsys):
+    assert "is no face" in refused(["animate", "her.png", "-e", "fear", "-o", "x.mp4", "--face", "left"], capsys)
+    many = ["--face", "0", "--face", "1"]
+    assert "3 expressions" in refused(
+        ["animate", "her.png", *many, "-e", "fear", "-e", "anger", "-e", "fear", "-o", "x.mp4"], capsys
+    )
 
 
 def test_invert_then_animate_from_the_latent(folder, capsys, faces):

@@ -158,7 +158,8 @@ def test_a_contact_sheet(make_animator, film, tmp_path):
     receipt = edited(make_animator, film, tmp_path / "out.mp4")
     write_contact_sheet(tmp_path / "sheet.png", film, tmp_path / "out.mp4", receipt)
     sheet = image.read(tmp_path / "sheet.png")
-    assert sheet.shape[0] > 2 * 96 and sheet.shape[1] > 3 * 120
+    left, top, right, bottom = receipt.film["face_box"]
+    assert sheet.shape[0] > 2 * (bottom - top) and sheet.shape[1] > 3 * (right - left)
 
 
 def test_bad_input_is_one_sentence_and_no_file(make_animator, film, tmp_path):
@@ -172,6 +173,16 @@ def test_bad_input_is_one_sentence_and_no_file(make_animator, film, tmp_path):
         FilmOptions(neutral=Path("nobody.jpg"))
     for name in ("out.gif", "out.mp4", "late.mp4"):
         assert not (tmp_path / name).exists()
+
+
+def test_the_animator_takes_changes_in_words(make_animator, film, tmp_path):
+    animator = make_animator()
+    receipt = animator.edit_film(film, tmp_path / "out.mp4", relative="L4=+0.5", absolute="AU45=1", options=QUICKLY)
+    assert receipt.change["relative"] == {"L4": 0.5} and receipt.change["absolute"] == {"AU45": 1.0}
+    with pytest.raises(InputError, match="not both"):
+        animator.edit_film(film, tmp_path / "x.mp4", FROWN, gain="AU12=0")
+    with pytest.raises(ActionUnitError, match="Say what shall change"):
+        animator.edit_film(film, tmp_path / "x.mp4")
 
 
 def test_a_film_without_a_face(make_animator, tmp_path):

@@ -1,7 +1,7 @@
 """Films among what ``facsmith edit`` is given: their options, and the work."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -11,6 +11,7 @@ from facsmith.errors import InputError
 if TYPE_CHECKING:
     from facsmith.animator import Animator
     from facsmith.footage import FilmChange
+    from facsmith.options import Provider
 
 __all__ = [
     "AbsoluteOption",
@@ -103,7 +104,7 @@ def edit_film(
     check_picture(contact_sheet)
     if film.absolute() == output.absolute():
         raise InputError(f"{output} is the film itself; give the edited one another name.")
-    options = FilmOptions(face=face, provider=provider, neutral=_neutral(neutral))  # type: ignore[arg-type]
+    options = FilmOptions(face=face, provider=cast("Provider", provider), neutral=_neutral(neutral))
     with progress_bar() as progress:
         receipt = animator.edit_film(film, output, change, options=options, progress=progress)
     if contact_sheet is not None:

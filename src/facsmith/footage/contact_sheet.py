@@ -23,10 +23,12 @@ def write_contact_sheet(
     edited: str | os.PathLike[str],
     receipt: FilmReceipt,
 ) -> None:
-    """Frames of the film above what they became, evenly spread over those that changed most."""
+    """Faces of the film above what they became, evenly spread over the frames that changed most."""
     chosen = _chosen(receipt)
     labels = [_label(receipt, frame) for frame in chosen]
-    before, after = (_frames(Path(each), chosen) for each in (film, edited))
+    left, top, right, bottom = receipt.film["face_box"]
+    face = np.s_[top:bottom, left:right]
+    before, after = ([f[face] for f in _frames(Path(each), chosen)] for each in (film, edited))
     sheet = image.contact_sheet(
         [*before, *after], labels=[*labels, *(["edited"] * len(after))], columns=len(chosen), cell=_CELL
     )

@@ -9,8 +9,6 @@ from facsmith.compose import Compositor
 from facsmith.encode import Networks
 from facsmith.face import Face, crop_transform
 from facsmith.facs import ActionUnits
-from facsmith.framing import framing_of
-from facsmith.generator import lowered
 from facsmith.latent import Latent
 from facsmith.options import AnimateOptions
 from facsmith.render import Renderer
@@ -20,19 +18,21 @@ __all__ = ["FrameEditor"]
 
 Array = npt.NDArray[np.float64]
 
-_SEEN: Final = 256  # pixels of the generator's side that motion is sought on (`compose.flow`)
+_SIDE: Final = 128
+"""Pixels of the crop that stands for a generator's, too few for its pixels to be taken (`compose.transfer.SHARP`): of
+codes found anew in every frame, what a generator draws would flicker. The muscles move the film's own pixels."""
 
 
 class FrameEditor:
-    """Edits the frames of one film, in any order: a frame depends on nothing but what it is given."""
+    """Edits the frames of one film by the face's muscles, in any order: a frame depends on nothing but what it is
+    given."""
 
     def __init__(self, networks: Networks) -> None:
         self._networks = networks
-        self._generator = lowered(networks.generator, _SEEN)
-        side = self._generator.resolution
-        self._blank = np.zeros((side, side, 3), np.uint8)
-        mean = self._generator.w_avg.expand(self._generator.num_ws, -1).float().cpu().numpy()
-        self._mean = Latent(mean, networks.generator.generator_id)
+        generator = networks.generator
+        mean = generator.w_avg.expand(generator.num_ws, -1).float().cpu().numpy()
+        self._mean = Latent(mean, generator.generator_id)
+        self._blank = np.zeros((_SIDE, _SIDE, 3), np.uint8)
 
     def edited(self, pixels: Image, face: Face, change: Array, source: Array) -> tuple[Image, Face]:
         """The frame, and where its face lies then.
@@ -54,7 +54,7 @@ class FrameEditor:
         """
         if not change.any():
             return pixels, face
-        transform = crop_transform(face.landmarks, self._generator.resolution, framing_of(self._generator))
+        transform = crop_transform(face.landmarks, _SIDE)
         compositor = Compositor(pixels, transform, face.landmarks, self._blank)
         subject = Subject(
             name="frame",
@@ -68,7 +68,8 @@ class FrameEditor:
             transform=transform,
             inversion=None,
             compositor=compositor,
-            generator=self._generator,
         )
-        renderer = Renderer(subject, self._generator, self._networks.boundaries, AnimateOptions(personal=False))
+        renderer = Renderer(
+            subject, self._networks.generator, self._networks.boundaries, AnimateOptions(personal=False)
+        )
         return renderer.changed(change), face.at(compositor.landmarks(change))

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from facsmith import face, image, video
 from facsmith.encode import Networks
-from facsmith.errors import ActionUnitError, ModelUnavailableError, NoFaceError
+from facsmith.errors import ActionUnitError, FacsmithError, ModelUnavailableError, NoFaceError
 from facsmith.facs import AUS, EYE_AUS, au_list
 from facsmith.film import provenance
 from facsmith.footage.account import FrameAccounts, FrameObserver
@@ -97,12 +97,16 @@ def edit_footage(
     survey = work.survey
     if survey is None:
         follower = FaceFollower(networks.faces, provider=options.provider, face=options.face)
-        survey = survey_film(
-            footage.read(),
-            follower,
-            readout=_readout(),
-            on_frame=lambda done: tell("looking", done, max(footage.frames, done)),
-        )
+        try:
+            survey = survey_film(
+                footage.read(),
+                follower,
+                readout=_readout(),
+                on_frame=lambda done: tell("looking", done, max(footage.frames, done)),
+            )
+        except FacsmithError:
+            work.remove()
+            raise
         survey.save(work.survey_path)
     looked = time.perf_counter() - began
     plan, still = _planned(survey, footage, change, options, networks)

@@ -37,7 +37,7 @@ class FilmReceipt:
     Parameters
     ----------
     film
-        Its file's name, size, frames, rate, and what it holds besides pictures.
+        Its file's name, size, frames, rate, where the face is (``face_box``), and what it holds besides pictures.
     model
         Which networks drew.
     settings
@@ -47,7 +47,8 @@ class FilmReceipt:
     neutral
         Which frames count as the person at rest, and from which intensity on each AU counts.
     steps
-        longer: AU -> by what its step was longer on this face. held: AU not asked -> the step that held it back.
+        longer: AU -> by what its step was longer on this face. held: AU -> others that would have moved along, with
+        the steps that held them back.
     summary
         The film in numbers: see `film_receipt`.
     aus
@@ -67,7 +68,7 @@ class FilmReceipt:
     settings: Mapping[str, Any]
     change: Mapping[str, Any]
     neutral: Mapping[str, Any]
-    steps: Mapping[str, Mapping[str, float]]
+    steps: Mapping[str, Mapping[str, Any]]
     summary: Mapping[str, float | int | None]
     aus: Mapping[str, Mapping[str, float | None]]
     left_alone: tuple[Mapping[str, Any], ...]
@@ -128,6 +129,7 @@ def film_receipt(
             "rate": round(float(footage.rate), 3),
             "pixel_format": footage.pixel_format,
             "hdr": footage.hdr,
+            "face_box": _face_box(survey, footage),
             "tracks": [f"{codec} ({kind})" for kind, codec in footage.tracks],
         },
         model=model,
@@ -137,7 +139,10 @@ def film_receipt(
             "frames": still.tolist(),
             "counts_from": {f"AU{au}": _rounded(n) for au, n in zip(neutral.aus, neutral.noise, strict=True)},
         },
-        steps={name: {f"AU{au}": by for au, by in each.items()} for name, each in asdict(steps).items()},
+        steps={
+            "longer": {f"AU{au}": by for au, by in steps.longer.items()},
+            "held": {f"AU{au}": {f"AU{o}": by for o, by in each.items()} for au, each in steps.held.items()},
+        },
         summary={
             "frames": len(survey),
             "edited": edited,
@@ -176,6 +181,16 @@ def fingerprint_of_film(footage: Footage) -> str:
 
     with open(footage.path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _face_box(survey: Survey, footage: Footage) -> list[int]:
+    """Left, top, right, bottom: where the face is to be seen over the film, with some room around it."""
+    points = survey.landmarks[survey.seen].reshape(-1, 2)
+    low, high = points.min(axis=0), points.max(axis=0)
+    room = 0.3 * (high - low).max()
+    left, top = np.maximum(low - room, 0).astype(int).tolist()
+    right, bottom = np.minimum(high + room, [footage.width, footage.height]).astype(int).tolist()
+    return [left, top, right, bottom]
 
 
 def _of_au(asked: Array, measured: Array, known: npt.NDArray[np.bool_], *, asked_for: bool) -> dict[str, float | None]:

@@ -14,20 +14,20 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith.face.muscles import moved_points
-from facsmith.facs import AUS, EYE_AUS
+from facsmith.facs import AUS
 
-__all__ = ["MOST_FRAMES", "Steps", "fit_steps", "fitting_frames"]
+__all__ = ["Steps", "fit_steps", "fitting_frames"]
 
 Array = npt.NDArray[np.float64]
 
-MOST_FRAMES: Final = 8
-"""Looked at, at most."""
-_SHORTEST, _LONGEST = 0.5, 1.6  # times the step asked
+FRAMES_OF_EACH: Final = 5
+"""Frames looked at for each AU that is asked."""
+_SHORTEST, _LONGEST = 0.6, 1.4  # times the step asked
 _TOLD: Final = 0.1
 """Change from which on its measure tells something."""
 _LEAKS: Final = 0.05
-"""Of what is asked, the part of an AU not asked from which on it is held back; and at most so much of it."""
-_HELD_AT_MOST: Final = 0.25
+"""Of what is asked of an AU, the part of another from which on that one is held back; and at most so much of it."""
+_HELD_AT_MOST: Final = 0.15
 _SHARED: Final = 0.6
 _ROUNDS: Final = 3
 
@@ -36,29 +36,37 @@ def _none() -> dict[int, float]:
     return {}
 
 
+def _nobody() -> dict[int, dict[int, float]]:
+    return {}
+
+
 @dataclass(frozen=True)
 class Steps:
-    """longer: AU -> by what its step is longer than the table's. held: AU that was not asked -> its own step, in parts
-    of the largest that was."""
+    """longer: AU -> by what its step is longer than the table's. held: AU -> others that would move along, with their
+    own steps in parts of its."""
 
     longer: dict[int, float] = field(default_factory=_none)
-    held: dict[int, float] = field(default_factory=_none)
+    held: dict[int, dict[int, float]] = field(default_factory=_nobody)
 
     def change(self, asked: Array) -> Array:
         """asked: (..., 2, 28). Returns the steps (..., 2, 28) that show as it."""
         made = asked * np.array([self.longer.get(au, 1.0) for au in AUS])
-        skin = np.array([au not in EYE_AUS for au in AUS], np.float64)
-        size = np.abs(asked * skin).max(axis=-1, keepdims=True)
-        return made + size * np.array([self.held.get(au, 0.0) for au in AUS])
+        for au, others in self.held.items():
+            size = np.abs(asked[..., AUS.index(au)])
+            for other, step in others.items():
+                made[..., AUS.index(other)] += step * size
+        return made
 
 
 def fitting_frames(changes: Array) -> npt.NDArray[np.int64]:
-    """Frames to look at: evenly spread over those whose change (T, 2, 28) is at least half of the film's largest."""
-    size = np.abs(changes).mean(axis=1).max(axis=1)
-    if size.max(initial=0) < _TOLD:
-        return np.zeros(0, np.int64)
-    large = np.flatnonzero(size >= max(_TOLD, size.max() / 2))
-    return large[np.unique(np.linspace(0, len(large) - 1, min(len(large), MOST_FRAMES)).round().astype(int))]
+    """Frames to look at: of each AU, some of those whose change (T, 2, 28) is at least half of its largest."""
+    chosen: set[int] = set()
+    for size in np.abs(changes).max(axis=1).T:
+        if size.max(initial=0) >= _TOLD:
+            large = np.flatnonzero(size >= max(_TOLD, size.max() / 2))
+            places = np.linspace(0, len(large) - 1, min(len(large), FRAMES_OF_EACH)).round().astype(int)
+            chosen |= set(large[places].tolist())
+    return np.array(sorted(chosen), np.int64)
 
 
 def fit_steps(
@@ -72,32 +80,39 @@ def fit_steps(
     wanted = [k for k in range(len(aus)) if np.abs(asked[:, k]).max(initial=0) >= _TOLD]
     if not wanted or len(asked) == 0:
         return Steps()
-    moved = np.any([moved_points(aus[k]) for k in wanted], axis=0)
-    others = [k for k, au in enumerate(aus) if not asked[:, k].any() and _mostly(moved_points(au), moved)]
-    longer, held, was = np.ones(len(aus)), np.zeros(len(aus)), np.zeros(len(aus))
+    others = [k for k in range(len(aus)) if not asked[:, k].any()]
+    beside = np.zeros((len(aus), len(aus)), np.bool_)  # [k, other]: whether the other moves mostly where k does
+    for k in wanted:
+        beside[k, others] = [_mostly(moved_points(aus[other]), moved_points(aus[k])) for other in others]
+    longer, held = np.ones(len(aus)), np.zeros_like(beside, np.float64)
+    was = np.zeros_like(held)
     for done in range(_ROUNDS):
         shown = measured(_steps(aus, longer, held, wanted))
         on_round(done + 1, _ROUNDS)
         known = np.isfinite(shown).all(axis=1)
         if not known.any():
             break
-        seen, size = shown[known], np.abs(asked[known]).max(axis=1)
         for k in wanted:
-            went = _slope(seen[:, k], asked[known, k])
-            longer[k] = np.clip(longer[k] / max(went, 0.25), _SHORTEST, _LONGEST)
-        for k in others:
-            moves = _slope(seen[:, k], size)
-            if done and held[k] and abs(moves) >= abs(was[k]):
-                held[k], was[k] = 0.0, np.inf  # holding it back does not help
-            elif abs(moves) >= _LEAKS and np.isfinite(was[k]):
-                held[k], was[k] = np.clip(held[k] - moves, -_HELD_AT_MOST, _HELD_AT_MOST), moves
+            size = asked[known, k]
+            longer[k] = np.clip(longer[k] / max(_slope(shown[known, k], size), 0.25), _SHORTEST, _LONGEST)
+            for other in np.flatnonzero(beside[k]).tolist():
+                moves = _slope(shown[known, other], np.abs(size))
+                if held[k, other] and abs(moves) >= abs(was[k, other]):
+                    held[k, other], beside[k, other] = 0.0, False  # holding it back does not help
+                elif abs(moves) >= _LEAKS:
+                    held[k, other] = np.clip(held[k, other] - moves, -_HELD_AT_MOST, _HELD_AT_MOST)
+                    was[k, other] = moves
     return _steps(aus, longer, held, wanted)
 
 
 def _steps(aus: Sequence[int], longer: Array, held: Array, wanted: Sequence[int]) -> Steps:
     return Steps(
         longer={aus[k]: round(float(longer[k]), 3) for k in wanted},
-        held={au: round(float(step), 3) for au, step in zip(aus, held, strict=True) if step},
+        held={
+            aus[k]: {aus[other]: round(float(held[k, other]), 3) for other in np.flatnonzero(held[k]).tolist()}
+            for k in wanted
+            if held[k].any()
+        },
     )
 
 

@@ -5,7 +5,7 @@ import json
 import shutil
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import numpy as np
 
@@ -66,10 +66,15 @@ class WorkFolder:
         if not path.is_file():
             return None
         try:
-            known = cast("dict[str, dict[str, float]]", json.loads(path.read_text()))
-            return Steps(**{name: {int(au): float(step) for au, step in each.items()} for name, each in known.items()})
-        except (AttributeError, TypeError, ValueError):
+            known = cast("dict[str, dict[str, Any]]", json.loads(path.read_text()))
+            longer = {int(au): float(step) for au, step in known["longer"].items()}
+            held = {
+                int(au): {int(other): float(step) for other, step in cast("dict[str, Any]", each).items()}
+                for au, each in known["held"].items()
+            }
+        except (AttributeError, KeyError, TypeError, ValueError):
             return None
+        return Steps(longer, held)
 
     def keep_steps(self, steps: Steps) -> None:
         """For `steps`."""
