@@ -305,7 +305,7 @@ class Animation:
                 "width": stats.size[1],
                 "height": stats.size[0],
             },
-            notes=(*self.notes, *summary.unmeasured(moments)),
+            notes=(*self.notes, *self._renderer.notes, *summary.unmeasured(moments)),
             summary=summary.summary(moments, [*asked.values()], stats),
             unreached=self.unreached,
             leakage=summary.leakage([records[i] for i in keyframes], [asked[i] for i in keyframes]),
