@@ -93,7 +93,10 @@ class Animator:
     ) -> "Animator":
         """A model of the package, or a folder like one; ``boundaries`` replaces its own.
 
-        device: where the networks compute, as torch calls it: ``"cpu"``, ``"cuda"``, ``"cuda:1"``.
+        Parameters
+        ----------
+        device
+            Where the networks compute, as torch calls it: ``"cpu"``, ``"cuda"``, ``"cuda:1"``.
         """
         bundle = load_bundle(name)
         if boundaries is None:
@@ -111,8 +114,10 @@ class Animator:
     def to(self, device: str | torch.device) -> "Animator":
         """This animator, its networks moved to a device. Faces that were prepared elsewhere are forgotten.
 
-        Raises:
-            InputError: there is no such device here.
+        Raises
+        ------
+        InputError
+            There is no such device here.
         """
         if read_device(device).type != "cpu" or self.networks.generator.w_avg.device.type != "cpu":
             self.networks.to(device)
@@ -296,7 +301,10 @@ class Animator:
     def sample(self, seed: int = 0, *, psi: float = 0.7) -> Subject:
         """A face of the generator's own, ready to be animated; ``.photo`` is its picture.
 
-        psi: truncation in [0, 1]; smaller is closer to the mean face and cleaner.
+        Parameters
+        ----------
+        psi
+            Truncation in [0, 1]; smaller is closer to the mean face and cleaner.
         """
         if not 0 <= psi <= 1:
             raise InputError(f"Truncation psi is {psi:g}; give a number from 0 (the mean face) to 1.")

@@ -35,8 +35,20 @@ _CLOSED, _OPEN = 0.35, 0.75  # of the neutral eye's opening
 
 @dataclass(frozen=True)
 class DriveOptions:
-    """How a film is read. fps: of the Timeline. provider: of landmarks. start, seconds: the part of the film that is
-    taken. neutral: second of that part at which the performer's face rests. smoothing: None leaves the jitter in.
+    """How a film is read.
+
+    Parameters
+    ----------
+    fps
+        Of the Timeline.
+    provider
+        Of landmarks.
+    start, seconds
+        The part of the film that is taken.
+    neutral
+        Second of that part at which the performer's face rests.
+    smoothing
+        None leaves the jitter in.
     """
 
     fps: float = 25.0
@@ -59,9 +71,14 @@ class DriveOptions:
 def read_performance(path: str | os.PathLike[str], *, options: DriveOptions | None = None) -> Timeline:
     """The AUs and blinks of the largest face in a film, frame by frame; both sides alike. Its frames are streamed.
 
-    Raises:
-        InputError: no film that can be read. NoFaceError: no face where the performer should rest.
-        TimelineError: the face is seen in fewer than two frames.
+    Raises
+    ------
+    InputError
+        No film that can be read.
+    NoFaceError
+        No face where the performer should rest.
+    TimelineError
+        The face is seen in fewer than two frames.
     """
     options = options or DriveOptions()
     name = Path(path).name

@@ -99,7 +99,13 @@ class Renderer:
         return other
 
     def latents(self, intensities: Array) -> Codes:
-        """intensities: (T, K) over ``facs.AUS``; those with a boundary count. Returns ws (T, num_ws, w_dim)."""
+        """The latents that show intensities.
+
+        Parameters
+        ----------
+        intensities
+            (T, K) over ``facs.AUS``; those with a boundary count. Returns ws (T, num_ws, w_dim).
+        """
         own = self.subject.latent
         if not self._draws:
             return np.repeat(own.ws[None], len(intensities), axis=0)
@@ -120,8 +126,10 @@ class Renderer:
     def frames(self, intensities: Array, *, aus: Sequence[int] = AUS) -> Iterator[Image]:
         """Yields T frames (H, W, 3) uint8; equal neighbours may be one and the same array.
 
-        intensities: (T, C) of the C AUs of ``aus``, or (T, 2, C) of the person's left side and of the right; others are
-        0.
+        Parameters
+        ----------
+        intensities
+            (T, C) of the C AUs of ``aus``, or (T, 2, C) of the person's left side and of the right; others are 0.
         """
         asked = np.zeros((*intensities.shape[:-1], len(AUS)))
         asked[..., [AUS.index(au) for au in aus]] = intensities

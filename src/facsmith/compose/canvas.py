@@ -136,7 +136,10 @@ class Canvas:
     def lift(self, field: Image, band: Band, *, smooth: bool = False) -> Image:
         """A field on the canvas (height, width[, C]) -> on the photo's pixels of a band; 0 outside the canvas.
 
-        smooth: bicubic, for pictures that are enlarged; else bilinear.
+        Parameters
+        ----------
+        smooth
+            Bicubic, for pictures that are enlarged; else bilinear.
         """
         return _lifted(self.matrix, field, band, smooth=smooth)
 
@@ -151,8 +154,19 @@ class Canvas:
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """A part of a canvas at a finer scale. matrix: (2, 3) photo -> window. origin: (2,) canvas pixels. finer: window
-    pixels per canvas pixel. shape: (height, width)."""
+    """A part of a canvas at a finer scale.
+
+    Parameters
+    ----------
+    matrix
+        (2, 3) photo -> window.
+    origin
+        (2,) canvas pixels.
+    finer
+        Window pixels per canvas pixel.
+    shape
+        (height, width).
+    """
 
     matrix: npt.NDArray[np.float64]
     origin: npt.NDArray[np.float64]
@@ -228,7 +242,12 @@ def _lifted(matrix: npt.NDArray[np.float64], field: Image, band: Band, *, smooth
 def canvas(transform: CropTransform, landmarks: npt.ArrayLike) -> Canvas:
     """The canvas of a face: at least FLOW_SIZE pixels a side, and about as fine as the crop.
 
-    transform: photo -> the generator's crop. landmarks: (68, 2) photo pixels.
+    Parameters
+    ----------
+    transform
+        Photo -> the generator's crop.
+    landmarks
+        (68, 2) photo pixels.
     """
     own = crop_transform(landmarks, transform.resolution)
     same = np.allclose(own.matrix, transform.matrix, rtol=1e-6, atol=1e-3)

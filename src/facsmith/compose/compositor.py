@@ -274,7 +274,12 @@ def _moved(photo: Pixels, x: Image, y: Image) -> Image:
 def join(left: Pixels, right: Pixels, points: npt.ArrayLike) -> Pixels:
     """Two generated pictures of one face as one: the person's own left half of the first, the right of the second.
 
-    left, right: (H, W, 3) uint8; points: (68, 2) in their pixels. The two are faded into each other at the midline.
+    Parameters
+    ----------
+    left, right
+        (H, W, 3) uint8.
+    points
+        (68, 2) in their pixels. The two are faded into each other at the midline.
     """
     at = np.asarray(points, np.float64)
     share = left_half(at, float(interocular(at)), (left.shape[0], left.shape[1]))[..., None]

@@ -36,7 +36,10 @@ def lip_gap(landmarks: npt.ArrayLike) -> float:
 def seal(frame: Pixels, landmarks: npt.ArrayLike, amount: float) -> None:
     """Close the opening between the lips of a frame (H, W, 3) by ``amount``, 0 to 1, in place.
 
-    landmarks: (68, 2) as they lie in the frame.
+    Parameters
+    ----------
+    landmarks
+        (68, 2) as they lie in the frame.
     """
     points = np.asarray(landmarks, np.float64)
     iod = float(interocular(points))

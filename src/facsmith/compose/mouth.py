@@ -67,8 +67,15 @@ class Mouth:
     def change(self, moves: Moves, mask: Image, drawn: Image | None = None) -> MouthChange | None:
         """What the mouth does; None where its lips stay.
 
-        moves: the expression. mask: (H, W) on the canvas, where something may change. drawn: (H, W, 3) the generator's
-        picture in the photo's colours, its face where the expression has it; None where it shows no mouth.
+        Parameters
+        ----------
+        moves
+            The expression.
+        mask
+            (H, W) on the canvas, where something may change.
+        drawn
+            (H, W, 3) the generator's picture in the photo's colours, its face where the expression has it; None where
+            it shows no mouth.
         """
         field, scale = self._field, self._iod
         moved = np.concatenate([field.face[48:], field.face[48:] + moves.sites[48:68]])

@@ -102,7 +102,14 @@ def _apart(parts: list[Band]) -> list[Band]:
 def still(photo: Pixels, canvas: Canvas, frame: FaceFrame, face: Array, mask: Image) -> Still | None:
     """What of a photo (H, W, 3) stands still before its face; None where there is nothing.
 
-    frame: of the face on the canvas; face: (68, 2) landmarks in it; mask: (h, w) on the canvas, where the face is.
+    Parameters
+    ----------
+    frame
+        Of the face on the canvas.
+    face
+        (68, 2) landmarks in it.
+    mask
+        (h, w) on the canvas, where the face is.
     """
     corners = frame.to_photo(np.array([[_LEFT, _TOP], [_RIGHT, _BOTTOM]]))
     window = canvas.window(corners[0], corners[1], PIXELS / frame.iod)
@@ -137,7 +144,12 @@ def _softened(mask: npt.NDArray[Any]) -> Image:
 def rims_moved(photo: Pixels, picture: Pixels, canvas: Canvas, landmarks: Array) -> float | None:
     """By how much the rims of glasses lie elsewhere in a picture of the photo's size, IOD: the ninth decile along them.
 
-    Returns None where the photo shows no glasses. landmarks: (68, 2) photo pixels.
+    Returns None where the photo shows no glasses.
+
+    Parameters
+    ----------
+    landmarks
+        (68, 2) photo pixels.
     """
     frame = FaceFrame.of(canvas.points(landmarks))
     face = frame.to_face(canvas.points(landmarks))

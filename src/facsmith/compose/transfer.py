@@ -221,7 +221,12 @@ class Transfer:
 def matching_gain(photo: Image, reference: Image, mask: Image, iod: float) -> Image:
     """(H, W, 3) factors that bring the generator's colours to the photo's, locally: dark stays dark.
 
-    photo, reference: (H, W, 3); mask: (H, W), where colours count.
+    Parameters
+    ----------
+    photo, reference
+        (H, W, 3).
+    mask
+        (H, W), where colours count.
     """
     sigma, floor = 0.12 * iod, np.float32(8)
     weight = mask[..., None] + np.float32(1e-3)

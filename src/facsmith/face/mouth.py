@@ -26,8 +26,12 @@ _RED: Final = 1.5  # red over green: a tongue or a lip, no tooth
 class LipLine:
     """The inner lip contours at rest, and how an upper and a lower displacement field join along them.
 
-    Args:
-        face: (68, 2) landmarks of an upright face; unit: IOD.
+    Parameters
+    ----------
+    face
+        (68, 2) landmarks of an upright face.
+    unit
+        IOD.
     """
 
     def __init__(self, face: Array) -> None:

@@ -51,14 +51,21 @@ class _Row:
 class Dentition:
     """The mouth's inside of one face.
 
-    Args:
-        lips: at rest.
-        yaw: of the head, radians, positive to the image's right.
-        light: (3,) the light it stands in, 1 for a well-lit face.
-        enamel: (3,) colour of the photo's own teeth in its light, where they show; not believed where it is darker than
-            teeth in this light are.
-        upper: the part of the photo's own opening that its upper teeth take, where they show.
-        seed: chooses by how little teeth differ from the usual.
+    Parameters
+    ----------
+    lips
+        At rest.
+    yaw
+        Of the head, radians, positive to the image's right.
+    light
+        (3,) the light it stands in, 1 for a well-lit face.
+    enamel
+        (3,) colour of the photo's own teeth in its light, where they show; not believed where it is darker than teeth
+        in this light are.
+    upper
+        The part of the photo's own opening that its upper teeth take, where they show.
+    seed
+        Chooses by how little teeth differ from the usual.
     """
 
     def __init__(
@@ -86,7 +93,10 @@ class Dentition:
     def paint(self, pixels: Array, moved: LipLine, *, jaw: float) -> NDArray[np.float32]:
         """(h, w, 3) RGB in [0, 255] of pixels (h, w, 2) between moved lips.
 
-        jaw: IOD by which the lower jaw has dropped.
+        Parameters
+        ----------
+        jaw
+            IOD by which the lower jaw has dropped.
         """
         x, y = pixels[..., 0], pixels[..., 1]
         opening = max(moved.gap, 0.0)
@@ -166,7 +176,14 @@ class Dentition:
 def mouth_light(picture: NDArray[np.float32], places: Array, face: Array) -> Array:
     """(3,) the light on a face, 1 where it is well lit: of its skin, and of its eyes' white, since skin may be dark.
 
-    picture: (h, w, 3) in [0, 255]; places: (h, w, 2) face coordinates of its pixels; face: (68, 2) landmarks.
+    Parameters
+    ----------
+    picture
+        (h, w, 3) in [0, 255].
+    places
+        (h, w, 2) face coordinates of its pixels.
+    face
+        (68, 2) landmarks.
     """
     bright = picture.mean(axis=2)
     x, y = places[..., 0], places[..., 1]

@@ -34,9 +34,20 @@ _SMALL: Final = 320  # pixels of the longer side of the frames in which flicker 
 class FrameAccounts:
     """F frames in the film's order; NaN where nothing was measured.
 
-    frame: (F,) numbers. asked: (F, K) by how much each AU shall change, the mean of both sides. before, after: (F, K)
-    what the film showed and what it shows now. identity: (F,) cosine of the person's embeddings before and after.
-    outside: (F,) the largest difference of a pixel outside the face, of 255. flicker_before, flicker_after: (F,).
+    Parameters
+    ----------
+    frame
+        (F,) numbers.
+    asked
+        (F, K) by how much each AU shall change, the mean of both sides.
+    before, after
+        (F, K) what the film showed and what it shows now.
+    identity
+        (F,) cosine of the person's embeddings before and after.
+    outside
+        (F,) the largest difference of a pixel outside the face, of 255.
+    flicker_before, flicker_after
+        (F,).
     """
 
     frame: npt.NDArray[np.int64]
@@ -77,9 +88,20 @@ class FrameObserver:
     ) -> None:
         """The next frame.
 
-        number: of the frame in the film. frame, edited: (H, W, 3) uint8 RGB, the same array where nothing changed.
-        face: where it lies in the frame, None where it was not seen. features: (K,) of the frame. asked: (K,) change.
-        cut: whether a shot begins here.
+        Parameters
+        ----------
+        number
+            Of the frame in the film.
+        frame, edited
+            (H, W, 3) uint8 RGB, the same array where nothing changed.
+        face
+            Where it lies in the frame, None where it was not seen.
+        features
+            (K,) of the frame.
+        asked
+            (K,) change.
+        cut
+            Whether a shot begins here.
         """
         blank = np.full(len(self._neutral.aus), np.nan)
         before = after = blank

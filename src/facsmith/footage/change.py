@@ -39,8 +39,10 @@ _ENTRY: Final = re.compile(r"([LR])?(?:AU)?(\d{1,3})=([+-]?)(\d*\.?\d+|[A-E])", 
 def read_changes(text: str, law: Law) -> Asked:
     """``AU12=-0.4,L4=+B`` as numbers of a law.
 
-    Raises:
-        ActionUnitError: no such AU, a number outside the law's range, or text that says none.
+    Raises
+    ------
+    ActionUnitError
+        No such AU, a number outside the law's range, or text that says none.
     """
     found: dict[tuple[str, int], float] = {}
     words = [word for word in re.split(r"[\s,;]+", re.sub(r"\s*=\s*", "=", text)) if word]
@@ -154,9 +156,16 @@ class FilmChange:
     def of(self, source: Array, seconds: Array, *, last: float) -> Array:
         """(T, 2, 28) by how much AUs change, on the person's left and right side.
 
-        source: (T, 28) what the face shows, >= 0. seconds: (T,). last: of the film's last frame.
-
         An AU never falls below 0, and rises above 1 only where it is above 1 already.
+
+        Parameters
+        ----------
+        source
+            (T, 28) what the face shows, >= 0.
+        seconds
+            (T,).
+        last
+            Of the film's last frame.
         """
         shown = np.repeat(source[:, None], 2, axis=1)
         target = shown.copy()

@@ -61,7 +61,17 @@ class Sight(IntEnum):
 
 
 class Followed(NamedTuple):
-    """One frame. face: None where it is not to be seen. sight: why. cut: whether a new shot begins here."""
+    """One frame.
+
+    Attributes
+    ----------
+    face
+        None where it is not to be seen.
+    sight
+        Why.
+    cut
+        Whether a new shot begins here.
+    """
 
     face: Face | None
     sight: Sight

@@ -40,9 +40,20 @@ _ALIKE: Final = 0.12  # intensity: moments that differ by less are the same mome
 class FilmNeutral:
     """One person at rest, and the scale in which the person's other frames are read.
 
-    aus: that are read, (K,). rest: landmarks. features: (K,) the readout's at rest. responses: (12, 68, 2), what
-    landmarks report of the muscles. readout, scale: of `NeutralFace.scale`, None where landmarks alone are read.
-    noise: (K,) intensities that the resting frames show by chance.
+    Parameters
+    ----------
+    aus
+        That are read, (K,).
+    rest
+        Landmarks.
+    features
+        (K,) the readout's at rest.
+    responses
+        (12, 68, 2), what landmarks report of the muscles.
+    readout, scale
+        Of `NeutralFace.scale`, None where landmarks alone are read.
+    noise
+        (K,) intensities that the resting frames show by chance.
     """
 
     aus: tuple[int, ...]
@@ -57,7 +68,12 @@ class FilmNeutral:
     def read(self, landmarks: npt.ArrayLike, features: npt.ArrayLike) -> Array:
         """(K,) >= 0 what one frame shows; 1 is as much as this face's muscles show in full, more is possible.
 
-        landmarks: (68, 2) pixels. features: (K,) of `Readout.part_scores`.
+        Parameters
+        ----------
+        landmarks
+            (68, 2) pixels.
+        features
+            (K,) of `Readout.part_scores`.
         """
         moved = aligned_displacement(landmarks, self.rest.landmarks)
         if self.readout is None:
@@ -83,10 +99,15 @@ class FilmNeutral:
 def frames_at_rest(survey: Survey, *, at: float | None = None) -> npt.NDArray[np.int64]:
     """Which frames show the person at rest, the most typical one first.
 
-    at: second of the film at which the face rests; None takes the frames that show least.
+    Parameters
+    ----------
+    at
+        Second of the film at which the face rests; None takes the frames that show least.
 
-    Raises:
-        InputError: the film ends before, or no face is seen there.
+    Raises
+    ------
+    InputError
+        The film ends before, or no face is seen there.
     """
     seen = np.flatnonzero(survey.seen)
     if at is not None:
@@ -121,7 +142,14 @@ def film_neutral(
 ) -> FilmNeutral:
     """The neutral face of a film.
 
-    still: frames of `frames_at_rest`. picture: (H, W, 3) uint8 RGB, the first of them. follow: finds the face again.
+    Parameters
+    ----------
+    still
+        Frames of `frames_at_rest`.
+    picture
+        (H, W, 3) uint8 RGB, the first of them.
+    follow
+        Finds the face again.
     """
     shapes, features = survey.landmarks[still].astype(np.float64), survey.features[still].astype(np.float64)
     face = survey.face(int(still[0]))

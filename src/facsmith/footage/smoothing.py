@@ -20,14 +20,21 @@ _REACH: Final = 3.0  # standard deviations in time
 def runs_of(present: npt.NDArray[np.bool_], cuts: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
     """(T,) the number of each frame's run of unbroken frames, -1 where the face is not present.
 
-    present: (T,) whether the face is seen. cuts: (T,) whether a shot begins at the frame.
+    Parameters
+    ----------
+    present
+        (T,) whether the face is seen.
+    cuts
+        (T,) whether a shot begins at the frame.
     """
     begins = present & (cuts | ~np.concatenate([[False], present[:-1]]))
     return np.where(present, np.cumsum(begins) - 1, -1)
 
 
 def smoothed(values: Array, seconds: Array, runs: npt.NDArray[np.int64], *, time: float, noise: float | Array) -> Array:
-    """values: (T, C) or (T, P, C), one row a frame; the last axis is one quantity, judged by its length.
+    """Curves smoothed in time, each quantity as much as it trembles.
+
+    values: (T, C) or (T, P, C), one row a frame; the last axis is one quantity, judged by its length.
 
     Parameters
     ----------

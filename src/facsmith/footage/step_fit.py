@@ -42,14 +42,27 @@ def _nobody() -> dict[int, dict[int, float]]:
 
 @dataclass(frozen=True)
 class Steps:
-    """longer: AU -> by what its step is longer than the table's. held: AU -> others that would move along, with their
-    own steps in parts of its."""
+    """What was found out about the steps of one face's AUs.
+
+    Parameters
+    ----------
+    longer
+        AU -> by what its step is longer than the table's.
+    held
+        AU -> others that would move along, with their own steps in parts of its.
+    """
 
     longer: dict[int, float] = field(default_factory=_none)
     held: dict[int, dict[int, float]] = field(default_factory=_nobody)
 
     def change(self, asked: Array) -> Array:
-        """asked: (..., 2, 28). Returns the steps (..., 2, 28) that show as it."""
+        """Steps that show as what is asked.
+
+        Parameters
+        ----------
+        asked
+            (..., 2, 28). Returns the steps (..., 2, 28) that show as it.
+        """
         made = asked * np.array([self.longer.get(au, 1.0) for au in AUS])
         for au, others in self.held.items():
             size = np.abs(asked[..., AUS.index(au)])
@@ -74,8 +87,16 @@ def fit_steps(
 ) -> Steps:
     """The steps of one film.
 
-    asked: (F, K) the changes of F frames, of the K AUs that are measured. measured: steps -> the changes (F, K) that
-    are measured then, NaN rows where nothing is. aus: (K,) their numbers. on_round: told (done, of).
+    Parameters
+    ----------
+    asked
+        (F, K) the changes of F frames, of the K AUs that are measured.
+    measured
+        Steps -> the changes (F, K) that are measured then, NaN rows where nothing is.
+    aus
+        (K,) their numbers.
+    on_round
+        Told (done, of).
     """
     wanted = [k for k in range(len(aus)) if np.abs(asked[:, k]).max(initial=0) >= _TOLD]
     if not wanted or len(asked) == 0:

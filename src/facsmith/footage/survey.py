@@ -32,10 +32,22 @@ _BLINKS: Final = ("eyeBlinkLeft", "eyeBlinkRight")
 class Survey:
     """T frames of a film.
 
-    seconds: (T,) since the first picture. landmarks: (T, 68, 2) float32 pixels, NaN where the face is not seen.
-    features: (T, K) what the readout sees of brows, eyes and mouth (`Readout.part_scores`); K is 0 without its network.
-    expression: (T,) how much of any expression shows, of no unit; NaN where the face is not seen. sight: (T,) uint8 of
-    `Sight`. cuts: (T,) whether a shot begins there. provider: (1,) of landmarks.
+    Parameters
+    ----------
+    seconds
+        (T,) since the first picture.
+    landmarks
+        (T, 68, 2) float32 pixels, NaN where the face is not seen.
+    features
+        (T, K) what the readout sees of brows, eyes and mouth (`Readout.part_scores`); K is 0 without its network.
+    expression
+        (T,) how much of any expression shows, of no unit; NaN where the face is not seen.
+    sight
+        (T,) uint8 of `Sight`.
+    cuts
+        (T,) whether a shot begins there.
+    provider
+        (1,) of landmarks.
     """
 
     seconds: Array
@@ -83,10 +95,19 @@ def survey_film(
 ) -> Survey:
     """Look at every frame once, in order.
 
-    readout: of `measure.default_readout`, None without its network. on_frame: told how many frames are done.
+    Parameters
+    ----------
+    readout
+        Of `measure.default_readout`, None without its network.
+    on_frame
+        Told how many frames are done.
 
-    Raises:
-        NoFaceError: no frame shows a face that can be edited. InputError: a film too long.
+    Raises
+    ------
+    NoFaceError
+        No frame shows a face that can be edited.
+    InputError
+        A film too long.
     """
     seconds: list[float] = []
     landmarks: list[npt.NDArray[np.float32]] = []

@@ -27,7 +27,13 @@ _KEY: Final = "belongs-to.txt"
 
 @dataclass(frozen=True)
 class WorkFolder:
-    """folder: ``film.mp4.parts`` beside ``film.mp4``."""
+    """Where the parts of a film lie until all of them are done.
+
+    Parameters
+    ----------
+    folder
+        ``film.mp4.parts`` beside ``film.mp4``.
+    """
 
     folder: Path
 
@@ -35,8 +41,10 @@ class WorkFolder:
     def open(cls, output: Path, film: Path, change: FilmChange, options: FilmOptions, *, model: str) -> "WorkFolder":
         """The folder of this very job, with what is in it; one of another job is begun anew.
 
-        Raises:
-            OutputError: something else lies in the folder's place.
+        Raises
+        ------
+        OutputError
+            Something else lies in the folder's place.
         """
         folder = output.with_name(f"{output.name}.parts")
         key = _key(film, change, options, model)

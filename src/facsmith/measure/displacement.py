@@ -50,8 +50,11 @@ class Leak(NamedTuple):
 def aligned_displacement(landmarks: npt.ArrayLike, neutral: npt.ArrayLike) -> Array:
     """How the expression differs from neutral, without the head's own movement.
 
-    landmarks, neutral: (68, 2) in pixels, of one person. The similarity that best lays the eye corners and the upper
-    nose bridge of one over those of the other is taken away (least squares; Umeyama 1991).
+    Parameters
+    ----------
+    landmarks, neutral
+        (68, 2) in pixels, of one person. The similarity that best lays the eye corners and the upper nose bridge of one
+        over those of the other is taken away (least squares; Umeyama 1991).
     """
     rest = np.asarray(neutral, dtype=np.float64)
     left, right = eye_centers(rest)
@@ -92,12 +95,14 @@ def from_displacement(
 ) -> Array:
     """The intensities whose movements add up to a displacement: (12,), each >= 0, in AU order.
 
-    responses: (12, 68, 2), the displacement that each AU at intensity 1 is reported as on this face
-    (`NeutralFace.responses`); without, the table's own, which landmarkers under-report to between .2 (AU6) and .8
-    (AU26).
-
     On eleven portraits moved by one AU at a time, the other eleven together were read as .15 that way (`unmixed`), and
     as .74 without the price on each AU.
+
+    Parameters
+    ----------
+    responses
+        (12, 68, 2), the displacement that each AU at intensity 1 is reported as on this face (`NeutralFace.responses`);
+        without, the table's own, which landmarkers under-report to between .2 (AU6) and .8 (AU26).
     """
     rows = (basis(DISFA) if responses is None else responses) * POINT_WEIGHTS
     seen = np.asarray(displacement, dtype=np.float64) * POINT_WEIGHTS
@@ -107,11 +112,17 @@ def from_displacement(
 def unmixed(rows: Array, seen: Array, *, noise: float | Array) -> Array:
     """How much of each row adds up to what is seen: (12,), each >= 0.
 
-    rows: (12, D), what each AU at intensity 1 shows. seen: (D,). noise: length of a pattern that is nothing yet, one
-    for all or (12,).
+    Non-negative least squares with a price on each AU, so that one fainter than the noise stays at 0: min 1/2 |u A -
+    d|^2 + sum_i noise_i |a_i| u_i.
 
-    Non-negative least squares with a price on each AU, so that one fainter than the noise stays at 0:
-    min 1/2 |u A - d|^2 + sum_i noise_i |a_i| u_i.
+    Parameters
+    ----------
+    rows
+        (12, D), what each AU at intensity 1 shows.
+    seen
+        (D,).
+    noise
+        Length of a pattern that is nothing yet, one for all or (12,).
     """
     optimize: Any = importlib.import_module("scipy.optimize")  # half a second, needed here only
     # Completing the square turns the priced problem into a plain one of twelve rows, with A A^T = L L^T.

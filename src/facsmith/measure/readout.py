@@ -64,24 +64,51 @@ def difference(shown: Appearance, neutral: Appearance) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Readout:
-    """aus: that it tells, (K,). weights: provider of landmarks -> (1928, K). card: how it was made, and how well it
-    reads people left out."""
+    """A linear readout of AUs from how a face differs from its neutral.
+
+    Parameters
+    ----------
+    aus
+        That it tells, (K,).
+    weights
+        Provider of landmarks -> (1928, K).
+    card
+        How it was made, and how well it reads people left out.
+    """
 
     aus: tuple[int, ...]
     weights: Mapping[str, Array]
     card: Mapping[str, Any]
 
     def scores(self, differences: Array, provider: str) -> Array:
-        """differences: (..., 1928). Returns (..., K), not yet in one person's scale."""
+        """The readout's scores of differences from the neutral face.
+
+        Parameters
+        ----------
+        differences
+            (..., 1928). Returns (..., K), not yet in one person's scale.
+        """
         return differences @ self._weight(provider)
 
     def moved_scores(self, moved: Array, provider: str) -> Array:
-        """moved: (68, 2) displacement in IOD. Returns the part (K,) of `scores` that comes from it."""
+        """Scores of the landmarks' part.
+
+        Parameters
+        ----------
+        moved
+            (68, 2) displacement in IOD. Returns the part (K,) of `scores` that comes from it.
+        """
         even = (moved + moved[np.array(MIRROR)] * [-1.0, 1.0]) / 2
         return even.ravel() / _SCALES[0] @ self._weight(provider)[: 2 * 68]
 
     def part_scores(self, parts: Array, provider: str) -> Array:
-        """parts: (1792,) of `Appearance`. Returns (K,); the difference of two is the other part of `scores`."""
+        """Scores of the appearance's part.
+
+        Parameters
+        ----------
+        parts
+            (1792,) of `Appearance`. Returns (K,); the difference of two is the other part of `scores`.
+        """
         return parts / _SCALES[1] @ self._weight(provider)[2 * 68 :]
 
     def _weight(self, provider: str) -> Array:
@@ -90,8 +117,11 @@ class Readout:
     def scale(self, muscles: Mapping[int, Array], provider: str) -> Array:
         """One person's scale: (K, K), what is scored for each AU at intensity 1.
 
-        muscles: AU -> (1928,) difference of the neutral face moved by that AU. Rows of AUs that the muscles do not
-        play, or hardly show, are the unit vector.
+        Parameters
+        ----------
+        muscles
+            AU -> (1928,) difference of the neutral face moved by that AU. Rows of AUs that the muscles do not play, or
+            hardly show, are the unit vector.
         """
         rows = np.eye(len(self.aus))
         for row, au in enumerate(self.aus):
@@ -119,8 +149,10 @@ class Readout:
     def load(cls, path: str | os.PathLike[str]) -> "Readout":
         """Read what `save` wrote.
 
-        Raises:
-            CheckpointError: no such file, damaged, or of another kind.
+        Raises
+        ------
+        CheckpointError
+            No such file, damaged, or of another kind.
         """
         from facsmith._weights import load_weights
 

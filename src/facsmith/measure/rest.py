@@ -27,8 +27,15 @@ _FEWEST: Final = 5
 
 
 class Rest(NamedTuple):
-    """landmarks: (68, 2), the mean of the resting frames in the pixels of the first of them. wandering: (N, 68, 2) IOD,
-    how each of them differs from that mean."""
+    """A face at rest, seen in several frames.
+
+    Attributes
+    ----------
+    landmarks
+        (68, 2), the mean of the resting frames in the pixels of the first of them.
+    wandering
+        (N, 68, 2) IOD, how each of them differs from that mean.
+    """
 
     landmarks: Array
     wandering: Array
@@ -45,10 +52,17 @@ class Rest(NamedTuple):
 
 
 def rest_of(faces: Sequence[Array]) -> Rest:
-    """faces: (68, 2) landmarks of the resting frames, in pixels; the first gives the place of the mean.
+    """The mean of resting frames, and by how much they wander.
 
-    Raises:
-        InputError: there is none.
+    Parameters
+    ----------
+    faces
+        (68, 2) landmarks of the resting frames, in pixels; the first gives the place of the mean.
+
+    Raises
+    ------
+    InputError
+        There is none.
     """
     if len(faces) == 0:
         raise InputError("No frame shows the face at rest.")
@@ -64,7 +78,12 @@ def rest_of(faces: Sequence[Array]) -> Rest:
 def resting_frames(seconds: Array, landmarks: Array, at: float) -> npt.NDArray[np.int64]:
     """Which frames show what the one at second ``at`` shows, and rest as it does: it first, then the most alike.
 
-    seconds: (T,). landmarks: (T, 68, 2) pixels. Returns indices, up to 25.
+    Parameters
+    ----------
+    seconds
+        (T,).
+    landmarks
+        (T, 68, 2) pixels. Returns indices, up to 25.
     """
     middle = int(np.argmin(np.abs(seconds - at)))
     near = np.flatnonzero(np.abs(seconds - seconds[middle]) <= _WINDOW)

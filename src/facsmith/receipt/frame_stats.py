@@ -28,15 +28,32 @@ Grey = npt.NDArray[np.float32]
 class FrameStats:
     """Sees the frames of one film in their order.
 
-    background: per frame, the mean difference from the picture at rest outside the face, in grey levels of 255; empty
-    where there is no outside, or no landmarks that tell it. flicker: per frame but the first and the last, the mean
-    second difference over time |f(t-1) - 2 f(t) + f(t+1)| inside the face, in grey levels: even motion has little.
-    kept: close-ups of the frames asked for. size: (height, width) of a frame.
+    Attributes
+    ----------
+    background
+        Per frame, the mean difference from the picture at rest outside the face, in grey levels of 255; empty where
+        there is no outside, or no landmarks that tell it.
+    flicker
+        Per frame but the first and the last, the mean second difference over time |f(t-1) - 2 f(t) + f(t+1)| inside the
+        face, in grey levels: even motion has little.
+    kept
+        Close-ups of the frames asked for.
+    size
+        (height, width) of a frame.
     """
 
     def __init__(self, rest: Image, face: Face | None, view: FaceRegion, *, keep: frozenset[int]) -> None:
-        """rest: (H, W, 3) uint8, the frame of no displacement. face: where it lies in the frames. view: what is kept
-        of the frames numbered in ``keep``."""
+        """Begin with the frame at rest.
+
+        Parameters
+        ----------
+        rest
+            (H, W, 3) uint8, the frame of no displacement.
+        face
+            Where it lies in the frames.
+        view
+            What is kept of the frames numbered in ``keep``.
+        """
         self.background: list[float] = []
         self.largest_background = 0.0
         self.flicker: list[float] = []

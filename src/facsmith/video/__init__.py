@@ -65,12 +65,19 @@ def write(
     .gif: one palette for all frames, still where the film is still; at most 50 fps. .webp: animated. Else: a folder of
     ``frame_00000.png`` and so on, lossless. The last two hold (H, W, 4) frames, with alpha, as well.
 
-    metadata: text to store inside, beside `facsmith.image.provenance`. sound: of another film, for .mp4 only; the
-    pictures decide how long it is heard.
+    Parameters
+    ----------
+    metadata
+        Text to store inside, beside `facsmith.image.provenance`.
+    sound
+        Of another film, for .mp4 only; the pictures decide how long it is heard.
 
-    Raises:
-        InputError: no frames, frames of different sizes, an unusable fps, or a sound that cannot be read or held.
-        OutputError: an ending that is none of these, or a place that cannot be written.
+    Raises
+    ------
+    InputError
+        No frames, frames of different sizes, an unusable fps, or a sound that cannot be read or held.
+    OutputError
+        An ending that is none of these, or a place that cannot be written.
     """
     rate = _rate(fps)
     text = provenance(metadata)

@@ -35,8 +35,21 @@ _TURNABLE: Final = ("yuv420p", "yuv444p", "yuv420p10le", "yuv444p10le", "yuvj420
 
 @dataclass(frozen=True, eq=False)
 class FilmFrame:
-    """index: from 0. pts: time stamp in the footage's ``time_base``, growing. seconds: since the first picture. pixels:
-    (H, W, 3) uint8 RGB, upright. picture: the decoded planes, upright, PyAV's."""
+    """One frame of a film as it was decoded, with its time.
+
+    Parameters
+    ----------
+    index
+        From 0.
+    pts
+        Time stamp in the footage's ``time_base``, growing.
+    seconds
+        Since the first picture.
+    pixels
+        (H, W, 3) uint8 RGB, upright.
+    picture
+        The decoded planes, upright, PyAV's.
+    """
 
     index: int
     pts: int
@@ -49,11 +62,28 @@ class FilmFrame:
 class Footage:
     """What is known of a film before its frames are read.
 
-    path: the file. width, height: upright, in pixels. rate: frames a second on average. frames: about how many there
-    are, 0 where the file does not say. time_base: seconds of one time stamp. pixel_format: of the planes that are
-    written. turns: quarter turns counterclockwise that make it upright. hdr: "PQ" or "HLG", None of ordinary films.
-    colours: H.273's primaries, transfer, matrix, and the range (1 limited, 2 full), as the file tags them; 0 or 2
-    untagged. tracks: sound and subtitle streams, (kind, codec).
+    Parameters
+    ----------
+    path
+        The file.
+    width, height
+        Upright, in pixels.
+    rate
+        Frames a second on average.
+    frames
+        About how many there are, 0 where the file does not say.
+    time_base
+        Seconds of one time stamp.
+    pixel_format
+        Of the planes that are written.
+    turns
+        Quarter turns counterclockwise that make it upright.
+    hdr
+        "PQ" or "HLG", None of ordinary films.
+    colours
+        H.273's primaries, transfer, matrix, and the range (1 limited, 2 full), as the file tags them; 0 or 2 untagged.
+    tracks
+        Sound and subtitle streams, (kind, codec).
     """
 
     path: Path
@@ -72,8 +102,10 @@ class Footage:
     def read(self, first: int = 0, last: int | None = None) -> Iterator[FilmFrame]:
         """Yield the frames numbered ``first`` to ``last`` (excluded); no more than one is held.
 
-        Raises:
-            InputError: the film is damaged, or its frames change their size.
+        Raises
+        ------
+        InputError
+            The film is damaged, or its frames change their size.
         """
         import av
         from av.error import FFmpegError
@@ -114,8 +146,10 @@ class Footage:
 def open_footage(path: str | os.PathLike[str]) -> Footage:
     """Look at a film.
 
-    Raises:
-        InputError: no such film, damaged, or of frames too large.
+    Raises
+    ------
+    InputError
+        No such film, damaged, or of frames too large.
     """
     import av
     from av.error import FFmpegError

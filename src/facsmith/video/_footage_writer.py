@@ -39,8 +39,10 @@ _PCM: Final = "pcm_"  # .mov holds uncompressed sound
 def check_holds(path: str | os.PathLike[str], footage: Footage) -> None:
     """Refuse, before long work, a file that cannot hold the film's tracks.
 
-    Raises:
-        OutputError: another ending, or tracks that only .mkv holds.
+    Raises
+    ------
+    OutputError
+        Another ending, or tracks that only .mkv holds.
     """
     suffix = Path(path).suffix.lower()
     if suffix not in FOOTAGE_SUFFIXES:
@@ -90,7 +92,10 @@ def join_parts(
 ) -> None:
     """Join parts in their order, with the footage's own sound and subtitles, whole or not at all.
 
-    metadata: text to store inside (`facsmith.image.provenance`), beside the film's own.
+    Parameters
+    ----------
+    metadata
+        Text to store inside (`facsmith.image.provenance`), beside the film's own.
     """
     import av
     from av.error import FFmpegError

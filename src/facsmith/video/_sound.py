@@ -37,7 +37,13 @@ class SoundTrack:
     """Packets of a Sound, handed to an open container in step with its pictures."""
 
     def __init__(self, sound: Sound, container: Any) -> None:
-        """container: an output container to which no packet was written yet."""
+        """Begin a track in a container.
+
+        Parameters
+        ----------
+        container
+            An output container to which no packet was written yet.
+        """
         import av
         from av.error import FFmpegError
 

@@ -38,7 +38,15 @@ _MAX_GRADES: Final = 200_000
 
 @dataclass(frozen=True)
 class Edit:
-    """One expression on one portrait. warnings: name -> value. fired: those at or above their bars."""
+    """One expression on one portrait.
+
+    Parameters
+    ----------
+    warnings
+        Name -> value.
+    fired
+        Those at or above their bars.
+    """
 
     portrait: str
     expression: str
@@ -70,7 +78,15 @@ class Grades:
 
 @dataclass(frozen=True)
 class PicturesReport:
-    """edits: in the order made. skipped: portrait -> why."""
+    """Every edit of every portrait, with its warnings.
+
+    Parameters
+    ----------
+    edits
+        In the order made.
+    skipped
+        Portrait -> why.
+    """
 
     edits: list[Edit]
     skipped: dict[str, str]
@@ -136,7 +152,13 @@ def evaluate_pictures(
 
 
 def grades_report(edits: Sequence[Edit], grades: dict[tuple[str, str], str]) -> Grades:
-    """Hit and false-alarm rates of every warning. grades: (portrait, expression) -> one of `GRADES`."""
+    """Hit and false-alarm rates of every warning.
+
+    Parameters
+    ----------
+    grades
+        (portrait, expression) -> one of `GRADES`.
+    """
     both = [
         (edit, grades[edit.portrait, edit.expression]) for edit in edits if (edit.portrait, edit.expression) in grades
     ]
