@@ -28,7 +28,6 @@ from facsmith.facs import AUS, ActionUnits
 from facsmith.film import Animation, Picture
 from facsmith.footage import FilmChange, FilmOptions, FilmReceipt, edit_footage, read_changes
 from facsmith.generator import Generator, read_device
-from facsmith.group import GroupAnimation
 from facsmith.inversion import Inversion
 from facsmith.latent import Latent
 from facsmith.morph import morph
@@ -36,6 +35,7 @@ from facsmith.options import AnimateOptions, EncodeOptions, Progress, changed
 from facsmith.plan import Expression, Expressions, expression_notes, plan, read_expression
 from facsmith.receipt import FrameReader
 from facsmith.render import Renderer
+from facsmith.several_faces import GroupAnimation
 from facsmith.strengths import strengthened
 from facsmith.subject import Image, Subject, fingerprint
 from facsmith.timeline import Timeline
