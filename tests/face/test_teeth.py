@@ -49,12 +49,12 @@ def test_a_row_is_as_wide_as_teeth_are():
 
 
 def test_the_lower_row_goes_with_the_jaw_and_the_upper_one_stays():
-    mouth = moved(0.02, 0.5)
-    near, far = (Dentition(rest()).paint(PLACES, mouth, jaw=jaw) for jaw in (0.35, 0.45))
+    mouth = moved(0.02, 0.2)
+    near, far = (Dentition(rest()).paint(PLACES, mouth, jaw=jaw) for jaw in (0.3, 0.4))
     upper = slice(0, int(np.abs(Y[:, 0] - 1.08).argmin()))
     assert np.allclose(column(near)[upper], column(far)[upper])
-    ends = [Y[np.flatnonzero((column(p) > 70) & (Y[:, 0] > 1.25))[0], 0] for p in (near, far)]
-    assert ends[1] - ends[0] == pytest.approx(0.1 * 0.1, abs=0.015)  # the rest was implied by the opening
+    ends = [Y[np.flatnonzero((column(p) > 45) & (Y[:, 0] > 1.25))[0], 0] for p in (near, far)]
+    assert ends[1] - ends[0] == pytest.approx(0.1, abs=0.02)
 
 
 def test_an_opening_jaw_shows_depth_between_the_rows():
