@@ -32,7 +32,7 @@ def smiling(animator: Animator) -> Subject:
     """NASA's astronaut, who smiles broadly, as half a smile."""
     photo: Any = skimage.data.astronaut()
     subject = animator.prepare(np.ascontiguousarray(photo[:360, 50:410]), options=OPTIONS)
-    return replace(subject, photo_aus=ActionUnits({**subject.photo_aus, 12: 0.5}))
+    return replace(subject, photo_aus=ActionUnits({**subject.photo_aus, 12: 0.5}), neutral=None)
 
 
 def rendering(animator: Animator, subject: Subject) -> Renderer:

@@ -290,6 +290,7 @@ class Animation:
                 progress("measuring", len(records), len(stats.kept))
         shows, moments = self.performance, tuple(records.values())
         asked = {index: shows.pose(float(self._times[index])) for index in records}
+        eyes = any(f"AU{au}" in self.ways for au in EYE_AUS)
         return Receipt(
             photo=summary.photo(self.subject),
             model=self.model,
@@ -305,7 +306,7 @@ class Animation:
                 "width": stats.size[1],
                 "height": stats.size[0],
             },
-            notes=(*self.notes, *self._renderer.notes, *summary.unmeasured(moments)),
+            notes=(*self.notes, *self._renderer.notes(eyes=eyes), *summary.unmeasured(moments)),
             summary=summary.summary(moments, [*asked.values()], stats),
             unreached=self.unreached,
             leakage=summary.leakage([records[i] for i in keyframes], [asked[i] for i in keyframes]),

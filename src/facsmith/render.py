@@ -74,13 +74,18 @@ class Renderer:
         self._parting_columns = [AUS.index(au) for au in PARTING]
         self._by_latent = np.isin(AUS, boundaries.aus).astype(np.float64)
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What the face in the photo hides, one sentence each; known once a frame was composed."""
+    def notes(self, *, eyes: bool) -> tuple[str, ...]:
+        """What the face in the photo hides, one sentence each; known once a frame was composed.
+
+        Parameters
+        ----------
+        eyes
+            Whether they were asked to close or to turn.
+        """
         compositor = self.subject.compositor
         front = compositor.still if self._moves and compositor is not None else None
         found = () if front is None else front.notes
-        return found if self._eye_layers is None else (*found, *self._eye_layers.notes)
+        return (*found, *self._eye_layers.notes) if eyes and self._eye_layers is not None else found
 
     def way(self, au: int) -> Way | None:
         """Where an AU of this film comes from; None: nothing here can show it."""
