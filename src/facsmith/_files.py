@@ -1,5 +1,6 @@
 """Atomic writing: a result appears whole under its name, or not at all."""
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -39,6 +40,12 @@ def atomic_path(path: str | os.PathLike[str]) -> Generator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def file_sha256(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_writable(folder: Path) -> None:

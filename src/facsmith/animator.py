@@ -26,7 +26,7 @@ from facsmith.encoder import Encoder
 from facsmith.errors import InputError, NoFaceError, PhotoError
 from facsmith.facs import AUS, ActionUnits
 from facsmith.film import Animation, Picture
-from facsmith.footage import FilmChange, FilmOptions, FilmReceipt, edit_footage, read_changes
+from facsmith.footage import FilmChange, FilmOptions, FilmReceipt, edit_footage
 from facsmith.generator import Generator, read_device
 from facsmith.inversion import Inversion
 from facsmith.latent import Latent
@@ -253,11 +253,7 @@ class Animator:
             Told (stage, done, total); the stages are ``looking``, ``fitting``, ``frames``, ``joining``.
         """
         if change is None:
-            change = FilmChange(
-                relative={} if relative is None else read_changes(relative, "relative"),
-                gain={} if gain is None else read_changes(gain, "gain"),
-                absolute={} if absolute is None else read_changes(absolute, "absolute"),
-            )
+            change = FilmChange.read(relative=relative, gain=gain, absolute=absolute)
         elif relative is not None or gain is not None or absolute is not None:
             raise InputError("Give a change, or say it as relative, gain and absolute; not both.")
         return edit_footage(film, output, change, self.networks, options=options, progress=progress)

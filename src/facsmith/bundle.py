@@ -5,7 +5,6 @@ Layout: ``generator.safetensors``, ``descriptor.safetensors``, ``encoder.safeten
 hash. Folders in ``facsmith/weights`` go by their name; any other folder by its path.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
-from facsmith._files import atomic_path
+from facsmith._files import atomic_path, file_sha256
 from facsmith._json import parse_json
 from facsmith.boundary import BoundarySet
 from facsmith.descriptor import Descriptor, load_descriptor
@@ -147,7 +146,7 @@ def seal(folder: Path, card: Mapping[str, Any]) -> None:
     missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:
         raise CheckpointError(f"{folder} lacks {', '.join(missing)}; make them before the card.")
-    hashes = {name: _sha256(folder / name) for name in (*FILES, *EXTRAS) if (folder / name).is_file()}
+    hashes = {name: file_sha256(folder / name) for name in (*FILES, *EXTRAS) if (folder / name).is_file()}
     with atomic_path(folder / "card.json") as temporary:
         temporary.write_text(json.dumps({**card, "sha256": hashes}, indent=2) + "\n", encoding="utf-8")
 
@@ -169,7 +168,7 @@ def verified(folder: Path, name: str, card: Mapping[str, Any] | None = None) -> 
     path = folder / name
     if not path.is_file():
         raise CheckpointError(f"{folder} lacks {name}; fetch the model again.")
-    if not isinstance(hashes, dict) or cast(dict[str, Any], hashes).get(name) != _sha256(path):
+    if not isinstance(hashes, dict) or cast(dict[str, Any], hashes).get(name) != file_sha256(path):
         raise CheckpointError(f"{path} is not the file that card.json names by its sha256; fetch the model again.")
     return path
 
@@ -192,11 +191,6 @@ def _verify(folder: Path, card: Mapping[str, Any]) -> None:
     extras = [name for name in EXTRAS if (folder / name).is_file() or (isinstance(named, dict) and name in named)]
     for name in (*FILES, *extras):
         verified(folder, name, card)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _names() -> str:

@@ -109,7 +109,11 @@ class Renderer:
         Parameters
         ----------
         intensities
-            (T, K) over ``facs.AUS``; those with a boundary count. Returns ws (T, num_ws, w_dim).
+            (T, K) over ``facs.AUS``; those with a boundary count.
+
+        Returns
+        -------
+        ws (T, num_ws, w_dim).
         """
         own = self.subject.latent
         if not self._draws:

@@ -58,7 +58,7 @@ def landmarks_alone(monkeypatch):
     from facsmith.footage import process
     from facsmith.measure import NeutralFace
 
-    monkeypatch.setattr(process, "_readout", lambda: None)
+    monkeypatch.setattr(process, "available_readout", lambda: None)
     monkeypatch.setattr(NeutralFace, "scale", None)
 
 
@@ -192,7 +192,7 @@ def test_a_film_without_a_face(make_animator, tmp_path):
 
 
 def test_zero_change_is_the_very_frame(make_animator, photo):
-    frame, _ = FrameEditor(make_animator().networks).edited(
+    frame = FrameEditor(make_animator().networks).edited(
         photo, face_at(60, 35, 28), np.zeros((2, len(AUS))), np.zeros(len(AUS))
     )
     assert frame is photo
@@ -202,7 +202,7 @@ def test_eyes_close_and_sides_move_as_on_photos(make_animator, photo):
     editor, face = FrameEditor(make_animator().networks), face_at(60, 35, 28)
     change = np.zeros((2, len(AUS)))
     change[0, AUS.index(4)] = 0.8  # the person's own left
-    moved = np.abs(editor.edited(photo, face, change, np.zeros(len(AUS)))[0].astype(int) - photo).sum(axis=2)
+    moved = np.abs(editor.edited(photo, face, change, np.zeros(len(AUS))).astype(int) - photo).sum(axis=2)
     assert moved[:, 70:].sum() > 20 * moved[:, :50].sum()
 
 

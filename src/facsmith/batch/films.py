@@ -1,12 +1,12 @@
 """The job of `facsmith batch`: a film or a picture of a photo, by the very calls that `facsmith animate` makes."""
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from facsmith import __version__
+from facsmith._files import file_sha256
 from facsmith.batch.manifest import PICTURES
 from facsmith.batch.units import Plain, Unit, Work
 from facsmith.bundle import DEFAULT_BUNDLE, FILES, bundle_folder
@@ -129,7 +129,6 @@ def sha256_of(path: Path) -> str:
         It cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_sha256(path)
     except OSError as error:
         raise CheckpointError(f"{path} could not be read: {error.strerror or error}. Check the model.") from error

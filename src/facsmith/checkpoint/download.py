@@ -1,17 +1,16 @@
 """Fetching published models into the cache: with progress, verified, whole or not at all."""
 
-import hashlib
 import os
 import re
 from pathlib import Path
 from typing import Any
 
-from facsmith._files import atomic_path
+from facsmith._files import atomic_path, file_sha256
 from facsmith.checkpoint._files import kind_of, map_file
 from facsmith.checkpoint.registry import ModelEntry, find_entry
 from facsmith.errors import CheckpointError, ModelUnavailableError
 
-__all__ = ["cache_dir", "cached_path", "file_sha256", "pull"]
+__all__ = ["cache_dir", "cached_path", "pull"]
 
 
 def cache_dir() -> Path:
@@ -51,12 +50,6 @@ def pull(name: str, *, progress: bool = True) -> Path:
         _download(entry, temporary, path, progress=progress)
         _verify(temporary, entry, f"What {entry.url} gave is not the published file, so it was not kept")
     return path
-
-
-def file_sha256(path: str | os.PathLike[str]) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _download(entry: ModelEntry, temporary: Path, path: Path, *, progress: bool) -> None:

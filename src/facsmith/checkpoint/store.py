@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from facsmith._files import file_sha256
 from facsmith._weights import read_metadata, save_weights
 from facsmith.checkpoint._arrays import size_text
 from facsmith.checkpoint._files import kind_of, map_file
 from facsmith.checkpoint._label import at_label, check_drawable
 from facsmith.checkpoint._network import Network, config_to_json
-from facsmith.checkpoint.download import cache_dir, cached_path, file_sha256, pull
+from facsmith.checkpoint.download import cache_dir, cached_path, pull
 from facsmith.checkpoint.reader import FRAMING, GENERATOR, Checkpoint, name_file, read_checkpoint
 from facsmith.checkpoint.registry import MODELS, find_entry
 from facsmith.errors import CheckpointError

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +14,8 @@ from facsmith.errors import OutputError
 from facsmith.options import AnimateOptions, Provider, choices
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from facsmith.options import Progress
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "print_json",
     "print_table",
     "progress_bar",
+    "show",
     "tell_tuning",
 ]
 
@@ -139,6 +142,17 @@ def progress_bar() -> "Generator[Progress]":
 def print_json(value: Any) -> None:
     """To stdout, indented."""
     typer.echo(json.dumps(value, indent=2, default=str))
+
+
+def show(report: Any, tables: "Iterable[RenderableType]", *, as_json: bool) -> None:
+    """To stdout: what ``report.to_json()`` gives, or its tables."""
+    if as_json:
+        print_json(report.to_json())
+        return
+    from rich.console import Console
+
+    for table in tables:
+        Console().print(table)
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

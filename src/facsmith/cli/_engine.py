@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from facsmith.cli._common import note
+from facsmith.cli._options import Group, replacing
 
 if TYPE_CHECKING:
     from facsmith.batch import Job, Place, Refusal, Runner, Standing, Summary, Unit
@@ -98,22 +99,7 @@ def with_engine(*, chunk: int, gpus: bool = True) -> "Callable[[Callable[..., No
         if gpus or name != "gpus"
     ]
 
-    def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        @functools.wraps(command)
-        def run(**given: Any) -> None:
-            engine = {option.name: given.pop(option.name) for option in options}
-            command(**given, settings=Settings(**engine))
-
-        signature = inspect.signature(command)
-        parameters: list[inspect.Parameter] = []
-        for name, parameter in signature.parameters.items():
-            parameters += options if name == "settings" else [parameter]
-        known: Any = run
-        known.__signature__ = signature.replace(parameters=parameters)
-        known.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-        return run
-
-    return decorate
+    return replacing(settings=Group(tuple(options), lambda given: Settings(**given)))
 
 
 class Settings:

@@ -1,17 +1,17 @@
 """Films among what ``facsmith edit`` is given: their options, and the work."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from facsmith.cli._common import check_picture, check_place, note, progress_bar
 from facsmith.errors import InputError
+from facsmith.options import Provider
 
 if TYPE_CHECKING:
     from facsmith.animator import Animator
     from facsmith.footage import FilmChange
-    from facsmith.options import Provider
 
 __all__ = [
     "AbsoluteOption",
@@ -73,17 +73,11 @@ def change_of(
     end: float | None = None,
 ) -> "FilmChange":
     """What the options ask for."""
-    from facsmith.footage import FilmChange, read_changes
+    from facsmith.footage import FilmChange
     from facsmith.timeline import Timeline
 
-    return FilmChange(
-        relative={} if relative is None else read_changes(relative, "relative"),
-        gain={} if gain is None else read_changes(gain, "gain"),
-        absolute={} if absolute is None else read_changes(absolute, "absolute"),
-        timeline=None if timeline is None else Timeline.from_yaml(timeline),
-        begin=begin,
-        end=end,
-    )
+    timed = None if timeline is None else Timeline.from_yaml(timeline)
+    return FilmChange.read(relative=relative, gain=gain, absolute=absolute, timeline=timed, begin=begin, end=end)
 
 
 def edit_film(
@@ -94,7 +88,7 @@ def edit_film(
     *,
     neutral: str | None,
     face: int | None,
-    provider: str,
+    provider: Provider,
     contact_sheet: Path | None,
 ) -> None:
     """Edit, and tell what came of it."""
@@ -104,7 +98,7 @@ def edit_film(
     check_picture(contact_sheet)
     if film.absolute() == output.absolute():
         raise InputError(f"{output} is the film itself; give the edited one another name.")
-    options = FilmOptions(face=face, provider=cast("Provider", provider), neutral=_neutral(neutral))
+    options = FilmOptions(face=face, provider=provider, neutral=_neutral(neutral))
     with progress_bar() as progress:
         receipt = animator.edit_film(film, output, change, options=options, progress=progress)
     if contact_sheet is not None:

@@ -17,12 +17,12 @@ from facsmith import measure
 from facsmith.errors import NoFaceError
 from facsmith.face import Face, FaceReader
 from facsmith.footage.neutral import FilmNeutral
-from facsmith.measure.readout import observe
-from facsmith.receipt.frame_stats import BACKGROUND_GAP, near_face
+from facsmith.receipt.frame_stats import BACKGROUND_GAP, near_face, second_difference
 
 __all__ = ["FrameAccounts", "FrameObserver"]
 
 Array = npt.NDArray[np.float64]
+Grey = npt.NDArray[np.float32]
 Image = npt.NDArray[np.uint8]
 
 _IDENTITY_EVERY: Final = 5
@@ -73,7 +73,7 @@ class FrameObserver:
         self._neutral = neutral
         self._rows: list[tuple[int, Array, Array, Array, float, float]] = []
         self._flicker: list[tuple[float, float]] = []
-        self._greys: list[tuple[Image, Image, npt.NDArray[np.uint8] | None, bool]] = []
+        self._greys: list[tuple[Grey, Grey, npt.NDArray[np.uint8] | None, bool]] = []
 
     def see(
         self,
@@ -148,7 +148,7 @@ class FrameObserver:
         readout = self._neutral.readout
         features = np.zeros(len(self._neutral.aus))
         if readout is not None:
-            features = readout.part_scores(observe(picture, face.landmarks).parts, face.provider)
+            features = readout.picture_scores(picture, face.landmarks, face.provider)
         return self._neutral.read(face.landmarks, features)
 
     def _add_flicker(self, frame: Image, edited: Image, face: Face | None, cut: bool) -> None:
@@ -163,16 +163,11 @@ class FrameObserver:
         if inside is None or cut_b or cut_c:
             self._flicker.append((np.nan, np.nan))
             return
-        self._flicker.append((_second_difference(a, b, c, inside), _second_difference(a_, b_, c_, inside)))
+        self._flicker.append((second_difference(a, b, c, inside), second_difference(a_, b_, c_, inside)))
 
 
-def _grey(picture: Image, scale: float) -> Image:
+def _grey(picture: Image, scale: float) -> Grey:
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     if scale < 1:
         grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return np.asarray(grey, np.uint8)
-
-
-def _second_difference(a: Image, b: Image, c: Image, inside: npt.NDArray[np.uint8]) -> float:
-    bent = np.abs(a.astype(np.float32) - 2 * b.astype(np.float32) + c)
-    return float(cv2.mean(bent, inside)[0])
+    return np.asarray(grey, np.float32)

@@ -8,14 +8,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf, isfinite, isnan
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from facsmith.errors import ActionUnitError, TimelineError
 from facsmith.facs import AUS, EYE_AUS, INTENSITY_LETTERS, UNSIDED, ActionUnits, au_list, playable
-from facsmith.timeline import Timeline
+from facsmith.timeline import Timeline, ease
 
 __all__ = ["FADE", "FilmChange", "Law", "read_changes"]
 
@@ -126,6 +126,14 @@ class FilmChange:
         if self.end is not None and self.end <= self.begin:
             raise TimelineError(f"A change from {self.begin:g} s to {self.end:g} s; the end comes after the beginning.")
 
+    @classmethod
+    def read(
+        cls, *, relative: str | None = None, gain: str | None = None, absolute: str | None = None, **others: Any
+    ) -> "FilmChange":
+        """A change in words, as `read_changes` reads them; others: the other fields."""
+        said: dict[Law, str | None] = {"relative": relative, "gain": gain, "absolute": absolute}
+        return cls(**{law: read_changes(text, law) for law, text in said.items() if text is not None}, **others)
+
     @property
     def aus(self) -> tuple[int, ...]:
         """That are asked for, in FACS's order."""
@@ -149,8 +157,12 @@ class FilmChange:
         """(T,) in [0, 1]: how much of the change holds at these (T,) seconds of a film whose last frame is at
         ``last``."""
         end = inf if self.end is None or self.end >= last else self.end
-        rise = np.ones(len(seconds)) if self.begin <= 0 else _ramp((seconds - self.begin) / max(self.fade, 1e-9))
-        fall = np.ones(len(seconds)) if end == inf else _ramp((end - seconds) / max(self.fade, 1e-9))
+        rise = (
+            np.ones(len(seconds))
+            if self.begin <= 0
+            else ease((seconds - self.begin) / max(self.fade, 1e-9), "min-jerk")
+        )
+        fall = np.ones(len(seconds)) if end == inf else ease((end - seconds) / max(self.fade, 1e-9), "min-jerk")
         return np.minimum(rise, fall)
 
     def of(self, source: Array, seconds: Array, *, last: float) -> Array:
@@ -206,9 +218,3 @@ def _named(asked: Asked) -> dict[str, float]:
         other = asked.get(("R" if side == "L" else "L", au))
         named[f"AU{au}" if other == value else f"{side}{au}"] = value
     return named
-
-
-def _ramp(t: Array) -> Array:
-    """The minimum-jerk rise from 0 to 1 (Flash & Hogan 1985)."""
-    t = np.clip(t, 0.0, 1.0)
-    return t * t * t * (10 - 15 * t + 6 * t * t)

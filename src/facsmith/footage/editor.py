@@ -34,8 +34,8 @@ class FrameEditor:
         self._mean = Latent(mean, generator.generator_id)
         self._blank = np.zeros((_SIDE, _SIDE, 3), np.uint8)
 
-    def edited(self, pixels: Image, face: Face, change: Array, source: Array) -> tuple[Image, Face]:
-        """The frame, and where its face lies then.
+    def edited(self, pixels: Image, face: Face, change: Array, source: Array) -> Image:
+        """The frame with the face changed; the very array without any change.
 
         Parameters
         ----------
@@ -47,13 +47,9 @@ class FrameEditor:
             (2, 28) by how much AUs change on the person's left and right side.
         source
             (28,) what the face shows.
-
-        Returns
-        -------
-        The frame (H, W, 3), the very array without any change; the face where the muscles moved it.
         """
         if not change.any():
-            return pixels, face
+            return pixels
         transform = crop_transform(face.landmarks, _SIDE)
         compositor = Compositor(pixels, transform, face.landmarks, self._blank)
         subject = Subject(
@@ -72,4 +68,4 @@ class FrameEditor:
         renderer = Renderer(
             subject, self._networks.generator, self._networks.boundaries, AnimateOptions(personal=False)
         )
-        return renderer.changed(change), face.at(compositor.landmarks(change))
+        return renderer.changed(change)

@@ -18,7 +18,8 @@ from facsmith.facs import AUS, DISFA
 from facsmith.footage.smoothing import runs_of, smoothed
 from facsmith.footage.survey import Survey
 from facsmith.measure import Follow, NeutralFace, Rest, aligned_displacement, from_displacement, rest_of, resting_frames
-from facsmith.measure.readout import Readout, observe, unmixed
+from facsmith.measure.readout import Readout, unmixed
+from facsmith.timeline import ease
 
 __all__ = ["FilmNeutral", "film_neutral", "frames_at_rest", "photo_neutral"]
 
@@ -90,9 +91,9 @@ class FilmNeutral:
         runs = runs_of(survey.seen, survey.cuts)
         for k in range(len(self.aus)):
             told[:, [k]] = smoothed(told[:, [k]], survey.seconds, runs, time=_WINDOW, noise=max(_ALIKE, self.noise[k]))
-        above = np.clip((told - self.noise) / np.maximum(self.noise, 1e-6), 0, 1)
+        above = ease((told - self.noise) / np.maximum(self.noise, 1e-6), "smooth")
         counted = np.zeros((len(survey), len(AUS)))
-        counted[:, [AUS.index(au) for au in self.aus]] = told * above * above * (3 - 2 * above)
+        counted[:, [AUS.index(au) for au in self.aus]] = told * above
         return counted
 
 
@@ -161,8 +162,7 @@ def photo_neutral(picture: Image, face: Face, *, follow: Follow = follow) -> Fil
     person = NeutralFace(picture, face, follow=follow)
     features = np.zeros((1, 0))
     if person.scale is not None:
-        parts = observe(picture, person.landmarks).parts
-        features = person.scale[0].part_scores(parts, face.provider)[None]
+        features = person.scale[0].picture_scores(picture, person.landmarks, face.provider)[None]
     return _neutral(person, face, rest_of([person.landmarks]), features)
 
 

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from facsmith.face.points import yaw_degrees
 from facsmith.footage.smoothing import runs_of, smoothed
 from facsmith.footage.survey import Survey
+from facsmith.timeline import ease
 
 __all__ = ["presence", "steady_landmarks"]
 
@@ -33,11 +34,11 @@ def presence(survey: Survey) -> Array:
             since = survey.seconds[at] - survey.seconds[at[0] - 1]
         if at[-1] + 1 < len(survey) and not survey.cuts[at[-1] + 1]:
             left = survey.seconds[at[-1] + 1] - survey.seconds[at]
-        weight[at] = _smooth(np.minimum(since, left) / _FADE)
+        weight[at] = ease(np.minimum(since, left) / _FADE, "smooth")
     seen = np.flatnonzero(survey.seen)
     yaw = np.array([abs(yaw_degrees(survey.landmarks[t])) for t in seen])
     steady = smoothed(yaw[:, None], survey.seconds[seen], runs[seen], time=3 * _WINDOW, noise=10.0)[:, 0]
-    weight[seen] *= _smooth((_TURNED - steady) / (_TURNED - _TURNING))
+    weight[seen] *= ease((_TURNED - steady) / (_TURNED - _TURNING), "smooth")
     return weight
 
 
@@ -52,8 +53,3 @@ def steady_landmarks(survey: Survey) -> Array:
         noise = _WANDERING * float(np.median(np.linalg.norm(apart, axis=1)))
         out[seen] = smoothed(points[seen], survey.seconds[seen], runs[seen], time=_WINDOW, noise=noise)
     return out
-
-
-def _smooth(t: Array) -> Array:
-    t = np.clip(t, 0.0, 1.0)
-    return t * t * (3 - 2 * t)

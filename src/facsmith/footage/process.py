@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from facsmith import face, image, video
 from facsmith.encode import Networks
-from facsmith.errors import ActionUnitError, FacsmithError, ModelUnavailableError, NoFaceError
+from facsmith.errors import ActionUnitError, FacsmithError, NoFaceError
 from facsmith.facs import AUS, EYE_AUS, au_list
 from facsmith.film import provenance
 from facsmith.footage.account import FrameAccounts, FrameObserver
@@ -33,7 +33,7 @@ from facsmith.footage.receipt import FilmReceipt, film_receipt
 from facsmith.footage.step_fit import Steps, fit_steps, fitting_frames
 from facsmith.footage.survey import Survey, survey_film
 from facsmith.footage.work_folder import WorkFolder
-from facsmith.measure.readout import Readout, default_readout
+from facsmith.measure.readout import available_readout
 from facsmith.options import Progress
 from facsmith.subject import Image
 from facsmith.video import FilmFrame, Footage
@@ -85,8 +85,13 @@ def edit_footage(
     Raises
     ------
     InputError
-        No film that can be read. NoFaceError: no face that can be edited. ActionUnitError: less is asked of an AU that
-        cannot be read here. OutputError: a place or an ending that cannot be written, or cannot hold the film's sound.
+        No film that can be read.
+    NoFaceError
+        No face that can be edited.
+    ActionUnitError
+        Less is asked of an AU that cannot be read here.
+    OutputError
+        A place or an ending that cannot be written, or cannot hold the film's sound.
     """
     options = options or FilmOptions()
     footage = video.open_footage(Path(film))
@@ -101,7 +106,7 @@ def edit_footage(
             survey = survey_film(
                 footage.read(),
                 follower,
-                readout=_readout(),
+                readout=available_readout(),
                 on_frame=lambda done: tell("looking", done, max(footage.frames, done)),
             )
         except FacsmithError:
@@ -194,7 +199,7 @@ def _fitted(plan: _Plan, footage: Footage, editor: FrameEditor, networks: Networ
     def measured(steps: Steps) -> Array:
         rows: list[Array] = []
         for t in chosen.tolist():
-            edited, _ = _edit(plan, editor, t, frames[t], steps)
+            edited = _edit(plan, editor, t, frames[t], steps)
             there = plan.survey.face(t)
             try:
                 rows.append(
@@ -213,7 +218,7 @@ def _fitted(plan: _Plan, footage: Footage, editor: FrameEditor, networks: Networ
     )
 
 
-def _edit(plan: _Plan, editor: FrameEditor, t: int, pixels: Image, steps: Steps) -> tuple[Image, face.Face]:
+def _edit(plan: _Plan, editor: FrameEditor, t: int, pixels: Image, steps: Steps) -> Image:
     there = plan.survey.face(t, plan.landmarks[t])
     return editor.edited(pixels, there, steps.change(plan.changes[t]), plan.source[t])
 
@@ -230,7 +235,7 @@ def _edited(
             t = frame.index
             edited = frame.pixels
             if survey.seen[t] and plan.changes[t].any():
-                edited, _ = _edit(plan, editor, t, frame.pixels, steps)
+                edited = _edit(plan, editor, t, frame.pixels, steps)
             waiting.append(
                 worker.submit(
                     observer.see,
@@ -270,14 +275,3 @@ def _parts(survey: Survey, seconds: float) -> list[tuple[int, int]]:
 
 def _silent(stage: str, done: int, total: int) -> None:
     """For who asks for no progress."""
-
-
-def _readout() -> Readout | None:
-    """Human coders' reading, where its network is installed."""
-    from facsmith.efficientnet import load_efficientnet
-
-    try:
-        load_efficientnet()
-    except ModelUnavailableError:
-        return None
-    return default_readout()

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith import __version__
-from facsmith._files import atomic_path
+from facsmith._files import atomic_path, file_sha256
 from facsmith.footage.account import FrameAccounts
 from facsmith.footage.change import FilmChange
 from facsmith.footage.follow import Sight
@@ -20,7 +20,7 @@ from facsmith.footage.survey import Survey
 from facsmith.receipt.receipt import versions
 from facsmith.video import Footage
 
-__all__ = ["FilmReceipt", "film_receipt", "fingerprint_of_film"]
+__all__ = ["FilmReceipt", "film_receipt"]
 
 Array = npt.NDArray[np.float64]
 
@@ -121,7 +121,7 @@ def film_receipt(
     return FilmReceipt(
         film={
             "name": footage.path.name,
-            "sha256": fingerprint_of_film(footage),
+            "sha256": file_sha256(footage.path),
             "width": footage.width,
             "height": footage.height,
             "frames": len(survey),
@@ -173,14 +173,6 @@ def film_receipt(
         notes=tuple(_notes(footage, survey, change, neutral, edited)),
         timings=timings,
     )
-
-
-def fingerprint_of_film(footage: Footage) -> str:
-    """sha256 of the file."""
-    import hashlib
-
-    with open(footage.path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _face_box(survey: Survey, footage: Footage) -> list[int]:

@@ -34,12 +34,10 @@ def runs_of(present: npt.NDArray[np.bool_], cuts: npt.NDArray[np.bool_]) -> npt.
 def smoothed(values: Array, seconds: Array, runs: npt.NDArray[np.int64], *, time: float, noise: float | Array) -> Array:
     """Curves smoothed in time, each quantity as much as it trembles.
 
-    values: (T, C) or (T, P, C), one row a frame; the last axis is one quantity, judged by its length.
-
     Parameters
     ----------
     values
-        One row a frame.
+        (T, C) or (T, P, C), one row a frame; the last axis is one quantity, judged by its length.
     seconds
         (T,) of each frame, growing.
     runs

@@ -61,7 +61,7 @@ class Steps:
         Parameters
         ----------
         asked
-            (..., 2, 28). Returns the steps (..., 2, 28) that show as it.
+            (..., 2, 28).
         """
         made = asked * np.array([self.longer.get(au, 1.0) for au in AUS])
         for au, others in self.held.items():

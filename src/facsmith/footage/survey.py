@@ -15,7 +15,7 @@ from facsmith.face import Face, own_expression
 from facsmith.footage.follow import FaceFollower, Sight
 from facsmith.measure.blendshapes import from_blendshapes
 from facsmith.measure.population import default_population
-from facsmith.measure.readout import Readout, observe
+from facsmith.measure.readout import Readout
 from facsmith.measure.stranger import from_shape
 from facsmith.video import FilmFrame
 
@@ -131,8 +131,7 @@ def survey_film(
         if face is None or readout is None:
             features.append(blank)
         else:
-            seen = observe(frame.pixels, face.landmarks)
-            features.append(readout.part_scores(seen.parts, face.provider).astype(np.float32))
+            features.append(readout.picture_scores(frame.pixels, face.landmarks, face.provider).astype(np.float32))
         provider = provider if face is None else face.provider
         on_frame(len(seconds))
     if not provider:

@@ -25,7 +25,7 @@ from facsmith.measure.blendshapes import from_blendshapes
 from facsmith.measure.displacement import POINT_WEIGHTS, aligned_displacement, along, unmixed
 from facsmith.measure.measured import OWN_NEUTRAL, Measured
 from facsmith.measure.population import SOURCES, Population, Source, default_population
-from facsmith.measure.readout import Appearance, Readout, default_readout, difference, observe
+from facsmith.measure.readout import Appearance, Readout, available_readout, difference, observe
 
 if TYPE_CHECKING:
     from facsmith.descriptor import Descriptor
@@ -205,13 +205,7 @@ class NeutralFace:
     def _readout(self) -> Readout | None:
         if set(self._sources) != set(SOURCES):
             return None
-        from facsmith.efficientnet import load_efficientnet
-
-        try:
-            load_efficientnet()
-        except ModelUnavailableError:  # its package is not installed; a damaged file is an error
-            return None
-        return default_readout()
+        return available_readout()
 
     @cached_property
     def _knowledge(self) -> "tuple[Population, Descriptor] | None":

@@ -16,12 +16,12 @@ from typing import Any, Final, NamedTuple, cast
 import numpy as np
 import numpy.typing as npt
 
-from facsmith.errors import CheckpointError
+from facsmith.errors import CheckpointError, ModelUnavailableError
 from facsmith.face.points import MIRROR
 from facsmith.measure.appearance_features import APPEARANCE_LENGTH, part_features
 from facsmith.measure.displacement import aligned_displacement, unmixed
 
-__all__ = ["LENGTH", "Appearance", "Readout", "default_readout", "difference", "observe"]
+__all__ = ["LENGTH", "Appearance", "Readout", "available_readout", "default_readout", "difference", "observe"]
 
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
@@ -86,7 +86,11 @@ class Readout:
         Parameters
         ----------
         differences
-            (..., 1928). Returns (..., K), not yet in one person's scale.
+            (..., 1928).
+
+        Returns
+        -------
+        (..., K), not yet in one person's scale.
         """
         return differences @ self._weight(provider)
 
@@ -96,7 +100,11 @@ class Readout:
         Parameters
         ----------
         moved
-            (68, 2) displacement in IOD. Returns the part (K,) of `scores` that comes from it.
+            (68, 2) displacement in IOD.
+
+        Returns
+        -------
+        The part (K,) of `scores` that comes from it.
         """
         even = (moved + moved[np.array(MIRROR)] * [-1.0, 1.0]) / 2
         return even.ravel() / _SCALES[0] @ self._weight(provider)[: 2 * 68]
@@ -107,9 +115,17 @@ class Readout:
         Parameters
         ----------
         parts
-            (1792,) of `Appearance`. Returns (K,); the difference of two is the other part of `scores`.
+            (1792,) of `Appearance`.
+
+        Returns
+        -------
+        (K,); the difference of two is the other part of `scores`.
         """
         return parts / _SCALES[1] @ self._weight(provider)[2 * 68 :]
+
+    def picture_scores(self, image: Image, landmarks: npt.ArrayLike, provider: str) -> Array:
+        """`part_scores` (K,) of a picture (H, W, 3) uint8 RGB with landmarks (68, 2) in its pixels."""
+        return self.part_scores(observe(image, landmarks).parts, provider)
 
     def _weight(self, provider: str) -> Array:
         return self.weights[provider] if provider in self.weights else next(iter(self.weights.values()))
@@ -172,3 +188,14 @@ class Readout:
 def default_readout() -> Readout:
     """The one in the package."""
     return Readout.load(Path(__file__).with_name(_FILE))
+
+
+def available_readout() -> Readout | None:
+    """The one in the package; None where the package of the network that it sees with is not installed."""
+    from facsmith.efficientnet import load_efficientnet
+
+    try:
+        load_efficientnet()
+    except ModelUnavailableError:  # a damaged file is an error
+        return None
+    return default_readout()

@@ -14,7 +14,7 @@ from facsmith.face.points import BROWS, interocular
 from facsmith.face_region import FaceRegion
 from facsmith.subject import Image
 
-__all__ = ["BACKGROUND_GAP", "FrameStats", "near_face"]
+__all__ = ["BACKGROUND_GAP", "FrameStats", "near_face", "second_difference"]
 
 BACKGROUND_GAP: Final = 0.5
 """IOD: what lies farther than this from the face's landmarks, forehead included, is background."""
@@ -85,7 +85,7 @@ class FrameStats:
         self._greys = [*self._greys[-2:], grey]
         if len(self._greys) == 3:
             a, b, c = self._greys
-            self.flicker.append(self._inner_mean(np.abs(a - 2 * b + c)))
+            self.flicker.append(second_difference(a, b, c, self._inside))
         if self._outside is not None:
             self.background.append(self.background[-1] if known else self._away(frame, self._outside))
         if self._seen in self._keep:
@@ -98,14 +98,16 @@ class FrameStats:
         total = cv2.norm(frame, self._rest, cv2.NORM_L1, outside)
         return float(total / (3 * np.count_nonzero(outside)))
 
-    def _inner_mean(self, picture: Grey) -> float:
-        return float(cv2.mean(picture, self._inside)[0])
-
     def _shrunk(self, picture: Mask) -> Mask:
         if self._scale >= 1:
             return picture
         small = cv2.resize(picture, None, fx=self._scale, fy=self._scale, interpolation=cv2.INTER_AREA)
         return np.asarray(small, np.uint8)
+
+
+def second_difference(a: Grey, b: Grey, c: Grey, inside: Mask | None) -> float:
+    """The mean of |a - 2 b + c| over three moments (h, w), where ``inside`` (h, w) is not 0: even motion has little."""
+    return float(cv2.mean(np.abs(a - 2 * b + c), inside)[0])
 
 
 def near_face(landmarks: npt.NDArray[np.float64], size: tuple[int, int], reach: float) -> Mask:

@@ -4,7 +4,6 @@ Names and bytes depend on the photos, the design, the norms and the seed alone: 
 in them (signatures hold a time, where they are asked for).
 """
 
-import hashlib
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -15,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith import image, signing, video
+from facsmith._files import file_sha256
 from facsmith.animator import Animator
 from facsmith.errors import NoFaceError, PhotoError
 from facsmith.face import Face
@@ -343,7 +343,7 @@ class _Run:
             "height": size[1],
             "seed": self._options.inversion.seed,
             "frames_folder": "",
-            "sha256": hashlib.sha256((self._folder / name).read_bytes()).hexdigest(),
+            "sha256": file_sha256(self._folder / name),
         }
 
     def _measured(self, name: str, still: "_Still", shown: Pixels, mirror: bool) -> dict[str, Any]:
@@ -410,7 +410,7 @@ class _Run:
             "ovals": ovals,
             "options": asdict(self._options),
             "model": {"name": networks.name, "generator_id": networks.generator.generator_id},
-            "photos": {p.photo.name: hashlib.sha256(p.photo.read_bytes()).hexdigest() for p in people},
+            "photos": {p.photo.name: file_sha256(p.photo) for p in people},
             "skipped": battery.skipped,
             "versions": versions(),
         }

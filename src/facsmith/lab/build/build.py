@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith import __version__
+from facsmith._files import file_sha256
 from facsmith.bundle import seal
-from facsmith.checkpoint.download import file_sha256
 from facsmith.errors import OutputError
 from facsmith.facs import DISFA
 from facsmith.lab.build import boundary_stages, stages

@@ -15,8 +15,8 @@ from facsmith.cli._common import (
     check_picture,
     check_place,
     note,
-    print_json,
     progress_bar,
+    show,
 )
 from facsmith.cli._options import with_options
 from facsmith.errors import InputError
@@ -113,13 +113,7 @@ def model(
         )
     for name, reason in {**skipped, **report.skipped}.items():
         note(f"{name} was left out: {reason}")
-    if as_json:
-        print_json(report.to_json())
-        return
-    from rich.console import Console
-
-    for grid in tables(report):
-        Console().print(grid)
+    show(report, tables(report), as_json=as_json)
 
 
 @app.command("boundaries")
@@ -152,13 +146,7 @@ def boundaries(
         codes=None if codes is None else read_codes(codes),
         options=FitOptions(seed=seed),
     )
-    if as_json:
-        print_json(report.to_json())
-        return
-    from rich.console import Console
-
-    for grid in boundaries_tables(report):
-        Console().print(grid)
+    show(report, boundaries_tables(report), as_json=as_json)
 
 
 @app.command("measure")
@@ -183,12 +171,7 @@ def check_measure(
 
     with progress_bar() as progress:
         result = agreement(faces, labels, provider=provider, limit=limit, progress=progress)
-    if as_json:
-        print_json(result.to_json())
-    else:
-        from rich.console import Console
-
-        Console().print(agreement_table(result))
+    show(result, [agreement_table(result)], as_json=as_json)
     if not result.passed:
         raise typer.Exit(1)
 
@@ -229,12 +212,7 @@ def peaks(
         report = against_peaks(animator, faces, pairs, options=options, limit=limit, progress=progress)
     if sheet is not None:
         image.write(sheet, contact_sheet(report))
-    if as_json:
-        print_json(report.to_json())
-        return
-    from rich.console import Console
-
-    Console().print(peaks_table(report))
+    show(report, [peaks_table(report)], as_json=as_json)
 
 
 @app.command("pictures")
@@ -269,13 +247,13 @@ def pictures(
       facsmith evaluate pictures portraits/ -o sheets/
       facsmith evaluate pictures portraits/ -o sheets/ --emotions --grades grades.csv --json
     """
-    from facsmith import image
     from facsmith.animator import Animator
     from facsmith.lab.evaluate.pictures import evaluate_pictures, tables
+    from facsmith.stimuli import find_photos
 
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder. Give one that holds portraits.")
-    portraits = sorted(p for p in folder.iterdir() if p.suffix.lower() in image.PHOTO_SUFFIXES)
+    portraits = find_photos(folder)
     check_place(output / "sheet.png")
     output.mkdir(parents=True, exist_ok=True)
     with progress_bar() as progress:
@@ -290,13 +268,7 @@ def pictures(
         )
     for name, reason in report.skipped.items():
         note(f"{name} was left out: {reason}")
-    if as_json:
-        print_json(report.to_json())
-        return
-    from rich.console import Console
-
-    for grid in tables(report):
-        Console().print(grid)
+    show(report, tables(report), as_json=as_json)
 
 
 @app.command("coded")
@@ -319,12 +291,7 @@ def check_coded(
 
     with progress_bar() as progress:
         result = against_coders(faces, pairs, provider=provider, progress=progress)
-    if as_json:
-        print_json(result.to_json())
-        return
-    from rich.console import Console
-
-    Console().print(coded_table(result))
+    show(result, [coded_table(result)], as_json=as_json)
 
 
 @app.command("ratings")
@@ -365,10 +332,4 @@ def ratings(
     if output is not None:
         write_tables(report, output)
         draw_ratings(report, output / "ratings.png", of="stimulus" if by_stimulus else "condition")
-    if as_json:
-        print_json(report.to_json())
-        return
-    from rich.console import Console
-
-    for grid in report_tables(report, of="stimulus" if by_stimulus else "condition"):
-        Console().print(grid)
+    show(report, report_tables(report, of="stimulus" if by_stimulus else "condition"), as_json=as_json)

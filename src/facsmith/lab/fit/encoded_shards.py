@@ -4,7 +4,6 @@ A portion's file is safetensors: ``ws`` (N, num_ws, w_dim), or (N, 1, w_dim) whe
 (N, 12); ``people`` (N,), numbers of the names in the metadata. It may hold no face at all.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy.typing as npt
 
 from facsmith import face as face_module
 from facsmith._arrays import read_tensors, write_tensors
+from facsmith._files import file_sha256
 from facsmith._json import parse_json
 from facsmith.errors import BoundaryError, NoFaceError
 from facsmith.facs import DISFA
@@ -119,8 +119,7 @@ def source_name(text: str) -> str:
     """A source as it is told apart from others: its text, and a hash of what it says where that is a file."""
     path = Path(text.partition(":")[2])
     if path.is_file():
-        with path.open("rb") as file:
-            return f"{text} ({hashlib.file_digest(file, 'sha256').hexdigest()[:12]})"
+        return f"{text} ({file_sha256(path)[:12]})"
     return text
 
 
