@@ -89,9 +89,19 @@ def test_hidden_skin_is_filled_from_the_skin_around():
     seen = np.full((60, 60, 3), 150, np.float32)
     share = np.zeros((60, 60), np.float32)
     seen[25:30], share[24:31] = 10, 1
-    without = filled(seen, share)
+    without = filled(seen, share, np.zeros((60, 60), np.uint8))
     assert np.abs(without - 150).max() < 2
     assert np.array_equal(without[:20], seen[:20])
+
+
+def test_no_brow_is_smeared_over_the_skin_that_was_hidden():
+    seen = np.full((60, 60, 3), 150, np.float32)
+    share, brow = np.zeros((60, 60), np.float32), np.zeros((60, 60), np.uint8)
+    seen[16:22], brow[16:22] = 40, 1
+    seen[24:30], share[23:31] = 10, 1
+    without = filled(seen, share, brow)
+    assert np.abs(without[23:31] - 150).max() < 4
+    assert np.array_equal(without[16:22], seen[16:22])
 
 
 def test_hardly_any_change_gives_hardly_any(glassed):

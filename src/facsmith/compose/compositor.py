@@ -103,7 +103,7 @@ class Compositor:
         front, box = self.still, self._front_box
         if front is None or box is None:
             return self._photo[:0]
-        fill = filled(front.window.sample(self._photo), front.around)
+        fill = filled(front.window.sample(self._photo), front.around, front.brows)
         out = self._photo[box.slices].copy()
         for band in self._bands:
             near = band.common(box)

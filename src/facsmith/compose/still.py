@@ -47,6 +47,9 @@ _STEP, _FAR = 0.008, 12  # IOD of a step across a rim, and how many steps it may
 _UNLIKE: Final = 22.0  # CIE Lab from nose and cheeks
 _HAIR_ENDS: Final = 0.25  # IOD below the eyes
 _BROW, _ABOVE = 0.2, 0.24  # IOD: height of what counts as brow, and what must be hair above it where it is none
+_THIN: Final = 0.03  # IOD from its path to which a thin rim is kept beside brows
+_LOWER_HAIR: Final = 0.04  # IOD: of a brow's hair the middle lies below its landmarks
+_DARKER: Final = 0.72  # of the brightness of skin that a brow's hair has at most
 _SLIDES: Final = 0.18  # IOD: no skin above the cheeks goes farther
 _NARROW: Final = 0.03  # IOD: half the width of the narrowest strand
 _GROWN, _SEAM, _SOFT = 0.02, 0.035, 0.012  # IOD
@@ -55,11 +58,12 @@ _GROWN, _SEAM, _SOFT = 0.02, 0.035, 0.012  # IOD
 @dataclass(frozen=True, eq=False)
 class Still:
     """window: where. share: (h, w) in [0, 1]. around: (h, w), the same with a seam around it, where skin that moves
-    would still show its edge. glasses, hair: whether some were found."""
+    would still show its edge. brows: (h, w) 1 where brows' hair is. glasses, hair: whether some were found."""
 
     window: Window
     share: Image
     around: Image
+    brows: Pixels
     glasses: bool
     hair: bool
 
@@ -127,13 +131,34 @@ def still(photo: Pixels, canvas: Canvas, frame: FaceFrame, face: Array, mask: Im
         found |= hair.astype(np.uint8)
     if not (found.astype(bool) & (inside > 0)).any():
         return None
+    brows = _brows(seen, places, face)
     share, around = (_softened(cv2.dilate(found, _disc(by))) for by in (_GROWN, _GROWN + _SEAM))
+    # A brow beside a rim is narrower than the seam would be, and it is what is looked at.
+    near = _softened(cv2.dilate(brows, _disc(_GROWN)))
+    around += near * (share - around)
     eyes = np.zeros(window.shape, np.uint8)
     for points in (face[36:42], face[42:48]):
         cv2.fillPoly(eyes, [_pixels(points, places)], (1,))
     # An eye that a rim comes near is no skin to be filled.
     around *= 1 - _softened(cv2.dilate(eyes, _disc(_SEAM)))
-    return Still(window, share, np.maximum(share, around), rims is not None, has_hair)
+    return Still(window, share, np.maximum(share, around), brows, rims is not None, has_hair)
+
+
+def _brows(seen: Image, places: Array, face: Array) -> Pixels:
+    """(h, w) 1 where brows' hair is, darker than the skin about it."""
+    zone = _brow_zone(places, face)
+    bright = seen.mean(axis=2)
+    around = cv2.dilate(zone, _disc(_BROW)) > 0
+    skin = float(np.percentile(bright[around], 75)) if around.any() else 255.0
+    return zone * (bright < _DARKER * skin).astype(np.uint8)
+
+
+def _brow_zone(places: Array, face: Array) -> Pixels:
+    """(h, w) 1 where brows may be."""
+    zone = np.zeros(places.shape[:2], np.uint8)
+    for brow in (face[17:22], face[22:27]):
+        cv2.polylines(zone, [_pixels(brow + [0, _LOWER_HAIR], places)], False, (1,), thickness=round(_BROW * PIXELS))
+    return zone
 
 
 def _softened(mask: npt.NDArray[Any]) -> Image:
@@ -176,9 +201,10 @@ def rims_moved(photo: Pixels, picture: Pixels, canvas: Canvas, landmarks: Array)
     return float(np.percentile(found, 90)) if len(found) else 0.0
 
 
-def filled(seen: Image, share: Image) -> Image:
-    """(h, w, 3) a picture with what stands before the face, (h, w), replaced by the skin around it."""
-    weight = (share < 0.02).astype(np.float32)
+def filled(seen: Image, share: Image, brows: Pixels) -> Image:
+    """(h, w, 3) a picture with what stands before the face, (h, w), replaced by the skin around it, which brows' hair,
+    (h, w), is not."""
+    weight = (share < 0.02).astype(np.float32) * (1 - cv2.dilate(brows, _disc(_GROWN)))
     out = np.broadcast_to(seen[weight > 0].mean(axis=0), seen.shape).astype(np.float32) if weight.any() else seen.copy()
     for reach in (0.4, 0.16, 0.06, 0.025):
         total = np.asarray(cv2.GaussianBlur(weight, (0, 0), reach * PIXELS), np.float32)[..., None]
@@ -199,11 +225,12 @@ def _rims(seen: Image, places: Array, face: Array) -> Pixels | None:
     if not (has_lenses or has_bar):
         return None
     found = np.zeros(seen.shape[:2], np.uint8)
+    brows = _brow_zone(places, face)
     if has_lenses:
         for ring, along in lenses:
-            _draw(found, seen, places, np.vstack([ring, ring[:1]]), np.append(along, along[0]))
+            _draw(found, seen, places, np.vstack([ring, ring[:1]]), np.append(along, along[0]), brows)
     part = np.ones(len(path), bool) if has_bar else np.abs(path[:, 0]) < _NOSE
-    _draw(found, seen, places, path[part], contrast[part])
+    _draw(found, seen, places, path[part], contrast[part], brows)
     return found
 
 
@@ -267,8 +294,9 @@ def _path(contrast: Array, widest: int) -> npt.NDArray[np.intp]:
     return path
 
 
-def _draw(found: Pixels, seen: Image, places: Array, path: Array, contrast: Array) -> None:
-    """Mark the rim (h, w) along a path (N, 2) where it is seen: as wide as it differs from both sides."""
+def _draw(found: Pixels, seen: Image, places: Array, path: Array, contrast: Array, brows: Pixels) -> None:
+    """Mark the rim (h, w) along a path (N, 2) where it is seen: as wide as it differs from both sides, but beside
+    brows, (h, w) 1, which are as dark, no wider than elsewhere."""
     at = np.rint((path - places[0, 0]) * PIXELS).astype(np.int32)
     line, near = np.zeros_like(found), np.zeros_like(found)
     clear = np.convolve(np.pad(contrast, 2, mode="edge"), np.full(5, 0.2), "valid") > _SEEN
@@ -285,6 +313,11 @@ def _draw(found: Pixels, seen: Image, places: Array, path: Array, contrast: Arra
     total = cv2.GaussianBlur(weight, (0, 0), 0.06 * PIXELS) + 1e-3
     typical = np.asarray(cv2.GaussianBlur(off * weight, (0, 0), 0.06 * PIXELS) / total, np.float32)
     rim = ((off > 0.45 * typical) & (near > 0)).astype(np.uint8) | cv2.dilate(line, _disc(0.008))
+    away = np.asarray(cv2.distanceTransform(1 - line, cv2.DIST_L2, 5), np.float32)
+    elsewhere = away[(rim > 0) & (brows == 0) & (away > 0)]
+    if len(elsewhere):
+        widest = max(float(np.percentile(elsewhere, 60)), _THIN * PIXELS)
+        rim &= ((brows == 0) | (away <= widest)).astype(np.uint8)
     parts = np.asarray(cast(Any, cv2).connectedComponents(rim)[1], np.intp)
     kept = np.unique(parts[line > 0])
     found |= np.isin(parts, kept[kept > 0]).astype(np.uint8)

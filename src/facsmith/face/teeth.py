@@ -18,7 +18,7 @@ __all__ = ["Dentition", "mouth_light"]
 Array = NDArray[np.float64]
 
 _ARCH: Final = (0.44, 0.62)  # IOD: half-width and depth of the dental arch
-_SEEN: Final = 0.045  # IOD below the upper lip at rest to which the upper incisors reach
+_SEEN: Final = 0.065  # IOD below the upper lip at rest to which the upper incisors reach: of 31 open smiles, half
 _BITE: Final = 0.035  # IOD by which they cover the lower ones
 _ROUND: Final = 0.10  # IOD per IOD squared: the rows rise to the sides
 _LOWER_ARCH: Final = 0.92  # of the upper one's size
@@ -27,16 +27,19 @@ _UPPER_HEIGHTS = (0.165, 0.142, 0.160, 0.135, 0.125, 0.115)
 _UPPER_DROPS = (0.0, -0.014, -0.004, -0.016, -0.024, -0.03)
 _LOWER_WIDTHS = (0.085, 0.094, 0.108, 0.11, 0.11, 0.16)
 _LOWER_HEIGHTS = (0.135, 0.14, 0.15, 0.135, 0.125, 0.115)
-_ENAMEL: Final = np.array([242.0, 231.0, 212.0])
+_ENAMEL: Final = np.array([193.0, 187.0, 181.0])  # of 31 smiling portraits, in good white light
 _GUM: Final = np.array([186.0, 112.0, 106.0])
 _BEHIND: Final = np.array([0.50, 0.44, 0.40])  # of the light that the lower row has: the mouth around is red
 _DEPTH: Final = np.array([46.0, 21.0, 20.0])
 _TONGUE: Final = np.array([150.0, 84.0, 80.0])
-_SKIN_LIT, _WHITE_LIT = 168.0, 182.0  # grey levels of well-lit skin, and of an eye's white
+_SKIN_LIT, _WHITE_LIT = 168.0, 140.0  # grey levels of well-lit skin, and of an eye's white
 _OPEN_EYE: Final = 0.09  # IOD
 _FOLLOWS, _CLOSED = 0.9, 0.04  # of the opening beyond the second, IOD, that the jaw goes along
 _BELIEVED: Final = 0.6  # of the brightness of teeth in this light
 _LEAST: Final = 0.55  # of what is brightest in the photo
+_TINT: Final = 0.37  # of the eyes' white's tint, as a power, that the teeth of these portraits have
+_BACK: Final = (0.36, 0.7)  # IOD along the arch between which the cheek's shade falls on the teeth
+_SHADED: Final = 0.6
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,12 +149,13 @@ class Dentition:
         gum = ramp(from_edge / soft - 0.3) * seen
         line = np.abs(u) - 1
         width = np.diff(bounds)[index] * np.maximum(facing, 0.3) / 2
-        gap = 1 - (0.18 if below else 0.17) * np.exp(-((line * width / 0.009) ** 2))
+        gap = 1 - (0.15 if below else 0.12) * np.exp(-((line * width / 0.009) ** 2))
         bulge = 1 - 0.07 * np.abs(u) ** 2
         edges = 1 - 0.07 * np.exp(-np.maximum(from_edge, 0) / 0.02)  # translucent
         tint = self._tints[np.where(along < 0, index, index + 6)] * np.where(index == 2, 0.95, 1.0)
         round_off = 0.5 + 0.5 * np.clip(facing, 0, 1) ** 0.8
-        return _Row(tooth, gum, gap * bulge * edges * tint * round_off)
+        cheek = 1 - _SHADED * ramp((place - _BACK[0]) / (_BACK[1] - _BACK[0]) - 0.5)
+        return _Row(tooth, gum, gap * bulge * edges * tint * round_off * cheek)
 
     def _along(self, x: Array, scale: float) -> tuple[Array, Array]:
         """(h, w) place along the arch, 0 in its middle, and the cosine by which it faces the viewer."""
@@ -174,7 +178,10 @@ class Dentition:
 
 
 def mouth_light(picture: NDArray[np.float32], places: Array, face: Array) -> Array:
-    """(3,) the light on a face, 1 where it is well lit: of its skin, and of its eyes' white, since skin may be dark.
+    """(3,) the light on a face, 1 where it is well lit.
+
+    Skin tells it, and the eyes' white, since skin may be dark: in 31 smiling portraits teeth are as bright on dark skin
+    as on light.
 
     Parameters
     ----------
@@ -189,10 +196,15 @@ def mouth_light(picture: NDArray[np.float32], places: Array, face: Array) -> Arr
     x, y = places[..., 0], places[..., 1]
     skin = (np.abs(x) < 0.7) & (y > 0.25) & (y < 1.0)
     level = float(np.percentile(bright[skin], 75)) / _SKIN_LIT if skin.any() else 1.0
+    tints = [1.0]
     for eye in (face[36:42], face[42:48]):
         low, high = eye.min(axis=0) - 0.01, eye.max(axis=0) + 0.01
-        white = bright[(x > low[0]) & (x < high[0]) & (y > low[1]) & (y < high[1])]
-        if len(white) > 8 and high[1] - low[1] > _OPEN_EYE:
-            level = max(level, float(np.percentile(white, 85)) / _WHITE_LIT)
+        inside = (x > low[0]) & (x < high[0]) & (y > low[1]) & (y < high[1])
+        if inside.sum() > 8 and high[1] - low[1] > _OPEN_EYE:
+            white = float(np.percentile(bright[inside], 95))
+            level = max(level, white / _WHITE_LIT)
+            red, _, blue = picture[inside & (bright >= 0.9 * white)].mean(axis=0)
+            tints.append(float(red) / max(float(blue), 1.0))
     level = max(level, _LEAST * float(np.percentile(bright, 98)) / 255)
-    return np.full(3, np.clip(level, 0.2, 1.06))
+    warm = float(np.clip(np.mean(tints[1:] or tints), 0.8, 1.7)) ** (_TINT / 2)
+    return np.clip(level, 0.2, 1.06) * np.array([warm, 1.0, 1 / warm])
