@@ -26,7 +26,7 @@ from facsmith.encoder import Encoder
 from facsmith.errors import InputError, NoFaceError, PhotoError
 from facsmith.facs import AUS, ActionUnits
 from facsmith.film import Animation, Picture
-from facsmith.footage import FilmChange, FilmOptions, FilmReceipt, edit_footage
+from facsmith.footage import FilmChange, FilmOptions, FilmReceipt, edit_footage, edit_footage_faces, film_faces
 from facsmith.generator import Generator, read_device
 from facsmith.inversion import Inversion
 from facsmith.latent import Latent
@@ -40,6 +40,7 @@ from facsmith.strengths import strengthened
 from facsmith.subject import Image, Subject, fingerprint
 from facsmith.timeline import Timeline
 from facsmith.tuning import TunedLatent
+from facsmith.video import open_footage
 
 __all__ = ["Animator", "Photo"]
 
@@ -257,6 +258,31 @@ class Animator:
         elif relative is not None or gain is not None or absolute is not None:
             raise InputError("Give a change, or say it as relative, gain and absolute; not both.")
         return edit_footage(film, output, change, self.networks, options=options, progress=progress)
+
+    def edit_film_faces(
+        self,
+        film: str | os.PathLike[str],
+        output: str | os.PathLike[str],
+        changes: Mapping[int, FilmChange] | FilmChange,
+        *,
+        options: FilmOptions | None = None,
+        progress: Progress | None = None,
+    ) -> dict[int, FilmReceipt]:
+        """Write a film with several faces' AUs changed, and each face's receipt beside it.
+
+        Parameters
+        ----------
+        changes
+            Number of a face, 0 the largest of the first frame that shows so many -> what shall change of it; or what
+            shall change of all faces of the first frame that shows any.
+        film, output, options, progress
+            As for `edit_film`, of all faces alike.
+        """
+        options = options or FilmOptions()
+        if not isinstance(changes, Mapping):
+            everyone = film_faces(open_footage(film), self.networks.faces, provider=options.provider)
+            changes = dict.fromkeys(everyone, changes)
+        return edit_footage_faces(film, output, changes, self.networks, options=options, progress=progress)
 
     def invert(
         self, photo: Photo, *, options: AnimateOptions | None = None, progress: Progress | None = None
