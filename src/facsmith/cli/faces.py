@@ -31,9 +31,10 @@ from facsmith.cli._films import (
     FilmNeutralOption,
     FromOption,
     ToOption,
-    change_of,
+    changes_of,
     edit_film,
     is_film,
+    told,
 )
 from facsmith.cli._options import with_options
 from facsmith.cli._performance import (
@@ -68,9 +69,10 @@ PhotoOrFilmArgument = Annotated[
     Path, typer.Argument(metavar="PHOTO|FILM", help="JPEG, PNG, WebP, ...; or .mp4, .mov, .mkv, .webm, ...")
 ]
 ChangeArgument = Annotated[
-    str | None,
+    list[str] | None,
     typer.Argument(
-        metavar="[CHANGE]", help="With --relative: what is added to what the face shows, AU12=-0.4,AU4=+0.2."
+        metavar="[CHANGE]...",
+        help="With --relative: what is added to what the face shows, AU12=-0.4,AU4=+0.2; or one for each --face.",
     ),
 ]
 ExpressionOption = Annotated[
@@ -224,7 +226,7 @@ def _animate_faces(
     typer.echo(f"{output}  {len(film)} frames, {len(film.films)} faces, {size}")
 
 
-@with_options(*EDIT)
+@with_options(*(name for name in EDIT if name != "face"))
 def edit(
     photo: PhotoOrFilmArgument,
     output: Annotated[
@@ -241,6 +243,7 @@ def edit(
     neutral: FilmNeutralOption = None,
     contact_sheet: BeforeAfterOption = None,
     options: AnimateOptions,
+    faces: FacesOption = None,
     no_receipt: NoReceiptOption = False,
     latent: LatentOption = None,
     model: ModelOption = MODEL,
@@ -260,35 +263,38 @@ def edit(
       facsmith edit talk.mp4 --relative "AU12=-0.4,AU4=+0.2" -o calmer.mp4
       facsmith edit talk.mp4 --gain AU12=0.5 --from 2 --to 6.5 -o half.mp4
       facsmith edit talk.mp4 --absolute AU6=0 --neutral 0.8 -o posed.mp4 --contact-sheet posed.png
+      facsmith edit two.mp4 --face 0 --gain AU12=0 --face 1 --gain AU12=2 -o both.mp4
 
-    Of a film, one face is followed; sound, subtitles and time stamps stay. What was killed goes on where it stopped.
+    Of a film, the largest face is followed, or those of --face; sound, subtitles and time stamps stay. What was killed
+    goes on where it stopped.
     """
     from facsmith.receipt.summary import tuning
 
-    if change is not None and options.edit != "relative":
+    if change and options.edit != "relative":
         raise InputError(
-            f"What is {change[:40]!r}? Say it: --relative {change[:40]!r}, or --expression, --gain, --absolute."
+            f"What is {change[0][:40]!r}? Say it: --relative {change[0][:40]!r}, or --expression, --gain, --absolute."
         )
     by = credentials(sign, key)
-    changes = [text for text in (change, gain, absolute) if text is not None]
     if is_film(photo):
         if expression is not None:
             raise InputError("A film's face keeps what it shows: say a change with --relative, --gain or --absolute.")
-        asked_change = change_of(change, gain, absolute, timeline=timeline, begin=begin, end=end)
+        asked_change = changes_of(faces, change, gain, absolute, timeline=timeline, begin=begin, end=end)
         edit_film(
             _animator(model, boundaries, device),
             photo,
             output,
             asked_change,
             neutral=neutral,
-            face=options.face,
             provider=options.provider,
             contact_sheet=contact_sheet,
         )
-        sign_output(
-            output, by, source_type=COMPOSITE, asked={"change": asked_change.to_json(), "model": {"name": model}}
-        )
+        sign_output(output, by, source_type=COMPOSITE, asked={"change": told(asked_change), "model": {"name": model}})
         return
+    if faces is not None:
+        if len(faces) > 1 or faces[0] == ALL:
+            raise InputError("A photo is edited one face at a time; several faces: facsmith animate, or a film.")
+        options = replace(options, face=int(faces[0]))
+    changes = [*(change or ()), *(gain or ()), *(absolute or ())]
     if (expression is None) == (not changes):
         raise InputError("Say one thing: --expression (this and nothing else), or --relative, --gain, --absolute.")
     check_picture(output)
@@ -300,7 +306,8 @@ def edit(
         if changes:
             options = replace(options, edit="absolute")  # the change is added here
             subject = animator.prepare(photo, options=options, latent=known, progress=progress)
-            asked = change_of(change, gain, absolute).applied(subject.photo_aus)
+            (whole,) = changes_of(None, change, gain, absolute).values()
+            asked = whole.applied(subject.photo_aus)
         picture = animator.edit(subject, asked, options=options, latent=known, progress=progress)
     if no_receipt:
         picture.write(output, sign_with=by)
