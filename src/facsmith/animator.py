@@ -26,7 +26,15 @@ from facsmith.encoder import Encoder
 from facsmith.errors import InputError, NoFaceError, PhotoError
 from facsmith.facs import AUS, ActionUnits
 from facsmith.film import Animation, Picture
-from facsmith.footage import FilmChange, FilmOptions, FilmReceipt, edit_footage, edit_footage_faces, film_faces
+from facsmith.footage import (
+    FilmChange,
+    FilmOptions,
+    FilmReceipt,
+    edit_footage,
+    edit_footage_faces,
+    film_faces,
+    performance_of,
+)
 from facsmith.generator import Generator, read_device
 from facsmith.inversion import Inversion
 from facsmith.latent import Latent
@@ -283,6 +291,34 @@ class Animator:
             everyone = film_faces(open_footage(film), self.networks.faces, provider=options.provider)
             changes = dict.fromkeys(everyone, changes)
         return edit_footage_faces(film, output, changes, self.networks, options=options, progress=progress)
+
+    def animate_film(
+        self,
+        film: str | os.PathLike[str],
+        output: str | os.PathLike[str],
+        expression: Expressions,
+        *,
+        options: AnimateOptions | None = None,
+        film_options: FilmOptions | None = None,
+        progress: Progress | None = None,
+        **changes: Any,
+    ) -> FilmReceipt:
+        """Write a film whose face gives another performance: its own expression goes, the asked one comes; the
+        head's movement, blinks and gaze stay the film's.
+
+        Parameters
+        ----------
+        film, output, progress
+            As for `edit_film`.
+        expression
+            As for `animate`.
+        options, **changes
+            Of `AnimateOptions` those that time a performance: ``onset``, ``apex``, ``offset``, ``variant``, ``blinks``.
+        film_options
+            See `FilmOptions`.
+        """
+        change = performance_of(expression, changed(options, changes))
+        return edit_footage(film, output, change, self.networks, options=film_options, progress=progress)
 
     def invert(
         self, photo: Photo, *, options: AnimateOptions | None = None, progress: Progress | None = None

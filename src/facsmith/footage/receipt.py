@@ -110,7 +110,8 @@ def film_receipt(
     flicker inside the face of changed frames by the film's own; outside, the largest difference outside the face.
     """
     measured = accounts.after - accounts.before
-    columns = [k for k, au in enumerate(neutral.aus) if au in change.aus]
+    everything = change.performance is not None
+    columns = [k for k, au in enumerate(neutral.aus) if everything or au in change.aus]
     changed = np.abs(accounts.asked).max(axis=1, initial=0) >= _ASKED
     known = changed & np.isfinite(measured).all(axis=1)
     off = np.abs(measured - accounts.asked)
