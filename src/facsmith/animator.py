@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
@@ -238,6 +239,7 @@ class Animator:
         gain: str | None = None,
         absolute: str | None = None,
         options: FilmOptions | None = None,
+        parts: Path | None = None,
         progress: Progress | None = None,
     ) -> FilmReceipt:
         """Write a film with one face's AUs changed, everything else left as it is, and its receipt beside it.
@@ -258,6 +260,8 @@ class Animator:
             ``"AU6=0,R12=C"``: shown instead.
         options
             See `FilmOptions`.
+        parts
+            Folder in which what is done waits for the rest; default ``out.mp4.parts`` beside ``out.mp4``.
         progress
             Told (stage, done, total); the stages are ``looking``, ``fitting``, ``frames``, ``joining``.
         """
@@ -265,7 +269,7 @@ class Animator:
             change = FilmChange.read(relative=relative, gain=gain, absolute=absolute)
         elif relative is not None or gain is not None or absolute is not None:
             raise InputError("Give a change, or say it as relative, gain and absolute; not both.")
-        return edit_footage(film, output, change, self.networks, options=options, progress=progress)
+        return edit_footage(film, output, change, self.networks, options=options, parts=parts, progress=progress)
 
     def edit_film_faces(
         self,
