@@ -121,7 +121,8 @@ class FilmFace:
 
     def _edited(self, t: int, pixels: Image, steps: Steps) -> Image:
         there = self.survey.face(t, self.landmarks[t])
-        return self.editor.edited(pixels, there, steps.change(self.changes[t]), self.source[t])
+        asked = self.changes[t]
+        return self.editor.edited(pixels, there, steps.change(asked), self.source[t], asked=asked)
 
 
 def planned_face(
