@@ -226,8 +226,8 @@ def _notes(footage: Footage, survey: Survey, change: FilmChange, neutral: FilmNe
         notes.append("Nothing changed: the face shows nothing of what was to be lessened, or is never seen.")
     if footage.hdr is not None:
         notes.append(
-            f"The film is HDR ({footage.hdr}): outside the face its pixels are its own; inside, edited ones have "
-            "eight bits."
+            f"The film is HDR ({footage.hdr}): its depth and tags are kept, and its pixels outside the face; the face "
+            "was read and edited tone-mapped, in eight bits. Mastering data (HDR10) is not carried over."
         )
     unread = [f"AU{au}" for au in change.aus if au not in neutral.aus]
     if unread:
