@@ -252,14 +252,18 @@ def _ridges(lines: Image) -> Array:
 def _path(contrast: Array, widest: int) -> npt.NDArray[np.intp]:
     """For each row of (n, m) the column of the path of most contrast, ``widest`` columns aside a row at most."""
     n, m = contrast.shape
-    total, back = contrast[0].copy(), np.zeros((n, m), np.intp)
-    steps = np.arange(-widest, widest + 1)
+    back = np.zeros((n, m), np.intp)
+    steps, columns = np.arange(-widest, widest + 1), np.arange(int(m))
+    padded = np.full(m + 2 * widest, -np.inf)
+    total = padded[widest : widest + m]
+    total[:] = contrast[0]
+    beside = np.lib.stride_tricks.sliding_window_view(padded, m)[::-1]  # a row for each step
+    price = (_SMOOTHNESS * np.abs(steps))[:, None]
     for row in range(1, n):
-        padded = np.pad(total, widest, constant_values=-np.inf)
-        ways = np.stack([padded[widest - d : widest - d + m] - _SMOOTHNESS * abs(d) for d in steps])
+        ways = beside - price
         chosen = ways.argmax(axis=0)
-        back[row] = np.arange(m) - steps[chosen]
-        total = contrast[row] + ways.max(axis=0)
+        back[row] = columns - steps[chosen]
+        total[:] = contrast[row] + ways[chosen, columns]
     path = np.zeros(n, np.intp)
     path[-1] = total.argmax()
     for row in range(n - 1, 0, -1):
