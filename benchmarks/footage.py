@@ -3,7 +3,7 @@
     python benchmarks/footage.py                 # NASA's astronaut moving about, 512 x 512, 60 and 240 frames
     python benchmarks/footage.py --frames 120
 
-Prints JSON. `facsmith edit FILM --relative AU1=+0.4,AU4=+0.3` as a process of its own, the process's start and the film's
+Prints JSON. `facsmith edit FILM --relative AU1=+0.4,AU4=+0.3` as a process of its own, its start and the film's
 first look included; ``frames_a_second`` is of the longer film less the shorter one, which is what an hour of film runs
 at; ``cpu_seconds_a_frame`` is that of all threads together.
 """
