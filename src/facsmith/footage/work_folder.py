@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -149,7 +150,8 @@ class FaceFolder:
 
 
 def _key(film: Path, changes: Mapping[int | None, FilmChange], options: FilmOptions, model: str) -> str:
-    digest = hashlib.sha256(f"{__version__} {model} {dict(changes)!r} {asdict(options)!r}".encode())
+    with np.printoptions(threshold=sys.maxsize, floatmode="unique"):  # every sample of a recording counts
+        digest = hashlib.sha256(f"{__version__} {model} {dict(changes)!r} {asdict(options)!r}".encode())
     size = film.stat().st_size
     with open(film, "rb") as file:
         for place in (0, size // 2, max(0, size - _SAMPLE)):
