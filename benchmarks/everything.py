@@ -24,6 +24,7 @@ PLAIN = {"FACSMITH_MALLOC": "0"}
 SYNTHESIS = {"256": (1, 8), "512": (1,), "1024": (1,)}
 OTHERS: dict[str, Sequence[str]] = {
     "film": (),
+    "footage": (),
     "stages": (),
     "memory": ("--frames", "50", "750", "--sides", "1024", "4096"),
     "inversion": (),
@@ -130,6 +131,11 @@ def others(folder: Path, only: Sequence[str]) -> Iterator[str]:
             )
         )
         rows.append(("first edited picture, warm, no search", f"{preview['best']:.2f} s"))
+    if "footage" in found:
+        films = found["footage"]
+        longer = max((row for row in films.values() if isinstance(row, dict)), key=lambda row: row["wall"])
+        said = f"{films['frames_a_second']:.1f} frames/s, {films['cpu_seconds_a_frame']:.2f} processor seconds a frame"
+        rows.append((f"`facsmith edit FILM`, {films['side']} px", f"{said}, {longer['peak_rss_mb']:.0f} MB"))
     for film in (row for what in ("length", "size") for row in found.get("memory", {}).get(what, ())):
         said = f"{film['peak_rss_mb']:.0f} MB, {film['wall']:.1f} s"
         rows.append((f"{film['frames']} frames of a photo of {film['side']} px", said))

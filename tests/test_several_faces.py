@@ -9,9 +9,10 @@ from conftest import QUICK, FakeFaces, face_at, fake_animator
 
 from facsmith import video
 from facsmith.cli._face_choice import per_face
+from facsmith.compose.several import composed
 from facsmith.errors import InputError, NoFaceError
 from facsmith.receipt.frame_stats import near_face
-from facsmith.several_faces import composed, face_receipt_path
+from facsmith.receipt.receipt import face_receipt_path
 
 SHORT = replace(QUICK, fps=4)
 TWO = face_at(60, 60, 28), face_at(200, 70, 26)

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
@@ -26,7 +27,15 @@ from facsmith.encoder import Encoder
 from facsmith.errors import InputError, NoFaceError, PhotoError
 from facsmith.facs import AUS, ActionUnits
 from facsmith.film import Animation, Picture
-from facsmith.footage import FilmChange, FilmOptions, FilmReceipt, edit_footage
+from facsmith.footage import (
+    FilmChange,
+    FilmOptions,
+    FilmReceipt,
+    edit_footage,
+    edit_footage_faces,
+    film_faces,
+    performance_of,
+)
 from facsmith.generator import Generator, read_device
 from facsmith.inversion import Inversion
 from facsmith.latent import Latent
@@ -40,6 +49,7 @@ from facsmith.strengths import strengthened
 from facsmith.subject import Image, Subject, fingerprint
 from facsmith.timeline import Timeline
 from facsmith.tuning import TunedLatent
+from facsmith.video import open_footage
 
 __all__ = ["Animator", "Photo"]
 
@@ -229,6 +239,7 @@ class Animator:
         gain: str | None = None,
         absolute: str | None = None,
         options: FilmOptions | None = None,
+        parts: Path | None = None,
         progress: Progress | None = None,
     ) -> FilmReceipt:
         """Write a film with one face's AUs changed, everything else left as it is, and its receipt beside it.
@@ -249,6 +260,8 @@ class Animator:
             ``"AU6=0,R12=C"``: shown instead.
         options
             See `FilmOptions`.
+        parts
+            Folder in which what is done waits for the rest; default ``out.mp4.parts`` beside ``out.mp4``.
         progress
             Told (stage, done, total); the stages are ``looking``, ``fitting``, ``frames``, ``joining``.
         """
@@ -256,7 +269,60 @@ class Animator:
             change = FilmChange.read(relative=relative, gain=gain, absolute=absolute)
         elif relative is not None or gain is not None or absolute is not None:
             raise InputError("Give a change, or say it as relative, gain and absolute; not both.")
-        return edit_footage(film, output, change, self.networks, options=options, progress=progress)
+        return edit_footage(film, output, change, self.networks, options=options, parts=parts, progress=progress)
+
+    def edit_film_faces(
+        self,
+        film: str | os.PathLike[str],
+        output: str | os.PathLike[str],
+        changes: Mapping[int, FilmChange] | FilmChange,
+        *,
+        options: FilmOptions | None = None,
+        progress: Progress | None = None,
+    ) -> dict[int, FilmReceipt]:
+        """Write a film with several faces' AUs changed, and each face's receipt beside it.
+
+        Parameters
+        ----------
+        changes
+            Number of a face, 0 the largest of the first frame that shows so many -> what shall change of it; or what
+            shall change of all faces of the first frame that shows any.
+        film, output, options, progress
+            As for `edit_film`, of all faces alike.
+        """
+        options = options or FilmOptions()
+        if not isinstance(changes, Mapping):
+            everyone = film_faces(open_footage(film), self.networks.faces, provider=options.provider)
+            changes = dict.fromkeys(everyone, changes)
+        return edit_footage_faces(film, output, changes, self.networks, options=options, progress=progress)
+
+    def animate_film(
+        self,
+        film: str | os.PathLike[str],
+        output: str | os.PathLike[str],
+        expression: Expressions,
+        *,
+        options: AnimateOptions | None = None,
+        film_options: FilmOptions | None = None,
+        progress: Progress | None = None,
+        **changes: Any,
+    ) -> FilmReceipt:
+        """Write a film whose face gives another performance: its own expression goes, the asked one comes; the
+        head's movement, blinks and gaze stay the film's.
+
+        Parameters
+        ----------
+        film, output, progress
+            As for `edit_film`.
+        expression
+            As for `animate`.
+        options, **changes
+            Of `AnimateOptions` those that time a performance: ``onset``, ``apex``, ``offset``, ``variant``, ``blinks``.
+        film_options
+            See `FilmOptions`.
+        """
+        change = performance_of(expression, changed(options, changes))
+        return edit_footage(film, output, change, self.networks, options=film_options, progress=progress)
 
     def invert(
         self, photo: Photo, *, options: AnimateOptions | None = None, progress: Progress | None = None

@@ -202,14 +202,17 @@ class Renderer:
             drawn = self._synthesise(edited.ws)[0]
         return self._compose(drawn, asked=change, lips_open=lips_open)
 
-    def changed(self, change: Array) -> Image:
+    def changed(self, change: Array, *, asked: Array | None = None) -> Image:
         """The photo with its AUs changed by (2, K) on the person's left and right side, all by the face's muscles.
+
+        ``asked``, where it differs from ``change``, is what shall show of it in the end: it says whether lips meet.
 
         Eyes close and turn by as much as ``change`` says; where they do neither, they are moved with their lids like
         skin, not laid anew: found anew in each frame of a film, they would flicker. Without any change, the photo bit
         for bit.
         """
-        shown = np.clip(self.subject.photo_aus.vector() + change, 0.0, 1.0)[None]  # (1, 2, K)
+        by = change if asked is None else asked
+        shown = np.clip(self.subject.photo_aus.vector() + by, 0.0, 1.0)[None]  # (1, 2, K)
         parts = bool(change[:, self._parting_columns].any())
         lips_open = self._lips_open(shown, edit="absolute")[0] if parts else 1.0
         frame = self._compose(self.subject.reference, asked=change, lips_open=lips_open)

@@ -3,19 +3,17 @@
 import itertools
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-
-import numpy as np
 
 from facsmith import video
+from facsmith.compose.several import composed
 from facsmith.errors import InputError
 from facsmith.film import Animation
 from facsmith.options import Progress
-from facsmith.receipt.receipt import Receipt
+from facsmith.receipt.receipt import Receipt, face_receipt_path
 from facsmith.signing import Credentials, sign
 from facsmith.subject import Image
 
-__all__ = ["GroupAnimation", "face_receipt_path"]
+__all__ = ["GroupAnimation"]
 
 
 class GroupAnimation:
@@ -83,22 +81,6 @@ class GroupAnimation:
         for film, receipt in zip(self.films, receipts, strict=True):
             receipt.write(face_receipt_path(path, film.subject.face_index))
         return receipts
-
-
-def composed(photo: Image, frames: Sequence[Image]) -> Image:
-    """The photo with what each of its frames (H, W, 3) changed; the later one's where several did."""
-    out = frames[0]
-    for frame in frames[1:]:
-        changed = (frame != photo).any(axis=2)
-        if changed.any():
-            out = np.where(changed[..., None], frame, out)
-    return out
-
-
-def face_receipt_path(output: str | os.PathLike[str], face: int) -> Path:
-    """Where the receipt of one of several faces lies: ``two.mp4.face1.json`` beside ``two.mp4``."""
-    path = Path(output)
-    return path.with_name(f"{path.name}.face{face}.json")
 
 
 def _held(film: Animation, count: int) -> Iterator[Image]:

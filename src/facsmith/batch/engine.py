@@ -141,9 +141,12 @@ def run_batch(
             finally:
                 run.close()
             counts = {status: tally.rows for status, tally in index.tallies().items()}
-            return Summary(
+            summary = Summary(
                 counts, time.perf_counter() - began, standing.size, tuple(index.failures(_NAMED)), run.stopped
             )
+            if summary.complete:
+                task.place.remove_parts()
+            return summary
 
 
 class _Run:

@@ -1,4 +1,5 @@
-"""The job of `facsmith batch`: a film or a picture of a photo, by the very calls that `facsmith animate` makes."""
+"""The job of `facsmith batch`: a film or a picture of a photo, or a film edited, by the very calls that the single
+commands make."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from facsmith import __version__
 from facsmith._files import file_sha256
+from facsmith.batch.film_rows import edited_film
 from facsmith.batch.manifest import PICTURES
 from facsmith.batch.units import Plain, Unit, Work
 from facsmith.bundle import DEFAULT_BUNDLE, FILES, bundle_folder
@@ -97,10 +99,15 @@ class _Films:
         self._animator, self._options, self._credentials = animator, options, credentials
 
     def __call__(self, unit: Unit, inputs: Sequence[Path], output: Path) -> Iterable[str]:
+        if "film" in unit.settings:
+            return edited_film(self._animator, unit, [*inputs], output, self._options_of(unit), self._credentials).notes
         return self._made(unit, inputs).save(output, sign_with=self._credentials).notes
 
+    def _options_of(self, unit: Unit) -> AnimateOptions:
+        return chosen(self._options, {"seed": int(unit.settings["seed"]), **unit.settings.get("options", {})})
+
     def _made(self, unit: Unit, inputs: Sequence[Path]) -> "Animation | Picture":
-        options = chosen(self._options, {"seed": int(unit.settings["seed"]), **unit.settings.get("options", {})})
+        options = self._options_of(unit)
         if unit.settings.get("timeline"):
             return self._animator.animate(inputs[0], Timeline.from_yaml(inputs[1]), options=options)
         expression = cast("list[str]", unit.settings["expression"])

@@ -5,6 +5,10 @@ Columns: ``photo``, ``output``, ``seed``, and one way to say what the face does:
 ``AU26``, ``L12``, ``R12``: a letter, a number from 0 to 1, or nothing). Any option of `facsmith animate` may be a
 column, too (``fps``, ``mode``, ``neutral_first``), and holds where its cell is not empty. Paths are relative to the
 manifest's folder, or URLs.
+
+In place of ``photo``, a row may have a ``film`` (`batch.film_rows`): ``relative``, ``gain``, ``absolute`` or
+``timeline``, between the seconds ``from`` and ``to``, as for `facsmith edit`; or ``expression``, as for `facsmith
+animate --film`; ``neutral`` says where the person rests.
 """
 
 import csv
@@ -17,6 +21,7 @@ from typing import Any, Final, cast
 
 from facsmith import image
 from facsmith.batch.engine import REPORT
+from facsmith.batch.film_rows import FILM_COLUMNS, film_unit
 from facsmith.batch.places import FOLDER, absolute, check_name, fetch, parent_of, stamp
 from facsmith.batch.units import Refusal, Unit
 from facsmith.errors import InputError
@@ -31,7 +36,7 @@ __all__ = ["PICTURES", "RESERVED", "read_manifest", "read_photos", "read_rows", 
 PICTURES: Final = tuple(suffix for suffix in image.SUFFIXES if suffix not in FILMS)
 """Endings of outputs that are one edited picture instead of a film."""
 RESERVED: Final = (FOLDER, REPORT)
-_PLAIN: Final = ("photo", "expression", "timeline", "output", "seed")
+_PLAIN: Final = ("photo", "expression", "timeline", "output", "seed", *FILM_COLUMNS)
 _CHOICES: Final = {name: choice for name, choice in choices(AnimateOptions, FILM).items() if name not in _PLAIN}
 _AU: Final = re.compile(r"(AU|L|R)0?(\d{1,2})", re.IGNORECASE)
 _MOST_SEED: Final = 2**63 - 1
@@ -131,7 +136,8 @@ def _columns(url: str, table: "csv.DictReader[str]", named: Sequence[str], aus: 
             raise InputError(f"{url} has a column {name[:40]!r}; known are {', '.join(named)}{also}.")
     if len(set(known.values())) < len(written):
         raise InputError(f"{url} has a column twice; keep one of each.")
-    missing = [name for name in ("photo", "output") if name not in known.values()]
+    wanted = ("photo", "output") if "film" not in known.values() else ("output",)
+    missing = [name for name in wanted if name not in known.values()]
     if missing:
         raise InputError(f"{url} lacks the column {' and '.join(missing)}; the first line names the columns.")
     return known
@@ -146,11 +152,18 @@ def _cells(cells: Mapping[str | None, Any], columns: Mapping[str, str]) -> dict[
 
 
 def _unit(number: int, cells: dict[str, str], base: str, options: AnimateOptions) -> Unit:
-    photo = _photo(cells, base)
-    output = _output(cells.get("output", ""))
     seed = _seed(cells.get("seed"), options.inversion.seed)
     own = {name: read_choice(choice, cells[name]) for name, choice in _CHOICES.items() if name in cells}
     options = chosen(options, own) if own else options
+    if "film" in cells:
+        kept = {"seed": seed} | ({"options": own} if own else {})
+        name = check_name(cells.get("output", ""), reserved=RESERVED)
+        return film_unit(number, cells, name, options, kept, resolve=functools.partial(resolve, base))
+    for name in FILM_COLUMNS:
+        if name in cells:
+            raise InputError(f"{name} is of films; a photo has an expression, a timeline or AU columns.")
+    photo = _photo(cells, base)
+    output = _output(cells.get("output", ""))
     given = [name for name in ("expression", "timeline") if name in cells]
     aus = {name: value for name, value in cells.items() if name not in _PLAIN and name not in _CHOICES}
     if len(given) + bool(aus) != 1:

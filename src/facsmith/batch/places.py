@@ -30,6 +30,7 @@ _CHUNK: Final = 1 << 20
 FOLDER: Final = ".facsmith"
 """Where a batch keeps its books, within the folder of its results."""
 _SCRATCH: Final = f"{FOLDER}/scratch"
+_PARTS: Final = f"{FOLDER}/parts"
 MAX_INPUT_BYTES: Final = 64 << 30
 """Largest file fetched from elsewhere; hours of video are tens of gigabytes."""
 
@@ -155,6 +156,15 @@ class Place:
             yield made
         finally:
             shutil.rmtree(made, ignore_errors=True)
+
+    def parts(self, address: str) -> str:
+        """A local folder for one unit's work under way that outlives its process; "" where this place is not local."""
+        return self.at(f"{_PARTS}/{address}") if self.is_local else ""
+
+    def remove_parts(self) -> None:
+        """Nothing is under way any more."""
+        if self.is_local:
+            shutil.rmtree(self.at(_PARTS), ignore_errors=True)
 
     def sweep(self) -> None:
         """Remove what killed processes left of work under way."""

@@ -98,6 +98,9 @@ class Unit:
         What the ledger has of the output.
     deaths
         How often the unit took its worker down before.
+    parts
+        A local folder that stays until the unit is done, for work that can go on where it was stopped; "" where there
+        is none.
     """
 
     row: int
@@ -108,6 +111,7 @@ class Unit:
     address: str = ""
     known: Entry | None = None
     deaths: int = 0
+    parts: str = ""
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,8 @@ class Worker:
             out.mkdir()
             main = out / unit.output.rpartition("/")[2]
             try:
-                notes = tuple(self._work(unit, [one.path for one in fetched], main))
+                begun = replace(unit, parts=self._place.parts(unit.address))
+                notes = tuple(self._work(begun, [one.path for one in fetched], main))
             except InputError:
                 _check_unchanged(unit, fetched)
                 raise

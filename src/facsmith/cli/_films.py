@@ -1,17 +1,19 @@
 """Films among what ``facsmith edit`` is given: their options, and the work."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from facsmith.cli._common import check_picture, check_place, note, progress_bar
+from facsmith.cli._face_choice import ALL
 from facsmith.errors import InputError
 from facsmith.options import Provider
 
 if TYPE_CHECKING:
     from facsmith.animator import Animator
-    from facsmith.footage import FilmChange
+    from facsmith.footage import FilmChange, FilmReceipt
 
 __all__ = [
     "AbsoluteOption",
@@ -21,18 +23,19 @@ __all__ = [
     "FilmNeutralOption",
     "FromOption",
     "ToOption",
-    "change_of",
+    "changes_of",
     "edit_film",
     "is_film",
+    "told",
 ]
 
 _FILMS = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mts", ".mpg", ".mpeg")
 
 FactorOption = Annotated[
-    str | None, typer.Option("--gain", metavar="WHAT", help="A factor of what the face shows: AU12=0.5.")
+    list[str] | None, typer.Option("--gain", metavar="WHAT", help="A factor of what the face shows: AU12=0.5.")
 ]
 AbsoluteOption = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option("--absolute", metavar="WHAT", help="What the face shall show of single AUs, all others left: AU6=0."),
 ]
 ChangeTimelineOption = Annotated[
@@ -63,55 +66,111 @@ def is_film(path: Path) -> bool:
     return path.suffix.lower() in _FILMS
 
 
-def change_of(
-    relative: str | None,
-    gain: str | None,
-    absolute: str | None,
+def changes_of(
+    faces: Sequence[str] | None,
+    relative: Sequence[str] | None,
+    gain: Sequence[str] | None,
+    absolute: Sequence[str] | None,
     *,
     timeline: Path | None = None,
     begin: float = 0.0,
     end: float | None = None,
-) -> "FilmChange":
-    """What the options ask for."""
+) -> "dict[str | None, FilmChange]":
+    """What the options ask for: of each ``--face`` by its number, or of ``all``; of None where no face was named.
+
+    Raises
+    ------
+    InputError
+        Neither one change for all faces nor one for each of them.
+    """
     from facsmith.footage import FilmChange
     from facsmith.timeline import Timeline
 
     timed = None if timeline is None else Timeline.from_yaml(timeline)
-    return FilmChange.read(relative=relative, gain=gain, absolute=absolute, timeline=timed, begin=begin, end=end)
+    each = {law: said for law, said in (("relative", relative), ("gain", gain), ("absolute", absolute)) if said}
+    named: list[str | None] = [*faces] if faces else [None]
+    if len(set(named)) < len(named):
+        raise InputError("One face was given twice; give each --face once.")
+    if ALL in named and len(named) > 1:
+        raise InputError("--face all is all of them; leave the other --face out.")
+    wrong = [law for law, said in each.items() if len(said) not in (1, len(named))]
+    if wrong:
+        count = "one face" if len(named) == 1 else f"{len(named)} faces"
+        raise InputError(
+            f"{count} and {len(each[wrong[0]])} changes by --{wrong[0]}: give one for each --face, in their order, or "
+            "one for all."
+        )
+    if len(named) > 1 and len(each) > 1 and any(len(said) < len(named) for said in each.values()):
+        raise InputError(
+            f"Whose is what? With several faces give --{' and --'.join(each)} once for each, or one of them alone."
+        )
+    changes: dict[str | None, FilmChange] = {}
+    for k, number in enumerate(named):
+        of_face = {law: said[k if len(said) > 1 else 0] for law, said in each.items()}
+        changes[number] = FilmChange.read(**of_face, timeline=timed, begin=begin, end=end)
+    return changes
+
+
+def told(changes: "Mapping[str | None, FilmChange]") -> object:
+    """What a signed manifest says was asked."""
+    if len(changes) == 1 and None in changes:
+        return changes[None].to_json()
+    return {f"face {number}": change.to_json() for number, change in changes.items()}
 
 
 def edit_film(
     animator: "Animator",
     film: Path,
     output: Path,
-    change: "FilmChange",
+    changes: "Mapping[str | None, FilmChange]",
     *,
     neutral: str | None,
-    face: int | None,
     provider: Provider,
     contact_sheet: Path | None,
 ) -> None:
-    """Edit, and tell what came of it."""
+    """Edit, and tell what came of it. changes: of `changes_of`."""
     from facsmith.footage import FilmOptions, write_contact_sheet
 
     check_place(output)
     check_picture(contact_sheet)
     if film.absolute() == output.absolute():
         raise InputError(f"{output} is the film itself; give the edited one another name.")
+    several = len(changes) > 1 or ALL in changes
+    if several and contact_sheet is not None:
+        raise InputError("A contact sheet shows one face; leave --contact-sheet out, or give one --face.")
+    (number, change) = next(iter(changes.items()))
+    face = None if several or number is None else int(number)
     options = FilmOptions(face=face, provider=provider, neutral=_neutral(neutral))
+    if several and options.neutral is not None:
+        raise InputError("--neutral is one person's; of several faces each rests where it shows least.")
+    receipts: dict[int | None, FilmReceipt] = {}
     with progress_bar() as progress:
-        receipt = animator.edit_film(film, output, change, options=options, progress=progress)
+        if several:
+            of_faces = change if number == ALL else {int(str(face)): each for face, each in changes.items()}
+            each = animator.edit_film_faces(film, output, of_faces, options=options, progress=progress)
+            receipts = {**each}
+        else:
+            receipts[None] = animator.edit_film(film, output, change, options=options, progress=progress)
     if contact_sheet is not None:
-        write_contact_sheet(contact_sheet, film, output, receipt)
-    for sentence in receipt.notes:
-        note(sentence)
-    said = receipt.summary
-    typer.echo(f"{output}  {said['frames']} frames, {said['edited']} changed, {said['left_alone']} without the face")
-    for au, told in receipt.aus.items():
-        if told.get("asked") is not None:
-            typer.echo(f"{au}: asked {told['asked']:+.2f}, measured {told['measured']:+.2f}")
+        write_contact_sheet(contact_sheet, film, output, receipts[None])
+    for face, receipt in receipts.items():
+        tell_receipt(output, receipt, face)
     if contact_sheet is not None:
         typer.echo(str(contact_sheet))
+
+
+def tell_receipt(output: Path, receipt: "FilmReceipt", face: int | None) -> None:
+    """Say what came of one face."""
+    whose = "" if face is None else f"face {face}: "
+    for sentence in receipt.notes:
+        note(f"{whose}{sentence}")
+    said = receipt.summary
+    typer.echo(
+        f"{output}  {whose}{said['frames']} frames, {said['edited']} changed, {said['left_alone']} without the face"
+    )
+    for au, shown in receipt.aus.items():
+        if shown.get("asked") is not None:
+            typer.echo(f"{whose}{au}: asked {shown['asked']:+.2f}, measured {shown['measured']:+.2f}")
 
 
 def _neutral(said: str | None) -> float | Path | None:

@@ -36,7 +36,9 @@ def batch(
     expression (happiness, or AU6=C AU12=D; several in turn with ; between them),
     timeline (a YAML file), or a column per AU: AU1 ... AU26, L12, R12. Outputs end
     in .mp4, .gif, .webp, in nothing (a folder of PNGs), or in .png, .jpg, .tif: then
-    they are one edited picture. Paths are relative to the manifest's folder, or URLs.
+    they are one edited picture. With a column film in place of photo, a film's face
+    is changed: relative, gain, absolute or timeline as in `facsmith edit`, expression
+    as in `facsmith animate --film`. Paths are relative to the manifest's folder, or URLs.
 
     [bold]Examples[/bold]
 

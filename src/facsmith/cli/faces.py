@@ -12,7 +12,6 @@ from facsmith.cli._common import (
     DeviceOption,
     LatentOption,
     ModelOption,
-    PhotoArgument,
     SeedOption,
     check_film,
     check_picture,
@@ -23,6 +22,7 @@ from facsmith.cli._common import (
     tell_tuning,
 )
 from facsmith.cli._face_choice import ALL, FacesOption, per_face
+from facsmith.cli._film_performance import FilmOption, performances, refuse_beside_film
 from facsmith.cli._films import (
     AbsoluteOption,
     BeforeAfterOption,
@@ -31,9 +31,10 @@ from facsmith.cli._films import (
     FilmNeutralOption,
     FromOption,
     ToOption,
-    change_of,
+    changes_of,
     edit_film,
     is_film,
+    told,
 )
 from facsmith.cli._options import with_options
 from facsmith.cli._performance import (
@@ -68,9 +69,10 @@ PhotoOrFilmArgument = Annotated[
     Path, typer.Argument(metavar="PHOTO|FILM", help="JPEG, PNG, WebP, ...; or .mp4, .mov, .mkv, .webm, ...")
 ]
 ChangeArgument = Annotated[
-    str | None,
+    list[str] | None,
     typer.Argument(
-        metavar="[CHANGE]", help="With --relative: what is added to what the face shows, AU12=-0.4,AU4=+0.2."
+        metavar="CHANGE",
+        help="With --relative: what is added to what the face shows, AU12=-0.4,AU4=+0.2; or one for each --face.",
     ),
 ]
 ExpressionOption = Annotated[
@@ -87,6 +89,9 @@ ExpressionsOption = Annotated[
 ]
 
 
+OptionalPhotoArgument = Annotated[
+    Path | None, typer.Argument(metavar="PHOTO", help="JPEG, PNG, WebP, ...; or none, with --film.")
+]
 NoReceiptOption = Annotated[
     bool, typer.Option("--no-receipt", help="The picture or film alone: nothing is measured, no receipt is written.")
 ]
@@ -100,11 +105,13 @@ def register(app: typer.Typer, panel: str) -> None:
 
 @with_options(*(name for name in FILM if name != "face"))
 def animate(
-    photo: PhotoArgument,
+    photo: OptionalPhotoArgument = None,
+    *,
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FILE", help=".mp4, .gif, .webp, or a folder for PNG frames.")
     ],
-    *,
+    film: FilmOption = None,
+    neutral: FilmNeutralOption = None,
     expression: ExpressionsOption = None,
     timeline: TimelineOption = None,
     track: TrackOption = None,
@@ -138,7 +145,7 @@ def animate(
     sign: SignOption = None,
     key: KeyOption = None,
 ) -> None:
-    """Film a photo: from the face's own expression to the asked one, and back.
+    """Film a photo: from the face's own expression to the asked one, and back; or give a film's face a new performance.
 
     [bold]Examples[/bold]
 
@@ -153,12 +160,45 @@ def animate(
       facsmith animate her.jpg --track openface.csv --track-smooth -o recorded.mp4
       facsmith animate her.jpg --drive him.mov --drive-neutral 0.5 -o she-says-it-too.mp4
       facsmith animate her.jpg -e fear -o fear.mp4 --receipt fear.pdf
+      facsmith animate --film talk.mp4 -e happiness -o talking-happily.mp4
 
     A JSON receipt is written beside the film: what was asked, what was measured on the frames, model, seed, settings.
     --receipt draws it as a page.
     """
     from facsmith.receipt.summary import tuning
 
+    if film is not None:
+        refuse_beside_film(
+            photo=photo, receipt=page, no_receipt=no_receipt, openface=openface, livelink=livelink, latent=latent
+        )
+        asked_change = performances(
+            film,
+            Source(expression, timeline, track, drive),
+            faces,
+            options,
+            gain=gain,
+            drive_neutral=drive_neutral,
+            track_fps=track_fps,
+            start=track_start,
+            seconds=track_seconds,
+            smooth=track_smooth,
+        )
+        by = credentials(sign, key)
+        edit_film(
+            _animator(model, boundaries, device),
+            film,
+            output,
+            asked_change,
+            neutral=neutral,
+            provider=options.provider,
+            contact_sheet=contact_sheet,
+        )
+        sign_output(output, by, source_type=COMPOSITE, asked={"change": told(asked_change), "model": {"name": model}})
+        return
+    if photo is None:
+        raise InputError("Give a photo, or --film FILM.")
+    if neutral is not None:
+        raise InputError("--neutral says where the person of a --film rests; photos need none.")
     check_film(output)
     check_picture(contact_sheet)
     if page is not None:
@@ -183,24 +223,24 @@ def animate(
     asked = expressions(source, recording, gain=gain, neutral=drive_neutral, provider=options.provider)
     animator = _animator(model, boundaries, device)
     with progress_bar() as progress:
-        film = animator.animate(photo, asked, options=options, latent=_latent(latent, animator), progress=progress)
-    for sentence in film.notes:  # what cannot be shown is said before seconds go into showing it
+        animation = animator.animate(photo, asked, options=options, latent=_latent(latent, animator), progress=progress)
+    for sentence in animation.notes:  # what cannot be shown is said before seconds go into showing it
         note(sentence)
     sound = source.sound(recording, output)
     with progress_bar() as progress:
         if no_receipt:
-            film.write(output, sound=sound, sign_with=by, progress=progress)
+            animation.write(output, sound=sound, sign_with=by, progress=progress)
             notes: tuple[str, ...] = ()
         else:
-            notes = film.save(
+            notes = animation.save(
                 output, contact_sheet=contact_sheet, page=page, sound=sound, sign_with=by, progress=progress
-            ).notes[len(film.notes) :]
-    film.save_tracks(openface=openface, livelink=livelink)
+            ).notes[len(animation.notes) :]
+    animation.save_tracks(openface=openface, livelink=livelink)
     for sentence in notes:
         note(sentence)
-    height, width = film.size
-    typer.echo(f"{output}  {len(film)} frames, {film.timeline.duration:.1f} s, {width} x {height}")
-    tell_tuning(tuning(film.subject))
+    height, width = animation.size
+    typer.echo(f"{output}  {len(animation)} frames, {animation.timeline.duration:.1f} s, {width} x {height}")
+    tell_tuning(tuning(animation.subject))
     for also in (contact_sheet, page, openface, livelink):
         if also is not None:
             typer.echo(str(also))
@@ -224,7 +264,7 @@ def _animate_faces(
     typer.echo(f"{output}  {len(film)} frames, {len(film.films)} faces, {size}")
 
 
-@with_options(*EDIT)
+@with_options(*(name for name in EDIT if name != "face"))
 def edit(
     photo: PhotoOrFilmArgument,
     output: Annotated[
@@ -241,6 +281,7 @@ def edit(
     neutral: FilmNeutralOption = None,
     contact_sheet: BeforeAfterOption = None,
     options: AnimateOptions,
+    faces: FacesOption = None,
     no_receipt: NoReceiptOption = False,
     latent: LatentOption = None,
     model: ModelOption = MODEL,
@@ -260,35 +301,38 @@ def edit(
       facsmith edit talk.mp4 --relative "AU12=-0.4,AU4=+0.2" -o calmer.mp4
       facsmith edit talk.mp4 --gain AU12=0.5 --from 2 --to 6.5 -o half.mp4
       facsmith edit talk.mp4 --absolute AU6=0 --neutral 0.8 -o posed.mp4 --contact-sheet posed.png
+      facsmith edit two.mp4 --face 0 --gain AU12=0 --face 1 --gain AU12=2 -o both.mp4
 
-    Of a film, one face is followed; sound, subtitles and time stamps stay. What was killed goes on where it stopped.
+    Of a film, the largest face is followed, or those of --face; sound, subtitles and time stamps stay. What was killed
+    goes on where it stopped.
     """
     from facsmith.receipt.summary import tuning
 
-    if change is not None and options.edit != "relative":
+    if change and options.edit != "relative":
         raise InputError(
-            f"What is {change[:40]!r}? Say it: --relative {change[:40]!r}, or --expression, --gain, --absolute."
+            f"What is {change[0][:40]!r}? Say it: --relative {change[0][:40]!r}, or --expression, --gain, --absolute."
         )
     by = credentials(sign, key)
-    changes = [text for text in (change, gain, absolute) if text is not None]
     if is_film(photo):
         if expression is not None:
             raise InputError("A film's face keeps what it shows: say a change with --relative, --gain or --absolute.")
-        asked_change = change_of(change, gain, absolute, timeline=timeline, begin=begin, end=end)
+        asked_change = changes_of(faces, change, gain, absolute, timeline=timeline, begin=begin, end=end)
         edit_film(
             _animator(model, boundaries, device),
             photo,
             output,
             asked_change,
             neutral=neutral,
-            face=options.face,
             provider=options.provider,
             contact_sheet=contact_sheet,
         )
-        sign_output(
-            output, by, source_type=COMPOSITE, asked={"change": asked_change.to_json(), "model": {"name": model}}
-        )
+        sign_output(output, by, source_type=COMPOSITE, asked={"change": told(asked_change), "model": {"name": model}})
         return
+    if faces is not None:
+        if len(faces) > 1 or faces[0] == ALL:
+            raise InputError("A photo is edited one face at a time; several faces: facsmith animate, or a film.")
+        options = replace(options, face=int(faces[0]))
+    changes = [*(change or ()), *(gain or ()), *(absolute or ())]
     if (expression is None) == (not changes):
         raise InputError("Say one thing: --expression (this and nothing else), or --relative, --gain, --absolute.")
     check_picture(output)
@@ -300,7 +344,8 @@ def edit(
         if changes:
             options = replace(options, edit="absolute")  # the change is added here
             subject = animator.prepare(photo, options=options, latent=known, progress=progress)
-            asked = change_of(change, gain, absolute).applied(subject.photo_aus)
+            (whole,) = changes_of(None, change, gain, absolute).values()
+            asked = whole.applied(subject.photo_aus)
         picture = animator.edit(subject, asked, options=options, latent=known, progress=progress)
     if no_receipt:
         picture.write(output, sign_with=by)

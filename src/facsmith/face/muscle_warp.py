@@ -281,7 +281,8 @@ def _spline(controls: Array, at: Array) -> Array:
 
 
 def _thin_plate(a: Array, b: Array) -> Array:
-    squared = ((a[:, None] - b[None]) ** 2).sum(axis=-1)
+    x, y = a[:, :1] - b[:, 0], a[:, 1:] - b[:, 1]
+    squared = x * x + y * y
     return 0.5 * squared * np.log(squared + 1e-12)
 
 

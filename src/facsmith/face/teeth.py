@@ -34,6 +34,7 @@ _DEPTH: Final = np.array([46.0, 21.0, 20.0])
 _TONGUE: Final = np.array([150.0, 84.0, 80.0])
 _SKIN_LIT, _WHITE_LIT = 168.0, 140.0  # grey levels of well-lit skin, and of an eye's white
 _OPEN_EYE: Final = 0.09  # IOD
+_WARM: Final = np.array([0.72, 1.18, 1.24])  # powers of the shade: what lips and cheeks leave of light, they redden
 _FOLLOWS, _CLOSED = 0.9, 0.04  # of the opening beyond the second, IOD, that the jaw goes along
 _BELIEVED: Final = 0.6  # of the brightness of teeth in this light
 _LEAST: Final = 0.55  # of what is brightest in the photo
@@ -117,7 +118,7 @@ class Dentition:
         over = 1 - 0.35 * np.exp(-np.maximum(moved.lower(x) - y, 0) / 0.03)
         corner = np.minimum(x - moved.left, moved.right - x)
         beside = 0.35 + 0.65 * ramp(corner / 0.2 - 0.5)
-        return (colour * (under * over * beside)[..., None]).astype(np.float32)
+        return (colour * (under * over * beside)[..., None] ** _WARM).astype(np.float32)
 
     def _depth(self, x: Array, y: Array, moved: LipLine, apart: float) -> Array:
         bottom = moved.lower(x)

@@ -82,6 +82,9 @@ class FilmChange:
         (side, AU) -> number, as `read_changes` reads them.
     timeline
         Values that its AUs shall have over the film, as ``absolute`` ones that change.
+    performance
+        All that the face shall show, instead of everything that it shows: AUs of which it says nothing rest. Eyes that
+        close in the film close. Nothing else is given beside it.
     begin, end
         Seconds between which the change holds; an end of None is the film's.
     fade
@@ -99,6 +102,7 @@ class FilmChange:
     gain: Asked = field(default_factory=_nothing)
     absolute: Asked = field(default_factory=_nothing)
     timeline: Timeline | None = None
+    performance: Timeline | None = None
     begin: float = 0.0
     end: float | None = None
     fade: float = FADE
@@ -109,7 +113,9 @@ class FilmChange:
         twice = [key for k, keys in enumerate(asked) for other in asked[k + 1 :] for key in keys & other]
         if twice:
             raise ActionUnitError(f"AU{twice[0][1]} is asked for in two ways; keep one of them.")
-        if not any(asked):
+        if self.performance is not None and any(asked):
+            raise ActionUnitError("A performance is all that a face shows; leave out relative, gain and absolute.")
+        if self.performance is None and not any(asked):
             raise ActionUnitError(
                 "Say what shall change: relative (AU12=-0.4), gain (AU12=0.5), absolute (AU6=0), or a timeline."
             )
@@ -138,6 +144,7 @@ class FilmChange:
     def aus(self) -> tuple[int, ...]:
         """That are asked for, in FACS's order."""
         asked = {au for law in get_args(Law) for _, au in getattr(self, law)} | set(self._timed)
+        asked |= set(_shown(self.performance))
         return tuple(au for au in AUS if au in asked)
 
     @property
@@ -148,10 +155,7 @@ class FilmChange:
 
     @property
     def _timed(self) -> tuple[int, ...]:
-        if self.timeline is None:
-            return ()
-        shown = self.timeline.sides(self.timeline.frame_times(25.0)).max(axis=(0, 1))
-        return tuple(au for au, most in zip(AUS, shown, strict=True) if most > 0)
+        return _shown(self.timeline)
 
     def weights(self, seconds: Array, *, last: float) -> Array:
         """(T,) in [0, 1]: how much of the change holds at these (T,) seconds of a film whose last frame is at
@@ -193,6 +197,8 @@ class FilmChange:
         if self.timeline is not None and self._timed:
             columns = [AUS.index(au) for au in self._timed]
             target[:, :, columns] = self.timeline.sides(seconds - self.begin)[:, :, columns]
+        if self.performance is not None:
+            target = self.performance.sides(seconds - self.begin)
         return (target - shown) * self.weights(seconds, last=last)[:, None, None]
 
     def applied(self, shown: ActionUnits) -> ActionUnits:
@@ -208,7 +214,17 @@ class FilmChange:
         asked: dict[str, object] = {law: _named(getattr(self, law)) for law in get_args(Law) if getattr(self, law)}
         if self.timeline is not None:
             asked["timeline"] = [f"AU{au}" for au in self._timed]
+        if self.performance is not None:
+            asked["performance"] = [f"AU{au}" for au in self.aus]
         return {**asked, "from": self.begin, "to": self.end, "fade": self.fade}
+
+
+def _shown(timeline: Timeline | None) -> tuple[int, ...]:
+    """AUs that a timeline shows at some time."""
+    if timeline is None:
+        return ()
+    most = timeline.sides(timeline.frame_times(25.0)).max(axis=(0, 1))
+    return tuple(au for au, shown in zip(AUS, most, strict=True) if shown > 0)
 
 
 def _named(asked: Asked) -> dict[str, float]:

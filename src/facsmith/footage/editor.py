@@ -34,7 +34,7 @@ class FrameEditor:
         self._mean = Latent(mean, generator.generator_id)
         self._blank = np.zeros((_SIDE, _SIDE, 3), np.uint8)
 
-    def edited(self, pixels: Image, face: Face, change: Array, source: Array) -> Image:
+    def edited(self, pixels: Image, face: Face, change: Array, source: Array, *, asked: Array | None = None) -> Image:
         """The frame with the face changed; the very array without any change.
 
         Parameters
@@ -47,6 +47,8 @@ class FrameEditor:
             (2, 28) by how much AUs change on the person's left and right side.
         source
             (28,) what the face shows.
+        asked
+            (2, 28) what shall show of the change, where its steps are longer or shorter on this face.
         """
         if not change.any():
             return pixels
@@ -68,4 +70,4 @@ class FrameEditor:
         renderer = Renderer(
             subject, self._networks.generator, self._networks.boundaries, AnimateOptions(personal=False)
         )
-        return renderer.changed(change)
+        return renderer.changed(change, asked=asked)

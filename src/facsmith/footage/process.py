@@ -1,59 +1,45 @@
 """A film in, a film out: surveyed once, edited part by part, joined with its own sound, and accounted for.
 
 In memory there are a few frames at a time and some numbers for each frame; parts and numbers wait in a folder beside
-the output, so that what was killed goes on where it stopped.
+the output, so that what was killed goes on where it stopped. Of several faces each is edited on the film's own frame,
+as if it were alone, and what they changed is laid into one picture.
 """
 
 import os
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from facsmith import face, image, video
+from facsmith import image, video
+from facsmith.compose.several import composed
 from facsmith.encode import Networks
-from facsmith.errors import ActionUnitError, FacsmithError, NoFaceError
-from facsmith.facs import AUS, EYE_AUS, au_list
+from facsmith.errors import FacsmithError, InputError
 from facsmith.film import provenance
 from facsmith.footage.account import FrameAccounts, FrameObserver
 from facsmith.footage.change import FilmChange
-from facsmith.footage.editor import FrameEditor
+from facsmith.footage.film_face import FilmFace, check_apart, planned_face
 from facsmith.footage.follow import FaceFollower
-from facsmith.footage.neutral import FilmNeutral, film_neutral, frames_at_rest, photo_neutral
 from facsmith.footage.options import FilmOptions
-from facsmith.footage.presence import presence, steady_landmarks
 from facsmith.footage.receipt import FilmReceipt, film_receipt
-from facsmith.footage.step_fit import Steps, fit_steps, fitting_frames
+from facsmith.footage.step_fit import Steps
 from facsmith.footage.survey import Survey, survey_film
 from facsmith.footage.work_folder import WorkFolder
 from facsmith.measure.readout import available_readout
 from facsmith.options import Progress
+from facsmith.receipt.receipt import face_receipt_path
 from facsmith.subject import Image
 from facsmith.video import FilmFrame, Footage
 
-__all__ = ["edit_footage"]
-
-Array = npt.NDArray[np.float64]
+__all__ = ["edit_footage", "edit_footage_faces"]
 
 _AHEAD: Final = 4  # frames that wait to be measured
-
-
-@dataclass(frozen=True, eq=False)
-class _Plan:
-    """All that is known before frames are edited. landmarks: (T, 68, 2). source: (T, 28). changes: (T, 2, 28)."""
-
-    survey: Survey
-    neutral: FilmNeutral
-    landmarks: Array
-    source: Array
-    changes: Array
 
 
 def edit_footage(
@@ -63,6 +49,7 @@ def edit_footage(
     networks: Networks,
     *,
     options: FilmOptions | None = None,
+    parts: Path | None = None,
     progress: Progress | None = None,
 ) -> FilmReceipt:
     """Write the film with one face's AUs changed, and nothing else.
@@ -79,6 +66,8 @@ def edit_footage(
         Of an `Animator`.
     options
         See `FilmOptions`.
+    parts
+        The folder in which what is done waits until all of it is; default ``film.mp4.parts`` beside ``film.mp4``.
     progress
         Told (stage, done, total); the stages are ``looking``, ``fitting``, ``frames``, ``joining``.
 
@@ -94,49 +83,81 @@ def edit_footage(
         A place or an ending that cannot be written, or cannot hold the film's sound.
     """
     options = options or FilmOptions()
+    done = _edit_faces(
+        film, output, [(options.face, change)], networks, options=options, parts=parts, progress=progress
+    )
+    receipt = done[options.face]
+    receipt.write(f"{output}.json")
+    return receipt
+
+
+def edit_footage_faces(
+    film: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    changes: Mapping[int, FilmChange],
+    networks: Networks,
+    *,
+    options: FilmOptions | None = None,
+    parts: Path | None = None,
+    progress: Progress | None = None,
+) -> dict[int, FilmReceipt]:
+    """Write the film with several faces' AUs changed; each face's receipt goes beside it (`face_receipt_path`).
+
+    Parameters
+    ----------
+    changes
+        Number of a face, 0 the largest of the first frame that shows so many -> what shall change of it. Where two
+        faces' changes meet, the later one's lies over the earlier's; elsewhere a frame is that of the face edited
+        alone, before it is encoded.
+    film, output, networks, options, parts, progress
+        As for `edit_footage`; the options' own face does not count.
+
+    Raises
+    ------
+    InputError
+        Two numbers mean one and the same person, or as for `edit_footage`.
+    """
+    if not changes:
+        raise InputError("No face was chosen; give --face 0, several of them, or --face all.")
+    options = replace(options or FilmOptions(), face=None)
+    done = _edit_faces(film, output, [*changes.items()], networks, options=options, parts=parts, progress=progress)
+    receipts = {number: done[number] for number in changes}
+    for number, receipt in receipts.items():
+        receipt.write(face_receipt_path(output, number))
+    return receipts
+
+
+def _edit_faces(
+    film: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    changes: Sequence[tuple[int | None, FilmChange]],
+    networks: Networks,
+    *,
+    options: FilmOptions,
+    parts: Path | None,
+    progress: Progress | None,
+) -> dict[int | None, FilmReceipt]:
     footage = video.open_footage(Path(film))
     video.check_holds(output, footage)
     tell: Progress = progress or _silent
-    work = WorkFolder.open(Path(output), footage.path, change, options, model=networks.generator.generator_id)
+    asked = dict(changes)
+    work = WorkFolder.open(
+        parts or WorkFolder.beside(output), footage.path, asked, options, model=networks.generator.generator_id
+    )
     began = time.perf_counter()
-    survey = work.survey
-    if survey is None:
-        follower = FaceFollower(networks.faces, provider=options.provider, face=options.face)
-        try:
-            survey = survey_film(
-                footage.read(),
-                follower,
-                readout=available_readout(),
-                on_frame=lambda done: tell("looking", done, max(footage.frames, done)),
-            )
-        except FacsmithError:
-            work.remove()
-            raise
-        survey.save(work.survey_path)
+    surveys = _surveyed(footage, [*asked], work, options, networks, tell)
     looked = time.perf_counter() - began
-    plan, still = _planned(survey, footage, change, options, networks)
-    editor = FrameEditor(networks)
-    steps = work.steps
-    if steps is None:
-        steps = _fitted(plan, footage, editor, networks, tell) if options.fitted else Steps()
-        work.keep_steps(steps)
+    faces: list[FilmFace] = []
+    for number, change in asked.items():
+        face = planned_face(number, change, surveys[number], footage, options, networks)
+        steps = work.face(number).steps
+        if steps is None:
+            steps = face.fitted(footage, lambda done, of: tell("fitting", done, of)) if options.fitted else Steps()
+            work.face(number).keep_steps(steps)
+        faces.append(replace(face, steps=steps))
     began = time.perf_counter()
-    bounds = _parts(survey, options.part_seconds)
-    pending = [number for number in range(len(bounds)) if not work.has(number)]
-    if pending:
-        frames = footage.read(bounds[pending[0]][0])
-        for number in range(pending[0], len(bounds)):
-            first, last = bounds[number]
-            part = _taken(frames, last - first)
-            if work.has(number):
-                for _ in part:
-                    pass
-                continue
-            observer = FrameObserver(networks.faces, plan.neutral)
-            edited = _edited(part, plan, steps, editor, observer)
-            video.write_part(work.part(number), footage, _told(edited, tell, len(survey)))
-            work.keep(number, observer.accounts())
-    accounts = FrameAccounts.joined([work.accounts(number) for number in range(len(bounds))])
+    bounds = _parts(faces[0].survey, options.part_seconds)
+    _edit_parts(footage, bounds, faces, work, tell)
     tell("joining", 0, 1)
     model = {"name": networks.name, "generator_id": networks.generator.generator_id}
     video.join_parts(
@@ -144,113 +165,91 @@ def edit_footage(
         metadata=image.provenance(provenance(model)),
     )  # fmt: skip
     tell("joining", 1, 1)
-    receipt = film_receipt(
-        footage=footage,
-        survey=survey,
-        neutral=plan.neutral,
-        still=still,
-        change=change,
-        settings={**asdict(options), "neutral": None if options.neutral is None else str(options.neutral)},
-        steps=steps,
-        accounts=accounts,
-        model=model,
-        timings={"looking": round(looked, 2), "frames": round(time.perf_counter() - began, 2)},
-    )
-    receipt.write(f"{output}.json")
-    work.remove()
-    return receipt
-
-
-def _planned(
-    survey: Survey, footage: Footage, change: FilmChange, options: FilmOptions, networks: Networks
-) -> tuple[_Plan, npt.NDArray[np.int64]]:
-    if isinstance(options.neutral, str | os.PathLike):
-        picture = image.read(options.neutral)
-        provider = str(survey.provider[0])
-        there = face.choose(networks.faces.find(picture, provider=provider)).face
-        neutral, still = photo_neutral(picture, there, follow=networks.faces.follow), np.zeros(0, np.int64)
-    else:
-        still = frames_at_rest(survey, at=options.neutral)
-        picture = next(iter(footage.read(int(still[0])))).pixels
-        neutral = film_neutral(survey, still, picture, follow=networks.faces.follow)
-    unread = [au for au in change.read_aus if au not in neutral.aus and au not in EYE_AUS]
-    if unread:
-        raise ActionUnitError(
-            f"How much of {au_list(unread)} a film shows is not read here, so that it cannot be lessened; "
-            f"read are {au_list(sorted(neutral.aus))}."
+    receipts: dict[int | None, FilmReceipt] = {}
+    for face in faces:
+        settings = {**asdict(options), "face": face.number}
+        receipts[face.number] = film_receipt(
+            footage=footage,
+            survey=face.survey,
+            neutral=face.neutral,
+            still=face.still,
+            change=face.change,
+            settings={**settings, "neutral": None if options.neutral is None else str(options.neutral)},
+            steps=face.steps,
+            accounts=FrameAccounts.joined([work.face(face.number).accounts(part) for part in range(len(bounds))]),
+            model=model,
+            timings={"looking": round(looked, 2), "frames": round(time.perf_counter() - began, 2)},
         )
-    source = neutral.read_film(survey)
-    changes = change.of(source, survey.seconds, last=float(survey.seconds[-1]))
-    changes *= presence(survey)[:, None, None]
-    changes[np.abs(changes) < 1e-3] = 0.0
-    return _Plan(survey, neutral, steady_landmarks(survey), source, changes), still
+    work.remove()
+    return receipts
 
 
-def _fitted(plan: _Plan, footage: Footage, editor: FrameEditor, networks: Networks, tell: Progress) -> Steps:
-    """The film's steps, measured on a few frames."""
-    chosen = fitting_frames(plan.changes)
-    if len(chosen) == 0:
-        return Steps()
-    wanted = set(chosen.tolist())
-    frames = {f.index: f.pixels for f in footage.read(int(chosen[0]), int(chosen[-1]) + 1) if f.index in wanted}
-    columns = [AUS.index(au) for au in plan.neutral.aus]
-    observer = FrameObserver(networks.faces, plan.neutral)
+def _surveyed(
+    footage: Footage,
+    numbers: Sequence[int | None],
+    work: WorkFolder,
+    options: FilmOptions,
+    networks: Networks,
+    tell: Progress,
+) -> dict[int | None, Survey]:
+    """One look at the film for each face; those that were made before are read again."""
+    surveys: dict[int | None, Survey] = {}
+    for k, number in enumerate(numbers):
+        survey = work.face(number).survey
+        if survey is None:
+            follower = FaceFollower(networks.faces, provider=options.provider, face=number)
 
-    def measured(steps: Steps) -> Array:
-        rows: list[Array] = []
-        for t in chosen.tolist():
-            edited = _edit(plan, editor, t, frames[t], steps)
-            there = plan.survey.face(t)
+            def on_frame(done: int, before: int = k) -> None:
+                whole = max(footage.frames, done)
+                tell("looking", before * whole + done, len(numbers) * whole)
+
             try:
-                rows.append(
-                    observer.read(edited, networks.faces.follow(edited, there))
-                    - plan.neutral.read(there.landmarks, plan.survey.features[t])
-                )
-            except NoFaceError:
-                rows.append(np.full(len(columns), np.nan))
-        return np.stack(rows)
-
-    return fit_steps(
-        plan.changes[chosen].mean(axis=1)[:, columns],
-        measured,
-        aus=plan.neutral.aus,
-        on_round=lambda done, of: tell("fitting", done, of),
-    )
+                survey = survey_film(footage.read(), follower, readout=available_readout(), on_frame=on_frame)
+            except FacsmithError:
+                work.remove()
+                raise
+            work.face(number).keep_survey(survey)
+        surveys[number] = survey
+    check_apart(surveys)
+    return surveys
 
 
-def _edit(plan: _Plan, editor: FrameEditor, t: int, pixels: Image, steps: Steps) -> Image:
-    there = plan.survey.face(t, plan.landmarks[t])
-    return editor.edited(pixels, there, steps.change(plan.changes[t]), plan.source[t])
+def _edit_parts(
+    footage: Footage, bounds: Sequence[tuple[int, int]], faces: Sequence[FilmFace], work: WorkFolder, tell: Progress
+) -> None:
+    """Make the parts that are not there yet."""
+    numbers = [face.number for face in faces]
+    pending = [part for part in range(len(bounds)) if not work.has(part, numbers)]
+    if not pending:
+        return
+    frames = footage.read(bounds[pending[0]][0])
+    for number in range(pending[0], len(bounds)):
+        first, last = bounds[number]
+        part = _taken(frames, last - first)
+        if work.has(number, numbers):
+            for _ in part:
+                pass
+            continue
+        observers = [face.observer() for face in faces]
+        edited = _edited(part, faces, observers)
+        video.write_part(work.part(number), footage, _told(edited, tell, len(faces[0].survey)))
+        for face, observer in zip(faces, observers, strict=True):
+            work.face(face.number).keep(number, observer.accounts())
 
 
 def _edited(
-    frames: Iterable[FilmFrame], plan: _Plan, steps: Steps, editor: FrameEditor, observer: FrameObserver
+    frames: Iterable[FilmFrame], faces: Sequence[FilmFace], observers: Sequence[FrameObserver]
 ) -> Iterator[tuple[FilmFrame, Image]]:
     """Frames with what they become; each is measured while the next ones are made."""
-    columns = [AUS.index(au) for au in plan.neutral.aus]
-    survey = plan.survey
     waiting: deque[Future[None]] = deque()
     with ThreadPoolExecutor(1) as worker:
         for frame in frames:
-            t = frame.index
-            edited = frame.pixels
-            if survey.seen[t] and plan.changes[t].any():
-                edited = _edit(plan, editor, t, frame.pixels, steps)
-            waiting.append(
-                worker.submit(
-                    observer.see,
-                    t,
-                    frame.pixels,
-                    edited,
-                    face=survey.face(t) if survey.seen[t] else None,
-                    features=survey.features[t],
-                    asked=plan.changes[t].mean(axis=0)[columns],
-                    cut=bool(survey.cuts[t]),
-                )
-            )
-            if len(waiting) > _AHEAD:
+            shown = [face.edited(frame) for face in faces]
+            for face, observer, edited in zip(faces, observers, shown, strict=True):
+                waiting.append(worker.submit(face.observe, observer, frame, edited))
+            while len(waiting) > _AHEAD * len(faces):
                 waiting.popleft().result()
-            yield frame, edited
+            yield frame, composed(frame.pixels, shown)
         for measured in waiting:
             measured.result()
 

@@ -110,7 +110,8 @@ def film_receipt(
     flicker inside the face of changed frames by the film's own; outside, the largest difference outside the face.
     """
     measured = accounts.after - accounts.before
-    columns = [k for k, au in enumerate(neutral.aus) if au in change.aus]
+    everything = change.performance is not None
+    columns = [k for k, au in enumerate(neutral.aus) if everything or au in change.aus]
     changed = np.abs(accounts.asked).max(axis=1, initial=0) >= _ASKED
     known = changed & np.isfinite(measured).all(axis=1)
     off = np.abs(measured - accounts.asked)
@@ -225,8 +226,8 @@ def _notes(footage: Footage, survey: Survey, change: FilmChange, neutral: FilmNe
         notes.append("Nothing changed: the face shows nothing of what was to be lessened, or is never seen.")
     if footage.hdr is not None:
         notes.append(
-            f"The film is HDR ({footage.hdr}): outside the face its pixels are its own; inside, edited ones have "
-            "eight bits."
+            f"The film is HDR ({footage.hdr}): its depth and tags are kept, and its pixels outside the face; the face "
+            "was read and edited tone-mapped, in eight bits. Mastering data (HDR10) is not carried over."
         )
     unread = [f"AU{au}" for au in change.aus if au not in neutral.aus]
     if unread:

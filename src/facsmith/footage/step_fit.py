@@ -22,6 +22,8 @@ Array = npt.NDArray[np.float64]
 
 FRAMES_OF_EACH: Final = 5
 """Frames looked at for each AU that is asked."""
+_MOST_FRAMES: Final = 24
+"""Frames looked at in all: a performance asks for every AU."""
 _SHORTEST, _LONGEST = 0.6, 1.4  # times the step asked
 _TOLD: Final = 0.1
 """Change from which on its measure tells something."""
@@ -79,7 +81,8 @@ def fitting_frames(changes: Array) -> npt.NDArray[np.int64]:
             large = np.flatnonzero(size >= max(_TOLD, size.max() / 2))
             places = np.linspace(0, len(large) - 1, min(len(large), FRAMES_OF_EACH)).round().astype(int)
             chosen |= set(large[places].tolist())
-    return np.array(sorted(chosen), np.int64)
+    several = np.array(sorted(chosen), np.int64)
+    return several[np.linspace(0, len(several) - 1, min(len(several), _MOST_FRAMES)).round().astype(int)]
 
 
 def fit_steps(

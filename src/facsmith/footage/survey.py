@@ -1,7 +1,9 @@
 """What one look at every frame of a film tells: where the face is, whether it is seen, and what it seems to show."""
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
@@ -22,9 +24,11 @@ from facsmith.video import FilmFrame
 __all__ = ["Survey", "survey_film"]
 
 Array = npt.NDArray[np.float64]
+Image = npt.NDArray[np.uint8]
 
 _MOST_FRAMES: Final = 1_000_000
 """Frames of a film that is edited: nine hours at 30 a second, 700 MB of survey."""
+_AHEAD: Final = 4  # frames that wait to be read
 _BLINKS: Final = ("eyeBlinkLeft", "eyeBlinkRight")
 
 
@@ -118,22 +122,30 @@ def survey_film(
     provider = ""
     width = 0 if readout is None else len(readout.aus)
     lost, blank = np.full((68, 2), np.nan, np.float32), np.zeros(width, np.float32)
-    for frame in frames:
-        if len(seconds) == _MOST_FRAMES:
-            raise InputError(f"This film has more than {_MOST_FRAMES} frames; edit it in pieces.")
-        found = follower.see(frame.pixels, frame.seconds)
-        face = found.face
-        seconds.append(frame.seconds)
-        sight.append(int(found.sight))
-        cuts.append(found.cut)
-        landmarks.append(lost if face is None else face.landmarks.astype(np.float32))
-        expression.append(np.nan if face is None else _expression(face))
+
+    def scores(pixels: Image, face: Face | None) -> npt.NDArray[np.float32]:
         if face is None or readout is None:
-            features.append(blank)
-        else:
-            features.append(readout.picture_scores(frame.pixels, face.landmarks, face.provider).astype(np.float32))
-        provider = provider if face is None else face.provider
-        on_frame(len(seconds))
+            return blank
+        return readout.picture_scores(pixels, face.landmarks, face.provider).astype(np.float32)
+
+    waiting: deque[Future[npt.NDArray[np.float32]]] = deque()
+    with ThreadPoolExecutor(1) as worker:  # reads one frame while the face is followed into the next
+        for frame in frames:
+            if len(seconds) == _MOST_FRAMES:
+                raise InputError(f"This film has more than {_MOST_FRAMES} frames; edit it in pieces.")
+            found = follower.see(frame.pixels, frame.seconds)
+            face = found.face
+            seconds.append(frame.seconds)
+            sight.append(int(found.sight))
+            cuts.append(found.cut)
+            landmarks.append(lost if face is None else face.landmarks.astype(np.float32))
+            expression.append(np.nan if face is None else _expression(face))
+            waiting.append(worker.submit(scores, frame.pixels, face))
+            if len(waiting) > _AHEAD:
+                features.append(waiting.popleft().result())
+            provider = provider if face is None else face.provider
+            on_frame(len(seconds))
+        features += [each.result() for each in waiting]
     if not provider:
         raise NoFaceError("No face that can be edited was found in this film: one that looks into the camera, upright.")
     return Survey(

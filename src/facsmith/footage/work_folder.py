@@ -1,8 +1,11 @@
-"""What is done of a film already, in a folder beside the output: it belongs to one film, one change and one model."""
+"""What is done of a film already, in a folder beside the output: it belongs to one film, its changes and one model."""
 
 import hashlib
 import json
+import os
 import shutil
+import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final, cast
@@ -18,7 +21,7 @@ from facsmith.footage.options import FilmOptions
 from facsmith.footage.step_fit import Steps
 from facsmith.footage.survey import Survey
 
-__all__ = ["WorkFolder"]
+__all__ = ["FaceFolder", "WorkFolder"]
 
 _SAMPLE: Final = 1 << 20
 """Bytes at the beginning, the middle and the end by which a film is known again."""
@@ -32,22 +35,29 @@ class WorkFolder:
     Parameters
     ----------
     folder
-        ``film.mp4.parts`` beside ``film.mp4``.
+        `beside` the output, or where it was said.
     """
 
     folder: Path
 
+    @staticmethod
+    def beside(output: str | os.PathLike[str]) -> Path:
+        """``film.mp4.parts`` beside ``film.mp4``."""
+        path = Path(output)
+        return path.with_name(f"{path.name}.parts")
+
     @classmethod
-    def open(cls, output: Path, film: Path, change: FilmChange, options: FilmOptions, *, model: str) -> "WorkFolder":
+    def open(
+        cls, folder: Path, film: Path, changes: Mapping[int | None, FilmChange], options: FilmOptions, *, model: str
+    ) -> "WorkFolder":
         """The folder of this very job, with what is in it; one of another job is begun anew.
 
         Raises
         ------
         OutputError
-            Something else lies in the folder's place.
+            Something else lies in its place.
         """
-        folder = output.with_name(f"{output.name}.parts")
-        key = _key(film, change, options, model)
+        key = _key(film, changes, options, model)
         known = folder / _KEY
         if folder.exists() and not (known.is_file() or (folder.is_dir() and not any(folder.iterdir()))):
             raise OutputError(f"{folder} is in the way: parts of the film are kept there. Move it elsewhere.")
@@ -57,20 +67,49 @@ class WorkFolder:
             known.write_text(key)
         return cls(folder)
 
+    def face(self, number: int | None) -> "FaceFolder":
+        """What is known of one face."""
+        return FaceFolder(self.folder, number)
+
+    def part(self, number: int) -> Path:
+        """Where a part's pictures belong."""
+        return self.folder / f"part-{number:05d}.nut"
+
+    def has(self, number: int, faces: Iterable[int | None]) -> bool:
+        """Whether a part is done, and accounted for of each face."""
+        return self.part(number).is_file() and all(self.face(face).has(number) for face in faces)
+
+    def remove(self) -> None:
+        """The film is done."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class FaceFolder:
+    """What is known of one of the film's faces, in the same folder.
+
+    Parameters
+    ----------
+    number
+        Of the face, None where only one is followed.
+    """
+
+    folder: Path
+    number: int | None = None
+
     @property
     def survey(self) -> Survey | None:
         """None where the film was not looked at yet."""
-        return Survey.load(self.survey_path)
+        return Survey.load(self._named("survey.npz"))
 
-    @property
-    def survey_path(self) -> Path:
-        """Where the survey belongs."""
-        return self.folder / "survey.npz"
+    def keep_survey(self, survey: Survey) -> None:
+        """For `survey`."""
+        survey.save(self._named("survey.npz"))
 
     @property
     def steps(self) -> Steps | None:
         """None where they were not measured yet."""
-        path = self.folder / "steps.json"
+        path = self._named("steps.json")
         if not path.is_file():
             return None
         try:
@@ -86,37 +125,33 @@ class WorkFolder:
 
     def keep_steps(self, steps: Steps) -> None:
         """For `steps`."""
-        with atomic_path(self.folder / "steps.json") as temporary:
+        with atomic_path(self._named("steps.json")) as temporary:
             temporary.write_text(json.dumps(asdict(steps)))
 
-    def part(self, number: int) -> Path:
-        """Where a part's pictures belong."""
-        return self.folder / f"part-{number:05d}.nut"
+    def has(self, part: int) -> bool:
+        """Whether a part is accounted for."""
+        return self._accounts(part).is_file()
 
-    def has(self, number: int) -> bool:
-        """Whether a part is done."""
-        return self.part(number).is_file() and self._accounts(number).is_file()
-
-    def keep(self, number: int, accounts: FrameAccounts) -> None:
-        """A part is done: its pictures lie at `part`."""
-        with atomic_path(self._accounts(number)) as temporary, open(temporary, "wb") as file:
+    def keep(self, part: int, accounts: FrameAccounts) -> None:
+        """For `accounts`."""
+        with atomic_path(self._accounts(part)) as temporary, open(temporary, "wb") as file:
             np.savez(file, **{f.name: getattr(accounts, f.name) for f in fields(accounts)})
 
-    def accounts(self, number: int) -> FrameAccounts:
+    def accounts(self, part: int) -> FrameAccounts:
         """Of a part that is done."""
-        with np.load(self._accounts(number), allow_pickle=False) as known:
+        with np.load(self._accounts(part), allow_pickle=False) as known:
             return FrameAccounts(**{f.name: known[f.name] for f in fields(FrameAccounts)})
 
-    def remove(self) -> None:
-        """The film is done."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+    def _accounts(self, part: int) -> Path:
+        return self._named(f"part-{part:05d}.npz")
 
-    def _accounts(self, number: int) -> Path:
-        return self.folder / f"part-{number:05d}.npz"
+    def _named(self, name: str) -> Path:
+        return self.folder / (name if self.number is None else f"face{self.number}-{name}")
 
 
-def _key(film: Path, change: FilmChange, options: FilmOptions, model: str) -> str:
-    digest = hashlib.sha256(f"{__version__} {model} {change!r} {asdict(options)!r}".encode())
+def _key(film: Path, changes: Mapping[int | None, FilmChange], options: FilmOptions, model: str) -> str:
+    with np.printoptions(threshold=sys.maxsize, floatmode="unique"):  # every sample of a recording counts
+        digest = hashlib.sha256(f"{__version__} {model} {dict(changes)!r} {asdict(options)!r}".encode())
     size = film.stat().st_size
     with open(film, "rb") as file:
         for place in (0, size // 2, max(0, size - _SAMPLE)):

@@ -14,7 +14,17 @@ from facsmith import __version__
 from facsmith._files import atomic_path
 from facsmith.facs import AUS, ActionUnits
 
-__all__ = ["Curves", "KeyframeRecord", "Leakage", "Receipt", "label", "named", "receipt_path", "versions"]
+__all__ = [
+    "Curves",
+    "KeyframeRecord",
+    "Leakage",
+    "Receipt",
+    "face_receipt_path",
+    "label",
+    "named",
+    "receipt_path",
+    "versions",
+]
 
 _LIBRARIES = (
     "torch",
@@ -161,6 +171,12 @@ _NUMBERS = re.compile(r"\[\n[-+.\deE\s,]+\]")
 
 def _on_one_line(numbers: re.Match[str]) -> str:
     return f"[{', '.join(numbers[0][1:-1].replace(',', ' ').split())}]"
+
+
+def face_receipt_path(output: str | os.PathLike[str], face: int) -> Path:
+    """Where the receipt of one of several faces lies: ``two.mp4.face1.json`` beside ``two.mp4``."""
+    path = Path(output)
+    return path.with_name(f"{path.name}.face{face}.json")
 
 
 def receipt_path(output: str | os.PathLike[str]) -> Path:

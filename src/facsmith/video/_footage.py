@@ -1,8 +1,9 @@
 """Films from anywhere, read frame by frame and written again with only their pictures changed.
 
 A frame keeps its own planes (luma and chroma as decoded): what is edited is RGB, and only pixels that differ from the
-decoded ones go back into the planes. So a frame that nothing changed reaches the encoder as it came out of the decoder,
-10-bit and HDR ones, too. Time stamps, frame durations, colour tags, sound and subtitles are the film's own.
+decoded ones go back into the planes. So a frame that nothing changed reaches the encoder as it came out of the
+decoder, 10-bit and HDR ones, too; HDR ones are edited as an ordinary screen shows them (`video._tone`). Time stamps,
+frame durations, colour tags, sound and subtitles are the film's own.
 
 Conventions: ``seconds`` count from the film's first picture. Pixels are (H, W, 3) uint8 RGB, upright as players show
 them; the written film is upright, with no note of a rotation.
@@ -20,6 +21,7 @@ import numpy.typing as npt
 
 from facsmith.errors import InputError
 from facsmith.image import MAX_PIXELS
+from facsmith.video._tone import hdr_codes, shown
 
 __all__ = ["FilmFrame", "Footage", "open_footage", "planes_with"]
 
@@ -46,9 +48,11 @@ class FilmFrame:
     seconds
         Since the first picture.
     pixels
-        (H, W, 3) uint8 RGB, upright.
+        (H, W, 3) uint8 RGB, upright; of HDR films tone-mapped.
     picture
         The decoded planes, upright, PyAV's.
+    hdr
+        As of `Footage`.
     """
 
     index: int
@@ -56,6 +60,7 @@ class FilmFrame:
     seconds: float
     pixels: Pixels
     picture: Any
+    hdr: str | None = None
 
 
 @dataclass(frozen=True)
@@ -131,7 +136,7 @@ class Footage:
                     if (picture.width, picture.height) != (self.width, self.height):
                         raise InputError(f"{self.path} changes its size at frame {index}; cut it there first.")
                     seconds = float((pts - begin) * self.time_base)
-                    yield FilmFrame(index, pts, seconds, _rgb(picture), picture)
+                    yield FilmFrame(index, pts, seconds, _rgb(picture, self.hdr), picture, self.hdr)
         except (FFmpegError, IndexError) as error:
             raise InputError(f"{self.path} is no film that can be read here ({error}). Give an intact one.") from error
 
@@ -207,16 +212,19 @@ def planes_with(frame: FilmFrame, pixels: Pixels) -> Any:
     if not differs.any():
         return frame.picture
     own = frame.picture
-    was, now = (_planes(_converted(rgb, own)) for rgb in (frame.pixels, pixels))
+    was, now = (_planes(_converted(rgb, own, frame.hdr)) for rgb in (frame.pixels, pixels))
     merged = [_merged(a, b, c, differs) for a, b, c in zip(_planes(own), was, now, strict=True)]
     return _frame(merged, own)
 
 
-def _converted(pixels: Pixels, like: Any) -> Any:
+def _converted(pixels: Pixels, like: Any, hdr: str | None) -> Any:
     """(H, W, 3) in the format and the colours of another frame."""
     from av.video.frame import VideoFrame
 
-    plain = cast(Any, VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24"))
+    if hdr is None:
+        plain = cast(Any, VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24"))
+    else:
+        plain = cast(Any, VideoFrame.from_ndarray(hdr_codes(pixels, hdr), format="rgb48le"))
     return plain.reformat(format=like.format.name, dst_colorspace=like.colorspace, dst_color_range=like.color_range)
 
 
@@ -227,10 +235,13 @@ def _format(name: str, turns: int) -> str:
     return "yuv420p10le" if "10" in name or "12" in name or "16" in name else "yuv420p"
 
 
-def _rgb(picture: Any) -> Pixels:
-    """(H, W, 3) uint8, by the frame's own matrix and range."""
-    plain = picture.reformat(format="rgb24", src_colorspace=picture.colorspace, src_color_range=picture.color_range)
-    return np.asarray(plain.to_ndarray(), np.uint8)
+def _rgb(picture: Any, hdr: str | None = None) -> Pixels:
+    """(H, W, 3) uint8, by the frame's own matrix and range; HDR tone-mapped."""
+    kind = "rgb24" if hdr is None else "rgb48le"
+    plain = picture.reformat(format=kind, src_colorspace=picture.colorspace, src_color_range=picture.color_range)
+    if hdr is None:
+        return np.asarray(plain.to_ndarray(), np.uint8)
+    return shown(np.asarray(plain.to_ndarray(), np.uint16), hdr)
 
 
 def _planes(picture: Any) -> list[npt.NDArray[Any]]:
