@@ -18,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith import face, image, video
-from facsmith.encode import Networks
 from facsmith.errors import ActionUnitError, FacsmithError, NoFaceError
 from facsmith.facs import AUS, EYE_AUS, au_list
 from facsmith.film import provenance
@@ -34,6 +33,7 @@ from facsmith.footage.step_fit import Steps, fit_steps, fitting_frames
 from facsmith.footage.survey import Survey, survey_film
 from facsmith.footage.work_folder import WorkFolder
 from facsmith.measure.readout import available_readout
+from facsmith.networks import Networks
 from facsmith.options import Progress
 from facsmith.subject import Image
 from facsmith.video import FilmFrame, Footage

@@ -21,7 +21,8 @@ from facsmith.lab.fit.fit import enough
 from facsmith.lab.fit.folder import LabelledCodes
 from facsmith.lab.fit.sources import SampleOptions, Samples
 from facsmith.lab.fit.sources.muscles import MuscleOptions, MuscleSource
-from facsmith.lab.reproduce.bench import Bench, sample_photo
+from facsmith.lab.reproduce.bench import Bench
+from facsmith.lab.reproduce.faces import sample_photo
 
 __all__ = ["conditioned", "measured_samples", "moved_samples", "step_length", "uncalibrated"]
 
