@@ -20,7 +20,6 @@ import numpy.typing as npt
 from facsmith import face, image, video
 from facsmith.errors import ActionUnitError, FacsmithError, NoFaceError
 from facsmith.facs import AUS, EYE_AUS, au_list
-from facsmith.film import provenance
 from facsmith.footage.account import FrameAccounts, FrameObserver
 from facsmith.footage.change import FilmChange
 from facsmith.footage.editor import FrameEditor
@@ -36,6 +35,7 @@ from facsmith.measure.readout import available_readout
 from facsmith.networks import Networks
 from facsmith.options import Progress
 from facsmith.subject import Image
+from facsmith.synthetic import provenance
 from facsmith.video import FilmFrame, Footage
 
 __all__ = ["edit_footage"]

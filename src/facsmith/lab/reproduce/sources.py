@@ -15,7 +15,7 @@ from facsmith import image
 from facsmith.boundary import Boundary, BoundarySet, Calibration, conditional
 from facsmith.errors import BoundaryError
 from facsmith.lab.fit import FitOptions, fit_boundaries
-from facsmith.lab.fit.dataset_boundaries import encoding
+from facsmith.lab.fit.encoding import encoding
 from facsmith.lab.fit.encoding_job import collect
 from facsmith.lab.fit.fit import enough
 from facsmith.lab.fit.folder import LabelledCodes
