@@ -9,23 +9,28 @@ would be too short.
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from facsmith import image
 from facsmith.boundary import BoundarySet, Calibration
 from facsmith.compose.motion import Motion
 from facsmith.errors import BoundaryError
 from facsmith.facs import DISFA
+from facsmith.framing import framing_of
 from facsmith.generator import Generator
 from facsmith.lab.fit import recalibrate
+from facsmith.lab.fit.encoding import Encode
+from facsmith.lab.train.dataset import REST, open_dataset
 from facsmith.latent import Latent
 from facsmith.measure import empty_points
 
-__all__ = ["Judge", "Progress", "calibrate"]
+__all__ = ["Judge", "calibrate", "held_out_judges"]
 
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
@@ -33,6 +38,7 @@ Image = npt.NDArray[np.uint8]
 Progress = Callable[[str, int, int], None]
 """Told (stage, done, total)."""
 
+_CHUNK = 32
 # Parts of the probed range: dense near neutral, where full intensity usually lies.
 _PROBED = (1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 3 / 4, 1)
 _VERIFIED = (0.25, 0.5, 0.75, 1.0)
@@ -51,6 +57,31 @@ class Judge(NamedTuple):
 
     ws: npt.NDArray[np.float32]
     landmarks: Array
+
+
+def held_out_judges(
+    dataset: str | Path, generator: Generator, encode: Encode, *, count: int = 24, seed: int = 0
+) -> list[Judge]:
+    """Held-out people of a data set at rest, to `calibrate` on.
+
+    Parameters
+    ----------
+    dataset
+        A folder of `facsmith.lab.train.data`.
+    encode
+        Makes codes of pictures, see `encoding`.
+
+    Raises
+    ------
+    InputError
+        No such data set.
+    """
+    images, _, landmarks, held_out = open_dataset(
+        dataset, resolution=generator.resolution, framing=framing_of(generator)
+    )
+    rows = np.sort(np.random.default_rng(seed).permutation(np.flatnonzero(held_out))[:count])
+    codes = _encoded(encode, images[rows, REST], generator)
+    return [Judge(code, landmarks[row, REST]) for code, row in zip(codes, rows, strict=True)]
 
 
 def calibrate(
@@ -143,3 +174,12 @@ def _drawn(generator: Generator, ws: npt.NDArray[np.float32]) -> Image:
     """ws: (N, num_ws, w_dim). Returns (N, R, R, 3)."""
     with torch.inference_mode():
         return image.to_uint8(generator.synthesis(torch.tensor(ws, device=generator.w_avg.device)))
+
+
+def _encoded(encode: Encode, pictures: Image, generator: Generator) -> npt.NDArray[np.float32]:
+    """pictures: (N, R, R, 3). Returns (N, num_ws, w_dim)."""
+    ws: list[Tensor] = []
+    for first in range(0, len(pictures), _CHUNK):
+        part = torch.tensor(pictures[first : first + _CHUNK], device=generator.w_avg.device)
+        ws.append(encode(part.permute(0, 3, 1, 2).float() / 127.5 - 1))  # keeps the channels last in memory
+    return torch.cat(ws).float().cpu().numpy()

@@ -149,7 +149,7 @@ def _crop(item: Item, resolution: int, provider: str, framing: Framing) -> Image
     return face_module.crop_transform(found.landmarks, resolution, framing).crop(item.image)
 
 
-def _codes(batch: list[tuple[Codes | None, Image | None]], generator: "Generator", encode: Encode | None) -> Codes:
+def _codes(batch: list[tuple[Codes | None, Image | None]], generator: "Generator", encode: "Encode | None") -> Codes:
     """(N, num_ws, w_dim)"""
     import torch
 
