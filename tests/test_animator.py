@@ -365,7 +365,7 @@ def test_high_fidelity_draws_this_very_face_and_can_be_kept(tmp_path):
     animator = Animator.from_pretrained()
     plain = AnimateOptions(provider="dlib", mode="crop", inversion=InversionOptions(iterations=5))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("facsmith.encode.TuningOptions", lambda: TuningOptions(steps=12))
+        patch.setattr("facsmith.tuning.TuningOptions", lambda: TuningOptions(steps=12))
         subject = animator.prepare(portrait, options=replace(plain, fidelity="high"))
     known = animator.prepare(portrait, options=plain)
     assert subject.tuned is not None and known.tuned is None
