@@ -14,7 +14,7 @@ demo: $(STAMP)
 	$(BIN)/python -m facsmith._demo demo
 
 # A process per core with one thread each: threads that wait for a busy core cost more than they bring.
-PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 test: check
 	$(PYTEST)

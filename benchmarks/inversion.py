@@ -27,9 +27,9 @@ from torch import Tensor
 
 from facsmith import image
 from facsmith.animator import Animator
-from facsmith.encode import Networks
 from facsmith.inversion import Inversion, InversionOptions, invert
 from facsmith.lab.evaluate.faces import photographed
+from facsmith.networks import Networks
 
 PARTS = (0.1, 0.05, 0.025, 0.01)
 EQ1 = InversionOptions(

@@ -1,11 +1,13 @@
 import json
+import tracemalloc
+from collections import deque
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import skimage.data
-from conftest import QUICK, face_at, tiny_boundaries
+from conftest import QUICK, FakeFaces, face_at, tiny_boundaries
 
 from facsmith.animator import Animator
 from facsmith.compose import Compositor
@@ -365,7 +367,7 @@ def test_high_fidelity_draws_this_very_face_and_can_be_kept(tmp_path):
     animator = Animator.from_pretrained()
     plain = AnimateOptions(provider="dlib", mode="crop", inversion=InversionOptions(iterations=5))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("facsmith.encode.TuningOptions", lambda: TuningOptions(steps=12))
+        patch.setattr("facsmith.tuning.TuningOptions", lambda: TuningOptions(steps=12))
         subject = animator.prepare(portrait, options=replace(plain, fidelity="high"))
     known = animator.prepare(portrait, options=plain)
     assert subject.tuned is not None and known.tuned is None
@@ -462,3 +464,25 @@ def test_one_film_draws_each_thing_once(monkeypatch):
     assert len(made) == 1
     assert sum(np.allclose(change, neutral) for change in changes) <= 2
     assert drawn <= 1 < len(film) <= len(changes) + 10
+
+
+@pytest.mark.slow
+def test_a_film_of_a_4k_photo_is_never_held(make_animator):
+    """Three times as many frames need no more memory: they pass, and only close-ups of the measured ones stay."""
+    photo = np.random.default_rng(0).integers(0, 255, (54, 96, 3), np.uint8).repeat(40, 0).repeat(40, 1)
+    animator = make_animator(faces=FakeFaces((face_at(1900, 900, 300),)))
+    subject = animator.prepare(photo, options=QUICK)
+
+    def peak(fps: int) -> tuple[int, int]:
+        film = animator.animate(subject, "AU12=D", options=replace(QUICK, fps=fps, personal=False))
+        frames = film.frames()
+        next(frames)  # what is made once for a face is there
+        tracemalloc.start()
+        deque(frames, maxlen=0)
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return len(film), most
+
+    (few, least), (many, most) = peak(8), peak(24)
+    assert many > few + 12
+    assert most - least < 3 * photo.nbytes

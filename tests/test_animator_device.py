@@ -21,7 +21,7 @@ def test_a_move_takes_every_network_along_and_forgets_faces(make_animator, photo
     animator = make_animator()
     moved: list[object] = []
     monkeypatch.setattr("facsmith.animator.read_device", lambda name: torch.device("cuda"))
-    monkeypatch.setattr("facsmith.encode.read_device", torch.device)
+    monkeypatch.setattr("facsmith.networks.read_device", torch.device)
     for network in (animator.networks.generator, animator.networks.descriptor, animator.networks.encoder):
         monkeypatch.setattr(network, "to", moved.append, raising=False)
     before = animator.prepare(photo)

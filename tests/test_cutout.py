@@ -63,6 +63,7 @@ def test_edited_pictures_keep_their_alpha(make_animator, cut, tmp_path, name):
     assert np.abs(image.read(tmp_path / name).astype(int) - picture.image).mean() < (3 if name.endswith("webp") else 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["frames", "film.webp"])
 def test_films_keep_their_alpha(make_animator, cut, tmp_path, name):
     path, rgba = cut
@@ -78,6 +79,7 @@ def test_films_keep_their_alpha(make_animator, cut, tmp_path, name):
                 assert np.array_equal(np.asarray(saved.convert("RGBA"))[..., 3], rgba[..., 3])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["film.mp4", "film.gif"])
 def test_films_without_alpha_lie_over_white(make_animator, cut, tmp_path, name):
     make_animator().animate(cut[0], "AU12=E", options=QUICK).save(tmp_path / name)

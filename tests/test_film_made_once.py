@@ -1,6 +1,7 @@
 """The way from a photo to a film is one line: what a stage makes is made once, and nothing before it is asked for."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from importlib import import_module
 from typing import Any
@@ -14,6 +15,7 @@ from facsmith.animator import Animator
 from facsmith.compose import Compositor
 from facsmith.inversion import InversionOptions
 from facsmith.options import AnimateOptions
+from facsmith.render import Renderer
 from facsmith.subject import fingerprint
 
 finder = import_module("facsmith.face.find")  # the package has a function of this name
@@ -29,9 +31,9 @@ def photo() -> np.ndarray:
 
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> dict[str, Counter[Any]]:
-    """What is done how often: pictures passed to the landmarker, compositors built, latents drawn."""
-    seen: dict[str, Counter[Any]] = {"read": Counter(), "compositors": Counter(), "drawn": Counter()}
-    read, begin = finder._read, Compositor.__init__
+    """What is done how often: pictures passed to the landmarker, compositors built, frames and stills rendered."""
+    seen: dict[str, Counter[Any]] = {"read": Counter(), "compositors": Counter(), "frames": Counter()}
+    read, begin, still, render = finder._read, Compositor.__init__, Renderer.still, Renderer.frames
 
     def reading(reader: Any, image: Any, rough: Any) -> Any:
         seen["read"][fingerprint(image)] += 1
@@ -41,6 +43,17 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> dict[str, Counter[Any]]:
         seen["compositors"]["built"] += 1
         begin(self, *given, **named)
 
+    def standing(self: Renderer, intensities: np.ndarray, *given: Any, **named: Any) -> Any:
+        seen["frames"]["still" if intensities.any() else "neutral"] += 1
+        return still(self, intensities, *given, **named)
+
+    def rendering(self: Renderer, *given: Any, **named: Any) -> Iterator[Any]:
+        for frame in render(self, *given, **named):
+            seen["frames"]["film"] += 1
+            yield frame
+
+    monkeypatch.setattr(Renderer, "still", standing)
+    monkeypatch.setattr(Renderer, "frames", rendering)
     monkeypatch.setattr(finder, "_read", reading)
     monkeypatch.setattr(Compositor, "__init__", building)
     return seen
@@ -63,6 +76,7 @@ def test_one_film_makes_each_thing_once(
 ) -> None:
     animator = Animator.from_pretrained()
     film = animator.animate(photo, "AU12=D", options=OPTIONS)
+    assert counted["frames"]["film"] == 0, "rendered before frames were asked for"
     assert counted["read"][fingerprint(photo)] == 1  # found, read, and never looked for again
     assert animator.prepare(photo, options=OPTIONS).compositor is film.subject.compositor
     frames = list(film.frames())
@@ -70,6 +84,9 @@ def test_one_film_makes_each_thing_once(
     assert len(frames) == receipt.output["frames"]
     assert counted["read"].most_common(1)[0][1] == 1, "a picture was looked at twice"
     assert counted["compositors"]["built"] == 1
+    assert counted["frames"]["film"] == len(frames), "measuring rendered again"
+    # Once to find out how broadly the photo smiles, and once more where that changed what is taken out.
+    assert 1 <= counted["frames"]["neutral"] <= 2
 
 
 @pytest.mark.parametrize("mode", ["transfer", "paste"])

@@ -326,3 +326,18 @@ def test_animate_refuses_a_wrong_page_at_once(tmp_path, capsys):
     arguments = ["animate", "nobody.jpg", "-e", "happiness", "-o", str(tmp_path / "x.mp4")]
     assert main([*arguments, "--receipt", str(tmp_path / "x.txt")]) == 2
     assert ".png or .pdf" in capsys.readouterr().err
+
+
+def test_a_receipt_of_an_earlier_version_is_read_and_drawn(film, tmp_path):
+    """The first ones ended with their key frames; what came since is optional, and so is all that may come."""
+    known = json.loads(film.receipt.to_json())
+    for later in ("tuning", "summary", "unreached", "leakage", "curves", "between", "ways"):
+        del known[later]
+    for record in known["keyframes"]:
+        del record["unsure"]
+    (tmp_path / "r.json").write_text(json.dumps({**known, "made_by": "facsmith 0.1", "of tomorrow": 1}))
+    receipt = read_receipt(tmp_path / "r.json")
+    assert [r.measured for r in receipt.moments] == [r.measured for r in film.receipt.keyframes]
+    assert receipt.curves is None and not receipt.ways and not receipt.between
+    write_page(receipt, tmp_path / "r.png", pictures=[])
+    assert Image.open(tmp_path / "r.png").size[0] > 500

@@ -46,7 +46,8 @@ def smile_at_rest(animator: Animator, subject: Subject) -> float:
 
 
 def settle(animator: Animator, subject: Subject, faces: Any = face) -> Subject:
-    return refine_source_smile(rendering(animator, subject), faces)
+    networks = animator.networks
+    return refine_source_smile(subject, networks.generator, networks.boundaries, faces)
 
 
 def test_an_underestimated_smile_goes(animator: Animator, smiling: Subject):

@@ -22,7 +22,7 @@ from facsmith.bundle import DEFAULT_BUNDLE, load_bundle
 from facsmith.cutout import NOTE as CUTOUT_NOTE
 from facsmith.cutout import read_cutout
 from facsmith.descriptor import Descriptor
-from facsmith.encode import Networks, encode, read_photo, sample
+from facsmith.encode import encode, sample
 from facsmith.encoder import Encoder
 from facsmith.errors import InputError, NoFaceError, PhotoError
 from facsmith.facs import AUS, ActionUnits
@@ -40,13 +40,14 @@ from facsmith.generator import Generator, read_device
 from facsmith.inversion import Inversion
 from facsmith.latent import Latent
 from facsmith.morph import morph
+from facsmith.networks import Networks
 from facsmith.options import AnimateOptions, EncodeOptions, Progress, changed
 from facsmith.plan import Expression, Expressions, expression_notes, plan, read_expression
 from facsmith.receipt import FrameReader
 from facsmith.render import Renderer
 from facsmith.several_faces import GroupAnimation
 from facsmith.strengths import strengthened
-from facsmith.subject import Image, Subject, fingerprint
+from facsmith.subject import Image, Subject, fingerprint, read_photo
 from facsmith.timeline import Timeline
 from facsmith.tuning import TunedLatent
 from facsmith.video import open_footage

@@ -1,29 +1,32 @@
 """A film to be rendered, and a picture that was: both save themselves with their receipt."""
 
 import os
-import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from facsmith import __version__, image, tracks, video
-from facsmith.errors import BoundaryError
-from facsmith.facs import AUS, EYE_AUS, ActionUnits, au_list
+from facsmith import image, tracks, video
+from facsmith.facs import AUS, EYE_AUS
+from facsmith.image import Pixels as Image
 from facsmith.options import Progress
-from facsmith.plan import keyframe_seconds, lead
-from facsmith.receipt import summary
-from facsmith.receipt.frame_reader import FrameReader
-from facsmith.receipt.frame_stats import FrameStats
-from facsmith.receipt.page import check_page, write_page
-from facsmith.receipt.receipt import KeyframeRecord, Receipt, label, named, receipt_path
+from facsmith.plan import lead
+from facsmith.receipt import (
+    ASKED,
+    FrameReader,
+    FrameStats,
+    Receipt,
+    Recording,
+    check_page,
+    label,
+    named,
+    receipt_path,
+    write_page,
+)
 from facsmith.render import Renderer
 from facsmith.signing import Credentials, sign
-from facsmith.subject import Image
-from facsmith.synthetic import COMPOSITE, GENERATED, KEY
+from facsmith.synthetic import COMPOSITE, GENERATED, provenance
 from facsmith.timeline import Timeline
-from facsmith.ways import weak_aus
+from facsmith.ways import unshown, weak_aus
 
 __all__ = ["Animation", "Picture"]
 
@@ -112,14 +115,12 @@ class Animation:
         self.options = renderer.options
         self.notes = (*self.subject.notes, *notes)
         self._renderer = renderer
-        self._reader = reader
         self.model = model
-        self._times = timeline.frame_times(self.options.fps)  # (T,)
+        self._recording = Recording(timeline, renderer, reader)
+        times = self._recording.times  # (T,)
         at = timeline.at if timeline.is_symmetric else timeline.sides
-        self._intensities = at(self._times)  # (T, K), or (T, 2, K) where the sides differ
-        self._stats: FrameStats | None = None
-        self._rendering = 0.0
-        most = timeline.at(self._times).max(0)
+        self._intensities = at(times)  # (T, K), or (T, 2, K) where the sides differ
+        most = timeline.at(times).max(0)
         asked = [au for au, e in zip(AUS, most, strict=True) if e > 0]
         if not (renderer.has_landmarks or (timeline.is_symmetric and not set(asked) & set(EYE_AUS))):
             self.notes += (
@@ -127,13 +128,13 @@ class Animation:
                 "its eyes neither close nor turn.",
             )
         self.ways = {f"AU{au}": shown for au in asked if (shown := renderer.way(au)) is not None}
-        self.notes += _unshown(asked, renderer)
+        self.notes += unshown(asked, renderer.way, mode=self.options.mode, has_landmarks=renderer.has_landmarks)
         weak = weak_aus(renderer.boundaries)
         self.unreached = {f"AU{au}": why for au, why in weak.items()}
         self.notes += tuple(
             f"AU{au} {why} with this model: more was asked than can be shown."
             for au, why in weak.items()
-            if most[AUS.index(au)] >= summary.ASKED and renderer.way(au) == "latent"
+            if most[AUS.index(au)] >= ASKED and renderer.way(au) == "latent"
         )
 
     def __len__(self) -> int:
@@ -142,16 +143,7 @@ class Animation:
 
     def frames(self, progress: Progress | None = None) -> Iterator[Image]:
         """Render: yields (H, W, 3) uint8 RGB frames; equal neighbours may be one and the same array."""
-        began = time.perf_counter()
-        wanted = frozenset(summary.measured_frames(len(self), self._keyframes()))
-        stats = FrameStats(self._reader.rest, self._reader.face, self._reader.view, keep=wanted)
-        for index, frame in enumerate(self._renderer.frames(self._intensities)):
-            stats.see(frame)
-            if index + 1 == len(self):
-                self._stats, self._rendering = stats, time.perf_counter() - began
-            yield frame
-            if progress is not None:
-                progress("frames", index + 1, len(self))
+        return self._recording.watch(self._renderer.frames(self._intensities), progress)
 
     def save(
         self,
@@ -213,10 +205,8 @@ class Animation:
     @property
     def request(self) -> dict[str, Any]:
         """What a signed manifest tells: what is asked of which model, the AUs of the start among it."""
-        asked = [
-            {"seconds": round(float(self._times[index]), 3), "asked": named(self._asked(index))}
-            for index in self._keyframes()
-        ]
+        seen = self._recording
+        asked = [{"seconds": seen.second(index), "asked": named(seen.asked(index))} for index in seen.keyframes]
         return {"keyframes": asked, "model": dict(self.model)}
 
     def save_page(self, path: str | os.PathLike[str], *, receipt: Receipt | None = None) -> None:
@@ -228,7 +218,7 @@ class Animation:
             The film's receipt, where it is at hand already.
         """
         frames = self._rendered().kept
-        shown = [(round(float(self._times[index]), 3), frames[index]) for index in self._keyframes()]
+        shown = [(self._recording.second(index), frames[index]) for index in self._recording.keyframes]
         write_page(self.receipt if receipt is None else receipt, path, pictures=shown)
 
     def save_tracks(
@@ -247,9 +237,9 @@ class Animation:
 
     def contact_sheet(self) -> Image:
         """The keyframes side by side, each with its time and what was asked; of a large photo, the face."""
-        frames = self._rendered().kept
-        labels = [f"{self._times[index]:.2f} s  {label(self._asked(index))}" for index in self._keyframes()]
-        return image.contact_sheet([frames[index] for index in self._keyframes()], labels=labels)
+        frames, seen = self._rendered().kept, self._recording
+        labels = [f"{seen.times[index]:.2f} s  {label(seen.asked(index))}" for index in seen.keyframes]
+        return image.contact_sheet([frames[index] for index in seen.keyframes], labels=labels)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -280,92 +270,19 @@ class Animation:
         return self._receipt(None)
 
     def _receipt(self, progress: Progress | None) -> Receipt:
-        stats = self._rendered()
-        began = time.perf_counter()
-        keyframes = self._keyframes()
-        records: dict[int, KeyframeRecord] = {}
-        for index, frame in stats.kept.items():
-            records[index] = self._record(index, frame)
-            if progress is not None:
-                progress("measuring", len(records), len(stats.kept))
-        shows, moments = self.performance, tuple(records.values())
-        asked = {index: shows.pose(float(self._times[index])) for index in records}
-        eyes = any(f"AU{au}" in self.ways for au in EYE_AUS)
-        return Receipt(
-            photo=summary.photo(self.subject),
+        self._rendered()
+        return self._recording.receipt(
+            self.performance,
             model=self.model,
-            settings=asdict(self.options),
-            source=named(self.subject.photo_aus),
-            personal={f"AU{au}": round(factor, 3) for au, factor in sorted(self._renderer.strengths.items())},
-            keyframes=tuple(records[index] for index in keyframes),
-            inversion=summary.inversion(self.subject),
-            tuning=summary.tuning(self.subject),
-            output={
-                "frames": len(self),
-                "seconds": self.timeline.duration,
-                "width": stats.size[1],
-                "height": stats.size[0],
-            },
-            notes=(*self.notes, *self._renderer.notes(eyes=eyes), *summary.unmeasured(moments)),
-            summary=summary.summary(moments, [*asked.values()], stats),
-            unreached=self.unreached,
-            leakage=summary.leakage([records[i] for i in keyframes], [asked[i] for i in keyframes]),
-            curves=summary.curves(shows.sides(self._times), stats, fps=self.options.fps),
+            notes=self.notes,
             ways=self.ways,
-            between=tuple(record for index, record in records.items() if index not in keyframes),
-            timings={
-                **self.subject.timings,
-                "frames": round(self._rendering, 3),
-                "measuring": round(time.perf_counter() - began, 3),
-            },
+            unreached=self.unreached,
+            progress=progress,
         )
 
     def _rendered(self) -> FrameStats:
-        if self._stats is None:
+        if self._recording.stats is None:
             for _ in self.frames():
                 pass
-        assert self._stats is not None
-        return self._stats
-
-    def _keyframes(self) -> list[int]:
-        return sorted({self._frame_at(seconds) for seconds in keyframe_seconds(self.timeline)})
-
-    def _record(self, index: int, frame: Image) -> KeyframeRecord:
-        reading = self._reader.read(frame, sides=not self.timeline.is_symmetric)
-        return KeyframeRecord(
-            seconds=round(float(self._times[index]), 3),
-            frame=index,
-            asked=named(self._asked(index)),
-            measured=None if reading is None else named(reading.action_units, always=reading.told),
-            identity=None if reading is None else round(reading.identity, 3),
-            unsure=() if reading is None else tuple(f"AU{au}" for au in reading.unsure),
-        )
-
-    def _asked(self, index: int) -> ActionUnits:
-        return self.timeline.pose(float(self._times[index]))
-
-    def _frame_at(self, seconds: float) -> int:
-        return min(int(np.searchsorted(self._times, seconds - 1e-6 / self.options.fps)), len(self) - 1)
-
-
-def _unshown(asked: list[int], renderer: Renderer) -> tuple[str, ...]:
-    """What is to be said of AUs that this film cannot show."""
-    lost = [au for au in asked if renderer.way(au) is None]
-    if not lost:
-        return ()
-    mode = renderer.options.mode
-    where = f"mode {mode} does not move" if renderer.has_landmarks else "are not known without a face"
-    said = (
-        f"{au_list(lost)} {'has' if len(lost) == 1 else 'have'} no boundary here and would come from the face's muscles"
-    )
-    if lost == asked:
-        raise BoundaryError(f"{said}, which {where}. Take mode transfer, or fit one: facsmith boundaries fit.")
-    return (f"{said}, which {where}: left out.",)
-
-
-def provenance(model: Mapping[str, Any], source_type: str = COMPOSITE) -> dict[str, str]:
-    """What the file says inside, beside what every file of ours says: which generator drew it, and into what."""
-    return {
-        KEY: source_type,
-        "comment": f"Synthetic: facial expression made by facsmith {__version__} with {model['generator_id']}",
-    }
+        assert self._recording.stats is not None
+        return self._recording.stats

@@ -72,6 +72,19 @@ class Latent:
                 "Use its own generator, or invert the photo again with this one."
             )
 
+    def single(self) -> "Latent":
+        """Its one face, (num_ws, w_dim).
+
+        Raises
+        ------
+        LatentError
+            It holds several.
+        """
+        ws = self.ws.reshape(-1, self.num_ws, self.w_dim)
+        if len(ws) != 1:
+            raise LatentError(f"This latent holds {len(ws)} faces; give one face, of shape (num_ws, w_dim).")
+        return Latent(ws[0], self.generator_id, self.claimed)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a safetensors file: tensor ``ws``, metadata ``generator_id``."""
         write_tensors(path, {"ws": self.ws}, {"format": _FORMAT, "generator_id": self.generator_id})

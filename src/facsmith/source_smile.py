@@ -10,9 +10,12 @@ from typing import Final
 import numpy as np
 
 from facsmith import face
+from facsmith.boundary import BoundarySet
 from facsmith.errors import NoFaceError
 from facsmith.face import FaceReader
 from facsmith.facs import DISFA, ActionUnits
+from facsmith.generator import Generator
+from facsmith.options import AnimateOptions
 from facsmith.render import Renderer
 from facsmith.subject import Subject
 
@@ -24,18 +27,18 @@ _AT_REST: Final = 0.1  # what the points of a mouth at rest are read as, give or
 _MOST: Final = 1.5  # times what was read
 
 
-def refine_source_smile(renderer: Renderer, faces: FaceReader) -> Subject:
-    """The renderer's subject with its smile (AU12) read from what its removal leaves.
+def refine_source_smile(subject: Subject, generator: Generator, boundaries: BoundarySet, faces: FaceReader) -> Subject:
+    """The subject with its smile (AU12) read from what its removal leaves.
 
     Of other AUs, and weak smiles, it stays as it is; the neutral frame that was drawn is kept where it still holds.
     """
-    subject = renderer.subject
     read = subject.photo_aus.get(_SMILE, 0.0)
     if subject.face is None or read < _SEEN:
         return subject
     before = _smile(subject.face)
     if before < _SEEN:
         return subject
+    renderer = Renderer(subject, generator, boundaries, AnimateOptions(personal=False))
     try:
         left = _smile(faces.follow(renderer.neutral, subject.face))
     except NoFaceError:

@@ -1,13 +1,18 @@
 """A face ready to be edited: found, cropped and encoded once, then animated as often as wanted."""
 
 import hashlib
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from facsmith import image
 from facsmith.compose import Compositor
 from facsmith.cutout import Cutout
+from facsmith.errors import PhotoError
 from facsmith.face import CropTransform, Face
 from facsmith.facs import ActionUnits
 from facsmith.generator import Generator
@@ -15,7 +20,7 @@ from facsmith.inversion import Inversion
 from facsmith.latent import Latent
 from facsmith.tuning import TunedLatent
 
-__all__ = ["Image", "Subject", "fingerprint"]
+__all__ = ["Image", "Subject", "fingerprint", "read_photo"]
 
 Image = npt.NDArray[np.uint8]
 
@@ -82,6 +87,16 @@ class Subject:
     def sha256(self) -> str:
         """Of the photo's pixels."""
         return fingerprint(self.photo)
+
+
+def read_photo(photo: str | os.PathLike[str] | Image) -> tuple[Image, str]:
+    """Pixels (H, W, 3) uint8 RGB and a name for the receipt: the file's, without its folder."""
+    if isinstance(photo, str | os.PathLike):
+        return image.read(photo), Path(photo).name
+    pixels = cast(npt.NDArray[Any], photo)
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or pixels.size == 0:
+        raise PhotoError(f"A photo is an (H, W, 3) uint8 RGB array; given: {pixels.dtype} of shape {pixels.shape}.")
+    return photo, "array"
 
 
 def fingerprint(pixels: npt.NDArray[np.generic]) -> str:

@@ -6,12 +6,14 @@ packet is found by its text, as Part 1 allows, so one reader serves every contai
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from facsmith import __version__
 from facsmith.errors import InputError
 
-__all__ = ["CAPTURED", "COMPOSITE", "GENERATED", "KEY", "mp4_box", "packet", "read_source_type"]
+__all__ = ["CAPTURED", "COMPOSITE", "GENERATED", "KEY", "mp4_box", "packet", "provenance", "read_source_type"]
 
 _VOCABULARY: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 GENERATED: Final = f"{_VOCABULARY}trainedAlgorithmicMedia"
@@ -26,6 +28,14 @@ KEY: Final = "digitalsourcetype"
 _XMP_BOX: Final = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _FOUND: Final = re.compile(rb'Iptc4xmpExt:DigitalSourceType(?:=["\']|>)\s*(http[^"\'<\s]{1,200})')
 _CHUNK, _OVERLAP = 1 << 20, 512
+
+
+def provenance(model: Mapping[str, Any], source_type: str = COMPOSITE) -> dict[str, str]:
+    """What the file says inside, beside what every file of ours says: which generator drew it, and into what."""
+    return {
+        KEY: source_type,
+        "comment": f"Synthetic: facial expression made by facsmith {__version__} with {model['generator_id']}",
+    }
 
 
 def packet(source_type: str) -> bytes:

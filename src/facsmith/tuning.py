@@ -10,22 +10,28 @@ edits are held, since these differences are what reaches a film.
 import math
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from facsmith import image, measure
 from facsmith._weights import load_weights, read_metadata, save_weights
 from facsmith.checkpoint import read_stored_tensors
-from facsmith.descriptor import Descriptor, apart, unit_length
+from facsmith.descriptor import Descriptor, apart, perceptual_distance, unit_length
 from facsmith.errors import CheckpointError, InputError, LatentError
+from facsmith.facs import ActionUnits
 from facsmith.generator import Generator, TunedGenerator, tunable
+from facsmith.image import Pixels
 from facsmith.latent import MAX_NUM_WS, MAX_W_DIM, Latent
+from facsmith.networks import Networks, picture_of
+from facsmith.options import Progress
 
-__all__ = ["TunedLatent", "TuningOptions", "read_latent", "tune"]
+__all__ = ["TunedLatent", "TuningOptions", "read_latent", "tune", "tune_to_face"]
 
 _KIND = "tuned latent"
 _PIVOT = "pivot"
@@ -236,6 +242,55 @@ def tune(
     trace = _descend(tuned, goal, start, options, on_step)
     delta = {name: p.detach() - start[name] for name, p in tuned.tunable.items()}
     return TunedLatent(latent, delta, trace=tuple(trace), report={"settings": asdict(options)})
+
+
+def tune_to_face(
+    crop: Pixels,
+    landmarks: NDArray[np.float64],
+    latent: Latent,
+    photo_aus: ActionUnits,
+    networks: Networks,
+    progress: Progress | None,
+) -> TunedLatent:
+    """The generator tuned to the crop; what its AUs do is held. The report says how much more alike the pictures are.
+
+    Parameters
+    ----------
+    crop
+        (R, R, 3) uint8 RGB.
+    landmarks
+        (68, 2) crop pixels.
+    latent
+        The crop's.
+    photo_aus
+        What the photo shows.
+    progress
+        Told ("tuning", step, steps).
+    """
+    options = TuningOptions()
+    edits = networks.boundaries.singles(latent, source=photo_aus).ws
+
+    def on_step(step: int) -> None:
+        if progress is not None:
+            progress("tuning", step, options.steps)
+
+    tuned = tune(
+        image.to_tensor(crop).to(networks.generator.w_avg.device),
+        latent,
+        networks.generator,
+        descriptor=networks.descriptor,
+        edits=torch.as_tensor(edits),
+        options=options,
+        on_step=on_step,
+    )
+    pictures = [picture_of(g, latent) for g in (networks.generator, tuned.generator(networks.generator))]
+    seen, *drawn = (image.to_tensor(p).to(networks.generator.w_avg.device) for p in (crop, *pictures))
+    likeness = {
+        "l1": [round(float((seen - p).abs().mean()), 4) for p in drawn],
+        "perceptual": [round(float(perceptual_distance(networks.descriptor, seen, p)), 4) for p in drawn],
+        "identity": [round(measure.identity(crop, p, landmarks=(landmarks, landmarks)).cosine, 4) for p in pictures],
+    }
+    return replace(tuned, report={**tuned.report, "likeness": likeness})
 
 
 class _Goal:

@@ -1,12 +1,13 @@
 """Where each Action Unit of a film comes from (latent, muscles, eyes), and which ones a model shows only in part."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, cast
 
 from facsmith.boundary import BoundarySet
-from facsmith.facs import EYE_AUS
+from facsmith.errors import BoundaryError
+from facsmith.facs import EYE_AUS, au_list
 
-__all__ = ["ENOUGH", "Way", "way", "ways", "weak_aus"]
+__all__ = ["ENOUGH", "Way", "unshown", "way", "ways", "weak_aus"]
 
 ENOUGH: Final = 0.7
 """Share of what the face's muscles would move that an AU must show at full intensity: `facsmith boundaries check`'s."""
@@ -41,3 +42,34 @@ def weak_aus(boundaries: BoundarySet) -> dict[int, str]:
         elif isinstance(accuracy, int | float) and accuracy < _CHANCE:
             found[au] = f"was told from neutral on {accuracy:.0%} of people held out, where 50 % is chance"
     return found
+
+
+def unshown(
+    asked: Sequence[int], source: Callable[[int], Way | None], *, mode: str, has_landmarks: bool
+) -> tuple[str, ...]:
+    """What is to be said of AUs that a film cannot show.
+
+    Parameters
+    ----------
+    source
+        AU -> where this film takes it from; None: nothing can show it.
+    mode
+        How frames are composed.
+    has_landmarks
+        Whether it is known where the face's muscles lie.
+
+    Raises
+    ------
+    BoundaryError
+        Nothing of what is asked can be shown.
+    """
+    lost = [au for au in asked if source(au) is None]
+    if not lost:
+        return ()
+    where = f"mode {mode} does not move" if has_landmarks else "are not known without a face"
+    said = (
+        f"{au_list(lost)} {'has' if len(lost) == 1 else 'have'} no boundary here and would come from the face's muscles"
+    )
+    if lost == asked:
+        raise BoundaryError(f"{said}, which {where}. Take mode transfer, or fit one: facsmith boundaries fit.")
+    return (f"{said}, which {where}: left out.",)

@@ -256,6 +256,7 @@ def test_outputs_are_normalised():
     assert check_name("ü/a b.mp4") == "ü/a b.mp4"
 
 
+@pytest.mark.slow
 def test_ray_makes_the_same_bytes(tmp_path, monkeypatch, ray):
     """The bundled model, real landmarks, processes of their own: one, and two."""
     monkeypatch.chdir(tmp_path)

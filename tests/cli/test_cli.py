@@ -366,7 +366,7 @@ def test_boundaries_check_judges_the_generator_tuned_to_the_photo(capsys, animat
         tuned.append(tuning.tune(*photo, options=replace(options, steps=2), **how))
         return tuned[-1]
 
-    monkeypatch.setattr("facsmith.encode.tune", soon)
+    monkeypatch.setattr("facsmith.tuning.tune", soon)
     code = main(["boundaries", "check", "--json", "--provider", "dlib", "--iterations", "0", "--fidelity", "high"])
     shown = capsys.readouterr()
     assert code in (0, 1), shown.err

@@ -53,6 +53,7 @@ def read(neutral, her, picture):
     return neutral.read(picture, follow(picture, her.face))
 
 
+@pytest.mark.slow
 def test_the_neutral_face_shows_nothing(neutral, her):
     found = read(neutral, her, her.neutral)
     assert found.intensities.max() < 0.15

@@ -1,7 +1,7 @@
 """Every file in examples/ runs and leaves what it promises."""
 
-import subprocess
-import sys
+import runpy
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
@@ -21,18 +21,21 @@ WRITTEN = {
 }
 
 
-def run(name: str, folder: Path) -> str:
-    """The example as a user runs it; what it printed."""
-    ran = subprocess.run(
-        [sys.executable, EXAMPLES / name, folder],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert ran.returncode == 0, ran.stderr
-    assert all((folder / file).stat().st_size for file in WRITTEN[name])
-    return ran.stdout
+Run = Callable[[str], str]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs an example by its name as ``python NAME FOLDER`` does, but for the imports; returns what it printed."""
+
+    def run(name: str) -> str:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr("sys.argv", [name, str(tmp_path)])
+        runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+        assert all((tmp_path / file).stat().st_size for file in WRITTEN[name])
+        return capsys.readouterr().out
+
+    return run
 
 
 def test_every_example_is_run_and_told_of() -> None:
@@ -41,26 +44,26 @@ def test_every_example_is_run_and_told_of() -> None:
     assert all(f"({path.name})" in told for path in EXAMPLES.iterdir() if path.suffix in (".py", ".ipynb"))
 
 
-def test_film(tmp_path: Path) -> None:
-    printed = run("film.py", tmp_path)
+def test_film(run: Run) -> None:
+    printed = run("film.py")
     assert printed.count("asked") == printed.count("measured") > 3
     assert "asked neutral" in printed
 
 
-def test_timeline(tmp_path: Path) -> None:
-    run("timeline.py", tmp_path)
+def test_timeline(run: Run, tmp_path: Path) -> None:
+    run("timeline.py")
     assert Timeline.from_yaml(tmp_path / "doubt.yaml").right[12]
     with Image.open(tmp_path / "doubt.webp") as film:
         assert getattr(film, "n_frames", 1) > 10
 
 
-def test_stimuli(tmp_path: Path) -> None:
-    assert "7 stimuli" in run("stimuli.py", tmp_path)
+def test_stimuli(run: Run, tmp_path: Path) -> None:
+    assert "7 stimuli" in run("stimuli.py")
     assert len(list((tmp_path / "battery").rglob("*.png"))) == 7
 
 
-def test_measuring(tmp_path: Path) -> None:
-    printed = dict(line.split(": ") for line in run("measuring.py", tmp_path).splitlines())
+def test_measuring(run: Run) -> None:
+    printed = dict(line.split(": ") for line in run("measuring.py").splitlines())
     assert float(printed["AU12"]) == max(map(float, printed.values())) > 0.4
 
 

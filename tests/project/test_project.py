@@ -1,5 +1,6 @@
 """The project's own promises: a small import, public names that exist, docs that name real commands."""
 
+import ast
 import importlib
 import re
 import subprocess
@@ -117,3 +118,43 @@ def test_tests_lie_where_what_they_test_lies():
             assert folder == Path("project") or (package / folder / "__init__.py").is_file(), path
     names = [path.name for path in (ROOT / "tests").rglob("*.py")]
     assert len(set(names)) == len(names), "pytest imports tests by their names alone"
+
+
+FACADE_AND_FRONT_ENDS = ("__init__.py", "animator.py", "cli/", "studio/", "lab/commands/")
+"""Under src/facsmith: what knows all stages."""
+MOST_IMPORTS = 12
+OVER = {
+    "footage/process.py": 21,
+    "lab/build/boundary_stages.py": 22,
+    "lab/build/stages.py": 13,
+    "lab/build/bench.py": 13,
+}
+"""Files that need more still, and how many: these numbers fall, nothing is added."""
+
+
+def imported_modules(path: Path) -> set[str]:
+    """The modules of ours that a file imports anywhere in it, for types alone as well."""
+    source, package = ROOT / "src", path.relative_to(ROOT / "src").parts[:-1]
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) + 1 - node.level] if node.level else ()
+            module = ".".join((*above, *filter(None, [node.module])))
+            for alias in node.names:
+                inner = source.joinpath(*module.split("."), alias.name)
+                is_module = inner.is_dir() or inner.with_suffix(".py").is_file()
+                found.add(f"{module}.{alias.name}" if is_module else module)
+    return {module for module in found if module.partition(".")[0] == "facsmith"}
+
+
+def test_no_file_knows_too_much():
+    """A file that needs more of ours than this does several things; the facade and the front ends know all stages."""
+    package = ROOT / "src/facsmith"
+    known = {str(path.relative_to(package)): imported_modules(path) for path in package.rglob("*.py")}
+    assert "facsmith.render" in known["film.py"] and "facsmith.compose" in known["encode.py"]
+    assert "facsmith.receipt.summary" in known["receipt/recording.py"] and "facsmith" in known["image.py"]
+    many = {name: len(modules) for name, modules in known.items() if len(modules) > MOST_IMPORTS}
+    over = {name: count for name, count in many.items() if not name.startswith(FACADE_AND_FRONT_ENDS)}
+    assert over == {name: min(count, OVER.get(name, 0)) for name, count in over.items()}

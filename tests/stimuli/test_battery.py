@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import QUICK, face_at
+from conftest import QUICK, face_at, fake_animator, waves
 from PIL import Image
 
 from facsmith import image, video
@@ -24,12 +24,17 @@ TABLES = {"manifest.csv", "measured.csv", "codebook.csv", "settings.json"}
 DESIGN = Design(parse_aus("12,L4"), (0.4, 1.0))
 
 
+def photographed(place):
+    """Two photos, and what is none."""
+    image.write(place / "photos/her.png", waves())
+    image.write(place / "photos/him (2).png", waves()[:, ::-1].copy())
+    (place / "photos/notes.txt").write_text("no photo")
+    return place
+
+
 @pytest.fixture
-def folder(tmp_path, photo):
-    image.write(tmp_path / "photos/her.png", photo)
-    image.write(tmp_path / "photos/him (2).png", photo[:, ::-1].copy())
-    (tmp_path / "photos/notes.txt").write_text("no photo")
-    return tmp_path
+def folder(tmp_path):
+    return photographed(tmp_path)
 
 
 def manifest(place):
@@ -56,6 +61,7 @@ def test_the_whole_design_is_rendered_and_in_the_manifest(make_animator, folder,
     assert all(name.isidentifier() for name in rows[0]), "PsychoPy takes the columns as variables"
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes(make_animator, folder):
     design = Design(parse_aus("L12"), (1.0,))
     for out in ("one", "two"):
@@ -91,6 +97,7 @@ def test_crossed_designs_hold_every_combination():
     assert len([*Design((("AU", 1), ("AU", 4)), (0.2, 0.6, 1.0)).conditions()]) == 7
 
 
+@pytest.mark.slow
 def test_a_photo_without_a_face_is_left_out_and_named(make_animator, folder, faces):
     find = faces.find
     faces.find = lambda picture, provider="auto": find(picture, provider=provider) if picture[0, 0, 1] == 0 else []
@@ -157,46 +164,53 @@ NORMED = Norms(
 class TestNormed:
     """A small set with all norms, by fakes: two photos, one AU, one level."""
 
-    @pytest.fixture
-    def normed(self, make_animator, folder):
+    @pytest.fixture(scope="class")
+    def place(self, tmp_path_factory):
+        return photographed(tmp_path_factory.mktemp("normed"))
+
+    @pytest.fixture(scope="class")
+    def normed(self, place):
         def render(out, norms=NORMED, **more):
             given = {"design": Design((("L", 12),), (1.0,)), "options": replace(QUICK, fps=5), **more}
-            return render_battery(make_animator(), find_photos(folder / "photos"), folder / out, norms=norms, **given)
+            return render_battery(fake_animator(), find_photos(place / "photos"), place / out, norms=norms, **given)
 
         return render
 
-    def test_made_again_it_is_the_same_byte_for_byte(self, normed, folder):
-        normed("one", frames=True)
-        normed("two", frames=True)
+    @pytest.fixture(scope="class")
+    def battery(self, normed):
+        """In ``out``: made once and looked at by several tests."""
+        return normed("out", frames=True)
+
+    @pytest.mark.slow
+    def test_made_again_it_is_the_same_byte_for_byte(self, battery, normed, place):
+        normed("again", frames=True)
         one, two = (
-            {p.relative_to(folder / out): p.read_bytes() for p in sorted((folder / out).rglob("*")) if p.is_file()}
-            for out in ("one", "two")
+            {p.relative_to(place / out): p.read_bytes() for p in sorted((place / out).rglob("*")) if p.is_file()}
+            for out in ("out", "again")
         )
         assert one == two and len(one) > 20
 
-    def test_luminance_is_one_over_the_set_and_measured_so(self, normed, folder):
-        battery = normed("out")
+    def test_luminance_is_one_over_the_set_and_measured_so(self, battery, place):
         levels = [row["luminance"] for row in battery.measured]
         assert len(levels) == 2 * 2 * 2 and np.ptp(levels) < 1
         assert np.ptp([row["contrast"] for row in battery.measured]) < 0.02
-        still = image.read(folder / "out/her_neutral.png")
+        still = image.read(place / "out/her_neutral.png")
         assert np.ptp(still.astype(int), axis=-1).max() == 0 and (still[0, 0] == 128).all()
-        level = json.loads((folder / "out/settings.json").read_text())["luminance"]["level"]
+        level = json.loads((place / "out/settings.json").read_text())["luminance"]["level"]
         assert np.abs(np.array(levels) - level).max() < 1
 
-    def test_twins_are_mirrored_and_say_so(self, normed, folder):
-        battery = normed("out", frames=True)
+    def test_twins_are_mirrored_and_say_so(self, battery, place):
         rows = {row["stimulus"]: row for row in battery.rows}
         twin = rows["her_L12-100_mirror.png"]
         assert (twin["condition"], twin["mirror"], twin["side"]) == ("R12-100", 1, "right")
-        one, other = (image.read(folder / f"out/her_L12-100{end}.png") for end in ("", "_mirror"))
+        one, other = (image.read(place / f"out/her_L12-100{end}.png") for end in ("", "_mirror"))
         assert np.array_equal(one[:, ::-1], other)
         assert rows["her_L12-100_mirror.mp4"]["frames_folder"] == "her_L12-100_mirror_frames"
-        frames = [list(video.read(folder / f"out/her_L12-100{end}_frames")) for end in ("", "_mirror")]
+        frames = [list(video.read(place / f"out/her_L12-100{end}_frames")) for end in ("", "_mirror")]
         assert (
             len(frames[0])
             == int(rows["her_L12-100.mp4"]["frames"])
-            == len(list(video.read(folder / "out/her_L12-100.mp4")))
+            == len(list(video.read(place / "out/her_L12-100.mp4")))
         )
         assert all(np.array_equal(a[:, ::-1], b) for a, b in zip(*frames, strict=True))
         measured = {row["stimulus"]: row for row in battery.measured}
@@ -205,34 +219,34 @@ class TestNormed:
     def test_looks_to_the_left_are_looks_to_the_right_in_a_mirror(self):
         assert Condition((("AU", 61, 0.5), ("L", 4, 1.0))).mirrored == Condition((("AU", 62, 0.5), ("R", 4, 1.0)))
 
-    def test_films_are_made_alike_with_their_stills(self, normed, folder):
-        normed("out", replace(NORMED, mirror=False, grey=False))
-        still = image.read(folder / "out/her_neutral.png")
-        first = next(iter(video.read(folder / "out/her_neutral.mp4")))
+    @pytest.mark.slow
+    def test_films_are_made_alike_with_their_stills(self, normed, place):
+        normed("coloured", replace(NORMED, mirror=False, grey=False))
+        still = image.read(place / "coloured/her_neutral.png")
+        first = next(iter(video.read(place / "coloured/her_neutral.mp4")))
         assert first.shape == still.shape and np.abs(first.astype(int) - still).mean() < 6
 
-    def test_every_column_is_in_the_codebook(self, normed, folder):
-        normed("out")
-        with open(folder / "out/codebook.csv", newline="") as file:
+    def test_every_column_is_in_the_codebook(self, battery, place):
+        with open(place / "out/codebook.csv", newline="") as file:
             known = {(row["file"], row["column"]) for row in csv.DictReader(file)}
         for name in ("manifest.csv", "measured.csv"):
-            with open(folder / "out" / name, newline="") as file:
+            with open(place / "out" / name, newline="") as file:
                 columns = next(csv.reader(file))
             assert {(name, column) for column in columns} == {key for key in known if key[0] == name}
 
-    def test_signed_stimuli_verify_and_unsigned_carry_iptc(self, normed, folder):
+    @pytest.mark.slow
+    def test_signed_stimuli_verify_and_unsigned_carry_iptc(self, battery, normed, place):
         pytest.importorskip("c2pa")
         from facsmith.signing import Credentials, verify
 
-        normed("plain")
-        for path in (folder / "plain").glob("*.[pm][np][g4]"):
+        for path in (place / "out").glob("*.[pm][np][g4]"):
             assert read_source_type(path) == COMPOSITE and verify(path) is None
         normed("signed", sign_with=Credentials.self_signed())
-        verdict = verify(folder / "signed/her_L12-100.mp4")
+        verdict = verify(place / "signed/her_L12-100.mp4")
         assert verdict.intact and verdict.manifest["org.facsmith.request"]["condition"] == "L12-100"
-        with open(folder / "signed/manifest.csv", newline="") as file:
+        with open(place / "signed/manifest.csv", newline="") as file:
             for row in csv.DictReader(file):
-                data = (folder / "signed" / row["stimulus"]).read_bytes()
+                data = (place / "signed" / row["stimulus"]).read_bytes()
                 assert row["sha256"] == hashlib.sha256(data).hexdigest(), "of the signed file"
 
 
@@ -262,6 +276,7 @@ class TestCommands:
         monkeypatch.setattr(Animator, "from_pretrained", classmethod(lambda cls, name, *, boundaries=None: tiny))
         return tiny
 
+    @pytest.mark.slow
     def test_stimuli(self, folder, capsys):
         arguments = ["stimuli", str(folder / "photos"), "--aus", "1", "--levels", "C,E", "-o", str(folder / "out")]
         assert main([*arguments, "--fps", "5", "--apex", "0", "--offset", "0", "--iterations", "0"]) == 0
@@ -269,6 +284,7 @@ class TestCommands:
         assert main(["stimuli", str(folder / "nowhere"), "--aus", "1", "-o", str(folder / "x")]) == 2
         assert "no folder" in capsys.readouterr().err
 
+    @pytest.mark.slow
     def test_stimuli_with_norms_and_a_page(self, folder, capsys):
         out = folder / "out"
         arguments = [

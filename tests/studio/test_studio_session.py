@@ -333,6 +333,7 @@ def test_exported_frames_are_the_api_s(opened, photo, make_animator):
     assert b'"synthetic": true' in archive.read("receipt.json")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", sorted(EXPORTS))
 def test_every_export_can_be_read(opened, kind):
     opened.settle(Pose(ActionUnits({12: 1.0})))
@@ -601,6 +602,7 @@ def test_what_the_page_did_alone_is_taken(opened):
 # --- sets -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_set_is_photos_by_expressions_by_levels(opened, photo):
     add_photo(opened, png(photo), "her.png")
     add_photo(opened, png(photo[:, ::-1].copy()), "../her.png")

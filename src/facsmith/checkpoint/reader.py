@@ -22,19 +22,12 @@ from facsmith._weights import load_weights, read_metadata
 from facsmith.checkpoint._arrays import Array, LoadedArray, StoredTensor, as_numpy, size_text
 from facsmith.checkpoint._exchanged import read_exchanged
 from facsmith.checkpoint._files import kind_of, map_file
-from facsmith.checkpoint._modules import Module
 from facsmith.checkpoint._network import Config, Network, build, checked_state, config_from_json
-from facsmith.checkpoint._nvidia import read_nvidia
+from facsmith.checkpoint._pickled import read_pickled
 from facsmith.checkpoint._search import flattened
-from facsmith.checkpoint._stylegan2 import (
-    from_ada,
-    from_tensorflow,
-)
-from facsmith.checkpoint._tensorflow import average_generator, stylegan1_from
 from facsmith.checkpoint._torch import read_legacy, read_zip
 from facsmith.errors import CheckpointError, InputError
 from facsmith.framing import Framing, parse_framing
-from facsmith.generator import StyleGAN1Config
 
 __all__ = [
     "FRAMING",
@@ -119,8 +112,8 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
         if kind == "safetensors":
             return _safetensors_generator(path, data)
         if kind == "pickle":
-            return _nvidia(data, str(path))
-        return _exchanged(_torch_value(data, kind, str(path)))
+            return _found(*read_pickled(data, source=str(path)))
+        return _found(*read_exchanged(_torch_value(data, kind, str(path))))
 
 
 def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
@@ -195,7 +188,8 @@ def _safetensors_generator(path: str | os.PathLike[str], data: memoryview) -> Ch
     _check_header(path, data)
     if "facsmith" not in read_metadata(path):
         tensors = _safetensors(path, data)
-        return _exchanged({name: LoadedArray(tensor.float().numpy()) for name, tensor in tensors.items()})
+        arrays = {name: LoadedArray(tensor.float().numpy()) for name, tensor in tensors.items()}
+        return _found(*read_exchanged(arrays))
     stored, tensors = load_weights(path, kind=GENERATOR)
     config = config_from_json(stored["network"])
     metadata = {str(key): str(value) for key, value in dict(stored.get("metadata", {})).items()}
@@ -221,22 +215,5 @@ def _check_header(path: str | os.PathLike[str], data: memoryview) -> None:
         )
 
 
-def _nvidia(data: memoryview, source: str) -> Checkpoint:
-    value = read_nvidia(data, source=source)
-    if isinstance(value, dict):
-        generator = cast(dict[str, Any], value).get("G_ema")
-        if not isinstance(generator, Module):
-            raise CheckpointError("It is a pickle without the network G_ema; no StyleGAN2-ADA file.")
-        config, arrays, notes = from_ada(generator)
-        return Checkpoint("NVIDIA StyleGAN2-ADA pickle", config, checked_state(config, arrays), notes=notes)
-    network = average_generator(value)
-    if network.family == StyleGAN1Config.family:
-        config, state = stylegan1_from(network)
-        return Checkpoint("NVIDIA StyleGAN1 TensorFlow pickle", config, checked_state(config, state))
-    config, arrays = from_tensorflow(network)
-    return Checkpoint("NVIDIA StyleGAN2 TensorFlow pickle", config, checked_state(config, arrays))
-
-
-def _exchanged(value: Any) -> Checkpoint:
-    title, config, state, notes = read_exchanged(value)
+def _found(title: str, config: Config, state: Mapping[str, Tensor], notes: tuple[str, ...]) -> Checkpoint:
     return Checkpoint(title, config, state, notes=notes)

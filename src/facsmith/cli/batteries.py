@@ -257,8 +257,8 @@ def morph(
 
     from facsmith import image, video
     from facsmith.animator import Animator
-    from facsmith.film import provenance
     from facsmith.latent import Latent
+    from facsmith.synthetic import provenance
 
     (check_film if share is None else check_picture)(output)
     if not 2 <= steps <= 100_000:

@@ -116,10 +116,8 @@ def still(photo: Pixels, canvas: Canvas, frame: FaceFrame, face: Array, mask: Im
     mask
         (h, w) on the canvas, where the face is.
     """
-    corners = frame.to_photo(np.array([[_LEFT, _TOP], [_RIGHT, _BOTTOM]]))
-    window = canvas.window(corners[0], corners[1], PIXELS / frame.iod)
+    window, places = _looked_at(canvas, frame)
     seen = window.sample(photo)
-    places = frame.to_face(window.grid)
     inside = window.of_canvas(mask)
     rims = _rims(seen, places, face)
     hair = _hair(seen, places, face)
@@ -162,6 +160,13 @@ def _brow_zone(places: Array, face: Array) -> Pixels:
     return zone
 
 
+def _looked_at(canvas: Canvas, frame: FaceFrame) -> tuple[Window, Array]:
+    """The part of the canvas in which something may stand before the face, and where (h, w, 2) its pixels lie."""
+    corners = frame.to_photo(np.array([[_LEFT, _TOP], [_RIGHT, _BOTTOM]]))
+    window = canvas.window(corners[0], corners[1], PIXELS / frame.iod)
+    return window, frame.to_face(window.grid)
+
+
 def _softened(mask: npt.NDArray[Any]) -> Image:
     soft = np.asarray(cv2.GaussianBlur(mask.astype(np.float32), (0, 0), _SOFT * PIXELS), np.float32)
     return np.asarray(np.clip(1.25 * soft - 0.1, 0, 1), np.float32)
@@ -179,9 +184,7 @@ def rims_moved(photo: Pixels, picture: Pixels, canvas: Canvas, landmarks: Array)
     """
     frame = FaceFrame.of(canvas.points(landmarks))
     face = frame.to_face(canvas.points(landmarks))
-    corners = frame.to_photo(np.array([[_LEFT, _TOP], [_RIGHT, _BOTTOM]]))
-    window = canvas.window(corners[0], corners[1], PIXELS / frame.iod)
-    places = frame.to_face(window.grid)
+    window, places = _looked_at(canvas, frame)
     before, after = window.sample(photo), window.sample(picture)
     if _rims(before, places, face) is None:
         return None

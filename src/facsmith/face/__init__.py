@@ -7,6 +7,7 @@
 
 from facsmith.face.align import CropTransform, crop_transform
 from facsmith.face.find import PROVIDERS, READABLE_SIDE, choose, find, find_small, follow, why_not_mediapipe
+from facsmith.face.muscle_warp import MuscleWarp
 from facsmith.face.own import READABLE, own_expression
 from facsmith.face.types import Choice, Face, FaceReader
 
@@ -18,6 +19,7 @@ __all__ = [
     "CropTransform",
     "Face",
     "FaceReader",
+    "MuscleWarp",
     "choose",
     "crop_transform",
     "find",

@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith.compose import Compositor
-from facsmith.encode import Networks
 from facsmith.face import Face, crop_transform
 from facsmith.facs import ActionUnits
 from facsmith.latent import Latent
+from facsmith.networks import Networks
 from facsmith.options import AnimateOptions
 from facsmith.render import Renderer
 from facsmith.subject import Image, Subject

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith import face, image
-from facsmith.encode import Networks
+from facsmith.networks import Networks
 from facsmith.errors import ActionUnitError, InputError, NoFaceError
 from facsmith.facs import AUS, EYE_AUS, au_list
 from facsmith.footage.account import FrameObserver

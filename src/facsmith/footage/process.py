@@ -19,9 +19,7 @@ import numpy as np
 
 from facsmith import image, video
 from facsmith.compose.several import composed
-from facsmith.encode import Networks
 from facsmith.errors import FacsmithError, InputError
-from facsmith.film import provenance
 from facsmith.footage.account import FrameAccounts, FrameObserver
 from facsmith.footage.change import FilmChange
 from facsmith.footage.film_face import FilmFace, check_apart, planned_face
@@ -32,9 +30,11 @@ from facsmith.footage.step_fit import Steps
 from facsmith.footage.survey import Survey, survey_film
 from facsmith.footage.work_folder import WorkFolder
 from facsmith.measure.readout import available_readout
+from facsmith.networks import Networks
 from facsmith.options import Progress
 from facsmith.receipt.receipt import face_receipt_path
 from facsmith.subject import Image
+from facsmith.synthetic import provenance
 from facsmith.video import FilmFrame, Footage
 
 __all__ = ["edit_footage", "edit_footage_faces"]

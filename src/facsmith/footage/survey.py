@@ -18,7 +18,7 @@ from facsmith.footage.follow import FaceFollower, Sight
 from facsmith.measure.blendshapes import from_blendshapes
 from facsmith.measure.population import default_population
 from facsmith.measure.readout import Readout
-from facsmith.measure.stranger import from_shape
+from facsmith.measure.single_photo import from_shape
 from facsmith.video import FilmFrame
 
 __all__ = ["Survey", "survey_film"]

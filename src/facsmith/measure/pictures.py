@@ -14,7 +14,7 @@ from facsmith.measure.blendshapes import from_blendshapes
 from facsmith.measure.measured import Measured
 from facsmith.measure.neutral_face import NeutralFace
 from facsmith.measure.population import SOURCES, Population, Source, default_population
-from facsmith.measure.stranger import combined, from_shape
+from facsmith.measure.single_photo import combined, from_shape
 
 if TYPE_CHECKING:
     from facsmith.descriptor import Descriptor

@@ -3,12 +3,15 @@
 import itertools
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from facsmith.errors import ActionUnitError, InputError
 from facsmith.facs import INTENSITY_LETTERS, UNSIDED, ActionUnits, playable
+from facsmith.options import AnimateOptions
+from facsmith.plan import DEFAULT_TIMING
+from facsmith.timeline import Timeline
 
 __all__ = ["Condition", "Design", "parse_aus", "parse_levels"]
 
@@ -38,6 +41,13 @@ class Condition:
         """What the Animator is asked for."""
         parts = {prefix: {au: e for p, au, e in self.shown if p == prefix} for prefix in ("AU", "L", "R")}
         return ActionUnits(parts["AU"], left=parts["L"], right=parts["R"])
+
+    def timeline(self, options: AnimateOptions) -> Timeline:
+        """From the neutral face to the condition and back, in the options' phases or natural ones."""
+        phases = {name: getattr(options, name) for name in ("onset", "apex", "offset")}
+        own = asdict(DEFAULT_TIMING)
+        chosen = {name: own[name] if seconds is None else seconds for name, seconds in phases.items()}
+        return Timeline.onset_apex_offset(self.action_units, **chosen)
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from facsmith.encode import Networks
 from facsmith.face_region import close_up
 from facsmith.facs import ActionUnits
+from facsmith.networks import Networks
 from facsmith.options import AnimateOptions, Progress
 from facsmith.render import Renderer
 from facsmith.strengths import strengthened

@@ -36,6 +36,7 @@ def test_the_figures_of_one_au():
     assert nobody.auc is nobody.f1 is nobody.icc is None
 
 
+@pytest.mark.slow
 def test_one_face_moved_by_what_is_coded(tmp_path):
     photo = np.ascontiguousarray(astronaut()[0:256, 100:356])
     muscles = MuscleWarp(choose(find(photo, provider="dlib")).face.landmarks, photo.shape)

@@ -138,7 +138,7 @@ def report(portrait: np.ndarray) -> ModelReport:
     training = np.stack([np.roll(faces[0].crop, shift, axis=1) for shift in range(4)])
     options = ModelOptions(fidelity="high", iterations=2, expressions=2, samples=8, provider="dlib")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("facsmith.encode.TuningOptions", lambda: TuningOptions(steps=12))
+        patch.setattr("facsmith.tuning.TuningOptions", lambda: TuningOptions(steps=12))
         return evaluate_model(Animator.from_pretrained(), faces, training=training, options=options)
 
 

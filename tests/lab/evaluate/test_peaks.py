@@ -48,6 +48,7 @@ def judged(folder, share, table="pairs.csv"):
     return editor, against_peaks(editor, folder, folder / table, options=AnimateOptions(provider="dlib"))
 
 
+@pytest.mark.slow
 def test_the_peak_itself_is_zero_and_the_neutral_photo_one(folder):
     _, whole = judged(folder, 1.0)
     _, nothing = judged(folder, 0.0)
@@ -70,6 +71,7 @@ def test_the_report_has_every_way_and_au(folder):
     assert peaks_table(report).row_count == 2
 
 
+@pytest.mark.slow
 def test_without_codes_what_is_measured_is_asked(folder):
     editor, _ = judged(folder, 1.0, "uncoded.csv")
     assert "AU26" in editor.asked[0][0] and "AU4" not in editor.asked[0][0]

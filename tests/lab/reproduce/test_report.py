@@ -17,8 +17,9 @@ from facsmith.__main__ import app
 from facsmith.animator import Animator
 from facsmith.errors import InputError, OutputError
 from facsmith.facs import DISFA
-from facsmith.lab.reproduce import EXPERIMENTS, Bench, Plan, Report, reproduce, run, set_up
-from facsmith.lab.reproduce.methods import filming, methods
+from facsmith.lab.reproduce import EXPERIMENTS, Bench, Plan, Report, experiments, reproduce, set_up
+from facsmith.lab.reproduce.filming import filming
+from facsmith.lab.reproduce.methods import methods
 from facsmith.lab.reproduce.sources import conditioned, step_length, uncalibrated
 
 pytestmark = pytest.mark.slow
@@ -52,7 +53,7 @@ def bench(animator: Animator, tmp_path_factory: pytest.TempPathFactory) -> Bench
 def report(bench: Bench) -> Iterator[Report]:
     """Of two methods: the others are seen to work below."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "methods", lambda bench: [m for m in methods(bench) if m.key in {"default", "warp"}])
+        patch.setattr(experiments, "methods", lambda bench: [m for m in methods(bench) if m.key in {"default", "warp"}])
         yield reproduce(bench, bench.store.folder.parent)
 
 

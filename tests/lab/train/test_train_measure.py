@@ -12,7 +12,7 @@ from facsmith.face.muscles import displacement
 from facsmith.facs import DISFA, columns, spread
 from facsmith.lab.train.measure import MeasureTraining, fit_population
 from facsmith.measure import Population, alone
-from facsmith.measure.stranger import combined, symmetric
+from facsmith.measure.single_photo import combined, symmetric
 
 ROW = {au: k for k, au in enumerate(DISFA)}
 SIDE, VARIANTS, PEOPLE = 128, 8, 14

@@ -44,6 +44,7 @@ def test_blurred_turned_tilted_small_and_young_faces_are_left_out_and_named():
         Selection(yaw=-1)
 
 
+@pytest.mark.slow
 def test_a_packed_file_builds_the_data_set_that_the_photos_build(tmp_path: Path):
     file = pack(PHOTOS, tmp_path / "faces.safetensors", PackOptions(side=128))
     back = unpack(file)
@@ -83,6 +84,7 @@ def test_a_damaged_or_foreign_pack_is_refused(tmp_path: Path):
         unpack(tmp_path / "bad.safetensors")
 
 
+@pytest.mark.slow
 def test_codes_and_held_out_people_come_from_the_older_data_set(tmp_path: Path):
     options = DataOptions(resolution=32, variants=2, codes=1, held_out=0.4, workers=1)
     old = build_dataset(PHOTOS[:4], tmp_path / "old", options)

@@ -21,7 +21,8 @@ from facsmith.lab.evaluate import animator_render
 from facsmith.lab.evaluate import check as run_check
 from facsmith.lab.evaluate.check import Check, rows_of
 from facsmith.lab.fit import FitOptions, fit_boundaries
-from facsmith.lab.fit.dataset_boundaries import Judge, calibrate, encoding
+from facsmith.lab.fit.calibrate_on_faces import Judge, calibrate
+from facsmith.lab.fit.encoding import encoding
 from facsmith.lab.fit.encoding_job import collect
 from facsmith.lab.fit.fit import enough as enough_samples
 from facsmith.lab.fit.folder import LabelledCodes

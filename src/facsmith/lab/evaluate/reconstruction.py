@@ -16,11 +16,11 @@ import torch
 from facsmith import _optional, image
 from facsmith.checkpoint import cached_path
 from facsmith.descriptor import Descriptor, load_descriptor, perceptual_distance
-from facsmith.encode import Networks
 from facsmith.errors import InputError
 from facsmith.face.dlib_provider import embed
 from facsmith.inversion import InversionOptions, invert
 from facsmith.lab.evaluate.faces import JudgedFace
+from facsmith.networks import Networks
 from facsmith.options import AnimateOptions
 
 __all__ = ["Principal", "Reconstruction", "evaluation_descriptor", "likeness", "reconstructions"]

@@ -5,7 +5,7 @@ A portion's file is safetensors: ``ws`` (N, num_ws, w_dim), or (N, 1, w_dim) whe
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -24,17 +24,14 @@ from facsmith.lab.fit.folder import LabelledCodes
 from facsmith.lab.fit.sources import Item, Portion, Source
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from facsmith.generator import Generator
+    from facsmith.lab.fit.encoding import Encode
 
-__all__ = ["Encode", "encode_portion", "read_portions", "source_name"]
+__all__ = ["encode_portion", "read_portions", "source_name"]
 
 Array = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.float32]
 Image = npt.NDArray[np.uint8]
-Encode = Callable[["Tensor"], "Tensor"]
-"""Images (N, 3, R, R) in [-1, 1] -> ws (N, num_ws, w_dim)."""
 
 _BATCH: Final = 16
 _NAMED: Final = 10
@@ -46,7 +43,7 @@ def encode_portion(
     source: Source,
     portion: Portion,
     generator: "Generator",
-    encode: Encode | None,
+    encode: "Encode | None",
     *,
     provider: str = "auto",
 ) -> list[str]:
@@ -152,7 +149,7 @@ def _crop(item: Item, resolution: int, provider: str, framing: Framing) -> Image
     return face_module.crop_transform(found.landmarks, resolution, framing).crop(item.image)
 
 
-def _codes(batch: list[tuple[Codes | None, Image | None]], generator: "Generator", encode: Encode | None) -> Codes:
+def _codes(batch: list[tuple[Codes | None, Image | None]], generator: "Generator", encode: "Encode | None") -> Codes:
     """(N, num_ws, w_dim)"""
     import torch
 

@@ -8,21 +8,31 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from facsmith import __version__
-from facsmith.batch.engine import Standing, run_batch
+from facsmith.batch import (
+    Entry,
+    Here,
+    Ledger,
+    Place,
+    Plain,
+    Standing,
+    Task,
+    Unit,
+    Work,
+    address_of,
+    fetch,
+    present,
+    run_batch,
+)
 from facsmith.batch.films import limit_threads, sha256_of
-from facsmith.batch.ledger import Ledger
-from facsmith.batch.places import Place, fetch
-from facsmith.batch.runner import Here, Task
-from facsmith.batch.units import Entry, Plain, Unit, Work, address_of
-from facsmith.batch.worker import present
 from facsmith.errors import BoundaryError
 from facsmith.face import find
-from facsmith.lab.fit.encoded_shards import Encode, encode_portion, read_portions
+from facsmith.lab.fit.encoded_shards import encode_portion, read_portions
 from facsmith.lab.fit.folder import LabelledCodes
 from facsmith.lab.fit.sources import Portion, Source, open_source
 
 if TYPE_CHECKING:
     from facsmith.generator import Generator
+    from facsmith.lab.fit.encoding import Encode
 
 __all__ = ["CodesJob", "claim", "codes", "collect", "units"]
 
@@ -95,19 +105,15 @@ class CodesJob:
         """
         return open_source(self.source, generator, seed=self.seed, provider=self.provider)
 
-    def encode(self, generator: "Generator") -> Encode:
+    def encode(self, generator: "Generator") -> "Encode":
         """What turns pictures into the generator's codes."""
-        from facsmith.descriptor import load_descriptor
-        from facsmith.encoder import Encoder
-        from facsmith.lab.fit.dataset_boundaries import encoding
+        from facsmith.lab.fit.encoding import load_encoding
 
-        descriptor: Any = load_descriptor(self.descriptor)
-        encoder = Encoder.load(self.encoder).to(self.device)
-        return encoding(generator, descriptor.to(self.device), encoder, iterations=self.iterations)
+        return load_encoding(generator, self.descriptor, self.encoder, iterations=self.iterations, device=self.device)
 
 
 class _Portions:
-    def __init__(self, source: Source, generator: "Generator", encode: Encode | None, provider: str) -> None:
+    def __init__(self, source: Source, generator: "Generator", encode: "Encode | None", provider: str) -> None:
         self._source, self._generator, self._encode, self._provider = source, generator, encode, provider
 
     def __call__(self, unit: Unit, inputs: Sequence[Path], output: Path) -> Iterable[str]:
@@ -174,7 +180,7 @@ def collect(
     source: Source,
     folder: str | Path,
     generator: "Generator",
-    encode: Encode | None,
+    encode: "Encode | None",
     *,
     name: str,
     provider: str = "auto",

@@ -5,7 +5,8 @@
 """
 
 from facsmith.lab.reproduce.bench import Bench, set_up
+from facsmith.lab.reproduce.experiments import EXPERIMENTS
 from facsmith.lab.reproduce.plan import Plan
-from facsmith.lab.reproduce.run import EXPERIMENTS, Report, reproduce
+from facsmith.lab.reproduce.run import Report, reproduce
 
 __all__ = ["EXPERIMENTS", "Bench", "Plan", "Report", "reproduce", "set_up"]

@@ -9,36 +9,30 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from facsmith import __version__, _optional, image
+from facsmith import __version__
 from facsmith.animator import Animator
 from facsmith.boundary import BoundarySet
-from facsmith.encode import Networks
 from facsmith.errors import InputError
-from facsmith.face import READABLE_SIDE, why_not_mediapipe
+from facsmith.face import why_not_mediapipe
 from facsmith.framing import framing_of
 from facsmith.lab.evaluate.faces import JudgedFace, photographed
-from facsmith.lab.frechet import random_faces
+from facsmith.lab.reproduce.faces import chosen_faces
 from facsmith.lab.reproduce.plan import Plan
 from facsmith.lab.reproduce.store import Pieces, Store
+from facsmith.networks import Networks
 from facsmith.subject import fingerprint
 
 __all__ = [
-    "ASTRONAUT",
     "Bench",
     "Progress",
-    "chosen_faces",
     "described",
     "fingerprint_of",
     "landmarks_by",
-    "sample_photo",
     "set_up",
 ]
 
 Image = npt.NDArray[np.uint8]
 Progress = Callable[[str, int, int], None]
-
-ASTRONAUT = "astronaut"
-"""Eileen Collins, NASA, in the public domain; scikit-image carries it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +61,18 @@ class Bench:
     def networks(self) -> Networks:
         """Of the model that is looked at."""
         return self.animator.networks
+
+    def animator_with(self, boundaries: BoundarySet) -> Animator:
+        """The same networks with other boundaries."""
+        networks = self.networks
+        return Animator(
+            networks.generator,
+            descriptor=networks.descriptor,
+            encoder=networks.encoder,
+            boundaries=boundaries,
+            name=networks.name,
+            faces=networks.faces,
+        )
 
     def piece(self, name: str, settings: Mapping[str, Any], compute: Callable[[], Pieces]) -> Pieces:
         """See `Store.piece`."""
@@ -113,27 +119,6 @@ def set_up(
     faces = faces[: plan.faces]
     store = Store(folder / "pieces", common)
     return Bench(animator, plan.on(len(faces)), faces, skipped, store, command, progress)
-
-
-def chosen_faces(networks: Networks, plan: Plan) -> tuple[list[JudgedFace], dict[str, str]]:
-    """The astronaut, then samples by their seeds: the first ones in which a face is found."""
-    side, framing = networks.generator.resolution, framing_of(networks.generator)
-    astronaut = _optional.load("skimage.data").astronaut()
-    faces, skipped = photographed([(ASTRONAUT, astronaut)], side, provider=plan.provider, framing=framing)
-    seed = plan.seed
-    while len(faces) < plan.faces and seed < plan.seed + 4 * plan.faces:
-        drawn = sample_photo(networks, seed=seed, psi=plan.psi)
-        found, lost = photographed([(f"sample {seed}", drawn)], side, provider=plan.provider, framing=framing)
-        faces += found
-        skipped |= lost
-        seed += 1
-    return faces, skipped
-
-
-def sample_photo(networks: Networks, *, seed: int, psi: float) -> Image:
-    """(H, W, 3) uint8: a face that the model draws, as large as landmarkers like their photos."""
-    picture = image.to_uint8(random_faces(networks.generator, 1, psi=psi, seed=seed))[0]
-    return image.enlarged(picture, READABLE_SIDE)[0]
 
 
 def landmarks_by(plan: Plan) -> str:

@@ -12,7 +12,8 @@ from facsmith.facs import AU_NAMES, DISFA, EMOTIONS, ActionUnits, au_list
 from facsmith.lab.evaluate.faces import JudgedFace
 from facsmith.lab.reproduce.bench import Bench, described
 from facsmith.lab.reproduce.boards import board, photographic
-from facsmith.lab.reproduce.methods import DEFAULT, Method, filming
+from facsmith.lab.reproduce.filming import filming
+from facsmith.lab.reproduce.methods import DEFAULT, Method
 from facsmith.lab.reproduce.parts import Section, Table
 from facsmith.lab.reproduce.store import Pieces
 

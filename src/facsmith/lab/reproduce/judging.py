@@ -15,7 +15,8 @@ from facsmith.lab.evaluate.control import Control, mixed_expressions, read_contr
 from facsmith.lab.evaluate.faces import JudgedFace
 from facsmith.lab.evaluate.reconstruction import evaluation_descriptor, likeness
 from facsmith.lab.reproduce.bench import Bench, described
-from facsmith.lab.reproduce.methods import Filming, Method, filming
+from facsmith.lab.reproduce.filming import Filming, filming
+from facsmith.lab.reproduce.methods import Method
 from facsmith.lab.reproduce.store import Pieces
 
 __all__ = ["Judged", "judged"]

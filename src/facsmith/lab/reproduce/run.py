@@ -1,9 +1,8 @@
 """The whole report: every experiment run or taken up again, its tables as CSV, its page."""
 
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -11,19 +10,13 @@ import torch
 
 from facsmith._files import atomic_path
 from facsmith.errors import InputError
-from facsmith.inversion import Start
 from facsmith.lab.evaluate.reconstruction import evaluation_descriptor
-from facsmith.lab.reproduce.ablation import inversion_ablations
-from facsmith.lab.reproduce.bench import ASTRONAUT, Bench, fingerprint_of, landmarks_by
-from facsmith.lab.reproduce.claims import Claim, claims
-from facsmith.lab.reproduce.comparison import comparison
-from facsmith.lab.reproduce.convergence import convergence
-from facsmith.lab.reproduce.expressions import expressions
-from facsmith.lab.reproduce.judging import judged
-from facsmith.lab.reproduce.methods import methods
+from facsmith.lab.reproduce.bench import Bench, fingerprint_of, landmarks_by
+from facsmith.lab.reproduce.claims import Claim
+from facsmith.lab.reproduce.experiments import EXPERIMENTS, Experiments
+from facsmith.lab.reproduce.faces import ASTRONAUT
 from facsmith.lab.reproduce.page import page
-from facsmith.lab.reproduce.parts import Section, Table
-from facsmith.lab.reproduce.searches import Search, searches
+from facsmith.lab.reproduce.parts import Section
 from facsmith.receipt.receipt import versions
 
 __all__ = ["EXPERIMENTS", "PAPER", "Report", "reproduce"]
@@ -58,37 +51,6 @@ class Report:
     found: int
 
 
-@dataclass
-class _Run:
-    bench: Bench
-
-    @cached_property
-    def searched(self) -> dict[Start, list[Search]]:
-        return searches(self.bench)
-
-    def convergence(self) -> list[Section]:
-        return [_verdicts(claims(self.searched)), *convergence(self.bench, self.searched)]
-
-    def expressions(self) -> list[Section]:
-        return expressions(self.bench)
-
-    def comparison(self) -> list[Section]:
-        compared = methods(self.bench)
-        return comparison(self.bench, compared, judged(self.bench, compared))
-
-    def inversion(self) -> list[Section]:
-        return [inversion_ablations(self.bench, self.searched)]
-
-
-EXPERIMENTS: Final[Mapping[str, Callable[[_Run], list[Section]]]] = {
-    "convergence": _Run.convergence,
-    "expressions": _Run.expressions,
-    "comparison": _Run.comparison,
-    "inversion": _Run.inversion,
-}
-"""Fig. 6 to 8 with the claims; Fig. 9, 1 and 10; asked against measured by every method; ablations of Eq. 1."""
-
-
 def reproduce(bench: Bench, folder: Path, *, only: Sequence[str] = ()) -> Report:
     """Run the experiments named, by default all, and write ``report.html`` and ``data/*.csv`` into the folder.
 
@@ -102,7 +64,7 @@ def reproduce(bench: Bench, folder: Path, *, only: Sequence[str] = ()) -> Report
     unknown = [name for name in only if name not in EXPERIMENTS]
     if unknown:
         raise InputError(f"There is no experiment {unknown[0]!r}; choose from {', '.join(EXPERIMENTS)}.")
-    run = _Run(bench)
+    run = Experiments(bench)
     sections = [section for name, make in EXPERIMENTS.items() if not only or name in only for section in make(run)]
     written: list[Path] = []
     for table in (table for section in sections for table in section.tables):
@@ -111,25 +73,13 @@ def reproduce(bench: Bench, folder: Path, *, only: Sequence[str] = ()) -> Report
         written.append(path)
     html = page(title=TITLE, facts=_facts(bench), notes=_notes(bench), sections=sections)
     _write(folder / "report.html", html)
-    stated = claims(run.searched) if "searched" in run.__dict__ else []
     return Report(
         page=folder / "report.html",
         data=tuple(written),
         sections=tuple(sections),
-        claims=tuple(stated),
+        claims=tuple(run.claims),
         made=bench.store.made,
         found=bench.store.found,
-    )
-
-
-def _verdicts(stated: Sequence[Claim]) -> Section:
-    rows = tuple((c.claim, c.verdict, c.holds, c.of, c.checked) for c in stated)
-    return Section(
-        "claims",
-        "The paper's claims",
-        "Said of Fig. 6 and 7.",
-        text=("'holds': for nine faces of ten or more; 'holds for most': for more than half.",),
-        tables=[Table("claims", ("claim", "verdict", "faces", "of", "checked as"), rows, "Verdicts, on this model.")],
     )
 
 

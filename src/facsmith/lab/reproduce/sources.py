@@ -15,13 +15,14 @@ from facsmith import image
 from facsmith.boundary import Boundary, BoundarySet, Calibration, conditional
 from facsmith.errors import BoundaryError
 from facsmith.lab.fit import FitOptions, fit_boundaries
-from facsmith.lab.fit.dataset_boundaries import encoding
+from facsmith.lab.fit.encoding import encoding
 from facsmith.lab.fit.encoding_job import collect
 from facsmith.lab.fit.fit import enough
 from facsmith.lab.fit.folder import LabelledCodes
 from facsmith.lab.fit.sources import SampleOptions, Samples
 from facsmith.lab.fit.sources.muscles import MuscleOptions, MuscleSource
-from facsmith.lab.reproduce.bench import Bench, sample_photo
+from facsmith.lab.reproduce.bench import Bench
+from facsmith.lab.reproduce.faces import sample_photo
 
 __all__ = ["conditioned", "measured_samples", "moved_samples", "step_length", "uncalibrated"]
 

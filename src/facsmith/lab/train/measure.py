@@ -24,7 +24,7 @@ from facsmith.framing import FACSMITH
 from facsmith.lab.train.dataset import REST, Dataset, open_dataset
 from facsmith.measure import NeutralFace, Population, aligned_displacement, alone
 from facsmith.measure.appearance import appearance_features
-from facsmith.measure.stranger import combined, symmetric
+from facsmith.measure.single_photo import combined, symmetric
 
 __all__ = ["MeasureTraining", "fit_population"]
 

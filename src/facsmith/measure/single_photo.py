@@ -27,7 +27,7 @@ _SPREAD: Final = 0.3  # how far from 0 an intensity is to be expected before any
 
 
 def from_shape(landmarks: npt.ArrayLike, population: Population, *, provider: str) -> Array:
-    """(12,), each >= 0: what the 68 points (68, 2) of a stranger's face show."""
+    """(12,), each >= 0: what the 68 points (68, 2) of a face show whose neutral is not known."""
     moved = symmetric(aligned_displacement(landmarks, population.mean(provider))).ravel()
     root = np.linalg.cholesky(population.covariance + _UNSEEN * np.eye(len(moved)))
     rows = np.linalg.solve(root, symmetric(population.responses).reshape(len(DISFA), -1).T).T
