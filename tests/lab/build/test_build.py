@@ -19,7 +19,7 @@ from facsmith.facs import DISFA
 from facsmith.framing import PRESETS
 from facsmith.generator import StyleGAN2, StyleGAN2Config
 from facsmith.lab.build import BuildOptions, build_model, estimate
-from facsmith.lab.build.build import verdict
+from facsmith.lab.build.card import verdict
 from facsmith.lab.build.options import SHARES, STAGES
 from facsmith.lab.build.record import Record
 from facsmith.lab.fit.estimate_framing import estimate_framing

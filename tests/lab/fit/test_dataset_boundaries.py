@@ -16,10 +16,9 @@ from facsmith.face import choose, crop_transform, find
 from facsmith.face.muscle_warp import MuscleWarp
 from facsmith.facs import DISFA, columns, spread
 from facsmith.lab.fit import FitOptions
+from facsmith.lab.fit.calibrate_on_faces import Judge, calibrate
 from facsmith.lab.fit.dataset_boundaries import (
     BoundaryTraining,
-    Judge,
-    calibrate,
     direction_cosines,
     held_out_judges,
     train_boundaries,

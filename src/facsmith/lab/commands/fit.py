@@ -166,7 +166,8 @@ def fit(
         ),
     )
     if faces is not None:
-        from facsmith.lab.fit.dataset_boundaries import calibrate, held_out_judges
+        from facsmith.lab.fit.calibrate_on_faces import calibrate
+        from facsmith.lab.fit.dataset_boundaries import held_out_judges
 
         fitted = calibrate(
             fitted, network, held_out_judges(faces, network, replace(job, device="cpu").encode(network), seed=seed)
@@ -215,8 +216,8 @@ def _labelled(job: "CodesJob", network: "Generator", parts: str, settings: Setti
     """What could be encoded, and whether that is all."""
     from facsmith.batch import Place
     from facsmith.errors import InputError
+    from facsmith.lab.fit.collect_codes import claim, codes, units
     from facsmith.lab.fit.encoded_shards import source_name
-    from facsmith.lab.fit.encoding_job import claim, codes, units
 
     source = job.open_source(network)
     for sentence in source.notes:

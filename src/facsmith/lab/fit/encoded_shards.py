@@ -5,7 +5,7 @@ A portion's file is safetensors: ``ws`` (N, num_ws, w_dim), or (N, 1, w_dim) whe
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -20,22 +20,18 @@ from facsmith._json import parse_json
 from facsmith.errors import BoundaryError, NoFaceError
 from facsmith.facs import DISFA
 from facsmith.framing import Framing, framing_of
+from facsmith.lab.fit.encoding import Encode
 from facsmith.lab.fit.folder import LabelledCodes
 from facsmith.lab.fit.sources import Item, Portion, Source
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from facsmith.generator import Generator
 
-__all__ = ["Encode", "encode_portion", "read_portions", "source_name"]
+__all__ = ["encode_portion", "read_portions", "source_name"]
 
 Array = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.float32]
 Image = npt.NDArray[np.uint8]
-Encode = Callable[["Tensor"], "Tensor"]
-"""Images (N, 3, R, R) in [-1, 1] -> ws (N, num_ws, w_dim)."""
-
 _BATCH: Final = 16
 _NAMED: Final = 10
 _MAX_BYTES: Final = 1 << 30

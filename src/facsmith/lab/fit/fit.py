@@ -1,6 +1,7 @@
 """fit_boundaries: AU-labelled W+ codes in, a calibrated BoundarySet with its report out (the paper's 3.3)."""
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -23,7 +24,7 @@ from facsmith.lab.fit.svm_normals import (
     unmix,
 )
 
-__all__ = ["FitOptions", "enough", "fit_boundaries"]
+__all__ = ["FitOptions", "enough", "fit_boundaries", "fit_separable"]
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -178,6 +179,38 @@ def fit_boundaries(
         normal = separated.normals[k].reshape(ws.shape[1:])
         boundaries.append(Boundary(au, normal, intercept, fitted.calibration, report))
     return BoundarySet(tuple(boundaries), generator_id)
+
+
+def fit_separable(
+    ws: npt.NDArray[Any],
+    labels: npt.NDArray[Any],
+    *,
+    groups: npt.NDArray[Any],
+    generator_id: str,
+    options: FitOptions,
+) -> BoundarySet:
+    """`fit_boundaries` of those AUs of ``options.aus`` that do not defeat it.
+
+    Raises
+    ------
+    BoundaryError
+        None of them can be separated.
+    """
+
+    def fit(how: FitOptions) -> BoundarySet:
+        return fit_boundaries(ws, labels, groups=groups, generator_id=generator_id, options=how)
+
+    try:
+        return fit(options)
+    except BoundaryError:
+        able: list[int] = []
+        for au in options.aus:
+            with suppress(BoundaryError):
+                fit(replace(options, aus=(au,), unmix=False))
+                able.append(au)
+        if not able:
+            raise
+        return fit(replace(options, aus=tuple(able)))
 
 
 def _check(ws: npt.NDArray[Any], labels: npt.NDArray[Any], groups: npt.NDArray[Any]) -> None:

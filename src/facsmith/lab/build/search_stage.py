@@ -1,0 +1,183 @@
+"""The stage of a build that searches the moves of known codes: by this process, or by workers.
+
+Faces are searched in rounds of 4, 4, 8, 16, ...: the first from their known codes, each later one from the mean of the
+moves of all before it. Within a round nobody waits for anybody, and who searches a face does not change what is found.
+"""
+
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from itertools import islice, takewhile
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from facsmith._arrays import write_tensors
+from facsmith.batch import Outcome, Place, Runner, Standing, Task, Unit, run_batch
+from facsmith.batch.ledger import Ledger
+from facsmith.errors import InputError
+from facsmith.facs import DISFA
+from facsmith.lab.build.bench import Bench
+from facsmith.lab.build.search_job import SearchJob, SearchWork, read_moves, search_unit
+from facsmith.lab.fit.collect_codes import HeldJob
+from facsmith.lab.fit.search_known import SearchOptions
+
+__all__ = ["found_moves", "rounds", "search"]
+
+Codes = npt.NDArray[np.float32]
+
+_FEWEST: Final = 3
+
+
+def search(bench: Bench) -> dict[str, Any]:
+    """Moves of known codes -> build/moves/SEED.safetensors, one a face."""
+    folder, options = bench.work / "moves", SearchOptions(batch=bench.batch)
+    folder.mkdir(exist_ok=True)
+    budget, given = bench.options.seconds("search"), bench.options.faces
+    most = budget / (_FEWEST * len(DISFA) * 1.6 * bench.speed.step)  # steps a face
+    task = _task(bench, folder, options)
+    before = sum(_seconds(task.place).values()) / bench.runner.workers  # of earlier runs
+    faces = (face.seed for face in bench.faces.faces("search", given))
+    found: list[_Found] = []
+    for first, last in rounds(given, options.settled):
+        wanted = [folder / f"{seed:07d}.safetensors" for seed in islice(faces, last - first)]
+        start = None
+        if first:
+            start = bench.work / f"start-{first}.safetensors"
+            mean = np.stack([one.moves for one in found]).mean(axis=0, dtype=np.float64)
+            write_tensors(start, {"moves": mean.astype(np.float32)}, {})
+        steps = int(np.clip(most, 2, options.later if first else options.steps))
+        units = [search_unit(int(path.stem), steps, start) for path in wanted if not path.is_file()]
+        there = first + len(wanted) - len(units)
+
+        def in_time(handed_out: int, standing: Standing, there: int = there) -> bool:
+            done = there + standing.settled
+            spent = before + bench.spent
+            return there + handed_out < _FEWEST or spent + spent / max(done, 1) <= budget
+
+        def told(standing: Standing, there: int = there) -> None:
+            done = there + standing.settled
+            if done == 0:
+                return
+            reachable = int(budget * done / max(before + bench.spent, 1e-9))
+            bench.tell("search", done, min(given, max(done, reachable)))
+
+        if units:
+            _run(task, units, bench.runner, in_time, told)
+        else:
+            told(Standing())
+        made = [path for path in wanted if path.is_file()]
+        found += [_read(path, bench) for path in made]
+        if len(made) < last - first:
+            break
+    if len(found) < _FEWEST:
+        raise InputError(
+            f"The generator's random pictures show {len(found)} faces that can be used; {_FEWEST} are needed to find "
+            "how it moves them. Is it a generator of faces? Try a smaller psi."
+        )
+    begun, left = (np.mean([getattr(one, name) for one in found], axis=0) for name in ("begun", "left"))
+    explained = 1 - left / np.maximum(begun, 1e-9)
+    return {
+        "faces": len(found),
+        "explained": {f"AU{au}": round(float(x), 3) for au, x in zip(DISFA, explained, strict=True)},
+    }
+
+
+def rounds(count: int, first: int) -> Iterator[tuple[int, int]]:
+    """(begin, end) of each round: ``first`` faces, then as many as there are already.
+
+    >>> [*rounds(20, 4)]
+    [(0, 4), (4, 8), (8, 16), (16, 20)]
+    """
+    done = 0
+    while done < count:
+        end = min(max(2 * done, first), count)
+        yield done, end
+        done = end
+
+
+def found_moves(bench: Bench) -> tuple[Codes, Codes]:
+    """Of the search: the faces' codes (N, num_ws, w_dim), and their moves (N, K, num_ws, w_dim)."""
+    found = [_read(file, bench) for file in sorted((bench.work / "moves").glob("*.safetensors"))]
+    if not found:
+        raise InputError(f"{bench.work / 'moves'} holds no moves; remove {bench.work} and build again.")
+    return np.stack([one.ws for one in found]), np.stack([one.moves for one in found])
+
+
+class _Found(NamedTuple):
+    """ws: (num_ws, w_dim). moves: (K, num_ws, w_dim). begun, left: (K,), see `MovedCodes`."""
+
+    ws: Codes
+    moves: Codes
+    begun: npt.NDArray[np.float64]
+    left: npt.NDArray[np.float64]
+
+
+def _read(path: Path, bench: Bench) -> _Found:
+    codes, notes = read_moves(path)
+    small = bench.networks.small
+    if {*codes} != {"ws", "moves"} or codes["moves"].shape != (len(DISFA), small.num_ws, small.w_dim) or not notes:
+        raise InputError(f"{path} holds no moves of this generator; remove it and build again.")
+    return _Found(codes["ws"], codes["moves"], np.array(notes["begun"]), np.array(notes["left"]))
+
+
+def _task(bench: Bench, folder: Path, options: SearchOptions) -> Task:
+    chosen = bench.options
+    job: Any = SearchJob(
+        str(bench.folder.absolute()),
+        chosen.psi,
+        chosen.provider,
+        bench.faces.blind,
+        options,
+        seed=chosen.seed,
+        threads=torch.get_num_threads(),
+        device=chosen.device,
+    )
+    identity = job.identity
+    if not bench.has_workers:
+        job = HeldJob(SearchWork(bench.faces, bench.networks, options, seed=chosen.seed), identity)
+    return Task(job, Place(str(folder)), identity, pause=0.0)
+
+
+def _seconds(place: Place) -> dict[str, float]:
+    """Seconds that each file there took."""
+    return {entry.output: entry.seconds for entry in Ledger(place).replay(keep=False) if entry.status == "done"}
+
+
+@dataclass
+class _InTime:
+    """A runner that is handed units only as long as there is time for them."""
+
+    runner: Runner
+    in_time: Callable[[int, Standing], bool]
+    standing: Standing
+
+    @property
+    def workers(self) -> int:
+        return self.runner.workers
+
+    def run(self, task: Task, units: Iterator[Unit], ledger: Ledger) -> Generator[Outcome]:
+        handed_out = enumerate(units)
+        timely = takewhile(lambda numbered: self.in_time(numbered[0], self.standing), handed_out)
+        yield from self.runner.run(task, (unit for _, unit in timely), ledger)
+
+
+def _run(
+    task: Task,
+    units: list[Unit],
+    runner: Runner,
+    in_time: Callable[[int, Standing], bool],
+    told: Callable[[Standing], None],
+) -> None:
+    """Search what is in time; what fails fails the build."""
+    limited = _InTime(runner, in_time, Standing())
+
+    def progress(standing: Standing) -> None:
+        limited.standing = standing
+        told(standing)
+
+    summary = run_batch(task, units, limited, retry=True, progress=progress)
+    if summary.named:
+        raise InputError(summary.named[0][2])
