@@ -1,6 +1,7 @@
 """A model from a checkpoint: every stage leaves what the next one and a later run need."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import skimage.data
 import torch
 from typer.testing import CliRunner
 
+from facsmith import image
 from facsmith.__main__ import app, main
+from facsmith.batch import Here, OnRay, RayOptions
 from facsmith.bundle import DEFAULT_BUNDLE, FILES, bundle_folder, load_bundle, parts_folder
 from facsmith.checkpoint import load_generator, save_generator
 from facsmith.descriptor import NAMED, BundledDescriptor, DescriptorConfig, keep_descriptor, load_descriptor
@@ -19,13 +22,21 @@ from facsmith.facs import DISFA
 from facsmith.framing import PRESETS
 from facsmith.generator import StyleGAN2, StyleGAN2Config
 from facsmith.lab.build import BuildOptions, build_model, estimate
+from facsmith.lab.build.bench import Bench
 from facsmith.lab.build.card import verdict
+from facsmith.lab.build.networks import Networks
 from facsmith.lab.build.options import SHARES, STAGES
 from facsmith.lab.build.record import Record
+from facsmith.lab.build.search_stage import rounds
+from facsmith.lab.build.stages import WORK
+from facsmith.lab.fit.collect_codes import collect
+from facsmith.lab.fit.encoding import encoding
+from facsmith.lab.fit.encoding_job import CodesJob
 from facsmith.lab.fit.estimate_framing import estimate_framing
 from facsmith.lab.fit.moves import shown_by
 from facsmith.lab.fit.own_faces import own_faces
 from facsmith.lab.fit.search_known import SearchOptions, search_moves, w_spread
+from facsmith.lab.fit.sources import open_source
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +102,7 @@ def test_a_build_goes_on_where_it_was_killed(built):
     assert list(made.stages) == list(STAGES)
     order = [STAGES.index(stage) for stage in begun]
     assert order == sorted(order) and begun[0] == "read" and begun[-1] in ("encoder", "samples")
-    assert len([*(made.folder / "build" / "moves").iterdir()]) == 3
+    assert len([*(made.folder / "build" / "moves").glob("*.safetensors")]) == 3
 
 
 @pytest.mark.slow
@@ -241,3 +252,69 @@ def test_a_strangers_moves_are_found_from_its_known_codes(stranger):
     assert found.left[0] < 0.9 * found.begun[0]
     (shown,) = shown_by(found.moves, (12,), [other], stranger)
     assert shown.share > 0.5 and shown.leak < 0.06
+
+
+def make_bench(checkpoint, folder: Path, *, runner: Any = None, **changed: Any) -> Bench:
+    """As far as the descriptor; with time for everything."""
+    (folder / "build").mkdir(parents=True)
+    chosen = options(checkpoint, minutes=1000, **changed)
+    bench = Bench(folder, str(checkpoint), chosen, Record(folder / "build", {}), runner=runner or Here())
+    for stage in ("read", "framing", "descriptor"):
+        bench.record.finish(stage, WORK[stage](bench), seconds=0, cpu=0)
+    return bench
+
+
+def test_rounds_double():
+    assert [*rounds(64, 4)] == [(0, 4), (4, 8), (8, 16), (16, 32), (32, 64)]
+    assert [*rounds(3, 4)] == [(0, 3)]
+
+
+@pytest.mark.slow
+def test_workers_search_what_one_process_searches(checkpoint, tmp_path, ray):
+    """Six faces: the last two begin at the mean of the first four."""
+    found = []
+    for name, runner in (("alone", None), ("ray", OnRay(RayOptions(workers=2, threads=torch.get_num_threads())))):
+        bench = make_bench(checkpoint, tmp_path / name, runner=runner, faces=6)
+        report = WORK["search"](bench)
+        assert report["faces"] == 6
+        files = sorted((tmp_path / name / "build" / "moves").glob("*.safetensors"))
+        assert len(files) == 6
+        found.append([report["explained"], *(file.read_bytes() for file in files)])
+    assert found[0] == found[1]
+
+
+@pytest.mark.slow
+def test_workers_measure_and_encode_what_one_process_does(tmp_path, ray):
+    """Samples, and a portrait coded by hand."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for name in FILES[:3]:
+        shutil.copy(bundle_folder(DEFAULT_BUNDLE) / name, folder / name)
+    data: Any = skimage.data
+    image.write(tmp_path / "her.png", data.astronaut()[:256, 100:356])
+    (tmp_path / "pairs.csv").write_text("peak,neutral,facs\nher.png,her.png,12d+25\n")
+    networks = Networks(folder)
+    for source in ("samples:20", f"pairs:{tmp_path / 'pairs.csv'}"):
+        made = []
+        job = CodesJob(
+            source,
+            *(str(folder / name) for name in FILES[:3]),
+            provider="dlib",
+            threads=torch.get_num_threads(),
+            reduced=True,
+        )
+        for runner in (None, OnRay(RayOptions(workers=2, threads=torch.get_num_threads(), chunk=1))):
+            place = tmp_path / f"{source[:5]}-{runner is None}"
+            codes = collect(
+                open_source(source, networks.small, provider="dlib"),
+                place,
+                networks.small,
+                encoding(networks.small, networks.descriptor, networks.encoder),
+                name=source,
+                provider="dlib",
+                job=job,
+                runner=runner,
+            )
+            assert len(codes.ws) >= 2
+            made.append([path.read_bytes() for path in sorted(place.glob("*.safetensors"))])
+        assert made[0] == made[1]

@@ -61,6 +61,12 @@ class Bench:
         """Whether other processes than this one search and measure."""
         return not isinstance(self.runner, Here)
 
+    @property
+    def worker_device(self) -> str:
+        """Where workers' networks run: Ray numbers the GPUs that a worker sees anew."""
+        device = self.options.device
+        return device.partition(":")[0] if self.has_workers else device
+
     @cached_property
     def networks(self) -> Networks:
         """The model's, on the device."""

@@ -83,6 +83,6 @@ def _job(bench: Bench, source: str) -> Job:
         provider=bench.options.provider,
         seed=bench.options.seed,
         threads=torch.get_num_threads(),
-        device=bench.options.device,
+        device=bench.worker_device,
         reduced=True,
     )

@@ -133,7 +133,7 @@ def _task(bench: Bench, folder: Path, options: SearchOptions) -> Task:
         options,
         seed=chosen.seed,
         threads=torch.get_num_threads(),
-        device=chosen.device,
+        device=bench.worker_device,
     )
     identity = job.identity
     if not bench.has_workers:

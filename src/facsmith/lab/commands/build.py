@@ -12,6 +12,7 @@ import typer
 from facsmith.cli._common import ProviderOption, SeedOption, check_place, note, print_json, print_table
 
 if TYPE_CHECKING:
+    from facsmith.batch import Runner
     from facsmith.lab.build import BuildOptions, Estimate
     from facsmith.lab.build.bench import Progress
 
@@ -59,7 +60,7 @@ def build(
     ] = "auto",
     source: Annotated[
         str | None,
-        typer.Option("--source", metavar="KIND:WHERE", help="AU-labelled faces of yours, too: disfa:DIR, csv:FILE."),
+        typer.Option("--source", metavar="KIND:WHERE", help="AU-labelled faces, too: disfa:DIR, csv:FILE, pairs:FILE."),
     ] = None,
     label: Annotated[
         int | None, typer.Option("--label", metavar="N", help="Of a network that draws by label, the one to keep.")
@@ -70,6 +71,13 @@ def build(
     ] = None,
     psi: Annotated[float, typer.Option("--psi", help="Truncation of its own faces, above 0 to 1.")] = 0.7,
     device: Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, ...")] = "cpu",
+    workers: Annotated[
+        int, typer.Option("--workers", help="Processes that search faces and measure samples, on Ray if above 1.")
+    ] = 1,
+    ray: Annotated[
+        str | None,
+        typer.Option("--ray", metavar="ADDRESS", help="A Ray cluster for them, which must see the folder."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what it will take, in time and memory. Write nothing.")
     ] = False,
@@ -92,6 +100,7 @@ def build(
       facsmith models build my-network.pkl -o my-model/ --minutes 120 --portraits portraits/
       facsmith models build my-network.pkl -o my-model/ --dry-run
       facsmith models build my-network.pkl -o my-model/ --descriptor vgg16 --device cuda --batch 16
+      facsmith models build my-network.pkl -o /shared/my-model/ --ray auto --workers 32
 
     Exit code 1 where films of an AU fail the check.
     """
@@ -118,7 +127,14 @@ def build(
 
     photos = [(path.name, image.read(path)) for place in portraits or [] for path in find_photos(place)]
     with _progress() as progress:
-        built = build_model(checkpoint, output, options, photos=photos, progress=progress)
+        built = build_model(
+            checkpoint,
+            output,
+            options,
+            photos=photos,
+            runner=_runner(workers, ray, device),
+            progress=progress,
+        )
     if as_json:
         print_json({"folder": str(built.folder), "stages": built.stages, "verdict": built.verdict})
     else:
@@ -144,6 +160,20 @@ def build(
         typer.echo(str(built.folder))
     if built.stages["check"]["failed"]:
         raise typer.Exit(1)
+
+
+def _runner(workers: int, address: str | None, device: str) -> "Runner | None":
+    """Workers on Ray, where they are asked for."""
+    if workers == 1 and address is None:
+        return None
+    import torch
+
+    from facsmith.batch import OnRay, RayOptions
+
+    gpus = 0.0
+    if device.startswith("cuda"):  # those of a cluster are counted there
+        gpus = 1.0 if address is not None else min(1.0, torch.cuda.device_count() / max(workers, 1))
+    return OnRay(RayOptions(address, workers, torch.get_num_threads(), gpus, chunk=1))
 
 
 def _foresee(checkpoint: str, options: "BuildOptions", *, as_json: bool) -> None:
