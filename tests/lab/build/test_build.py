@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import skimage.data
 import torch
+from checkpoint_forge import ada_pickle, images, rosinality_state
 from typer.testing import CliRunner
 
 from facsmith import image
@@ -48,12 +49,12 @@ def network():
 
 @pytest.fixture(scope="module")
 def checkpoint(network, tmp_path_factory):
-    """Random weights: no face is in its pictures, and every stage runs."""
+    """Random weights in rosinality's layout: no face is in its pictures, and every stage runs."""
     folder = tmp_path_factory.mktemp("checkpoint")
-    save_generator(network, folder / "random.safetensors", metadata={"licence": "none"})
+    torch.save({"g_ema": rosinality_state(network), "latent_avg": network.w_avg}, folder / "random.pt")
     small = DescriptorConfig(resolution=32, widths=(4, 4), convs=(1, 1), squeeze=4)
     BundledDescriptor(small).save(folder / "descriptor.safetensors")
-    return folder / "random.safetensors"
+    return folder / "random.pt"
 
 
 def options(checkpoint, **changed: Any) -> BuildOptions:
@@ -110,7 +111,8 @@ def test_what_was_built_is_a_model_that_says_what_it_is(built):
     made, _ = built
     bundle = load_bundle(made.folder)
     assert bundle.framing == PRESETS["ffhq"]
-    assert bundle.card["licence"] == "none" and bundle.card["framing"]["formula"] == "ffhq"
+    assert "does not say" in bundle.card["licence"] and bundle.card["framing"]["formula"] == "ffhq"
+    assert bundle.card["generator"]["format"] == "rosinality StyleGAN2 checkpoint"
     assert {*bundle.card["shown_by_the_generator"]} == {f"AU{au}" for au in DISFA}
     left = {int(au[2:]) for au in bundle.card["left_to_muscles"]}
     assert left | set(bundle.boundaries.aus) == set(DISFA) and not left & set(bundle.boundaries.aus)
@@ -262,6 +264,20 @@ def make_bench(checkpoint, folder: Path, *, runner: Any = None, **changed: Any) 
     for stage in ("read", "framing", "descriptor"):
         bench.record.finish(stage, WORK[stage](bench), seconds=0, cpu=0)
     return bench
+
+
+@pytest.mark.parametrize("layout", ["nvidia", "rosinality", "facsmith"])
+def test_a_build_begins_with_the_same_network_whatever_its_layout(layout, network, checkpoint, tmp_path):
+    file = {"nvidia": tmp_path / "random.pkl", "facsmith": tmp_path / "random.safetensors"}.get(layout, checkpoint)
+    if layout == "nvidia":
+        file.write_bytes(ada_pickle(network))
+    if layout == "facsmith":
+        save_generator(network, file, metadata={"licence": "none"})
+    descriptor = str(checkpoint.parent / "descriptor.safetensors")
+    bench = make_bench(file, tmp_path / "m", descriptor=descriptor)
+    torch.testing.assert_close(images(bench.networks.generator), images(network), atol=1e-5, rtol=0)
+    assert bench.record["read"]["metadata"].get("licence") == ("none" if layout == "facsmith" else None)
+    assert bench.networks.generator.framing == PRESETS["ffhq"]
 
 
 def test_rounds_double():
