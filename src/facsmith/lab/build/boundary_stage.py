@@ -17,7 +17,7 @@ from facsmith.lab.build.bench import Bench
 from facsmith.lab.build.faces import enough
 from facsmith.lab.build.ways import ways_to_move
 from facsmith.lab.fit.calibrate_on_faces import Judge, calibrate
-from facsmith.lab.fit.moves import Choice, best_moves, boundaries_of_moves
+from facsmith.lab.fit.moves import Choice, best_moves, boundaries_of_moves, mixes
 from facsmith.lab.fit.own_faces import OwnFace
 
 __all__ = ["fit"]
@@ -27,6 +27,7 @@ Codes = npt.NDArray[np.float32]
 _ENOUGH: Final = 0.7
 """Share of the muscles' motion that a generator must show of an AU; with less the muscles do it: `check`'s."""
 _STILL: Final = 0.045  # IOD; what else moves on the generator's own faces
+_REACH: Final = 1.5  # times a move's length, which other faces found
 _JUDGES: Final = 12
 _RESTING: Final = 256
 _SLOW: Final = 0.2  # seconds a picture, from which one judge has to do where there is no time for three
@@ -35,7 +36,7 @@ _SLOW: Final = 0.2  # seconds a picture, from which one judge has to do where th
 def fit(bench: Bench) -> dict[str, Any]:
     """-> boundaries.safetensors: of every AU the best move, calibrated; of those that the generator shows."""
     ways, notes = ways_to_move(bench)
-    judges = _judges(bench, ways=len(ways))
+    judges = _judges(bench, ways=len(ways) + len(mixes([*ways])))
     choose = enough([*bench.faces.faces("choose", judges)], 1, "to choose boundaries on")
     choices = best_moves(
         ways,
@@ -55,7 +56,7 @@ def fit(bench: Bench) -> dict[str, Any]:
         whole,
         bench.networks.small,
         [Judge(face.ws, face.landmarks) for face in verify],
-        reach=1.0,  # the moves have their lengths; beyond, optical flow loses brows
+        reach=_REACH,
         progress=lambda stage, row, total: bench.tell("boundaries", total + row, 2 * total),
     )
     shown = {b.au: dict(b.report["shown"]) for b in done.boundaries}
@@ -72,6 +73,7 @@ def fit(bench: Bench) -> dict[str, Any]:
     return {
         "judges": [len(choose), len(verify)],
         "ways": {f"AU{c.au}": c.way for c in choices},
+        "scores": {f"AU{c.au}": {name: round(s.score, 3) for name, s in c.shown.items()} for c in choices},
         "shown": {f"AU{au}": shown[au]["share_of_muscles"][-1] if au in shown else 0.0 for au in DISFA},
         "leak": {f"AU{au}": report["leak"] for au, report in shown.items()},
         "latent": [f"AU{au}" for au in kept],

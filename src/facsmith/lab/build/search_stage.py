@@ -4,9 +4,9 @@ Faces are searched in rounds of 4, 4, 8, 16, ...: the first from their known cod
 moves of all before it. Within a round nobody waits for anybody, and who searches a face does not change what is found.
 """
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from itertools import islice, takewhile
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -35,13 +35,13 @@ def search(bench: Bench) -> dict[str, Any]:
     """Moves of known codes -> build/moves/SEED.safetensors, one a face."""
     folder, options = bench.work / "moves", SearchOptions(batch=bench.batch)
     folder.mkdir(exist_ok=True)
-    budget, given = bench.options.seconds("search"), bench.options.faces
-    most = budget / (_FEWEST * len(DISFA) * 1.6 * bench.speed.step)  # steps a face
+    # Where there is little time, a few faces of few steps: so many have time for all of theirs.
+    most = bench.options.seconds("search") / (_FEWEST * len(DISFA) * 1.6 * bench.speed.step)
     task = _task(bench, folder, options)
-    before = sum(_seconds(task.place).values()) / bench.runner.workers  # of earlier runs
-    faces = (face.seed for face in bench.faces.faces("search", given))
+    clock = _Clock(bench, before=_seconds(task.place) / bench.runner.workers)
+    faces = (face.seed for face in bench.faces.faces("search", bench.options.faces))
     found: list[_Found] = []
-    for first, last in rounds(given, options.settled):
+    for first, last in rounds(bench.options.faces, options.settled):
         wanted = [folder / f"{seed:07d}.safetensors" for seed in islice(faces, last - first)]
         start = None
         if first:
@@ -50,24 +50,9 @@ def search(bench: Bench) -> dict[str, Any]:
             write_tensors(start, {"moves": mean.astype(np.float32)}, {})
         steps = int(np.clip(most, 2, options.later if first else options.steps))
         units = [search_unit(int(path.stem), steps, start) for path in wanted if not path.is_file()]
-        there = first + len(wanted) - len(units)
-
-        def in_time(handed_out: int, standing: Standing, there: int = there) -> bool:
-            done = there + standing.settled
-            spent = before + bench.spent
-            return there + handed_out < _FEWEST or spent + spent / max(done, 1) <= budget
-
-        def told(standing: Standing, there: int = there) -> None:
-            done = there + standing.settled
-            if done == 0:
-                return
-            reachable = int(budget * done / max(before + bench.spent, 1e-9))
-            bench.tell("search", done, min(given, max(done, reachable)))
-
+        clock.done = clock.handed_out = first + len(wanted) - len(units)
         if units:
-            _run(task, units, bench.runner, in_time, told)
-        else:
-            told(Standing())
+            _run(task, units, bench.runner, clock)
         made = [path for path in wanted if path.is_file()]
         found += [_read(path, bench) for path in made]
         if len(made) < last - first:
@@ -141,43 +126,69 @@ def _task(bench: Bench, folder: Path, options: SearchOptions) -> Task:
     return Task(job, Place(str(folder)), identity, pause=0.0)
 
 
-def _seconds(place: Place) -> dict[str, float]:
-    """Seconds that each file there took."""
-    return {entry.output: entry.seconds for entry in Ledger(place).replay(keep=False) if entry.status == "done"}
+def _seconds(place: Place) -> float:
+    """Seconds that what lies there took."""
+    done = {entry.output: entry.seconds for entry in Ledger(place).replay(keep=False) if entry.status == "done"}
+    return sum(done.values())
 
 
 @dataclass
+class _Clock:
+    """Whether there is time for another face.
+
+    Parameters
+    ----------
+    before
+        Seconds of earlier runs.
+    done, handed_out
+        Faces that are searched, and those and others that are being searched.
+    """
+
+    bench: Bench
+    before: float
+    done: int = 0
+    handed_out: int = 0
+
+    def hand_out(self, units: Iterator[Unit]) -> Iterator[Unit]:
+        """The units that there is time for, as long as there is."""
+        budget = self.bench.options.seconds("search")
+        for unit in units:
+            spent = self.before + self.bench.spent
+            if self.handed_out >= _FEWEST and spent + spent / max(self.done, 1) > budget:
+                return
+            self.handed_out += 1
+            yield unit
+
+    def tell(self) -> None:
+        """Pass on how many faces are searched, of how many that there is time for."""
+        options = self.bench.options
+        reachable = int(options.seconds("search") * self.done / max(self.before + self.bench.spent, 1e-9))
+        self.bench.tell("search", self.done, min(options.faces, max(self.done, reachable, 1)))
+
+
+@dataclass(frozen=True)
 class _InTime:
     """A runner that is handed units only as long as there is time for them."""
 
     runner: Runner
-    in_time: Callable[[int, Standing], bool]
-    standing: Standing
+    clock: _Clock
 
     @property
     def workers(self) -> int:
         return self.runner.workers
 
     def run(self, task: Task, units: Iterator[Unit], ledger: Ledger) -> Generator[Outcome]:
-        handed_out = enumerate(units)
-        timely = takewhile(lambda numbered: self.in_time(numbered[0], self.standing), handed_out)
-        yield from self.runner.run(task, (unit for _, unit in timely), ledger)
+        yield from self.runner.run(task, self.clock.hand_out(units), ledger)
 
 
-def _run(
-    task: Task,
-    units: list[Unit],
-    runner: Runner,
-    in_time: Callable[[int, Standing], bool],
-    told: Callable[[Standing], None],
-) -> None:
+def _run(task: Task, units: list[Unit], runner: Runner, clock: _Clock) -> None:
     """Search what is in time; what fails fails the build."""
-    limited = _InTime(runner, in_time, Standing())
+    before = clock.done
 
     def progress(standing: Standing) -> None:
-        limited.standing = standing
-        told(standing)
+        clock.done = before + standing.settled
+        clock.tell()
 
-    summary = run_batch(task, units, limited, retry=True, progress=progress)
+    summary = run_batch(task, units, _InTime(runner, clock), retry=True, progress=progress)
     if summary.named:
         raise InputError(summary.named[0][2])
