@@ -376,7 +376,9 @@ def test_coded_pairs_give_neutrals_once_and_peaks_with_their_codes(pictures):
         open_source(f"pairs:{write_csv(pictures / 'none.csv', rows[2:3])}")
 
 
-@pytest.mark.parametrize("text", ["disfa", "pairs:/nowhere", "video:x", "samples:many", "samples:5", "muscles:/nowhere", "csv:"])
+@pytest.mark.parametrize(
+    "text", ["disfa", "pairs:/nowhere", "video:x", "samples:many", "samples:5", "muscles:/nowhere", "csv:"]
+)
 def test_unknown_sources_are_named(text):
     with pytest.raises(InputError, match=r"source|folder|CSV"):
         open_source(text)
