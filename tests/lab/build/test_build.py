@@ -280,6 +280,16 @@ def test_a_build_begins_with_the_same_network_whatever_its_layout(layout, networ
     assert bench.networks.generator.framing == PRESETS["ffhq"]
 
 
+def test_what_is_left_is_told_of_a_stage_that_takes_longer_than_planned(checkpoint, tmp_path):
+    told: list[float] = []
+    bench = Bench(
+        tmp_path, str(checkpoint), options(checkpoint, minutes=1e-6), Record(tmp_path, {}), lambda *a: told.append(a[3])
+    )
+    bench._began -= 100
+    bench.tell("check", 2, 10)
+    assert told[0] == pytest.approx(400, rel=0.05)
+
+
 def test_rounds_double():
     assert [*rounds(64, 4)] == [(0, 4), (4, 8), (8, 16), (16, 32), (32, 64)]
     assert [*rounds(3, 4)] == [(0, 3)]

@@ -108,7 +108,9 @@ class Bench:
         return time.monotonic() - self._began
 
     def tell(self, stage: str, done: int, total: int) -> None:
-        """Pass progress on with what is left of the plan."""
-        own = max(self.options.seconds(stage) - self.spent, 0.0)
+        """Pass progress on with what is left of the plan; where the stage takes longer, at the pace that it has."""
+        own = self.options.seconds(stage) - self.spent
+        if own <= 0:
+            own = self.spent * (total - done) / max(done, 1)
         later = STAGES[STAGES.index(stage) + 1 :]
         self.progress(stage, done, total, own + sum(self.options.seconds(s) for s in later if s not in self.record))
