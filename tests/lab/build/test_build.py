@@ -30,6 +30,7 @@ from facsmith.lab.build.options import SHARES, STAGES
 from facsmith.lab.build.record import Record
 from facsmith.lab.build.search_stage import rounds
 from facsmith.lab.build.stages import WORK
+from facsmith.lab.build.ways import ranked
 from facsmith.lab.fit.collect_codes import collect
 from facsmith.lab.fit.encoding import encoding
 from facsmith.lab.fit.encoding_job import CodesJob
@@ -344,3 +345,15 @@ def test_workers_measure_and_encode_what_one_process_does(tmp_path, ray):
             assert len(codes.ws) >= 2
             made.append([path.read_bytes() for path in sorted(place.glob("*.safetensors"))])
         assert made[0] == made[1]
+
+
+def test_what_nearly_all_natural_faces_show_a_little_is_told_by_rank():
+    au = np.zeros((100, 12))
+    smile, brow, jaw = (DISFA.index(k) for k in (12, 1, 26))
+    au[:, smile] = np.linspace(0.2, 0.35, 100)
+    au[:20, brow], au[20:30, jaw] = 0.6, 0.2
+    labels = ranked(au)
+    assert (labels[:25, smile] == 0).all() and (labels[-25:, smile] == 1).all()
+    assert ((labels[30:70, smile] > 0) & (labels[30:70, smile] < 0.4)).all()
+    rest = [k for k in range(12) if k != smile]
+    assert (labels[:, rest] == au[:, rest]).all()
