@@ -120,7 +120,7 @@ def build(
         seed=seed,
     )
     if dry_run:
-        _foresee(checkpoint, options, as_json=as_json)
+        _foresee(checkpoint, options, workers, as_json=as_json)
         return
     from facsmith import image
     from facsmith.stimuli import find_photos
@@ -176,14 +176,14 @@ def _runner(workers: int, address: str | None, device: str) -> "Runner | None":
     return OnRay(RayOptions(address, workers, torch.get_num_threads(), gpus, chunk=1))
 
 
-def _foresee(checkpoint: str, options: "BuildOptions", *, as_json: bool) -> None:
+def _foresee(checkpoint: str, options: "BuildOptions", workers: int, *, as_json: bool) -> None:
     from dataclasses import asdict
 
     from facsmith.checkpoint import load_generator
     from facsmith.lab.build import estimate
 
     generator = load_generator(checkpoint).to(options.device)
-    plan = estimate(generator, options)
+    plan = estimate(generator, options, workers=workers)
     if as_json:
         print_json(asdict(plan))
         return
