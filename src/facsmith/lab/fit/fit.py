@@ -1,7 +1,6 @@
 """fit_boundaries: AU-labelled W+ codes in, a calibrated BoundarySet with its report out (the paper's 3.3)."""
 
 import math
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -146,9 +145,10 @@ def fit_boundaries(
         intercept = judge.level(d, e, ~held, options.threshold)
         fitted = calibrate(d[judged] - intercept, e[judged], people[judged])
         if fitted is None:
-            raise BoundaryError(
+            raise _UnfittedError(
+                au,
                 f"AU{au}'s distance does not grow with its intensity where it was tried: the codes do not show it. "
-                "Give more samples, or leave it out of FitOptions.aus."
+                "Give more samples, or leave it out of FitOptions.aus.",
             )
         strongest = int(np.argmax(leaked[k]))
         quality = judge.quality(d[judged] - intercept, e[judged], fitted, options.threshold)
@@ -197,20 +197,16 @@ def fit_separable(
         None of them can be separated.
     """
 
-    def fit(how: FitOptions) -> BoundarySet:
-        return fit_boundaries(ws, labels, groups=groups, generator_id=generator_id, options=how)
-
-    try:
-        return fit(options)
-    except BoundaryError:
-        able: list[int] = []
-        for au in options.aus:
-            with suppress(BoundaryError):
-                fit(replace(options, aus=(au,), unmix=False))
-                able.append(au)
-        if not able:
-            raise
-        return fit(replace(options, aus=tuple(able)))
+    aus = options.aus
+    while True:
+        try:
+            return fit_boundaries(
+                ws, labels, groups=groups, generator_id=generator_id, options=replace(options, aus=aus)
+            )
+        except _UnfittedError as error:
+            if len(aus) == 1:
+                raise
+            aus = tuple(au for au in aus if au != error.au)
 
 
 def _check(ws: npt.NDArray[Any], labels: npt.NDArray[Any], groups: npt.NDArray[Any]) -> None:
@@ -247,9 +243,10 @@ def _check_classes(shown: Array, options: FitOptions) -> None:
     for k, au in enumerate(options.aus):
         neutral, active = (int(side.sum()) for side in judge.classes(shown[:, k], options.threshold))
         if min(neutral, active) < 2:
-            raise BoundaryError(
+            raise _UnfittedError(
+                au,
                 f"AU{au} has {neutral} neutral samples and {active} of intensity {options.threshold:g} or more; 2 of "
-                "each are needed at least. Give more samples, or leave it out of FitOptions.aus."
+                "each are needed at least. Give more samples, or leave it out of FitOptions.aus.",
             )
 
 
@@ -269,6 +266,14 @@ def _held_out(people: npt.NDArray[np.intp], shown: Array, options: FitOptions) -
         if min(sides) >= 2:
             return held
     return np.zeros(len(people), dtype=bool)
+
+
+class _UnfittedError(BoundaryError):
+    """One AU defeats the fit."""
+
+    def __init__(self, au: int, message: str) -> None:
+        super().__init__(message)
+        self.au = au
 
 
 class _Separated(NamedTuple):
