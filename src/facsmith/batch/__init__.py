@@ -6,18 +6,23 @@ run go on where an earlier one was stopped, however it was stopped. Runners (`ru
 """
 
 from facsmith.batch.engine import REPORT, Standing, Summary, run_batch
+from facsmith.batch.ledger import Ledger
 from facsmith.batch.on_ray import OnRay, RayOptions, has_ray
-from facsmith.batch.places import Place
+from facsmith.batch.places import Place, fetch
 from facsmith.batch.runner import Here, Runner, Task
-from facsmith.batch.units import Job, Outcome, Refusal, Unit, Work
+from facsmith.batch.units import Entry, Job, Outcome, Plain, Refusal, Unit, Work, address_of
+from facsmith.batch.worker import present
 
 __all__ = [
     "REPORT",
+    "Entry",
     "Here",
     "Job",
+    "Ledger",
     "OnRay",
     "Outcome",
     "Place",
+    "Plain",
     "RayOptions",
     "Refusal",
     "Runner",
@@ -26,6 +31,9 @@ __all__ = [
     "Task",
     "Unit",
     "Work",
+    "address_of",
+    "fetch",
     "has_ray",
+    "present",
     "run_batch",
 ]

@@ -11,9 +11,8 @@ import numpy.typing as npt
 
 from facsmith import __version__
 from facsmith._arrays import read_tensors, write_tensors
-from facsmith.batch import Unit, Work
+from facsmith.batch import Plain, Unit, Work
 from facsmith.batch.films import limit_threads, sha256_of
-from facsmith.batch.units import Plain
 from facsmith.bundle import FILES
 from facsmith.errors import BoundaryError, InputError
 from facsmith.lab.build.faces import FaceMaker

@@ -15,8 +15,7 @@ import numpy.typing as npt
 import torch
 
 from facsmith._arrays import write_tensors
-from facsmith.batch import Outcome, Place, Runner, Standing, Task, Unit, run_batch
-from facsmith.batch.ledger import Ledger
+from facsmith.batch import Ledger, Outcome, Place, Runner, Standing, Task, Unit, run_batch
 from facsmith.errors import InputError
 from facsmith.facs import DISFA
 from facsmith.lab.build.bench import Bench

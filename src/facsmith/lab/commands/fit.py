@@ -169,8 +169,7 @@ def fit(
         ),
     )
     if faces is not None:
-        from facsmith.lab.fit.calibrate_on_faces import calibrate
-        from facsmith.lab.fit.dataset_boundaries import held_out_judges
+        from facsmith.lab.fit.calibrate_on_faces import calibrate, held_out_judges
 
         fitted = calibrate(
             fitted, network, held_out_judges(faces, network, replace(job, device="cpu").encode(network), seed=seed)

@@ -1,29 +1,36 @@
-"""Boundaries calibrated on generated faces: moved, drawn and looked at.
+"""How far is 0.6, looked at on generated faces: intensities to distances, by optical flow on people held out.
 
-Each AU's map from intensity to distance is bent until an asked 0.6 shows as 0.6 of what the same face's muscles show at
-full intensity, by optical flow (`compose.motion`).
+Their codes are moved along the boundaries, drawn by the generator, and looked at: each AU's map from intensity to
+distance is bent until an asked 0.6 shows as 0.6 of what the same face's muscles show at full intensity
+(`compose.motion`). An encoder tells less of an expression than there is to it, so distances taken from its codes alone
+would be too short.
 """
 
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from facsmith import image
 from facsmith.boundary import BoundarySet, Calibration
 from facsmith.compose.motion import Motion
 from facsmith.errors import BoundaryError
 from facsmith.facs import DISFA
+from facsmith.framing import framing_of
 from facsmith.generator import Generator
-from facsmith.lab.fit.calibrate import recalibrate
+from facsmith.lab.fit import recalibrate
+from facsmith.lab.fit.encoding import Encode
+from facsmith.lab.train.dataset import REST, open_dataset
 from facsmith.latent import Latent
 from facsmith.measure import empty_points
 
-__all__ = ["Judge", "calibrate", "until_lost"]
+__all__ = ["Judge", "calibrate", "held_out_judges", "until_lost"]
 
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
@@ -31,6 +38,7 @@ Image = npt.NDArray[np.uint8]
 Progress = Callable[[str, int, int], None]
 """Told (stage, done, total)."""
 
+_CHUNK = 32
 # Parts of the probed range: dense near neutral, where full intensity usually lies.
 _PROBED = (1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 3 / 4, 1)
 _LOST = 0.15  # of a share
@@ -52,6 +60,31 @@ class Judge(NamedTuple):
     landmarks: Array
 
 
+def held_out_judges(
+    dataset: str | Path, generator: Generator, encode: Encode, *, count: int = 24, seed: int = 0
+) -> list[Judge]:
+    """Held-out people of a data set at rest, to `calibrate` on.
+
+    Parameters
+    ----------
+    dataset
+        A folder of `facsmith.lab.train.data`.
+    encode
+        Makes codes of pictures, see `encoding`.
+
+    Raises
+    ------
+    InputError
+        No such data set.
+    """
+    images, _, landmarks, held_out = open_dataset(
+        dataset, resolution=generator.resolution, framing=framing_of(generator)
+    )
+    rows = np.sort(np.random.default_rng(seed).permutation(np.flatnonzero(held_out))[:count])
+    codes = _encoded(encode, images[rows, REST], generator)
+    return [Judge(code, landmarks[row, REST]) for code, row in zip(codes, rows, strict=True)]
+
+
 def calibrate(
     boundaries: BoundarySet,
     generator: Generator,
@@ -68,7 +101,7 @@ def calibrate(
     Parameters
     ----------
     reach
-        How far is tried, in the boundaries' own distances from neutral to full intensity.
+        How far is tried, in the codes' own distances from neutral to full intensity.
     """
     probe = BoundarySet(
         tuple(replace(b, calibration=_line(b.calibration, reach)) for b in boundaries.boundaries),
@@ -88,14 +121,6 @@ def calibrate(
     )
 
 
-class _Seen(NamedTuple):
-    """shares: (people, K, levels) of the muscles' motion. leaks: (people, K) at the last level, IOD."""
-
-    levels: tuple[float, ...]
-    shares: Array
-    leaks: Array
-
-
 def until_lost(shares: Array) -> int:
     """How many of the shares (levels,) that rising levels show can be believed: those before a fall.
 
@@ -103,6 +128,14 @@ def until_lost(shares: Array) -> int:
     """
     fallen = np.flatnonzero(shares < np.maximum.accumulate(shares) - _LOST)
     return int(fallen[0]) if len(fallen) else len(shares)
+
+
+class _Seen(NamedTuple):
+    """shares: (people, K, levels) of the muscles' motion. leaks: (people, K) at the last level, IOD."""
+
+    levels: tuple[float, ...]
+    shares: Array
+    leaks: Array
 
 
 def _seen(
@@ -153,3 +186,12 @@ def _drawn(generator: Generator, ws: npt.NDArray[np.float32]) -> Image:
     """ws: (N, num_ws, w_dim). Returns (N, R, R, 3)."""
     with torch.inference_mode():
         return image.to_uint8(generator.synthesis(torch.tensor(ws, device=generator.w_avg.device)))
+
+
+def _encoded(encode: Encode, pictures: Image, generator: Generator) -> npt.NDArray[np.float32]:
+    """pictures: (N, R, R, 3). Returns (N, num_ws, w_dim)."""
+    ws: list[Tensor] = []
+    for first in range(0, len(pictures), _CHUNK):
+        part = torch.tensor(pictures[first : first + _CHUNK], device=generator.w_avg.device)
+        ws.append(encode(part.permute(0, 3, 1, 2).float() / 127.5 - 1))  # keeps the channels last in memory
+    return torch.cat(ws).float().cpu().numpy()

@@ -5,19 +5,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from facsmith.batch import Here, Job, Place, Runner, Standing, Task, Unit, Work, run_batch
-from facsmith.batch.ledger import Ledger
-from facsmith.batch.places import fetch
-from facsmith.batch.units import Entry, Plain, address_of
-from facsmith.batch.worker import present
+from facsmith.batch import (
+    Entry,
+    Here,
+    Job,
+    Ledger,
+    Place,
+    Plain,
+    Runner,
+    Standing,
+    Task,
+    Unit,
+    Work,
+    address_of,
+    fetch,
+    present,
+    run_batch,
+)
 from facsmith.errors import BoundaryError
 from facsmith.lab.fit.encoded_shards import encode_portion, read_portions
-from facsmith.lab.fit.encoding import Encode
 from facsmith.lab.fit.folder import LabelledCodes
 from facsmith.lab.fit.sources import Portion, Source
 
 if TYPE_CHECKING:
     from facsmith.generator import Generator
+    from facsmith.lab.fit.encoding import Encode
 
 __all__ = ["HeldJob", "PortionWork", "claim", "codes", "collect", "units"]
 
@@ -27,7 +39,7 @@ _SAYS: Final = "source.txt"
 class PortionWork:
     """The work of encoding a source: a portion of it is a unit."""
 
-    def __init__(self, source: Source, generator: "Generator", encode: Encode | None, provider: str) -> None:
+    def __init__(self, source: Source, generator: "Generator", encode: "Encode | None", provider: str) -> None:
         self._source, self._generator, self._encode, self._provider = source, generator, encode, provider
 
     def __call__(self, unit: Unit, inputs: Sequence[Path], output: Path) -> Iterable[str]:
@@ -96,7 +108,7 @@ def collect(
     source: Source,
     folder: str | Path,
     generator: "Generator",
-    encode: Encode | None,
+    encode: "Encode | None",
     *,
     name: str,
     provider: str = "auto",

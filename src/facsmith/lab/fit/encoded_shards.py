@@ -20,19 +20,20 @@ from facsmith._json import parse_json
 from facsmith.errors import BoundaryError
 from facsmith.facs import DISFA
 from facsmith.framing import Framing, framing_of
-from facsmith.lab.fit.encoding import Encode
 from facsmith.lab.fit.folder import LabelledCodes
 from facsmith.lab.fit.own_faces import usable_face
 from facsmith.lab.fit.sources import Item, Portion, Source
 
 if TYPE_CHECKING:
     from facsmith.generator import Generator
+    from facsmith.lab.fit.encoding import Encode
 
 __all__ = ["encode_portion", "read_portions", "source_name"]
 
 Array = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.float32]
 Image = npt.NDArray[np.uint8]
+
 _BATCH: Final = 16
 _NAMED: Final = 10
 _MAX_BYTES: Final = 1 << 30
@@ -43,7 +44,7 @@ def encode_portion(
     source: Source,
     portion: Portion,
     generator: "Generator",
-    encode: Encode | None,
+    encode: "Encode | None",
     *,
     provider: str = "auto",
 ) -> list[str]:
@@ -148,7 +149,7 @@ def _crop(item: Item, resolution: int, provider: str, framing: Framing) -> Image
     return face_module.crop_transform(found.landmarks, resolution, framing).crop(item.image)
 
 
-def _codes(batch: list[tuple[Codes | None, Image | None]], generator: "Generator", encode: Encode | None) -> Codes:
+def _codes(batch: list[tuple[Codes | None, Image | None]], generator: "Generator", encode: "Encode | None") -> Codes:
     """(N, num_ws, w_dim)"""
     import torch
 

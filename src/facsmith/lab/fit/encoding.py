@@ -1,28 +1,27 @@
-"""From pictures to a generator's codes, by its encoder or by inversion."""
+"""Pictures to codes: the encoder, and the inversion that goes on from it."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Any
 
-from facsmith.inversion import InversionOptions, invert
+import torch
+from torch import Tensor
 
-if TYPE_CHECKING:
-    from torch import Tensor
+from facsmith.descriptor import Descriptor, load_descriptor
+from facsmith.encoder import Encoder
+from facsmith.generator import Generator
+from facsmith.inversion import invert
+from facsmith.options import InversionOptions
 
-    from facsmith.descriptor import Descriptor
-    from facsmith.encoder import Encoder
-    from facsmith.generator import Generator
+__all__ = ["Encode", "encoding", "load_encoding"]
 
-__all__ = ["Encode", "encoding"]
-
-Encode = Callable[["Tensor"], "Tensor"]
+Encode = Callable[[Tensor], Tensor]
 """Images (N, 3, R, R) in [-1, 1] -> ws (N, num_ws, w_dim)."""
 
 
-def encoding(generator: "Generator", descriptor: "Descriptor", encoder: "Encoder", *, iterations: int = 0) -> Encode:
+def encoding(generator: Generator, descriptor: Descriptor, encoder: Encoder, *, iterations: int = 0) -> Encode:
     """v(I), improved by so many steps of the inversion."""
-    import torch
 
-    def encode(images: "Tensor") -> "Tensor":
+    def encode(images: Tensor) -> Tensor:
         if iterations == 0:
             with torch.inference_mode():
                 return encoder(descriptor(images))
@@ -31,3 +30,11 @@ def encoding(generator: "Generator", descriptor: "Descriptor", encoder: "Encoder
         return torch.tensor(found.latent.ws)
 
     return encode
+
+
+def load_encoding(
+    generator: Generator, descriptor: str, encoder: str, *, iterations: int = 0, device: str = "cpu"
+) -> Encode:
+    """As `encoding`, the descriptor by its name or file, the encoder by its file."""
+    known: Any = load_descriptor(descriptor)
+    return encoding(generator, known.to(device), Encoder.load(encoder).to(device), iterations=iterations)

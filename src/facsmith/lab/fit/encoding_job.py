@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from facsmith import __version__
+from facsmith.batch import Plain, Work
 from facsmith.batch.films import limit_threads, sha256_of
-from facsmith.batch.units import Plain, Work
 from facsmith.face import find
 from facsmith.lab.fit.collect_codes import PortionWork
-from facsmith.lab.fit.encoding import Encode
 from facsmith.lab.fit.own_faces import working
 from facsmith.lab.fit.sources import Source, open_source
 
 if TYPE_CHECKING:
     from facsmith.generator import Generator
+    from facsmith.lab.fit.encoding import Encode
 
 __all__ = ["CodesJob"]
 
@@ -93,12 +93,8 @@ class CodesJob:
         """
         return open_source(self.source, generator, seed=self.seed, provider=self.provider)
 
-    def encode(self, generator: "Generator") -> Encode:
+    def encode(self, generator: "Generator") -> "Encode":
         """What turns pictures into the generator's codes."""
-        from facsmith.descriptor import load_descriptor
-        from facsmith.encoder import Encoder
-        from facsmith.lab.fit.encoding import encoding
+        from facsmith.lab.fit.encoding import load_encoding
 
-        descriptor: Any = load_descriptor(self.descriptor)
-        encoder = Encoder.load(self.encoder).to(self.device)
-        return encoding(generator, descriptor.to(self.device), encoder, iterations=self.iterations)
+        return load_encoding(generator, self.descriptor, self.encoder, iterations=self.iterations, device=self.device)

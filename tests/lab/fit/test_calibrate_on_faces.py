@@ -1,4 +1,4 @@
-"""Boundaries from a data set: a generator whose truth is known is fitted, and what is asked of it shows."""
+"""Boundaries fitted to labelled codes of a generator whose truth is known: what is asked of them shows."""
 
 import json
 from pathlib import Path
@@ -15,20 +15,14 @@ from facsmith.errors import InputError
 from facsmith.face import choose, crop_transform, find
 from facsmith.face.muscle_warp import MuscleWarp
 from facsmith.facs import DISFA, columns, spread
-from facsmith.lab.fit import FitOptions
-from facsmith.lab.fit.calibrate_on_faces import Judge, calibrate, until_lost
-from facsmith.lab.fit.dataset_boundaries import (
-    BoundaryTraining,
-    direction_cosines,
-    held_out_judges,
-    train_boundaries,
-)
-from facsmith.lab.fit.folder import LabelledCodes
+from facsmith.lab.fit import FitOptions, fit_boundaries
+from facsmith.lab.fit.calibrate_on_faces import Judge, calibrate, held_out_judges, until_lost
 from facsmith.latent import Latent
 
 SIDE, NUM_WS, W_DIM = 64, 4, 16
 SIZE = NUM_WS * W_DIM
 FITTED = (1, 12, 26)
+HELD_OUT, VARIANTS = 6, 8  # people, and pictures of each
 TOLD = 0.5  # of an expression reaches the encoder's code
 
 
@@ -61,7 +55,13 @@ class Faces:
     """people x variants codes with known AUs; an encoder that gets them in the order in which they are asked for."""
 
     def __init__(
-        self, generator: MuscleGenerator, root: Path, *, people: int = 40, held_out: int = 6, variants: int = 8
+        self,
+        generator: MuscleGenerator,
+        root: Path,
+        *,
+        people: int = 40,
+        held_out: int = HELD_OUT,
+        variants: int = VARIANTS,
     ):
         random = np.random.default_rng(1)
         au = np.where(random.random((people, variants, 12)) < 0.3, random.uniform(0.2, 1, (people, variants, 12)), 0)
@@ -86,9 +86,6 @@ class Faces:
         return torch.tensor(self.ws.reshape(-1, NUM_WS, W_DIM)[numbers])
 
 
-OPTIONS = BoundaryTraining(people=34, judges=3, fit=FitOptions(aus=FITTED, threshold=0.5))
-
-
 @pytest.fixture(scope="module")
 def generator() -> MuscleGenerator:
     return MuscleGenerator()
@@ -105,8 +102,21 @@ def faces(generator: MuscleGenerator, root: Path) -> Faces:
 
 
 @pytest.fixture(scope="module")
-def trained(generator: MuscleGenerator, root: Path, faces: Faces) -> BoundarySet:
-    return train_boundaries(root, generator, faces.encode, options=OPTIONS)
+def judges(generator: MuscleGenerator, root: Path, faces: Faces) -> list[Judge]:
+    return held_out_judges(root, generator, faces.encode, count=3)
+
+
+@pytest.fixture(scope="module")
+def trained(generator: MuscleGenerator, root: Path, faces: Faces, judges: list[Judge]) -> BoundarySet:
+    codes = faces.ws[HELD_OUT:]
+    fitted = fit_boundaries(
+        codes.reshape(-1, NUM_WS, W_DIM),
+        columns(np.load(root / "au.npy"))[HELD_OUT:].reshape(-1, 12),
+        groups=np.repeat(np.arange(len(codes)), VARIANTS),
+        generator_id=generator.generator_id,
+        options=FitOptions(aus=FITTED, threshold=0.5),
+    )
+    return calibrate(fitted, generator, judges)
 
 
 @pytest.mark.slow
@@ -122,8 +132,12 @@ def test_an_asked_intensity_shows(generator: MuscleGenerator, trained: BoundaryS
 
 
 def test_what_was_fitted_is_the_generators_own_direction(generator: MuscleGenerator, trained: BoundarySet):
-    assert direction_cosines(trained, spread(generator.directions.T).T).min() > 0.95
-    assert direction_cosines(trained, -spread(generator.directions.T).T).max() < -0.95
+    rows = [DISFA.index(au) for au in trained.aus]
+    origin = Latent(np.zeros(trained.shape, np.float32), trained.generator_id)
+    moves = trained.edit(origin, np.eye(len(DISFA))[rows], source=np.zeros(len(DISFA))).ws.reshape(len(rows), -1)
+    wanted = generator.directions[rows]
+    cosines = (moves * wanted).sum(axis=1) / np.linalg.norm(moves, axis=1) / np.linalg.norm(wanted, axis=1)
+    assert cosines.min() > 0.95
 
 
 def test_uncalibrated_distances_fall_short_and_the_report_says_what_shows(trained: BoundarySet):
@@ -139,30 +153,12 @@ def test_uncalibrated_distances_fall_short_and_the_report_says_what_shows(traine
         assert 2.4 < span < 3.6
 
 
-def test_people_held_out_are_the_judges_and_nobody_else(faces: Faces, trained: BoundarySet):
-    people = np.array(faces.asked) // 8
-    assert set(people[:-3]) == set(range(6, 40))
-    assert set(people[-3:]) <= set(range(6))
-    assert {number % 8 for number in faces.asked[-3:]} == {1}
-
-
-def test_judges_for_boundaries_fitted_elsewhere_are_held_out_too(generator: MuscleGenerator, root: Path, faces: Faces):
-    judges = held_out_judges(root, generator, faces.encode, count=2)
-    assert len(judges) == 2
-    assert all((judge.ws == faces.ws[:6, 1]).all(axis=(1, 2)).any() for judge in judges)
-
-
-def test_known_codes_are_fitted_instead_of_encoding_anybody(generator: MuscleGenerator, root: Path, faces: Faces):
-    known = LabelledCodes(
-        faces.ws.reshape(-1, NUM_WS, W_DIM),
-        columns(np.load(root / "au.npy")).reshape(-1, 12),
-        np.repeat(np.arange(40), 8),
-    )
-    before = len(faces.asked)
-    options = BoundaryTraining(judges=2, fit=FitOptions(aus=(26,), threshold=0.5))
-    found = train_boundaries(root, generator, faces.encode, codes=known, options=options)
-    assert len(faces.asked) == before + 2
-    assert found[26].report["shown"]["share_of_muscles"][-1] == pytest.approx(1, abs=0.1)
+def test_people_held_out_at_rest_are_the_judges_and_nobody_else(faces: Faces, judges: list[Judge]):
+    people = np.array(faces.asked) // VARIANTS
+    assert len(judges) == len(people) == len(set(people)) == 3
+    assert set(people) <= set(range(HELD_OUT))
+    assert {number % VARIANTS for number in faces.asked} == {1}
+    assert all((judge.ws == faces.ws[:HELD_OUT, 1]).all(axis=(1, 2)).any() for judge in judges)
 
 
 def test_an_au_that_shows_too_little_ends_where_it_was_tried(
@@ -194,11 +190,9 @@ def test_an_au_ends_where_the_face_shows_most_of_it(generator: MuscleGenerator, 
     assert until_lost(np.array([0.2, 0.5, 0.3, 0.9])) == 2
 
 
-def test_wrong_folders_and_options_are_named(generator: MuscleGenerator, tmp_path: Path, faces: Faces):
+def test_wrong_folders_are_named(generator: MuscleGenerator, tmp_path: Path, faces: Faces):
     with pytest.raises(InputError, match="facsmith train data"):
-        train_boundaries(tmp_path, generator, faces.encode)
-    with pytest.raises(InputError, match="2 judges or more"):
-        BoundaryTraining(judges=1)
+        held_out_judges(tmp_path, generator, faces.encode)
     Faces(generator, tmp_path, people=4, held_out=0)
     with pytest.raises(InputError, match="held-out ones"):
-        train_boundaries(tmp_path, generator, faces.encode)
+        held_out_judges(tmp_path, generator, faces.encode)
