@@ -227,8 +227,10 @@ def test_a_verdict_names_what_fails_and_what_is_left_to_muscles():
             "muscles": {"AU9": "shows 20 % of what the muscles move"},
         },
         "check": {"photos": 10, "portraits": True, "passed": ["AU12"] * 11, "failed": ["AU4"]},
+        "encoder": {"note": "The encoder had time for 5 steps."},
     }
     said = verdict(done)
+    assert "time for 5 steps" in said
     assert "11 of 12 AUs on 10 portraits" in said and "AU4 fails" in said and "AU9 shows 20 %" in said
 
 

@@ -38,6 +38,8 @@ def verdict(done: Mapping[str, Mapping[str, Any]]) -> str:
     if named:
         reasons = "; ".join(f"{au} {why}" for au, why in named.items())
         sentences.append(f"The rest is moved by the muscles alone: {reasons}.")
+    if "note" in done["encoder"]:
+        sentences.append(done["encoder"]["note"])
     return " ".join(sentences)
 
 

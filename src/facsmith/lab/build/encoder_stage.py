@@ -17,7 +17,8 @@ from facsmith.lab.train.loop import Budget
 
 __all__ = ["encode"]
 
-_STEPS: Final = 600  # of the encoder, for which its batch is made smaller
+_STEPS: Final = 600
+"""Of the encoder at least: its batch is made smaller for them."""
 
 
 def encode(bench: Bench) -> dict[str, Any]:
@@ -55,7 +56,14 @@ def encode(bench: Bench) -> dict[str, Any]:
     )
     encoder.save(bench.folder / FILES[2])
     lines = (bench.work / "encoder" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    return {"steps": json.loads(lines[-1])["step"], "held_out": json.loads(lines[-1]).get("held_out", {})}
+    last = json.loads(lines[-1])
+    done: dict[str, Any] = {"steps": last["step"], "held_out": last.get("held_out", {})}
+    if last["step"] < _STEPS:
+        done["note"] = (
+            f"The encoder had time for {last['step']} steps; with fewer than {_STEPS}, photos look little like the "
+            "person in the modes paste and crop. Build anew with more --minutes for these."
+        )
+    return done
 
 
 def _as_begun(bench: Bench, options: EncoderTraining) -> EncoderTraining:

@@ -145,8 +145,8 @@ def build(
                 for stage, report in built.stages.items()
             ],
         )
-        for report in built.stages.values():
-            if "note" in report:
+        for stage, report in built.stages.items():
+            if "note" in report and stage != "encoder":  # the verdict has that one
                 note(str(report["note"]))
         typer.echo(f"\nframing: {built.stages['framing']['framing']}")
         if built.check is not None:
