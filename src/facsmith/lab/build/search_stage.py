@@ -162,7 +162,7 @@ class _Clock:
         """Pass on how many faces are searched, of how many that there is time for."""
         options = self.bench.options
         reachable = int(options.seconds("search") * self.done / max(self.before + self.bench.spent, 1e-9))
-        self.bench.tell("search", self.done, min(options.faces, max(self.done, reachable, 1)))
+        self.bench.tell("search", self.done, min(options.faces, max(self.done, reachable, _FEWEST)))
 
 
 @dataclass(frozen=True)
