@@ -227,7 +227,7 @@ def rosinality_state(network: StyleGAN2) -> dict[str, Tensor]:
         out[f"{theirs}.conv.weight"] = state[f"{ours}.torgb.weight"][None]
         out[f"{theirs}.conv.modulation.weight"] = state[f"{ours}.torgb.affine.weight"]
         out[f"{theirs}.conv.modulation.bias"] = state[f"{ours}.torgb.affine.bias"]
-        out[f"{theirs}.bias"] = state[f"{ours}.torgb.bias"].reshape(1, 3, 1, 1)
+        out[f"{theirs}.bias"] = state[f"{ours}.torgb.bias"].reshape(1, -1, 1, 1)
         if block:
             out[f"{theirs}.upsample.kernel"] = blur
     return out

@@ -405,6 +405,18 @@ def test_pictures_that_are_not_rgb_are_refused_at_once(channels: int, named: str
             run(tmp_path / "network.pkl")
 
 
+@pytest.mark.parametrize("layout", ["nvidia", "rosinality"])
+def test_state_dicts_of_other_channels_or_with_labels_are_refused_too(layout: str, tmp_path: Path) -> None:
+    network = random_stylegan2(img_channels=4)
+    state = dict(network.state_dict()) if layout == "nvidia" else rosinality_state(network)
+    (tmp_path / "network.pt").write_bytes(torch_bytes({"g_ema": state}))
+    with pytest.raises(CheckpointError, match="RGBA"):
+        load_generator(tmp_path / "network.pt")
+    (tmp_path / "network.pt").write_bytes(torch_bytes(dict(random_stylegan2(c_dim=3).state_dict())))
+    with pytest.raises(CheckpointError, match="--label"):
+        load_generator(tmp_path / "network.pt")
+
+
 @pytest.mark.parametrize("resolution", [8, 16])
 def test_a_state_dict_is_wrapped_in_ordered_dictionaries_too(resolution: int, tmp_path: Path) -> None:
     network = random_stylegan2(resolution=resolution)

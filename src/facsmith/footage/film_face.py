@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith import face, image
-from facsmith.networks import Networks
 from facsmith.errors import ActionUnitError, InputError, NoFaceError
 from facsmith.facs import AUS, EYE_AUS, au_list
 from facsmith.footage.account import FrameObserver
@@ -19,6 +18,7 @@ from facsmith.footage.options import FilmOptions
 from facsmith.footage.presence import presence, steady_landmarks
 from facsmith.footage.step_fit import Steps, fit_steps, fitting_frames
 from facsmith.footage.survey import Survey
+from facsmith.networks import Networks
 from facsmith.subject import Image
 from facsmith.video import FilmFrame, Footage
 

@@ -1,6 +1,7 @@
 """A model from a checkpoint: every stage leaves what the next one and a later run need."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,12 @@ import numpy as np
 import pytest
 import skimage.data
 import torch
+from checkpoint_forge import ada_pickle, images, rosinality_state
 from typer.testing import CliRunner
 
+from facsmith import image
 from facsmith.__main__ import app, main
+from facsmith.batch import Here, OnRay, RayOptions
 from facsmith.bundle import DEFAULT_BUNDLE, FILES, bundle_folder, load_bundle, parts_folder
 from facsmith.checkpoint import load_generator, save_generator
 from facsmith.descriptor import NAMED, BundledDescriptor, DescriptorConfig, keep_descriptor, load_descriptor
@@ -19,13 +23,22 @@ from facsmith.facs import DISFA
 from facsmith.framing import PRESETS
 from facsmith.generator import StyleGAN2, StyleGAN2Config
 from facsmith.lab.build import BuildOptions, build_model, estimate
-from facsmith.lab.build.build import verdict
+from facsmith.lab.build.bench import Bench
+from facsmith.lab.build.card import verdict
+from facsmith.lab.build.networks import Networks
 from facsmith.lab.build.options import SHARES, STAGES
 from facsmith.lab.build.record import Record
+from facsmith.lab.build.search_stage import rounds
+from facsmith.lab.build.stages import WORK
+from facsmith.lab.build.ways import ranked
+from facsmith.lab.fit.collect_codes import collect
+from facsmith.lab.fit.encoding import encoding
+from facsmith.lab.fit.encoding_job import CodesJob
 from facsmith.lab.fit.estimate_framing import estimate_framing
 from facsmith.lab.fit.moves import shown_by
 from facsmith.lab.fit.own_faces import own_faces
 from facsmith.lab.fit.search_known import SearchOptions, search_moves, w_spread
+from facsmith.lab.fit.sources import open_source
 
 
 @pytest.fixture(scope="module")
@@ -37,12 +50,12 @@ def network():
 
 @pytest.fixture(scope="module")
 def checkpoint(network, tmp_path_factory):
-    """Random weights: no face is in its pictures, and every stage runs."""
+    """Random weights in rosinality's layout: no face is in its pictures, and every stage runs."""
     folder = tmp_path_factory.mktemp("checkpoint")
-    save_generator(network, folder / "random.safetensors", metadata={"licence": "none"})
+    torch.save({"g_ema": rosinality_state(network), "latent_avg": network.w_avg}, folder / "random.pt")
     small = DescriptorConfig(resolution=32, widths=(4, 4), convs=(1, 1), squeeze=4)
     BundledDescriptor(small).save(folder / "descriptor.safetensors")
-    return folder / "random.safetensors"
+    return folder / "random.pt"
 
 
 def options(checkpoint, **changed: Any) -> BuildOptions:
@@ -91,7 +104,7 @@ def test_a_build_goes_on_where_it_was_killed(built):
     assert list(made.stages) == list(STAGES)
     order = [STAGES.index(stage) for stage in begun]
     assert order == sorted(order) and begun[0] == "read" and begun[-1] in ("encoder", "samples")
-    assert len([*(made.folder / "build" / "moves").iterdir()]) == 3
+    assert len([*(made.folder / "build" / "moves").glob("*.safetensors")]) == 3
 
 
 @pytest.mark.slow
@@ -99,7 +112,8 @@ def test_what_was_built_is_a_model_that_says_what_it_is(built):
     made, _ = built
     bundle = load_bundle(made.folder)
     assert bundle.framing == PRESETS["ffhq"]
-    assert bundle.card["licence"] == "none" and bundle.card["framing"]["formula"] == "ffhq"
+    assert "does not say" in bundle.card["licence"] and bundle.card["framing"]["formula"] == "ffhq"
+    assert bundle.card["generator"]["format"] == "rosinality StyleGAN2 checkpoint"
     assert {*bundle.card["shown_by_the_generator"]} == {f"AU{au}" for au in DISFA}
     left = {int(au[2:]) for au in bundle.card["left_to_muscles"]}
     assert left | set(bundle.boundaries.aus) == set(DISFA) and not left & set(bundle.boundaries.aus)
@@ -213,8 +227,10 @@ def test_a_verdict_names_what_fails_and_what_is_left_to_muscles():
             "muscles": {"AU9": "shows 20 % of what the muscles move"},
         },
         "check": {"photos": 10, "portraits": True, "passed": ["AU12"] * 11, "failed": ["AU4"]},
+        "encoder": {"note": "The encoder had time for 5 steps."},
     }
     said = verdict(done)
+    assert "time for 5 steps" in said
     assert "11 of 12 AUs on 10 portraits" in said and "AU4 fails" in said and "AU9 shows 20 %" in said
 
 
@@ -241,3 +257,105 @@ def test_a_strangers_moves_are_found_from_its_known_codes(stranger):
     assert found.left[0] < 0.9 * found.begun[0]
     (shown,) = shown_by(found.moves, (12,), [other], stranger)
     assert shown.share > 0.5 and shown.leak < 0.06
+
+
+def make_bench(checkpoint, folder: Path, *, runner: Any = None, **changed: Any) -> Bench:
+    """As far as the descriptor; with time for everything."""
+    (folder / "build").mkdir(parents=True)
+    chosen = options(checkpoint, minutes=1000, **changed)
+    bench = Bench(folder, str(checkpoint), chosen, Record(folder / "build", {}), runner=runner or Here())
+    for stage in ("read", "framing", "descriptor"):
+        bench.record.finish(stage, WORK[stage](bench), seconds=0, cpu=0)
+    return bench
+
+
+@pytest.mark.parametrize("layout", ["nvidia", "rosinality", "facsmith"])
+def test_a_build_begins_with_the_same_network_whatever_its_layout(layout, network, checkpoint, tmp_path):
+    file = {"nvidia": tmp_path / "random.pkl", "facsmith": tmp_path / "random.safetensors"}.get(layout, checkpoint)
+    if layout == "nvidia":
+        file.write_bytes(ada_pickle(network))
+    if layout == "facsmith":
+        save_generator(network, file, metadata={"licence": "none"})
+    descriptor = str(checkpoint.parent / "descriptor.safetensors")
+    bench = make_bench(file, tmp_path / "m", descriptor=descriptor)
+    torch.testing.assert_close(images(bench.networks.generator), images(network), atol=1e-5, rtol=0)
+    assert bench.record["read"]["metadata"].get("licence") == ("none" if layout == "facsmith" else None)
+    assert bench.networks.generator.framing == PRESETS["ffhq"]
+
+
+def test_what_is_left_is_told_of_a_stage_that_takes_longer_than_planned(checkpoint, tmp_path):
+    told: list[float] = []
+    bench = Bench(
+        tmp_path, str(checkpoint), options(checkpoint, minutes=1e-6), Record(tmp_path, {}), lambda *a: told.append(a[3])
+    )
+    bench._began -= 100
+    bench.tell("check", 2, 10)
+    assert told[0] == pytest.approx(400, rel=0.05)
+
+
+def test_rounds_double():
+    assert [*rounds(64, 4)] == [(0, 4), (4, 8), (8, 16), (16, 32), (32, 64)]
+    assert [*rounds(3, 4)] == [(0, 3)]
+
+
+@pytest.mark.slow
+def test_workers_search_what_one_process_searches(checkpoint, tmp_path, ray):
+    """Six faces: the last two begin at the mean of the first four."""
+    found = []
+    for name, runner in (("alone", None), ("ray", OnRay(RayOptions(workers=2, threads=torch.get_num_threads())))):
+        bench = make_bench(checkpoint, tmp_path / name, runner=runner, faces=6)
+        report = WORK["search"](bench)
+        assert report["faces"] == 6
+        files = sorted((tmp_path / name / "build" / "moves").glob("*.safetensors"))
+        assert len(files) == 6
+        found.append([report["explained"], *(file.read_bytes() for file in files)])
+    assert found[0] == found[1]
+
+
+@pytest.mark.slow
+def test_workers_measure_and_encode_what_one_process_does(tmp_path, ray):
+    """Samples, and a portrait coded by hand."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for name in FILES[:3]:
+        shutil.copy(bundle_folder(DEFAULT_BUNDLE) / name, folder / name)
+    data: Any = skimage.data
+    image.write(tmp_path / "her.png", data.astronaut()[:256, 100:356])
+    (tmp_path / "pairs.csv").write_text("peak,neutral,facs\nher.png,her.png,12d+25\n")
+    networks = Networks(folder)
+    for source in ("samples:20", f"pairs:{tmp_path / 'pairs.csv'}"):
+        made = []
+        job = CodesJob(
+            source,
+            *(str(folder / name) for name in FILES[:3]),
+            provider="dlib",
+            threads=torch.get_num_threads(),
+            reduced=True,
+        )
+        for runner in (None, OnRay(RayOptions(workers=2, threads=torch.get_num_threads(), chunk=1))):
+            place = tmp_path / f"{source[:5]}-{runner is None}"
+            codes = collect(
+                open_source(source, networks.small, provider="dlib"),
+                place,
+                networks.small,
+                encoding(networks.small, networks.descriptor, networks.encoder),
+                name=source,
+                provider="dlib",
+                job=job,
+                runner=runner,
+            )
+            assert len(codes.ws) >= 2
+            made.append([path.read_bytes() for path in sorted(place.glob("*.safetensors"))])
+        assert made[0] == made[1]
+
+
+def test_what_nearly_all_natural_faces_show_a_little_is_told_by_rank():
+    au = np.zeros((100, 12))
+    smile, brow, jaw = (DISFA.index(k) for k in (12, 1, 26))
+    au[:, smile] = np.linspace(0.2, 0.35, 100)
+    au[:20, brow], au[20:30, jaw] = 0.6, 0.2
+    labels = ranked(au)
+    assert (labels[:25, smile] == 0).all() and (labels[-25:, smile] == 1).all()
+    assert ((labels[30:70, smile] > 0) & (labels[30:70, smile] < 0.4)).all()
+    rest = [k for k in range(12) if k != smile]
+    assert (labels[:, rest] == au[:, rest]).all()

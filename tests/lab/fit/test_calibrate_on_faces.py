@@ -16,7 +16,7 @@ from facsmith.face import choose, crop_transform, find
 from facsmith.face.muscle_warp import MuscleWarp
 from facsmith.facs import DISFA, columns, spread
 from facsmith.lab.fit import FitOptions, fit_boundaries
-from facsmith.lab.fit.calibrate_on_faces import Judge, calibrate, held_out_judges
+from facsmith.lab.fit.calibrate_on_faces import Judge, calibrate, held_out_judges, until_lost
 from facsmith.latent import Latent
 
 SIDE, NUM_WS, W_DIM = 64, 4, 16
@@ -172,6 +172,22 @@ def test_an_au_that_shows_too_little_ends_where_it_was_tried(
     found = calibrate(only, weak, judges, reach=1.0)[26]
     assert found.calibration.distances[-1] == pytest.approx(full.distances[-1], rel=1e-4)
     assert found.report["shown"]["share_of_muscles"][-1] == pytest.approx(0.25, abs=0.1)
+
+
+def test_an_au_ends_where_the_face_shows_most_of_it(generator: MuscleGenerator, trained: BoundarySet, faces: Faces):
+    """A face that falls apart beyond .7 of an AU."""
+    frail = MuscleGenerator()
+
+    def shown(ws: np.ndarray) -> np.ndarray:
+        held = generator.shown(ws)
+        return np.where(held > 0.7, 0.1, held)
+
+    frail.shown = shown  # type: ignore[method-assign]
+    only = BoundarySet((trained[26],), trained.generator_id)
+    found = calibrate(only, frail, [Judge(faces.ws[0, 1], generator.points)], reach=1.5)[26]
+    assert found.report["shown"]["share_of_muscles"][-1] > 0.4
+    assert until_lost(np.array([0.2, 0.5, 0.4, 0.6])) == 4
+    assert until_lost(np.array([0.2, 0.5, 0.3, 0.9])) == 2
 
 
 def test_wrong_folders_are_named(generator: MuscleGenerator, tmp_path: Path, faces: Faces):

@@ -20,8 +20,9 @@ from facsmith.errors import BoundaryError, InputError, ModelUnavailableError
 from facsmith.facs import DISFA
 from facsmith.generator import TinyGenerator
 from facsmith.lab.fit import FitOptions, fit_boundaries
+from facsmith.lab.fit.collect_codes import codes, collect, units
 from facsmith.lab.fit.encoded_shards import encode_portion, source_name
-from facsmith.lab.fit.encoding_job import CodesJob, codes, collect, units
+from facsmith.lab.fit.encoding_job import CodesJob
 from facsmith.lab.fit.sources import Item, TableSource, everything, portions
 
 pytestmark = pytest.mark.slow
@@ -221,7 +222,7 @@ def test_what_could_not_be_encoded_is_named_and_the_rest_is_fitted(
         parts = ["--encoder", str(model_folder / FILES[2]), "--parts", f"{output}.parts"]
         assert main([*arguments, "-o", str(tmp_path / "old"), "--engine", "here", *parts]) == 2  # untrained
     with monkeypatch.context() as patch:
-        patch.setattr("facsmith.lab.fit.encoding_job.encode_portion", broken)
+        patch.setattr("facsmith.lab.fit.collect_codes.encode_portion", broken)
         assert main([*arguments, "-o", str(output), "--engine", "here"]) == 3
     assert "row 2 (00001.safetensors): The film is cut." in capsys.readouterr().err
     assert (Path(f"{output}.parts") / "00001.safetensors").is_file() == was_there

@@ -12,6 +12,7 @@ from facsmith.boundary import Boundary, BoundarySet, Calibration
 from facsmith.errors import BoundaryError
 from facsmith.facs import DISFA, ActionUnits
 from facsmith.lab.fit import FitOptions, fit_boundaries, recalibrate
+from facsmith.lab.fit.fit import fit_separable
 from facsmith.latent import Latent
 
 NUM_WS, W_DIM, GENERATOR = 4, 32, "tiny-1"
@@ -386,3 +387,15 @@ def test_refused_measurements() -> None:
         recalibrate(boundaries, 12, [0, 2], [0, 1])
     with pytest.raises(BoundaryError, match="AU9 has no boundary"):
         recalibrate(boundaries, 9, [0, 1], [0, 1])
+
+
+def test_an_au_that_cannot_be_fitted_takes_no_other_with_it(faces: Faces):
+    labels = faces.labels.copy()
+    labels[1:, ROW[4]] = 0
+    labels[0, ROW[4]] = 1
+    told = {"groups": faces.people, "generator_id": GENERATOR}
+    with pytest.raises(BoundaryError, match="AU4"):
+        fit_boundaries(faces.ws, labels, options=FitOptions(aus=(4, 12)), **told)
+    assert fit_separable(faces.ws, labels, options=FitOptions(aus=(4, 12)), **told).aus == (12,)
+    with pytest.raises(BoundaryError, match="AU4"):
+        fit_separable(faces.ws, labels, options=FitOptions(aus=(4,)), **told)

@@ -14,7 +14,7 @@ from facsmith.facs import DISFA
 from facsmith.framing import PRESETS, Framing
 from facsmith.generator import StyleGAN2, StyleGAN2Config, TinyGenerator
 from facsmith.lab.fit.estimate_framing import estimate_framing
-from facsmith.lab.fit.moves import best_moves, boundaries_of_moves, moves_of, shown_by
+from facsmith.lab.fit.moves import best_moves, boundaries_of_moves, mixes, moves_of, shown_by
 from facsmith.lab.fit.own_faces import WORKING_SIDE, OwnFace, usable_face, working
 from facsmith.lab.fit.search_known import SearchOptions, moved_pictures, search_moves
 from facsmith.latent import Latent
@@ -175,3 +175,8 @@ def test_moved_pictures_show_the_muscles_and_nothing_is_asked_in_vain(blended):
     assert moved.shape == (12, SIDE, SIDE, 3)
     apart = np.abs(moved.astype(int) - blended.face.picture).mean(axis=(1, 2, 3))
     assert (apart > 0.5).all()
+
+
+def test_ways_that_saw_the_same_faces_are_not_mixed():
+    names = ["search", "search by SVM", "samples", "source"]
+    assert ("search", "search by SVM") not in mixes(names) and len(mixes(names)) == 5

@@ -348,7 +348,37 @@ def test_a_data_set_is_taken_as_it_is(tmp_path):
     assert [(item.index, item.person) for item in items] == [(4, "000001"), (5, "000001")]
 
 
-@pytest.mark.parametrize("text", ["disfa", "video:x", "samples:many", "samples:5", "muscles:/nowhere", "csv:"])
+def test_coded_pairs_give_neutrals_once_and_peaks_with_their_codes(pictures):
+    rows = [
+        {"peak": "p1.png", "neutral": "p0.png", "subject": "5", "facs": "4+R12d+25"},
+        {"peak": "p2.png", "neutral": "p0.png", "subject": "5", "facs": "1c+27"},
+        {"peak": "p3.png", "neutral": "p0.png", "subject": "5", "facs": "23+24"},  # none of the twelve: no neutral
+        {"peak": "gone.png", "neutral": "p3.png", "subject": "6", "facs": "17e"},
+    ]
+    source = open_source(f"pairs:{write_csv(pictures / 'pairs.csv', rows)}")
+    items = list(source.items())
+    assert [(item.name, item.person) for item in items] == [
+        ("p0.png", "5"),
+        ("p3.png", "6"),
+        ("p1.png", "5"),
+        ("p2.png", "5"),
+        ("gone.png", "6"),
+    ]
+    shown = [dict(zip(DISFA, item.au.tolist(), strict=True)) for item in items]
+    assert not any(shown[0].values()) and not any(shown[1].values())
+    assert {au: e for au, e in shown[2].items() if e} == {4: 0.7, 12: 0.8, 25: 0.7}
+    assert {au: e for au, e in shown[3].items() if e} == {1: 0.6, 26: 1.0}
+    assert items[4].image is None and items[2].image[0, 0].tolist() == [50, 50, 50]
+    assert [item.index for item in source.items(2, 4)] == [2, 3]
+    (portion,) = source.portions()
+    assert {path.name for path in portion.files} == {"pairs.csv", "p0.png", "p1.png", "p2.png", "p3.png"}
+    with pytest.raises(InputError, match="facs"):
+        open_source(f"pairs:{write_csv(pictures / 'none.csv', rows[2:3])}")
+
+
+@pytest.mark.parametrize(
+    "text", ["disfa", "pairs:/nowhere", "video:x", "samples:many", "samples:5", "muscles:/nowhere", "csv:"]
+)
 def test_unknown_sources_are_named(text):
     with pytest.raises(InputError, match=r"source|folder|CSV"):
         open_source(text)

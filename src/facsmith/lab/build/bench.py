@@ -1,47 +1,54 @@
-"""What the stages of a build share: its folder, its networks, its clock."""
+"""What the stages of a build share: the model's folder and networks, the record, the workers, the clock."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from facsmith.bundle import FILES
-from facsmith.checkpoint import load_generator
-from facsmith.descriptor import Descriptor, load_descriptor
-from facsmith.encoder import Encoder
-from facsmith.errors import InputError
-from facsmith.face import crop_transform
-from facsmith.framing import framing_of
-from facsmith.generator import Generator
+from facsmith.batch import Here, Runner
 from facsmith.lab.build.estimate import Speed, fastest, fitting_batch, measured_speed
+from facsmith.lab.build.faces import FaceMaker
+from facsmith.lab.build.networks import Networks
 from facsmith.lab.build.options import STAGES, BuildOptions
 from facsmith.lab.build.record import Record
-from facsmith.lab.fit.own_faces import OwnFace, drawn, own_faces, working
-from facsmith.measure.population import default_population
+from facsmith.lab.evaluate.check import Check
 
 __all__ = ["Bench", "Progress"]
 
 Progress = Callable[[str, int, int, float], None]
 """Told (stage, done, total, seconds that the whole build will still take)."""
 
-FIRST_SEED: Final = {"search": 1_000, "choose": 500_000, "verify": 700_000, "check": 900_000}
-"""Of the faces that each stage draws: nobody judges faces that taught."""
-
 
 @dataclass(eq=False)
 class Bench:
-    """One build at work."""
+    """One build at work.
+
+    Parameters
+    ----------
+    checkpoint
+        File or name of the generator.
+    progress
+        Told how far it is.
+    photos
+        (name, (H, W, 3) uint8 RGB) to check on.
+    runner
+        Searches faces and measures samples: this process, or workers.
+    check
+        Rows of the check's table, once films were checked.
+    """
 
     folder: Path
     checkpoint: str
     options: BuildOptions
     record: Record
-    progress: Progress
+    progress: Progress = lambda stage, done, total, left: None
+    photos: Sequence[tuple[str, npt.NDArray[np.uint8]]] = ()
+    runner: Runner = field(default_factory=Here)
+    check: Check | None = None
     _began: float = field(default_factory=time.monotonic)
 
     @property
@@ -49,46 +56,46 @@ class Bench:
         """Where parts lie that only building needs."""
         return self.folder / "build"
 
-    @cached_property
-    def generator(self) -> Generator:
-        """The model's own, at its full resolution, on the device."""
-        network: Any = load_generator(self.folder / FILES[0])
-        return network.to(self.options.device)
+    @property
+    def has_workers(self) -> bool:
+        """Whether other processes than this one search and measure."""
+        return not isinstance(self.runner, Here)
+
+    @property
+    def worker_device(self) -> str:
+        """Where workers' networks run: Ray numbers the GPUs that a worker sees anew."""
+        device = self.options.device
+        return device.partition(":")[0] if self.has_workers else device
 
     @cached_property
-    def small(self) -> Generator:
-        """It at the working resolution."""
-        return working(self.generator)
-
-    @cached_property
-    def descriptor(self) -> Descriptor:
+    def networks(self) -> Networks:
         """The model's, on the device."""
-        network: Any = load_descriptor(self.folder / FILES[1])
-        return network.to(self.options.device) if hasattr(network, "to") else network
+        return Networks(self.folder, self.options.device)
 
     @cached_property
-    def encoder(self) -> Encoder:
-        """The model's, on the device."""
-        return Encoder.load(self.folder / FILES[2]).to(self.options.device)
+    def faces(self) -> FaceMaker:
+        """Draws the generator's own faces."""
+        blind = not self.record["framing"]["found"]
+        return FaceMaker(self.networks.small, self.options.psi, self.options.provider, blind)
 
     @cached_property
     def batch(self) -> int:
         """Pictures at a time."""
-        return fitting_batch(self.small, self.options.batch)
+        return fitting_batch(self.networks.small, self.options.batch)
 
     @cached_property
     def speed(self) -> Speed:
         """Of the generator at the working resolution, here."""
-        return measured_speed(self.small)
+        return measured_speed(self.networks.small)
 
     @cached_property
     def look(self) -> float:
         """Seconds that the descriptor takes for a picture, here."""
         import torch
 
-        pictures = torch.zeros(4, 3, self.small.resolution, self.small.resolution, device=self.small.w_avg.device)
-        descriptor = self.descriptor  # loaded outside: what inference mode makes, no gradient passes
-        with torch.inference_mode():
+        small, descriptor = self.networks.small, self.networks.descriptor
+        pictures = torch.zeros(4, 3, small.resolution, small.resolution, device=small.w_avg.device)
+        with torch.inference_mode():  # networks are loaded outside: what it makes, no gradient passes
             return fastest(lambda: descriptor(pictures)) / 4
 
     def begin(self) -> None:
@@ -101,35 +108,9 @@ class Bench:
         return time.monotonic() - self._began
 
     def tell(self, stage: str, done: int, total: int) -> None:
-        """Pass progress on with what is left of the plan."""
-        own = max(self.options.seconds(stage) - self.spent, 0.0)
+        """Pass progress on with what is left of the plan; where the stage takes longer, at the pace that it has."""
+        own = self.options.seconds(stage) - self.spent
+        if own <= 0:
+            own = self.spent * (total - done) / max(done, 1)
         later = STAGES[STAGES.index(stage) + 1 :]
         self.progress(stage, done, total, own + sum(self.options.seconds(s) for s in later if s not in self.record))
-
-    def faces(self, purpose: str, count: int) -> Iterator[OwnFace]:
-        """Faces of the generator for one purpose, the same every time.
-
-        Where no landmarker finds a face in any of its pictures (`framing`'s report), landmarks are the mean face's, at
-        the place that the framing gives them.
-        """
-        first, psi = FIRST_SEED[purpose], self.options.psi
-        if self.record["framing"]["found"]:
-            tries = 6 * count + 24
-            return own_faces(self.small, count, first=first, psi=psi, provider=self.options.provider, tries=tries)
-        blind = ((seed, drawn(self.small, seed, psi=psi)) for seed in range(first, first + count))
-        return (OwnFace(seed, *face, self._mean_landmarks) for seed, face in blind)
-
-    @cached_property
-    def _mean_landmarks(self) -> npt.NDArray[np.float64]:
-        mean = 100.0 * default_population()[0].mean("mediapipe")
-        return crop_transform(mean, self.small.resolution, framing_of(self.generator)).to_crop(mean)
-
-
-def enough(faces: list[OwnFace], least: int, why: str) -> list[OwnFace]:
-    """Raises InputError where the generator shows too few faces for what is said in ``why``."""
-    if len(faces) < least:
-        raise InputError(
-            f"The generator's random pictures show {len(faces)} faces that can be used; {least} are needed {why}. Is "
-            "it a generator of faces? Try a smaller --psi."
-        )
-    return faces

@@ -107,12 +107,18 @@ def measured_speed(generator: Generator) -> Speed:
     return Speed(fastest(draw), fastest(step))
 
 
-def estimate(generator: Generator, options: BuildOptions) -> Estimate:
-    """What building a model of this generator takes, by the minutes and by what its pictures cost here."""
+def estimate(generator: Generator, options: BuildOptions, *, workers: int = 1) -> Estimate:
+    """What building a model of this generator takes, by the minutes and by what its pictures cost here.
+
+    Parameters
+    ----------
+    workers
+        Processes that search faces, as fast as this one.
+    """
     low = working(generator)
     speed, batch = measured_speed(low), fitting_batch(low, options.batch)
     face = 12 * 14 * 1.6 * speed.step  # twelve AUs, a dozen steps, the descriptor beside the generator
-    faces = int(min(options.faces, max(2, options.seconds("search") / face)))
+    faces = int(min(options.faces, max(2, workers * options.seconds("search") / face)))
     step = 24 * speed.draw + 8 * 1.6 * speed.step
     return Estimate(
         seconds={stage: options.seconds(stage) for stage in SHARES},

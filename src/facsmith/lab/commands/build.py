@@ -12,6 +12,7 @@ import typer
 from facsmith.cli._common import ProviderOption, SeedOption, check_place, note, print_json, print_table
 
 if TYPE_CHECKING:
+    from facsmith.batch import Runner
     from facsmith.lab.build import BuildOptions, Estimate
     from facsmith.lab.build.bench import Progress
 
@@ -59,7 +60,7 @@ def build(
     ] = "auto",
     source: Annotated[
         str | None,
-        typer.Option("--source", metavar="KIND:WHERE", help="AU-labelled faces of yours, too: disfa:DIR, csv:FILE."),
+        typer.Option("--source", metavar="KIND:WHERE", help="AU-labelled faces, too: disfa:DIR, csv:FILE, pairs:FILE."),
     ] = None,
     label: Annotated[
         int | None, typer.Option("--label", metavar="N", help="Of a network that draws by label, the one to keep.")
@@ -70,6 +71,13 @@ def build(
     ] = None,
     psi: Annotated[float, typer.Option("--psi", help="Truncation of its own faces, above 0 to 1.")] = 0.7,
     device: Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, ...")] = "cpu",
+    workers: Annotated[
+        int, typer.Option("--workers", help="Processes that search faces and measure samples, on Ray if above 1.")
+    ] = 1,
+    ray: Annotated[
+        str | None,
+        typer.Option("--ray", metavar="ADDRESS", help="A Ray cluster for them, which must see the folder."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what it will take, in time and memory. Write nothing.")
     ] = False,
@@ -92,6 +100,7 @@ def build(
       facsmith models build my-network.pkl -o my-model/ --minutes 120 --portraits portraits/
       facsmith models build my-network.pkl -o my-model/ --dry-run
       facsmith models build my-network.pkl -o my-model/ --descriptor vgg16 --device cuda --batch 16
+      facsmith models build my-network.pkl -o /shared/my-model/ --ray auto --workers 32
 
     Exit code 1 where films of an AU fail the check.
     """
@@ -111,14 +120,21 @@ def build(
         seed=seed,
     )
     if dry_run:
-        _foresee(checkpoint, options, as_json=as_json)
+        _foresee(checkpoint, options, workers, as_json=as_json)
         return
     from facsmith import image
     from facsmith.stimuli import find_photos
 
     photos = [(path.name, image.read(path)) for place in portraits or [] for path in find_photos(place)]
     with _progress() as progress:
-        built = build_model(checkpoint, output, options, photos=photos, progress=progress)
+        built = build_model(
+            checkpoint,
+            output,
+            options,
+            photos=photos,
+            runner=_runner(workers, ray, device),
+            progress=progress,
+        )
     if as_json:
         print_json({"folder": str(built.folder), "stages": built.stages, "verdict": built.verdict})
     else:
@@ -129,8 +145,8 @@ def build(
                 for stage, report in built.stages.items()
             ],
         )
-        for report in built.stages.values():
-            if "note" in report:
+        for stage, report in built.stages.items():
+            if "note" in report and stage != "encoder":  # the verdict has that one
                 note(str(report["note"]))
         typer.echo(f"\nframing: {built.stages['framing']['framing']}")
         if built.check is not None:
@@ -146,14 +162,28 @@ def build(
         raise typer.Exit(1)
 
 
-def _foresee(checkpoint: str, options: "BuildOptions", *, as_json: bool) -> None:
+def _runner(workers: int, address: str | None, device: str) -> "Runner | None":
+    """Workers on Ray, where they are asked for."""
+    if workers == 1 and address is None:
+        return None
+    import torch
+
+    from facsmith.batch import OnRay, RayOptions
+
+    gpus = 0.0
+    if device.startswith("cuda"):  # those of a cluster are counted there
+        gpus = 1.0 if address is not None else min(1.0, torch.cuda.device_count() / max(workers, 1))
+    return OnRay(RayOptions(address, workers, torch.get_num_threads(), gpus, chunk=1))
+
+
+def _foresee(checkpoint: str, options: "BuildOptions", workers: int, *, as_json: bool) -> None:
     from dataclasses import asdict
 
     from facsmith.checkpoint import load_generator
     from facsmith.lab.build import estimate
 
     generator = load_generator(checkpoint).to(options.device)
-    plan = estimate(generator, options)
+    plan = estimate(generator, options, workers=workers)
     if as_json:
         print_json(asdict(plan))
         return

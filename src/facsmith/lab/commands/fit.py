@@ -51,7 +51,9 @@ def fit(
     *,
     source: Annotated[
         str | None,
-        typer.Option("--source", metavar="KIND:WHERE", help="disfa:DIR, csv:FILE, samples:COUNT or muscles:DIR."),
+        typer.Option(
+            "--source", metavar="KIND:WHERE", help="disfa:DIR, csv:FILE, pairs:FILE, samples:COUNT, muscles:DIR."
+        ),
     ] = None,
     model: ModelOption = MODEL,
     generator: GeneratorOption = None,
@@ -102,10 +104,11 @@ def fit(
     """Fit boundaries to faces whose AUs are known: a linear SVM per AU, calibrated on people held out.
 
     Sources: DISFA as its holders have it; a CSV of OpenFace 2 or py-feat with its
-    pictures; faces of the generator itself, scored by `facsmith measure`; photos
-    moved by their muscles. Faces are encoded into FILE.parts/, a part of them a
-    row of `facsmith batch`: by many workers, and the same command goes on where it
-    was stopped; FILE.parts/status.csv names pictures of no use. AUs that the source
+    pictures; a CSV of coded peaks and their neutrals; faces of the generator
+    itself, scored by `facsmith measure`; photos moved by their muscles. Faces are
+    encoded into FILE.parts/, a part of them a row of `facsmith batch`: by many
+    workers, and the same command goes on where it was stopped;
+    FILE.parts/status.csv names pictures of no use. AUs that the source
     does not show are left out, and named. With --calibrate, held-out faces of a
     data set are moved, drawn and looked at: an asked 0.6 shows as 0.6 of what the
     same face's muscles show.
@@ -215,8 +218,8 @@ def _labelled(job: "CodesJob", network: "Generator", parts: str, settings: Setti
     """What could be encoded, and whether that is all."""
     from facsmith.batch import Place
     from facsmith.errors import InputError
+    from facsmith.lab.fit.collect_codes import claim, codes, units
     from facsmith.lab.fit.encoded_shards import source_name
-    from facsmith.lab.fit.encoding_job import claim, codes, units
 
     source = job.open_source(network)
     for sentence in source.notes:

@@ -30,7 +30,7 @@ from facsmith.lab.train.dataset import REST, open_dataset
 from facsmith.latent import Latent
 from facsmith.measure import empty_points
 
-__all__ = ["Judge", "calibrate", "held_out_judges"]
+__all__ = ["Judge", "calibrate", "held_out_judges", "until_lost"]
 
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
@@ -41,6 +41,7 @@ Progress = Callable[[str, int, int], None]
 _CHUNK = 32
 # Parts of the probed range: dense near neutral, where full intensity usually lies.
 _PROBED = (1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 3 / 4, 1)
+_LOST = 0.15  # of a share
 _VERIFIED = (0.25, 0.5, 0.75, 1.0)
 
 
@@ -94,8 +95,8 @@ def calibrate(
 ) -> BoundarySet:
     """The same boundaries, each intensity at the distance where the generated faces show it; medians over the judges.
 
-    An AU that never shows full intensity within ``reach`` ends there; one that shows nothing stays as it was, and its
-    report says so.
+    An AU that never shows full intensity within ``reach`` ends there, or where it shows most; one that shows nothing
+    stays as it was, and its report says so.
 
     Parameters
     ----------
@@ -110,12 +111,23 @@ def calibrate(
     reshaped = probe
     for k, au in enumerate(boundaries.aus):
         with suppress(BoundaryError):  # moves nothing at all: its report will say so
-            reshaped = recalibrate(reshaped, au, _PROBED, np.median(seen.shares[:, k], axis=0), reach=1.0)
+            shares = np.median(seen.shares[:, k], axis=0)
+            last = until_lost(shares)
+            reshaped = recalibrate(reshaped, au, _PROBED[:last], shares[:last], reach=_PROBED[last - 1])
     shown = _seen(reshaped, generator, judges, _VERIFIED, "verify", progress)
     return BoundarySet(
         tuple(replace(b, report={**b.report, "shown": _report(shown, k)}) for k, b in enumerate(reshaped.boundaries)),
         boundaries.generator_id,
     )
+
+
+def until_lost(shares: Array) -> int:
+    """How many of the shares (levels,) that rising levels show can be believed: those before a fall.
+
+    Where a share falls, optical flow has lost what moved, or the face fell apart.
+    """
+    fallen = np.flatnonzero(shares < np.maximum.accumulate(shares) - _LOST)
+    return int(fallen[0]) if len(fallen) else len(shares)
 
 
 class _Seen(NamedTuple):

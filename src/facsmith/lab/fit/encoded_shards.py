@@ -17,10 +17,11 @@ from facsmith import face as face_module
 from facsmith._arrays import read_tensors, write_tensors
 from facsmith._files import file_sha256
 from facsmith._json import parse_json
-from facsmith.errors import BoundaryError, NoFaceError
+from facsmith.errors import BoundaryError
 from facsmith.facs import DISFA
 from facsmith.framing import Framing, framing_of
 from facsmith.lab.fit.folder import LabelledCodes
+from facsmith.lab.fit.own_faces import usable_face
 from facsmith.lab.fit.sources import Item, Portion, Source
 
 if TYPE_CHECKING:
@@ -142,9 +143,8 @@ def _crop(item: Item, resolution: int, provider: str, framing: Framing) -> Image
         return None
     if item.aligned:
         return np.asarray(cv2.resize(item.image, (resolution, resolution), interpolation=cv2.INTER_AREA), np.uint8)
-    try:
-        found = face_module.choose(face_module.find(item.image, provider=provider)).face
-    except NoFaceError:
+    found = usable_face(item.image, provider=provider)
+    if found is None:
         return None
     return face_module.crop_transform(found.landmarks, resolution, framing).crop(item.image)
 

@@ -23,7 +23,7 @@ from facsmith.lab.fit.svm_normals import (
     unmix,
 )
 
-__all__ = ["FitOptions", "enough", "fit_boundaries"]
+__all__ = ["FitOptions", "enough", "fit_boundaries", "fit_separable"]
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -145,9 +145,10 @@ def fit_boundaries(
         intercept = judge.level(d, e, ~held, options.threshold)
         fitted = calibrate(d[judged] - intercept, e[judged], people[judged])
         if fitted is None:
-            raise BoundaryError(
+            raise _UnfittedError(
+                au,
                 f"AU{au}'s distance does not grow with its intensity where it was tried: the codes do not show it. "
-                "Give more samples, or leave it out of FitOptions.aus."
+                "Give more samples, or leave it out of FitOptions.aus.",
             )
         strongest = int(np.argmax(leaked[k]))
         quality = judge.quality(d[judged] - intercept, e[judged], fitted, options.threshold)
@@ -178,6 +179,34 @@ def fit_boundaries(
         normal = separated.normals[k].reshape(ws.shape[1:])
         boundaries.append(Boundary(au, normal, intercept, fitted.calibration, report))
     return BoundarySet(tuple(boundaries), generator_id)
+
+
+def fit_separable(
+    ws: npt.NDArray[Any],
+    labels: npt.NDArray[Any],
+    *,
+    groups: npt.NDArray[Any],
+    generator_id: str,
+    options: FitOptions,
+) -> BoundarySet:
+    """`fit_boundaries` of those AUs of ``options.aus`` that do not defeat it.
+
+    Raises
+    ------
+    BoundaryError
+        None of them can be separated.
+    """
+
+    aus = options.aus
+    while True:
+        try:
+            return fit_boundaries(
+                ws, labels, groups=groups, generator_id=generator_id, options=replace(options, aus=aus)
+            )
+        except _UnfittedError as error:
+            if len(aus) == 1:
+                raise
+            aus = tuple(au for au in aus if au != error.au)
 
 
 def _check(ws: npt.NDArray[Any], labels: npt.NDArray[Any], groups: npt.NDArray[Any]) -> None:
@@ -214,9 +243,10 @@ def _check_classes(shown: Array, options: FitOptions) -> None:
     for k, au in enumerate(options.aus):
         neutral, active = (int(side.sum()) for side in judge.classes(shown[:, k], options.threshold))
         if min(neutral, active) < 2:
-            raise BoundaryError(
+            raise _UnfittedError(
+                au,
                 f"AU{au} has {neutral} neutral samples and {active} of intensity {options.threshold:g} or more; 2 of "
-                "each are needed at least. Give more samples, or leave it out of FitOptions.aus."
+                "each are needed at least. Give more samples, or leave it out of FitOptions.aus.",
             )
 
 
@@ -236,6 +266,14 @@ def _held_out(people: npt.NDArray[np.intp], shown: Array, options: FitOptions) -
         if min(sides) >= 2:
             return held
     return np.zeros(len(people), dtype=bool)
+
+
+class _UnfittedError(BoundaryError):
+    """One AU defeats the fit."""
+
+    def __init__(self, au: int, message: str) -> None:
+        super().__init__(message)
+        self.au = au
 
 
 class _Separated(NamedTuple):

@@ -7,6 +7,7 @@ none of them has seen: by how much of the muscles' motion the generator's pictur
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any, Final
 
 import numpy as np
@@ -19,17 +20,17 @@ from facsmith.compose.motion import Motion
 from facsmith.errors import BoundaryError
 from facsmith.facs import DISFA
 from facsmith.generator import Generator
+from facsmith.lab.fit.calibrate_on_faces import until_lost
 from facsmith.lab.fit.own_faces import OwnFace
 from facsmith.latent import Latent
 from facsmith.measure import empty_points
 
-__all__ = ["Choice", "Shown", "best_moves", "boundaries_of_moves", "moves_of", "shown_by"]
+__all__ = ["Choice", "Shown", "best_moves", "boundaries_of_moves", "mixes", "moves_of", "shown_by"]
 
 Array = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.float32]
 
 _MULTIPLES: Final = (0.5, 1.0, 1.5, 2.0, 2.5, 3.25, 4.25, 6.0)
-_LOST: Final = 0.15  # of a share, by which it falls where optical flow has lost what moved, or the face fell apart
 _LEAK: Final = 0.03  # IOD: `boundaries check`'s
 _INDEPENDENT: Final = 1e-3
 _AT_REST: Final = 0.97
@@ -111,9 +112,7 @@ def best_moves(
     batch: int = 8,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Choice]:
-    """Per AU the best move of several ways, and of the means of two of them.
-
-    Means are taken of ways that saw different faces: their names begin otherwise.
+    """Per AU the best move of several ways, and of the means of two of them (`mixes`).
 
     Parameters
     ----------
@@ -127,10 +126,7 @@ def best_moves(
     """
     if not any(ways.values()) or not faces:
         raise BoundaryError("There are no moves of AUs to choose from, or no faces to choose on.")
-    names = [*ways]
-    pairs = [
-        (one, other) for i, one in enumerate(names) for other in names[i + 1 :] if one.split()[0] != other.split()[0]
-    ]
+    names, pairs = [*ways], mixes([*ways])
     total, done = len(faces) * (len(names) + len(pairs)), 0
     found: dict[int, dict[str, tuple[Codes, Shown]]] = {}
 
@@ -159,6 +155,15 @@ def best_moves(
         way = max(found[au], key=lambda name: found[au][name][1].score)
         choices.append(Choice(au, way, found[au][way][0], {name: shown for name, (_, shown) in found[au].items()}))
     return choices
+
+
+def mixes(names: Sequence[str]) -> list[tuple[str, str]]:
+    """The pairs of ways whose mean is tried: of ways that saw different faces, their names begin otherwise.
+
+    >>> mixes(["search", "search by SVM", "samples"])
+    [('search', 'samples'), ('search by SVM', 'samples')]
+    """
+    return [(a, b) for a, b in combinations(names, 2) if a.split()[0] != b.split()[0]]
 
 
 def boundaries_of_moves(
@@ -207,9 +212,8 @@ def moves_of(boundaries: BoundarySet) -> dict[int, Codes]:
 
 
 def _shown(shares: Array, leaks: Array) -> Shown:
-    """Of medians (levels,) at `_MULTIPLES`; what comes after a fall is not believed."""
-    fallen = np.flatnonzero(shares < np.maximum.accumulate(shares) - _LOST)
-    last = int(fallen[0]) if len(fallen) else len(shares)
+    """Of medians (levels,) at `_MULTIPLES`."""
+    last = until_lost(shares)
     shares, leaks = shares[:last], leaks[:last]
     rising = np.concatenate([[0.0], np.maximum.accumulate(shares)])
     at = np.array([0.0, *_MULTIPLES[:last]])

@@ -3,8 +3,7 @@
 They stand in for DISFA, whose licence keeps it out of here, in the ablation of where boundaries come from.
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -14,10 +13,10 @@ import numpy as np
 from facsmith import image
 from facsmith.boundary import Boundary, BoundarySet, Calibration, conditional
 from facsmith.errors import BoundaryError
-from facsmith.lab.fit import FitOptions, fit_boundaries
+from facsmith.lab.fit import FitOptions
+from facsmith.lab.fit.collect_codes import collect
 from facsmith.lab.fit.encoding import encoding
-from facsmith.lab.fit.encoding_job import collect
-from facsmith.lab.fit.fit import enough
+from facsmith.lab.fit.fit import enough, fit_separable
 from facsmith.lab.fit.folder import LabelledCodes
 from facsmith.lab.fit.sources import SampleOptions, Samples
 from facsmith.lab.fit.sources.muscles import MuscleOptions, MuscleSource
@@ -117,34 +116,18 @@ def _fitted(bench: Bench, folder: Path, codes: Callable[[], LabelledCodes], opti
         return BoundarySet.load(path)
     try:
         labelled = codes()
-        fitted = _fit(bench, labelled, enough(labelled.au.clip(0, 1), options.threshold), options)
+        shown = labelled.au.clip(0, 1)
+        fitted = fit_separable(
+            labelled.ws.astype(np.float32),
+            shown,
+            groups=labelled.people,
+            generator_id=bench.networks.generator.generator_id,
+            options=replace(options, aus=enough(shown, options.threshold)),
+        )
     except BoundaryError:
         return None  # too few faces, or too little of them
     fitted.save(path)
     return fitted
-
-
-def _fit(bench: Bench, labelled: LabelledCodes, aus: Sequence[int], options: FitOptions) -> BoundarySet:
-    """Of those AUs; where one of them defeats the fit, of those that can be separated alone."""
-
-    def fit(some: Sequence[int], how: FitOptions) -> BoundarySet:
-        return fit_boundaries(
-            labelled.ws.astype(np.float32),
-            labelled.au.clip(0, 1),
-            groups=labelled.people,
-            generator_id=bench.networks.generator.generator_id,
-            options=replace(how, aus=tuple(some)),
-        )
-
-    try:
-        return fit(aus, options)
-    except BoundaryError:
-        able: list[int] = []
-        for au in aus:
-            with suppress(BoundaryError):
-                fit([au], replace(options, unmix=False))
-                able.append(au)
-        return fit(able, options)
 
 
 def _told(bench: Bench, what: str) -> Callable[[str, int, int], None]:

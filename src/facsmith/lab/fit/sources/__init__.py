@@ -1,4 +1,4 @@
-"""Sources of AU-labelled faces behind one interface: DISFA, a CSV of another program, samples, muscles.
+"""Sources of AU-labelled faces behind one interface: DISFA, a CSV of another program, coded pairs, samples, muscles.
 
 >>> source = open_source("csv:openface.csv")  # doctest: +SKIP
 >>> for item in source.items(): item.person, item.au, item.image.shape  # doctest: +SKIP
@@ -11,6 +11,7 @@ from facsmith.errors import InputError
 from facsmith.framing import framing_of
 from facsmith.lab.fit.sources.disfa import DISFAOptions, DISFASource
 from facsmith.lab.fit.sources.muscles import MuscleOptions, MuscleSource
+from facsmith.lab.fit.sources.pairs import PairSource
 from facsmith.lab.fit.sources.samples import SampleOptions, Samples, measured
 from facsmith.lab.fit.sources.table import TableOptions, TableSource
 from facsmith.lab.fit.sources.types import Item, Portion, Source, everything, portions
@@ -25,6 +26,7 @@ __all__ = [
     "Item",
     "MuscleOptions",
     "MuscleSource",
+    "PairSource",
     "Portion",
     "SampleOptions",
     "Samples",
@@ -36,11 +38,11 @@ __all__ = [
     "portions",
 ]
 
-KINDS: Final = ("disfa:DIR", "csv:FILE", "samples:COUNT", "muscles:DIR")
+KINDS: Final = ("disfa:DIR", "csv:FILE", "pairs:FILE", "samples:COUNT", "muscles:DIR")
 
 
 def open_source(text: str, generator: "Generator | None" = None, *, seed: int = 0, provider: str = "auto") -> Source:
-    """``disfa:DIR``, ``csv:FILE``, ``samples:COUNT`` (of the generator) or ``muscles:DIR``.
+    """``disfa:DIR``, ``csv:FILE``, ``pairs:FILE``, ``samples:COUNT`` (of the generator) or ``muscles:DIR``.
 
     Parameters
     ----------
@@ -60,6 +62,8 @@ def open_source(text: str, generator: "Generator | None" = None, *, seed: int = 
             return DISFASource(rest)
         case "csv":
             return TableSource(rest)
+        case "pairs":
+            return PairSource(rest)
         case "muscles":
             return MuscleSource(rest, MuscleOptions(provider=provider, seed=seed, framing=framing_of(generator)))
         case "samples":

@@ -1,0 +1,89 @@
+"""The stage of a build that checks its films."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from facsmith import image
+from facsmith.animator import Animator
+from facsmith.bundle import load_bundle
+from facsmith.errors import BoundaryError, FacsmithError
+from facsmith.facs import DISFA
+from facsmith.inversion import InversionOptions
+from facsmith.lab.build.bench import Bench
+from facsmith.lab.evaluate import animator_render
+from facsmith.lab.evaluate import check as run_check
+from facsmith.lab.evaluate.check import Check, rows_of
+from facsmith.options import AnimateOptions
+
+__all__ = ["check", "joined"]
+
+_LARGE: Final = 512  # a generated face is checked as a photo of this size
+
+
+def check(bench: Bench) -> dict[str, Any]:
+    """Films of every AU on photos, as `facsmith boundaries check` judges them -> build/check.json.
+
+    The user's photos are all checked; where there are none, the astronaut's and, as far as time allows, faces of the
+    generator's own.
+    """
+    photos = bench.photos
+    pictures = [*photos] or _own_photos(bench)
+    bundle = load_bundle(bench.folder)
+    animator = Animator(
+        bench.networks.generator,
+        descriptor=bench.networks.descriptor,
+        encoder=bench.networks.encoder,
+        boundaries=bundle.boundaries,
+        name=bench.folder.name,
+    )
+    room = bench.options.seconds("check")
+    # A search takes four passes a step (the motion term draws, too), and may have half of a single photo's time.
+    steps = int(np.clip(0.5 * room / (4 * bench.speed.step), 2, InversionOptions().iterations))
+    render = animator_render(
+        animator, AnimateOptions(provider=bench.options.provider, inversion=InversionOptions(iterations=steps))
+    )
+    began, names = bench.spent, [name for name, _ in pictures]
+    parts: list[Check] = []
+    for number, picture in enumerate(pictures[: bench.options.photos], 1):
+        try:
+            parts.append(run_check(render, [picture], provider=bench.options.provider))
+        except FacsmithError:
+            continue
+        bench.tell("check", number, min(len(pictures), bench.options.photos))
+        if not photos and (bench.spent - began) * (number + 1) / number > max(room, 1.0):
+            break
+    if not parts:
+        raise BoundaryError(f"None of the photos can be checked ({', '.join(names)}); give portraits: --portraits.")
+    result = joined(parts)
+    bench.check = result
+    (bench.work / "check.json").write_text(json.dumps(result.to_json(), indent=1), encoding="utf-8")
+    return {
+        "photos": len({r.photo for r in result.readings}),
+        "iterations": steps,
+        "passed": [f"AU{row.au}" for row in result.rows if row.passed],
+        "failed": [f"AU{row.au}" for row in result.rows if not row.passed],
+        "portraits": bool(photos),
+    }
+
+
+def joined(parts: Sequence[Check]) -> Check:
+    """One `Check` of several, each of other photos."""
+    readings = tuple(reading for part in parts for reading in part.readings)
+    providers = tuple(sorted({p for part in parts for p in part.providers}))
+    skipped = {name: why for part in parts for name, why in part.skipped.items()}
+    return Check(parts[0].bar, rows_of(readings, DISFA, parts[0].bar), readings, skipped, providers)
+
+
+def _own_photos(bench: Bench) -> list[tuple[str, npt.NDArray[np.uint8]]]:
+    import skimage.data
+
+    data: Any = skimage.data
+    pictures: list[tuple[str, npt.NDArray[np.uint8]]] = [("astronaut", data.astronaut())]
+    if bench.record["framing"]["found"]:
+        faces = bench.faces.faces("check", bench.options.photos - 1)
+        pictures += [(f"sample {face.seed}", image.resize(face.picture, (_LARGE, _LARGE))) for face in faces]
+    return pictures
