@@ -340,4 +340,5 @@ def test_a_receipt_of_an_earlier_version_is_read_and_drawn(film, tmp_path):
     assert [r.measured for r in receipt.moments] == [r.measured for r in film.receipt.keyframes]
     assert receipt.curves is None and not receipt.ways and not receipt.between
     write_page(receipt, tmp_path / "r.png", pictures=[])
-    assert Image.open(tmp_path / "r.png").size[0] > 500
+    with Image.open(tmp_path / "r.png") as page:
+        assert page.size[0] > 500

@@ -161,25 +161,28 @@ NORMED = Norms(
 )
 
 
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return photographed(tmp_path_factory.mktemp("normed"))
+
+
+@pytest.fixture(scope="module")
+def normed(place):
+    def render(out, norms=NORMED, **more):
+        given = {"design": Design((("L", 12),), (1.0,)), "options": replace(QUICK, fps=5), **more}
+        return render_battery(fake_animator(), find_photos(place / "photos"), place / out, norms=norms, **given)
+
+    return render
+
+
+@pytest.fixture(scope="module")
+def battery(normed):
+    """In ``out``: made once and looked at by several tests."""
+    return normed("out", frames=True)
+
+
 class TestNormed:
     """A small set with all norms, by fakes: two photos, one AU, one level."""
-
-    @pytest.fixture(scope="class")
-    def place(self, tmp_path_factory):
-        return photographed(tmp_path_factory.mktemp("normed"))
-
-    @pytest.fixture(scope="class")
-    def normed(self, place):
-        def render(out, norms=NORMED, **more):
-            given = {"design": Design((("L", 12),), (1.0,)), "options": replace(QUICK, fps=5), **more}
-            return render_battery(fake_animator(), find_photos(place / "photos"), place / out, norms=norms, **given)
-
-        return render
-
-    @pytest.fixture(scope="class")
-    def battery(self, normed):
-        """In ``out``: made once and looked at by several tests."""
-        return normed("out", frames=True)
 
     @pytest.mark.slow
     def test_made_again_it_is_the_same_byte_for_byte(self, battery, normed, place):
