@@ -86,6 +86,8 @@ def stage_board() -> Board:
       <div class="veil"><div class="world">{before}</div></div><span class="edge" aria-hidden="true"></span></div>
       <figcaption></figcaption></figure>
   </div>
+  <figure class="pair" hidden><video controls loop muted playsinline aria-label="The film, before and after"></video>
+    <figcaption>Before</figcaption><figcaption>After</figcaption></figure>
   <div class="tools" hidden>
     <label class="wipe"><span>Photo</span>
       <input type="range" min="0" max="100" value="0" aria-label="Wipe from the photo as it was to the new expression">

@@ -2,7 +2,7 @@
 const find = (name) => element.querySelector(name), video = find("video");
 
 // Whatever is dropped on the page goes where files of its kind go.
-const kinds = [[/\.(csv|ya?ml)$/i, "#track"], [/\.facsmith$/i, "#project"], [/\.safetensors$/i, "#latent"], [/./, "#photo"]];
+const kinds = [[/\.(csv|ya?ml)$/i, "#track"], [/\.facsmith$/i, "#project"], [/\.safetensors$/i, "#latent"], [/\.(mp4|m4v|mov|mkv|webm|avi)$/i, "#footage"], [/./, "#photo"]];
 for (const name of ["dragenter", "dragover"])
   document.addEventListener(name, (e) => { if (e.dataTransfer?.types.includes("Files")) { e.preventDefault(); document.body.classList.add("over"); } });
 for (const name of ["drop", "dragleave"])
