@@ -23,7 +23,7 @@ from facsmith.studio.messages import field, file, sent, turn, visitor
 from facsmith.studio.phases import Score
 from facsmith.studio.pictures import jpeg, pictograms, thumbnail
 from facsmith.studio.pose import GESTURES, Pose
-from facsmith.studio.project import open_project, restore_page, save_project
+from facsmith.studio.project import ENDING, open_project, restore_page, save_project
 from facsmith.studio.samples import SAMPLES, sample_photo
 from facsmith.studio.session import StudioSession
 from facsmith.studio.sessions import Sessions
@@ -43,7 +43,7 @@ EXAMPLES = {
     "Half the smile": ("", "AU6=0.5, AU12=0.5", ""),
     "A frown as well": ("AU4=+0.4", "", ""),
     "No frown": ("", "", "AU4=0"),
-    "Brows up, right side more": ("R1=+C, R2=+C, L1=+B, L2=+B", "", ""),
+    "Right brow up": ("R1=+C, R2=+D", "", ""),
 }
 """What is added, what it is taken times, and what is shown instead."""
 MOVES = """(kept) => {
@@ -75,8 +75,7 @@ class _Page:
                     self.play = gr.Button("Play", size="sm", variant="primary", elem_id="play")
                 with gr.Tabs(elem_id="tabs") as self.tabs:
                     for name in ("photo", "expression", "film", "edit", "set", "inspector"):
-                        with _gradio.Tab("Edit film" if name == "edit" else name.capitalize(), id=name,
-                                         render_children=True):  # fmt: skip
+                        with _gradio.Tab("Edit film" if name == "edit" else name.capitalize(), id=name):
                             getattr(self, f"_{name}_tab")()
         self.views: dict[Any, Callable[[StudioSession], Any]] = {
             self.stage: views.stage,
@@ -135,15 +134,15 @@ class _Page:
         self.footage = boards.file_board(
             "Bring a film", accept="video/*,.mkv", max_bytes=self.sessions.options.max_bytes, elem_id="footage"
         )
-        with gr.Group(elem_id="changes"):
+        with gr.Column(elem_id="changes"):
             self.relative = gr.Textbox(label="Add or take away (−1 to 1)", placeholder="AU12=-0.4, AU4=+0.2")
             self.gain = gr.Textbox(label="Times (0 to 3)", placeholder="AU12=0.5")
             self.absolute = gr.Textbox(label="Exactly (0 to 1, or A to E)", placeholder="AU6=0, R12=C")
             with gr.Row():
-                self.person = gr.Number(1, label="Person, 1 the largest", precision=0, minimum=1, min_width=100)
-                self.begin = gr.Number(None, label="From second", minimum=0, min_width=100)
-                self.end = gr.Number(None, label="To second", minimum=0, min_width=100)
-                self.rest = gr.Number(None, label="At rest at second", minimum=0, min_width=100)
+                self.person = gr.Number(1, label="Person (1: largest)", precision=0, minimum=1, min_width=100)
+                self.begin = gr.Number(0, label="From second", minimum=0, min_width=100)
+                self.end = gr.Number(0, label="To (0: the end)", minimum=0, min_width=100)
+                self.rest = gr.Number(0, label="At rest (0: ?)", minimum=0, min_width=100)
         with gr.Row(elem_id="examples"):
             for name, change in EXAMPLES.items():
                 gr.Button(name, size="sm").click(
@@ -190,7 +189,7 @@ class _Page:
         self._on(on(self.project, "again"), self._again, face)
         self._on(on(self.project, "forget"), self._forget, everything)
 
-        self._later(on(self.photo, "file"), self._load_photo, face)
+        self._later(on(self.photo, "file"), self._load_file, face)
         self._later(on(self.photo, "sample"), self._load_sample, face)
         self._on(on(self.photo, "face"), self._new_face, face)
         self._later(on(self.faces, "choose"), self._choose, face)
@@ -374,6 +373,18 @@ class _Page:
 
     # --- a face -----------------------------------------------------------------------------------------------------
 
+    def _load_file(self, session: StudioSession, value: Any) -> Iterator[Update]:
+        """Whatever was dropped on the page."""
+        takers: dict[str, Callable[[StudioSession, Any], Any]] = {
+            **dict.fromkeys((".csv", ".yaml", ".yml"), self._load_track),
+            **dict.fromkeys((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"), self._take_film),
+            ENDING: self._open_project,
+            ".safetensors": self._load_code,
+        }
+        take = takers.get(Path(str(field(value, "name"))).suffix.lower(), self._load_photo)
+        told = take(session, value)
+        yield from [told] if isinstance(told, dict) else told
+
     def _load_photo(self, session: StudioSession, value: Any) -> Iterator[Update]:
         data, name = file(value)
         yield from self._take(session, lambda: session.load_photo(data, name=name))
@@ -544,9 +555,9 @@ class _Page:
     def _edited(self, session: StudioSession, changes: list[Any]) -> Iterator[Update]:
         relative, gain, absolute, person, begin, end, rest = changes
         said = {"relative": relative or None, "gain": gain or None, "absolute": absolute or None}
-        change = FilmChange.read(**said, begin=begin or 0.0, end=end)
+        change = FilmChange.read(**said, begin=begin or 0.0, end=end or None)
         provider = self.sessions.options.animate.provider
-        options = FilmOptions(face=int(person or 1) - 1, neutral=rest, provider=provider)
+        options = FilmOptions(face=int(person or 1) - 1, neutral=rest or None, provider=provider)
         yield {self.status: views.said("Waiting for its turn…") | {"busy": True}}
         job = session.start(partial(edit_film, session, change, options), line=self.sessions.films)
         yield from self._steps(job)
