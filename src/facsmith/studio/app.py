@@ -139,10 +139,11 @@ class _Page:
             self.gain = gr.Textbox(label="Times (0 to 3)", placeholder="AU12=0.5")
             self.absolute = gr.Textbox(label="Exactly (0 to 1, or A to E)", placeholder="AU6=0, R12=C")
             with gr.Row():
-                self.person = gr.Number(1, label="Person (1: largest)", precision=0, minimum=1, min_width=100)
-                self.begin = gr.Number(0, label="From second", minimum=0, min_width=100)
-                self.end = gr.Number(0, label="To (0: the end)", minimum=0, min_width=100)
-                self.rest = gr.Number(0, label="At rest (0: ?)", minimum=0, min_width=100)
+                small = {"minimum": 0, "min_width": 100}
+                self.person = _gradio.Number(1, label="Person", info="1: the largest", precision=0, **small)
+                self.begin = _gradio.Number(0, label="From second", info="0: the beginning", **small)
+                self.end = _gradio.Number(0, label="To second", info="0: the end", **small)
+                self.rest = _gradio.Number(0, label="Rests at second", info="0: found by itself", **small)
         with gr.Row(elem_id="examples"):
             for name, change in EXAMPLES.items():
                 gr.Button(name, size="sm").click(

@@ -185,7 +185,7 @@ def _row(au: int, picture: str | None) -> str:
   <div class="what"><b>AU{au}</b> <span class="name" title="{name}">{name[0].upper()}{name[1:]}</span>
     {link}</div>
   <div class="slides">{sliders}<div class="letters" aria-hidden="true"><i></i><i>A</i><i>B</i><i>C</i><i>D</i><i>E</i>
-  </div></div><div class="level"><output>–</output><span class="seen" title="Measured on the picture"></span></div></div>"""
+  </div></div><div class="level"><output>–</output><span class="seen"></span></div></div>"""
 
 
 def timing_board() -> Board:
