@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import facsmith
 from facsmith import image, video
 from facsmith.animator import Animator
 from facsmith.facs import AUS, ActionUnits
@@ -56,7 +57,8 @@ class Studio:
         self.start(folder, home, 0)
 
     def start(self, folder: Path, home: Path, port: int) -> None:
-        environment = {**os.environ, "TMPDIR": str(self.folder), "HOME": str(home)}
+        here = Path(facsmith.__file__).parents[1]  # the code under test, wherever this was started
+        environment = {**os.environ, "TMPDIR": str(self.folder), "HOME": str(home), "PYTHONPATH": str(here)}
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 [*self.command, "--port", str(port)],

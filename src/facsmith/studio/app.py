@@ -13,6 +13,7 @@ from facsmith.errors import FacsmithError, InputError
 from facsmith.facs import EMOTIONS
 from facsmith.footage import FilmChange, FilmOptions
 from facsmith.options import Progress
+from facsmith.receipt.receipt import receipt_path
 from facsmith.studio import boards, views
 from facsmith.studio.boards import Board, on
 from facsmith.studio.door import open_door
@@ -51,6 +52,7 @@ MOVES = """(kept) => {
 }"""
 """What the browser remembers by itself of every move (memory.js), beside what the server told it to keep."""
 Update = dict[Any, Any]
+Act = Callable[[StudioSession, Any], Update | None]
 _gradio: Any = gr  # typed in part
 UNCHANGED: Any = _gradio.skip()
 
@@ -99,9 +101,9 @@ class _Page:
     # --- layout -----------------------------------------------------------------------------------------------------
 
     def _photo_tab(self) -> None:
-        self.photo = boards.photo_board(_sample_pictures(self.sessions), max_bytes=self.sessions.options.max_bytes)
         self.faces = boards.show_board("faces", script="faces.js")
         self.together = _gradio.CheckboxGroup([], label="Move with it", visible=False, elem_id="together")
+        self.photo = boards.photo_board(_sample_pictures(self.sessions), max_bytes=self.sessions.options.max_bytes)
         self.project = boards.project_board()
 
     def _expression_tab(self) -> None:
@@ -135,9 +137,9 @@ class _Page:
             "Bring a film", accept="video/*,.mkv", max_bytes=self.sessions.options.max_bytes, elem_id="footage"
         )
         with gr.Column(elem_id="changes"):
-            self.relative = gr.Textbox(label="Add or take away (−1 to 1)", placeholder="AU12=-0.4, AU4=+0.2")
-            self.gain = gr.Textbox(label="Times (0 to 3)", placeholder="AU12=0.5")
-            self.absolute = gr.Textbox(label="Exactly (0 to 1, or A to E)", placeholder="AU6=0, R12=C")
+            self.relative = gr.Textbox(label="Add or take away (−1 to 1)", placeholder="such as AU12=-0.4, AU4=+0.2")
+            self.gain = gr.Textbox(label="Times (0 to 3)", placeholder="such as AU12=0.5")
+            self.absolute = gr.Textbox(label="Exactly (0 to 1, or A to E)", placeholder="such as AU6=0, R12=C")
             with gr.Row():
                 small = {"minimum": 0, "min_width": 100}
                 self.person = _gradio.Number(1, label="Person", info="1: the largest", precision=0, **small)
@@ -179,64 +181,62 @@ class _Page:
     # --- wires ------------------------------------------------------------------------------------------------------
 
     def _wire(self, page: Any) -> None:
-        face = [*self.views, self.tabs, self.status]
-        everything = [*face, self.kept]
+        do, work = self._on, self._later
+        face = [*self.views, self.tabs]
         back = page.load(
-            self._back, [self.kept], everything, js=MOVES, show_progress="hidden", api_visibility="private", **QUICK
-        )
-        self._later(back.then, self._follow, face)
-        self._later(on(self.project, "kept"), self._take_kept, everything, [self.kept])
-        self._later(on(self.project, "file"), self._open_project, face)
-        self._on(on(self.project, "again"), self._again, face)
-        self._on(on(self.project, "forget"), self._forget, everything)
+            self._back, [self.kept], [*face, self.kept, self.status], js=MOVES, show_progress="hidden",
+            api_visibility="private", **QUICK,
+        )  # fmt: skip
+        work(back.then, self._follow, face)
+        work(on(self.project, "kept"), self._take_kept, [*face, self.kept], [self.kept])
+        work(on(self.project, "file"), self._open_project, face)
+        do(on(self.project, "again"), self._again, face)
+        do(on(self.project, "forget"), self._forget, [self.kept])
 
-        self._later(on(self.photo, "file"), self._load_file, face)
-        self._later(on(self.photo, "sample"), self._load_sample, face)
-        self._on(on(self.photo, "face"), self._new_face, face)
-        self._later(on(self.faces, "choose"), self._choose, face)
-        self._on(self.together.input, self._move_together, [self.plot], self.together)
-        self._later(on(self.latent, "file"), self._load_code, face)
-        self._on(on(self.status, "face"), self._show_face, face)
-        self._on(on(self.status, "cancel"), self._cancel, [])
+        work(on(self.photo, "file"), self._load_file, face)
+        work(on(self.photo, "sample"), self._load_sample, face)
+        do(on(self.photo, "face"), self._new_face, face)
+        work(on(self.faces, "choose"), self._choose, face)
+        do(self.together.input, StudioSession.move_together, [self.plot], self.together)
+        work(on(self.latent, "file"), self._load_code, face)
+        do(on(self.status, "face"), lambda session, value: self._all(session, go=True), face)
+        do(on(self.status, "cancel"), self._cancel, [])
 
-        self._on(on(self.expression, "move"), self._move, [self.stage], self.expression, **NEWEST)
+        do(on(self.expression, "move"), self._move, [self.stage], self.expression, **NEWEST)
         settled = [self.timing, self.stage, self.plot, self.chip]
-        self._posed(self._on(on(self.expression, "settle"), self._settle, settled, self.expression, **NEWEST))
-        posed = [self.stage, self.expression, self.timing, self.plot, self.strength, self.chip]
-        for event, act in (
-            (self.neutral.click, StudioSession.neutral),
-            (self.own.click, StudioSession.as_in_photo),
-            (self.undo.click, partial(StudioSession.go, steps=-1)),
-            (self.redo.click, partial(StudioSession.go, steps=1)),
-            (self.chip.click, StudioSession.unload_track),
-            *((button.click, partial(StudioSession.emotion, name=name)) for name, button in self.emotions.items()),
-            *((button.click, partial(StudioSession.gesture, name=name)) for name, button in self.gestures.items()),
+        self._posed(do(on(self.expression, "settle"), self._settle, settled, self.expression, **NEWEST))
+        posed = [*settled, self.expression, self.strength]
+        for button, act in (
+            (self.neutral, StudioSession.neutral),
+            (self.own, StudioSession.as_in_photo),
+            (self.undo, partial(StudioSession.go, steps=-1)),
+            (self.redo, partial(StudioSession.go, steps=1)),
+            (self.chip, StudioSession.unload_track),
+            *((button, partial(StudioSession.emotion, name=name)) for name, button in self.emotions.items()),
+            *((button, partial(StudioSession.gesture, name=name)) for name, button in self.gestures.items()),
         ):
-            self._posed(self._on(event, self._pose(act, posed), posed))
-        strengthen = self._pose(StudioSession.strengthen, [board for board in posed if board is not self.strength])
-        self._posed(self._on(self.strength.input, strengthen, posed, self.strength, **NEWEST))
-        self._on(on(self.timing, "timed"), self._timed, [self.plot], self.timing, **NEWEST)
-        self._on(self.choices.input, self._chosen, [self.plot], self.choices, **NEWEST)
-        self._on(on(self.track, "file"), self._load_track, [self.timing, self.plot, self.chip])
-        self._later(self.play.click, self._play, [self.stage, self.film, self.plot])
-        self._later(on(self.exports, "make"), self._make, [self.exports, self.film, self.plot])
+            self._posed(do(button.click, partial(_pose, act), posed))
+        self._posed(do(self.strength.input, _strengthen, posed[:-1], self.strength, **NEWEST))
+        do(on(self.timing, "timed"), _time, [self.plot], self.timing, **NEWEST)
+        do(self.choices.input, _choose_extras, [self.plot], self.choices, **NEWEST)
+        do(on(self.track, "file"), self._load_track, [self.timing, self.plot, self.chip])
+        work(self.play.click, self._play, [self.stage, self.film, self.plot])
+        work(on(self.exports, "make"), self._make, [self.exports, self.film, self.plot])
 
-        self._on(on(self.footage, "file"), self._take_film, [self.edited, self.tabs])
+        do(on(self.footage, "file"), self._take_film, [self.edited, self.tabs])
         changes = [self.relative, self.gain, self.absolute, self.person, self.begin, self.end, self.rest]
-        self._later(self.try_edit.click, self._try_edit, [self.stage, self.edited], changes)
-        self._later(on(self.edits, "make"), self._take_edited, [self.stage, self.edited, self.edits], changes)
+        work(self.try_edit.click, self._edit, [self.stage, self.edited], changes)
+        work(on(self.edits, "make"), self._edit, [self.stage, self.edited, self.edits], changes)
 
-        self._on(on(self.more, "file"), self._add_photo, [self.photos], trigger_mode="multiple")
-        self._on(self.none.click, self._no_photos, [self.photos])
-        self._later(on(self.made, "make"), self._make_set, [self.made], [self.wanted, self.levels, self.films])
+        do(on(self.more, "file"), _add_photo, [self.photos], trigger_mode="multiple")
+        do(self.none.click, _no_photos, [self.photos])
+        work(on(self.made, "make"), self._make_set, [self.made], [self.wanted, self.levels, self.films])
 
     def _posed(self, event: Any) -> None:
         """What follows a pose that the server knows: it is measured."""
         self._on(event.then, self._measure, [self.seen], self.expression, **MEASURE)
 
-    def _on(
-        self, event: Any, act: Callable[..., Update], outputs: Sequence[Any], value_of: Any = None, **how: Any
-    ) -> Any:
+    def _on(self, event: Any, act: Act, outputs: Sequence[Any], value_of: Any = None, **how: Any) -> Any:
         """Wire an event that is answered at once.
 
         Gradio sends what was yielded last a second time when the work has ended, over what others said meanwhile: so
@@ -245,12 +245,17 @@ class _Page:
         Parameters
         ----------
         act
-            Given the session and the value of a component, or else what came with the event; returns the update.
+            Given the session and the value of a component, or else what came with the event. It returns the update, or
+            None where the outputs show the session as it is then.
         """
+
+        def acted(session: StudioSession, value: Any) -> Update:
+            update = act(session, value)
+            return self._show(session, *outputs) if update is None else update
 
         def answer(given: dict[Any, Any], request: gr.Request, data: gr.EventData) -> Update:
             value = sent(data) if value_of is None else given[value_of]
-            return next(self._answers(request, outputs, value, lambda session: iter([act(session, value)])))
+            return next(self._answers(request, outputs, value, lambda session: iter([acted(session, value)])))
 
         return self._listen(event, answer, outputs, [] if value_of is None else [value_of], {**QUICK, **how})
 
@@ -429,13 +434,6 @@ class _Page:
         session.new_face(seed % (1 << 31) if isinstance(seed, int) else 0)
         return self._all(session, go=True) | {self.status: views.said(views.face_notes(session))}
 
-    def _move_together(self, session: StudioSession, value: Any) -> Update:
-        session.together = frozenset(range(len(session.faces))) & frozenset(value)
-        return self._show(session, self.plot)
-
-    def _show_face(self, session: StudioSession, value: Any) -> Update:
-        return self._all(session, go=True)
-
     def _load_code(self, session: StudioSession, value: Any) -> Iterator[Update]:
         data, _ = file(value)
         index = session.scene_or_raise().subject.face_index
@@ -472,13 +470,13 @@ class _Page:
                 return {self.stage: picture}
         return {self.stage: UNCHANGED}
 
-    def _settle(self, session: StudioSession, value: Any) -> Update:
+    def _settle(self, session: StudioSession, value: Any) -> Update | None:
         pose = Pose.from_json(value)
         session.scene_or_raise()
-        if session.is_newest(turn(value)):
-            session.settle(pose)
-            return self._show(session, self.stage, self.timing, self.plot, self.chip)
-        return {self.stage: UNCHANGED}
+        if not session.is_newest(turn(value)):
+            return {self.stage: UNCHANGED}
+        session.settle(pose)
+        return None
 
     def _measure(self, session: StudioSession, value: Any) -> Update:
         """What the picture that is shown is measured to show, beside each slider."""
@@ -486,26 +484,7 @@ class _Page:
             return {self.status: UNCHANGED}
         return {self.seen: {"measured": session.measured()}}
 
-    def _pose(self, act: Callable[[StudioSession], None], shown: list[Any]) -> Callable[..., Update]:
-        def posing(session: StudioSession, value: Any) -> Update:
-            session.scene_or_raise()
-            session.is_newest(session.turn + 1)  # sliders still on their way come too late
-            if act is StudioSession.strengthen:
-                session.strength = float(value) / 100
-            act(session)
-            return self._show(session, *shown)
-
-        return posing
-
     # --- film -------------------------------------------------------------------------------------------------------
-
-    def _timed(self, session: StudioSession, value: Any) -> Update:
-        session.time(Score.from_json(field(value, "rows")))
-        return self._show(session, self.plot)
-
-    def _chosen(self, session: StudioSession, value: Any) -> Update:
-        session.choose(**{name: label in value for label, name in CHOICES.items()})
-        return self._show(session, self.plot)
 
     def _load_track(self, session: StudioSession, value: Any) -> Update:
         data, name = file(value)
@@ -553,7 +532,8 @@ class _Page:
         said = views.said(f"{session.footage_name} is here: say what shall change, then Show before and after.")
         return self._show(session, self.edited) | {self.tabs: gr.Tabs(selected="edit"), self.status: said}
 
-    def _edited(self, session: StudioSession, changes: list[Any]) -> Iterator[Update]:
+    def _edit(self, session: StudioSession, value: Any, changes: list[Any]) -> Iterator[Update]:
+        """Change the film, and show it; with what the event asks for to take home."""
         relative, gain, absolute, person, begin, end, rest = changes
         said = {"relative": relative or None, "gain": gain or None, "absolute": absolute or None}
         change = FilmChange.read(**said, begin=begin or 0.0, end=end or None)
@@ -562,34 +542,15 @@ class _Page:
         yield {self.status: views.said("Waiting for its turn…") | {"busy": True}}
         job = session.start(partial(edit_film, session, change, options), line=self.sessions.films)
         yield from self._steps(job)
-
-    def _try_edit(self, session: StudioSession, value: Any, changes: list[Any]) -> Iterator[Update]:
-        yield from self._edited(session, changes)
-        yield self._shown_edit(session) | {self.status: views.said("Before on the left, after on the right.")}
-
-    def _take_edited(self, session: StudioSession, value: Any, changes: list[Any]) -> Iterator[Update]:
-        kind = _kind(value)
-        yield from self._edited(session, changes)
-        assert session.edited is not None
-        whole = [session.edited.file, session.edited.file.with_name(f"{session.edited.file.name}.json")]
-        ready = self._ready(session, self.edits, kind, [session.edited.pair] if kind == "pair" else whole)
-        yield self._shown_edit(session) | ready
-
-    def _shown_edit(self, session: StudioSession) -> Update:
-        assert session.edited is not None
-        pair = f"download/{self.sessions.offer(session, session.edited.pair)}"
-        return self._show(session, self.edited) | {self.stage: {"pair": pair}}
+        film = job.result()
+        shown = self._show(session, self.edited) | {
+            self.stage: {"pair": f"download/{self.sessions.offer(session, film.pair)}"},
+            self.status: views.said("Before on the left, after on the right."),
+        }
+        files = {"edited": [film.file, receipt_path(film.file)], "pair": [film.pair]}.get(_kind(value))
+        yield shown | ({} if files is None else self._ready(session, self.edits, _kind(value), files))
 
     # --- sets -------------------------------------------------------------------------------------------------------
-
-    def _add_photo(self, session: StudioSession, value: Any) -> Update:
-        data, name = file(value)
-        add_photo(session, data, name)
-        return self._show(session, self.photos)
-
-    def _no_photos(self, session: StudioSession, value: Any) -> Update:
-        session.set_photos = {}
-        return self._show(session, self.photos)
 
     def _make_set(self, session: StudioSession, value: Any, design: list[Any]) -> Iterator[Update]:
         wanted, levels, films = design
@@ -618,6 +579,33 @@ def build(sessions: Sessions) -> gr.Blocks:
         page.unload(leave)
     page.queue(default_concurrency_limit=4, max_size=200)
     return page
+
+
+def _pose(act: Callable[[StudioSession], None], session: StudioSession, value: Any) -> None:
+    session.scene_or_raise()
+    session.is_newest(session.turn + 1)  # sliders still on their way come too late
+    act(session)
+
+
+def _strengthen(session: StudioSession, value: Any) -> None:
+    session.strength = float(value) / 100
+    _pose(StudioSession.strengthen, session, value)
+
+
+def _time(session: StudioSession, value: Any) -> None:
+    session.time(Score.from_json(field(value, "rows")))
+
+
+def _choose_extras(session: StudioSession, value: Any) -> None:
+    session.choose(**{name: label in value for label, name in CHOICES.items()})
+
+
+def _add_photo(session: StudioSession, value: Any) -> None:
+    add_photo(session, *file(value))
+
+
+def _no_photos(session: StudioSession, value: Any) -> None:
+    session.set_photos = {}
 
 
 def _kind(value: Any) -> str:

@@ -3,7 +3,7 @@
 import re
 import shutil
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -444,6 +444,10 @@ class StudioSession:
         place = face.choose(faces).place
         self._take(photo, tuple(faces), name, origin)
         return place
+
+    def move_together(self, indices: Iterable[int]) -> None:
+        """Which faces of the photo move with the one that is worked on."""
+        self.together = frozenset(range(len(self.faces))) & frozenset(indices)
 
     def _take(self, photo: Image, faces: tuple[Face, ...], name: str, origin: dict[str, Any]) -> None:
         self.photo, self.faces, self._name, self.origin = photo, faces, name, origin

@@ -143,6 +143,8 @@ def face_notes(session: StudioSession) -> str:
     subject = scene.subject
     height, width = subject.photo.shape[:2]
     said = [f"{subject.name}, {width} × {height} pixels. The photo shows: {_shown(subject.photo_aus)}."]
+    if len(session.faces) > 1:
+        said.append(f"There are {len(session.faces)} faces: under Photo you choose who moves.")
     turned = abs(subject.face.yaw_degrees) if subject.face is not None else 0.0
     if turned > TURNED:
         said.append(
