@@ -142,10 +142,8 @@ class StudioSession:
             There is no photo.
         """
         options = self._encoding(index)
-        if self._at not in (None, index) and self.scene is not None:
-            self.cast[self._at] = self.scene, self.history.present
-        self._at = index
         if index in self.cast:
+            self._leave_for(index)
             self.scene, moment = self.cast.pop(index)
             self.history = History(moment)
             self.is_newest(self.turn + 1)
@@ -455,6 +453,7 @@ class StudioSession:
 
     def _enter(self, subject: Subject) -> None:
         """Take a subject; sliders that nobody has touched show its own expression, others stay, whoever it is."""
+        self._leave_for(subject.face_index)
         touched = self.scene is not None and self.pose.action_units != self.scene.subject.photo_aus
         self.scene = Scene(subject, Preview(self.animator.networks, subject, self.options.animate))
         self._forget_film()
@@ -463,6 +462,12 @@ class StudioSession:
             self.is_newest(self.turn + 1)
             self.pose = Pose(subject.photo_aus, self.pose.split)
             self.history = History(Moment(self.pose, self.score))
+
+    def _leave_for(self, index: int) -> None:
+        """Keep what the face shows that was worked on, when it is another one of the same photo."""
+        if self._at not in (None, index) and self.scene is not None:
+            self.cast[self._at] = self.scene, self.history.present
+        self._at = index
 
     def scene_or_raise(self) -> Scene:
         """The face being worked on.
