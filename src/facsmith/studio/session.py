@@ -337,13 +337,14 @@ class StudioSession:
         return self.animator.animate(subject, self._plan(subject, moment), options=plain)
 
     def parts(self, progress: Progress) -> list[tuple[Subject, Moment]]:
-        """The face that is worked on, then those that move with it; one that was never worked on does as it does."""
+        """The face that is worked on, then those that move with it; one that nobody moved yet does as it does."""
         here = Moment(self.pose, self.score)
         parts = [(self.scene_or_raise().subject, here)]
         for index in sorted(self.together - {self._at}):
             if index in self.cast:
                 scene, moment = self.cast[index]
-                parts.append((scene.subject, moment))
+                own = moment.pose.action_units != scene.subject.photo_aus
+                parts.append((scene.subject, moment if own else here))
             else:
                 options = self._encoding(index).encoding
                 networks, name = self.animator.networks, self._name

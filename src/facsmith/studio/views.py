@@ -17,7 +17,7 @@ from facsmith.receipt.receipt import label
 from facsmith.studio.jobs import Step
 from facsmith.studio.pictures import data_uri, jpeg, thumbnail
 from facsmith.studio.session import FAINT, StudioSession
-from facsmith.studio.svg import COLOURS, calibration_curve, cosine_table, loss_curve, timeline_plot
+from facsmith.studio.svg import COLOURS, cosine_table, curve, timeline_plot
 
 __all__ = [
     "boundaries",
@@ -265,7 +265,7 @@ def inversion(session: StudioSession) -> str:
     else:
         steps, loss = found.iterations[0], found.loss[0]
         note = (
-            f"<figure>{loss_curve(found.trace[0], title=f'Loss over {steps} steps')}"
+            f"<figure>{curve(range(len(found.trace[0])), found.trace[0], title='The loss', size=(340, 120))}"
             f"<figcaption>Loss over {steps} steps from the {escape(found.start)}; best {loss:.3f}, "
             f"ended by {escape(found.stopped[0])}</figcaption></figure>"
         )
@@ -300,19 +300,15 @@ def said(text: str, *, error: bool = False) -> dict[str, Any]:
 def _boundary(known: BoundarySet, au: int) -> str:
     boundary = known[au]
     report = boundary.report
-    curve = calibration_curve(
-        boundary.calibration.intensities,
-        boundary.calibration.distances,
-        title=f"Calibration of AU{au}: intensity 0 to 1 against distance",
-        colour=COLOURS[au],
-    )
+    title, known_at = f"Calibration of AU{au}: intensity 0 to 1 against distance", boundary.calibration
+    drawn = curve(known_at.intensities, known_at.distances, title=title, size=(150, 96), colour=COLOURS[au])
     accuracy, shown = report.get("accuracy"), cast(Any, report.get("shown"))
     facts = [f"{accuracy:.1%} held-out accuracy"] if isinstance(accuracy, int | float) else []
     if isinstance(shown, dict) and "share_of_muscles" in shown:
         facts.append(f"{cast(Any, shown)['share_of_muscles'][-1]:.0%} of the muscle's movement at full intensity")
     listed = "".join(f"<li>{escape(fact)}</li>" for fact in facts)
     return (
-        f"<figure><figcaption><b>AU{au}</b> {AU_NAMES[au]}</figcaption>{curve}<ul>{listed}</ul>"
+        f"<figure><figcaption><b>AU{au}</b> {AU_NAMES[au]}</figcaption>{drawn}<ul>{listed}</ul>"
         "<details><summary>All figures</summary>"
         f"<pre>{escape(json.dumps(dict(report), indent=1))}</pre></details></figure>"
     )
