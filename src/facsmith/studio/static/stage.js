@@ -61,7 +61,7 @@ function show() {
   for (const img of all(".before")) if (value.before) img.src = value.before;
   for (const img of all(".whole")) if (value.whole) img.src = value.whole;
   if (value.pair || value.after || value.video) paired = Boolean(value.pair);
-  if (value.pair) { pair.src = value.pair; pair.play().catch(() => {}); }
+  if (value.pair) { if (!pair.src.endsWith(value.pair)) pair.src = value.pair; pair.play().catch(() => {}); }
   if (value.video) { film.src = value.video; look(); run(true); }
   else if (value.after && playing && beside !== "still") run(false);
   if (value.places) go(known.places[place] ? place : "face");
