@@ -128,7 +128,10 @@ def studio() -> None:
                 page.get_by_role("tab", name="Expression").click()
                 page.get_by_role("button", name="Surprise").click()
                 page.wait_for_function("document.querySelector('#stage').innerHTML.includes('AU26=1.00')")
+                page.wait_for_function("""document.querySelector('#status progress').hidden
+                  && document.querySelector('[data-au="1"] .seen').textContent""")
                 page.get_by_role("slider", name="Wipe from the photo").fill("50")
+                page.mouse.move(0, 0)
                 page.screenshot(path=MEDIA / f"studio-{name}.png")
                 if name == "expression":
                     page.get_by_role("button", name="Play").click()
@@ -140,7 +143,8 @@ def studio() -> None:
                         page.click("[data-kind=mp4]")
                     page.get_by_role("tab", name="Edit film").click()
                     page.set_input_files(
-                        "#footage input", film.value.path().rename(film.value.path().with_suffix(".mp4"))
+                        "#footage input",
+                        film.value.path().rename(film.value.path().with_name(film.value.suggested_filename)),
                     )
                     page.wait_for_selector("#edited b")
                     page.get_by_label("Times").fill("AU1=0.3, AU2=0.3, AU26=0.3")

@@ -189,16 +189,15 @@ class _Page:
         )  # fmt: skip
         work(back.then, self._follow, face)
         work(on(self.project, "kept"), self._take_kept, [*face, self.kept], [self.kept])
-        work(on(self.project, "file"), self._open_project, face)
         do(on(self.project, "again"), self._again, face)
         do(on(self.project, "forget"), self._forget, [self.kept])
 
-        work(on(self.photo, "file"), self._load_file, face)
+        for board in (self.photo, self.project, self.track, self.footage, self.latent):
+            work(on(board, "file"), self._load_file, face)
         work(on(self.photo, "sample"), self._load_sample, face)
         do(on(self.photo, "face"), self._new_face, face)
         work(on(self.faces, "choose"), self._choose, face)
         do(self.together.input, StudioSession.move_together, [self.plot], self.together)
-        work(on(self.latent, "file"), self._load_code, face)
         do(on(self.status, "face"), lambda session, value: self._all(session, go=True), face)
         do(on(self.status, "cancel"), self._cancel, [])
 
@@ -219,11 +218,9 @@ class _Page:
         self._posed(do(self.strength.input, _strengthen, posed[:-1], self.strength, **NEWEST))
         do(on(self.timing, "timed"), _time, [self.plot], self.timing, **NEWEST)
         do(self.choices.input, _choose_extras, [self.plot], self.choices, **NEWEST)
-        do(on(self.track, "file"), self._load_track, [self.timing, self.plot, self.chip])
         work(self.play.click, self._play, [self.stage, self.film, self.plot])
         work(on(self.exports, "make"), self._make, [self.exports, self.film, self.plot])
 
-        do(on(self.footage, "file"), self._take_film, [self.edited, self.tabs])
         changes = [self.relative, self.gain, self.absolute, self.person, self.begin, self.end, self.rest]
         work(self.try_edit.click, self._edit, [self.stage, self.edited], changes)
         work(on(self.edits, "make"), self._edit, [self.stage, self.edited, self.edits], changes)
@@ -380,16 +377,14 @@ class _Page:
     # --- a face -----------------------------------------------------------------------------------------------------
 
     def _load_file(self, session: StudioSession, value: Any) -> Iterator[Update]:
-        """Whatever was dropped on the page."""
-        takers: dict[str, Callable[[StudioSession, Any], Any]] = {
+        """Whatever was chosen or dropped, told apart by its name."""
+        takers: dict[str, Callable[[StudioSession, Any], Iterator[Update]]] = {
             **dict.fromkeys((".csv", ".yaml", ".yml"), self._load_track),
             **dict.fromkeys((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"), self._take_film),
             ENDING: self._open_project,
             ".safetensors": self._load_code,
         }
-        take = takers.get(Path(str(field(value, "name"))).suffix.lower(), self._load_photo)
-        told = take(session, value)
-        yield from [told] if isinstance(told, dict) else told
+        yield from takers.get(Path(str(field(value, "name"))).suffix.lower(), self._load_photo)(session, value)
 
     def _load_photo(self, session: StudioSession, value: Any) -> Iterator[Update]:
         data, name = file(value)
@@ -486,10 +481,10 @@ class _Page:
 
     # --- film -------------------------------------------------------------------------------------------------------
 
-    def _load_track(self, session: StudioSession, value: Any) -> Update:
+    def _load_track(self, session: StudioSession, value: Any) -> Iterator[Update]:
         data, name = file(value)
         session.load_track(data, name=name)
-        return self._show(session, self.timing, self.plot, self.chip) | {self.status: views.said(session.remark)}
+        yield self._show(session, self.timing, self.plot, self.chip) | {self.status: views.said(session.remark)}
 
     def _play(self, session: StudioSession, value: Any) -> Iterator[Update]:
         session.scene_or_raise()
@@ -526,11 +521,10 @@ class _Page:
 
     # --- a film that was brought ------------------------------------------------------------------------------------
 
-    def _take_film(self, session: StudioSession, value: Any) -> Update:
-        data, name = file(value)
-        take_film(session, data, name)
+    def _take_film(self, session: StudioSession, value: Any) -> Iterator[Update]:
+        take_film(session, *file(value))
         said = views.said(f"{session.footage_name} is here: say what shall change, then Show before and after.")
-        return self._show(session, self.edited) | {self.tabs: gr.Tabs(selected="edit"), self.status: said}
+        yield self._show(session, self.edited) | {self.tabs: gr.Tabs(selected="edit"), self.status: said}
 
     def _edit(self, session: StudioSession, value: Any, changes: list[Any]) -> Iterator[Update]:
         """Change the film, and show it; with what the event asks for to take home."""
