@@ -133,6 +133,10 @@ document.addEventListener("pointerdown", (e) => {
   svg.onpointerup = () => { svg.onpointermove = null; };
 });
 
+// Where the face stands above the tabs, they stay in reach below it.
+const left = document.querySelector("#left");
+new ResizeObserver(() => document.body.style.setProperty("--left-height", `${left.offsetHeight}px`)).observe(left);
+
 watch("value", show);
 show();
 paint();
