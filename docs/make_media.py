@@ -26,7 +26,11 @@ from facsmith.inversion import InversionOptions
 
 MEDIA = Path(__file__).parent / "media"
 LEVELS = (0.25, 0.5, 0.75, 1.0)
-_PHONE: Final = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True}
+_SCREENS: Final[dict[str, dict[str, Any]]] = {
+    "expression": {"viewport": {"width": 1280, "height": 800}},
+    "wide": {"viewport": {"width": 1920, "height": 1080}},
+    "phone": {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True},
+}
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -104,7 +108,7 @@ def receipt(animator: Animator, portrait: Pixels) -> None:
 
 
 def studio() -> None:
-    """The page in Chromium: a surprise half wiped in, its film, and the same on a phone."""
+    """The page in Chromium: a surprise half wiped in at three widths, its film, and a film of its own changed."""
     from playwright.sync_api import sync_playwright
 
     command = [sys.executable, "-m", "facsmith", "studio", "--port", "0", "--no-open"]
@@ -115,7 +119,7 @@ def studio() -> None:
         assert found is not None
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-            for name, device in (("expression", {"viewport": {"width": 1280, "height": 800}}), ("phone", _PHONE)):
+            for name, device in _SCREENS.items():
                 page = browser.new_context(**device).new_page()
                 page.set_default_timeout(180_000)
                 page.goto(found[0])
@@ -124,18 +128,36 @@ def studio() -> None:
                 page.get_by_role("tab", name="Expression").click()
                 page.get_by_role("button", name="Surprise").click()
                 page.wait_for_function("document.querySelector('#stage').innerHTML.includes('AU26=1.00')")
+                page.wait_for_function("""document.querySelector('#status progress').hidden
+                  && document.querySelector('[data-au="1"] .seen').textContent""")
                 page.get_by_role("slider", name="Wipe from the photo").fill("50")
+                page.mouse.move(0, 0)
                 page.screenshot(path=MEDIA / f"studio-{name}.png")
                 if name == "expression":
                     page.get_by_role("button", name="Play").click()
                     page.wait_for_selector("#stage video[src]")
-                    page.get_by_role("tab", name="Film").click()
-                    page.wait_for_timeout(4000)  # until the film's controls fade
+                    page.get_by_role("tab", name="Film", exact=True).click()
+                    page.wait_for_timeout(1000)
                     page.screenshot(path=MEDIA / "studio-film.png")
+                    with page.expect_download() as film:
+                        page.click("[data-kind=mp4]")
+                    page.get_by_role("tab", name="Edit film").click()
+                    page.set_input_files(
+                        "#footage input",
+                        film.value.path().rename(film.value.path().with_name(film.value.suggested_filename)),
+                    )
+                    page.wait_for_selector("#edited b")
+                    page.get_by_label("Times").fill("AU1=0.3, AU2=0.3, AU26=0.3")
+                    page.get_by_role("button", name="Show before and after").click()
+                    page.wait_for_selector("#stage .pair video[src]")
+                    page.locator("#stage .pair video").evaluate("v => { v.pause(); v.currentTime = v.duration / 2; }")
+                    page.mouse.move(1000, 100)
+                    page.wait_for_timeout(4000)  # until the film's controls fade
+                    page.screenshot(path=MEDIA / "studio-edit.png")
     finally:
         server.terminate()
         server.wait()
-    for name in ("expression", "phone", "film"):
+    for name in (*_SCREENS, "film", "edit"):
         slim(f"studio-{name}.png")
 
 

@@ -29,7 +29,7 @@ def main(folder: Path) -> None:
             yield frame
 
     Animation.frames = held
-    serve(fake_animator(), StudioOptions(port=0, animate=QUICK), ready=announce)
+    serve(fake_animator(), StudioOptions(port=0, animate=QUICK, grace=2.0), ready=announce)
 
 
 def announce(address: str) -> None:

@@ -16,14 +16,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fake_studio import QUICK
 from PIL import Image
 
+import facsmith
 from facsmith import image, video
-from facsmith.animator import Animator
-from facsmith.facs import ActionUnits
-from facsmith.inversion import InversionOptions
+from facsmith.facs import AUS, ActionUnits
 from facsmith.latent import Latent
-from facsmith.options import AnimateOptions
 from facsmith.studio.phases import Score
 
 CHROMIUM = next((p for p in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if p), None)
@@ -37,7 +36,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
          "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
          "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # fmt: skip
 ITERATIONS = 3
-FPS = 10.0
+FPS = 5.0
 PATIENCE = 60_000  # milliseconds: a busy machine is no bug
 SAID = "document.querySelector('#status .text').textContent"
 
@@ -45,17 +44,19 @@ SAID = "document.querySelector('#status .text').textContent"
 class Studio:
     """A running `facsmith studio`. folder: where all that it writes for a while lies; log: its stderr."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, command: list[str] | None = None) -> None:
         self.folder, home = folder / "tmp", folder / "home"
         self.log = folder / "stderr"
         self.folder.mkdir()
         home.mkdir()
         self.command = [sys.executable, "-m", "facsmith", "studio", "--no-open", "--provider", "dlib"]
         self.command += ["--iterations", str(ITERATIONS), "--fps", str(FPS), *arguments]
+        self.command = command or self.command
         self.start(folder, home, 0)
 
     def start(self, folder: Path, home: Path, port: int) -> None:
-        environment = {**os.environ, "TMPDIR": str(self.folder), "HOME": str(home)}
+        here = [Path(facsmith.__file__).parents[1], Path(__file__).parents[1]]  # the code under test, and fakes
+        known = {"TMPDIR": str(self.folder), "HOME": str(home), "PYTHONPATH": os.pathsep.join(map(str, here))}
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 [*self.command, "--port", str(port)],
@@ -63,7 +64,7 @@ class Studio:
                 stderr=log,
                 text=True,
                 cwd=folder,
-                env=environment,
+                env={**os.environ, **known},
             )
         assert self.process.stdout is not None
         ready, _, _ = select.select([self.process.stdout], [], [], 120)
@@ -190,6 +191,12 @@ def slide(page: Any, au: int, value: float, side: str = "right") -> None:
     )
 
 
+def waits(page: Any) -> str:
+    """What is said of the search: how far it is, or how many are before it."""
+    page.wait_for_function(f"/ of 5000| before you/.test({SAID})")
+    return page.evaluate(SAID)
+
+
 def shows(page: Any, text: str) -> None:
     page.wait_for_function("(text) => document.querySelector('#stage').innerHTML.includes(text)", arg=text)
 
@@ -203,6 +210,8 @@ def download(page: Any, kind: str) -> bytes:
 
 def test_from_a_sample_to_a_film(page: Any, tmp_path: Path) -> None:
     take_sample(page)
+    assert "Its mouth is open" in page.evaluate(SAID)  # what does better is said before
+    page.wait_for_selector("#emotions >> visible=true")  # and it goes on to where the face is moved
     at_rest = shown(page)
     assert np.abs(at_rest.astype(int) - shown(page, "#stage img.before")).mean() < 1  # the photo, as it is
 
@@ -288,12 +297,12 @@ def test_the_keyboard_is_enough(page: Any) -> None:
 
 def test_a_track_drives_the_film(page: Any, tmp_path: Path) -> None:
     take_sample(page)
-    tab(page, "Film")
     track = tmp_path / "smile.csv"
     rows = [f"{i + 1},{i / 25:.3f},0.98,1,{5 * np.clip((i - 8) / 16, 0, 1):.2f},{0:.2f}" for i in range(40)]
     track.write_text("\n".join(["frame, timestamp, confidence, success, AU12_r, AU04_r", *rows]))
-    page.set_input_files("#track input", track)
+    drop(page, track)  # before its tab was ever looked at
     says(page, "smile.csv drives the film")
+    tab(page, "Film")
     chip = page.get_by_role("button", name="smile.csv drives the film")
     assert chip.is_visible()
     table = download(page, "openface").decode()
@@ -304,11 +313,46 @@ def test_a_track_drives_the_film(page: Any, tmp_path: Path) -> None:
     track.write_text("nothing,of,use\n1,2,3\n")
     page.set_input_files("#track input", track)
     page.wait_for_selector("#status .error")
-    tab(page, "Expression")
+    take_sample(page, "nobody-39")
     tab(page, "Film")
+    assert chip.is_visible()  # the next person's film, too, and one sees it
     chip.click()  # its cross: the sliders move the face again
     page.wait_for_selector('#timing tr[data-au="12"] >> visible=true')
     assert not chip.is_visible()
+
+
+def test_a_film_is_changed_and_shown_before_and_after(page: Any, tmp_path: Path) -> None:
+    import skimage.data
+
+    face = np.array(skimage.data.astronaut())[:320, 60:380]
+    video.write(tmp_path / "talk.mp4", [face] * 6, fps=6)
+    page.set_viewport_size({"width": 1280, "height": 1400})
+    drop(page, tmp_path / "talk.mp4")
+    says(page, "talk.mp4 is here")  # and its tab is open
+    page.get_by_role("button", name="Show before and after").click()
+    says(page, "Say what shall change")
+    page.get_by_role("button", name="A frown as well").click()
+    assert page.get_by_label("Add or take away").input_value() == "AU4=+0.4"
+    page.get_by_label("Add or take away").fill("AU1=+0.8, AU2=+0.8")
+    page.get_by_role("button", name="Show before and after").click()
+    pair = page.locator("#stage .pair video[src]")
+    pair.wait_for()
+    page.wait_for_function("document.querySelector('#stage .pair video').currentTime > 0.1")
+    assert pair.bounding_box()["height"] > 200
+    width, height = pair.evaluate("v => [v.videoWidth, v.videoHeight]")
+    assert width > 1.6 * height  # two faces
+    assert "inner brow raiser" in page.inner_text("#edited .fs-receipt")
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Edited film").click()
+    assert waiting.value.suggested_filename == "talk_edited.mp4"
+    waiting.value.save_as(tmp_path / "talk_edited.mp4")
+    page.wait_for_function("document.querySelectorAll('#edits .ready a').length === 2")  # its receipt beside it
+    before, after = ([*video.read(tmp_path / name)] for name in ("talk.mp4", "talk_edited.mp4"))
+    moved = np.abs(after[3].astype(int) - before[3]).max(axis=2)
+    assert len(after) == 6 and moved[60:180, 100:220].max() > 40 and moved[:, :40].max() < 12
+    slides = page.locator("#stage .pair")
+    take_sample(page, "nobody-39")
+    assert not slides.is_visible()  # the face that is worked on comes back
 
 
 def test_a_long_job_can_be_cancelled(page: Any) -> None:
@@ -327,13 +371,22 @@ def test_a_long_job_can_be_cancelled(page: Any) -> None:
     assert page.locator("#stage video[src]").count() == 0
 
 
-def test_sliders_and_timing_work_while_the_search_goes_on(browser: Any, tmp_path: Path) -> None:
+def test_faces_sliders_and_timing_wait_for_nobodys_search(browser: Any, tmp_path: Path) -> None:
     studio = Studio(tmp_path, "--iterations", "5000")
     try:
-        page = watched(browser.new_context().new_page(), studio.url)
-        page.click("[data-sample=astronaut]")
-        page.wait_for_selector("#stage img.after >> visible=true")
-        says(page, " of 5000")
+        pages = [watched(browser.new_context().new_page(), studio.url) for _ in range(4)]
+        began = time.monotonic()
+        for each in pages:
+            each.click("[data-sample=astronaut]")
+        for each in pages:
+            each.wait_for_selector("#stage img.after >> visible=true")
+        # 8 s is the bar on a quiet machine with two cores; a busy one gets more.
+        assert time.monotonic() - began < 8 * max(1.0, os.getloadavg()[0] / 2)
+        (page,) = [each for each in pages if " of 5000" in waits(each)]
+        assert sorted(waits(each)[0] for each in pages if each is not page) == ["1", "2", "3"]  # and the place is told
+        for each in pages:
+            if each is not page:
+                each.context.close()
         first = page.evaluate(SAID)
         page.wait_for_function("(first) => " + SAID + " !== first", arg=first)  # a status that shows no face
         tab(page, "Expression")
@@ -352,7 +405,7 @@ def test_sliders_and_timing_work_while_the_search_goes_on(browser: Any, tmp_path
         assert page.complaints == []
         tab(page, "Photo")
         page.click("[data-sample=astronaut]")
-        says(page, " of 5000")
+        assert " before you" in waits(page)  # those who had left are still waited for: they may come back
     finally:
         studio.stop()  # while the page is open, and work goes on
     assert studio.files() == []
@@ -371,10 +424,7 @@ def test_sides_are_linked_until_they_are_not(page: Any) -> None:
     shows(page, "AU12=0.80")
 
 
-_DARK = pytest.mark.xfail(reason="in the dark scheme Gradio darkens the number field of the strength slider")
-
-
-@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=_DARK)])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_fault(page: Any, scheme: str) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
@@ -382,7 +432,7 @@ def test_axe_finds_no_fault(page: Any, scheme: str) -> None:
     take_sample(page)
     page.get_by_role("button", name="Play").click()
     page.wait_for_selector("#stage video[src]", state="attached")
-    for name in ("Photo", "Expression", "Film", "Set", "Inspector"):
+    for name in ("Photo", "Expression", "Film", "Edit film", "Set", "Inspector"):
         tab(page, name)
         found = Axe().run(page).response["violations"]
         assert [(v["id"], [n["html"][:160] for n in v["nodes"]][:3]) for v in found] == [], name
@@ -393,7 +443,7 @@ def test_nothing_is_wider_than_the_screen(browser: Any, studio: Studio, width: i
     context = browser.new_context(viewport={"width": width, "height": 800})
     page = watched(context.new_page(), studio.url)
     take_sample(page)
-    for name in ("Expression", "Film", "Set", "Inspector", "Photo"):
+    for name in ("Expression", "Film", "Edit film", "Set", "Inspector", "Photo"):
         tab(page, name)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name
     tab(page, "Expression")
@@ -401,6 +451,11 @@ def test_nothing_is_wider_than_the_screen(browser: Any, studio: Studio, width: i
     page.wait_for_timeout(300)
     top = page.eval_on_selector("#stage .main img.after", "e => e.getBoundingClientRect().top")
     assert -5 <= top < 100  # the face stays in sight while the sliders scroll
+    reached = """[...document.querySelectorAll('[role=tab]')].filter((tab) => {
+      const box = tab.getBoundingClientRect();
+      return tab.contains(document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2));
+    }).map((tab) => tab.textContent.trim())"""
+    assert set(page.evaluate(reached)) == {"Photo", "Expression", "Film", "Edit film", "Set", "Inspector"}
     page.click("[data-place=whole]")
     assert page.get_attribute("[data-place=whole]", "aria-pressed") == "true"
     context.close()
@@ -444,6 +499,19 @@ def test_several_faces_are_to_choose_from(page: Any, tmp_path: Path) -> None:
     page.wait_for_selector('[data-face="1"][aria-pressed=true]', state="attached")
     done(page)
     assert not np.array_equal(shown(page, "#stage img.before"), first)
+    slide(page, 4, 1.0)
+    shows(page, "AU4=1.00")
+    tab(page, "Photo")
+    page.get_by_label("Face 1", exact=True).check()  # it does the same, though nobody worked on it
+    tab(page, "Film")
+    with page.expect_download() as waiting:
+        page.click("[data-kind=picture]")
+    both = np.array(Image.open(waiting.value.path()).convert("RGB")).astype(int)
+    before = np.array(Image.open(tmp_path / "two.png").convert("RGB")).astype(int)
+    changed = np.abs(both - before).max(axis=2) > 20
+    assert changed[:, :300].any() and changed[:, 300:].any()
+    receipts = page.locator("#exports .ready a").all_inner_texts()
+    assert [re.sub(r" \(.*", "", name).rpartition(".png.")[2] for name in receipts[1:]] == ["face0.json", "face1.json"]
 
 
 def pair(one: np.ndarray) -> np.ndarray:
@@ -452,18 +520,21 @@ def pair(one: np.ndarray) -> np.ndarray:
     return np.hstack([one, np.clip(smaller.astype(int) + 25, 0, 255).astype(np.uint8)])
 
 
-def test_four_browsers_at_once_get_what_the_api_gives(browser: Any, studio: Studio, tmp_path: Path) -> None:
-    """Everyone loads, slides and exports while the others do: each result is the API's for that visitor's own photo."""
-    import skimage.data
+def test_four_browsers_at_once_get_what_the_api_gives(
+    browser: Any, make_animator: Any, photo: np.ndarray, tmp_path: Path
+) -> None:
+    """Everyone loads, slides and exports while the others do: each result is the API's for that visitor's own photo.
 
-    face = np.array(skimage.data.astronaut())[:320, 60:380]
-    dark = np.clip(face * 0.7, 0, 255).astype(np.uint8)
-    photos = [face, face[:, ::-1].copy(), dark, face[..., ::-1].copy()]
+    Of networks that are quick, so that all of it meets.
+    """
+    tests = Path(__file__).parents[1]
+    studio = Studio(tmp_path, command=[sys.executable, str(tests / "studio" / "fake_studio.py"), str(tmp_path)])
+    photos = [photo, photo[:, ::-1].copy(), photo // 2, np.roll(photo, 7, axis=1)]
     asked = [(12, 0.8), (4, 1.0), (26, 0.6), (1, 0.5)]
     contexts = [browser.new_context(accept_downloads=True) for _ in photos]
     pages = [watched(context.new_page(), studio.url) for context in contexts]
-    for number, (page, photo) in enumerate(zip(pages, photos, strict=True)):
-        image.write(tmp_path / f"{number}.png", photo)
+    for number, (page, own) in enumerate(zip(pages, photos, strict=True)):
+        image.write(tmp_path / f"{number}.png", own)
         page.set_input_files("#photo input[type=file]", tmp_path / f"{number}.png")
     for page in pages:
         done(page)
@@ -475,22 +546,21 @@ def test_four_browsers_at_once_get_what_the_api_gives(browser: Any, studio: Stud
     for page, (au, value) in zip(pages, asked, strict=True):
         shows(page, f"AU{au}={value:.2f}")
 
-    animator = Animator.from_pretrained()
-    options = AnimateOptions(fps=FPS, provider="dlib", inversion=InversionOptions(iterations=ITERATIONS))
-    for number, (page, photo, (au, value)) in enumerate(zip(pages, photos, asked, strict=True)):
-        subject = animator.prepare(photo, options=options)
+    animator = make_animator()
+    for number, (page, own, (au, value)) in enumerate(zip(pages, photos, asked, strict=True)):
+        subject = animator.prepare(own, options=QUICK)
         latent = tmp_path / f"{number}.safetensors"
         latent.write_bytes(download(page, "latent"))
         assert np.allclose(Latent.load(latent).ws, subject.latent.ws, atol=1e-3), number
         archive = zipfile.ZipFile(io.BytesIO(download(page, "png")))
         names = sorted(name for name in archive.namelist() if name.endswith(".png"))
         timeline = Score.of().timeline(subject.photo_aus, ActionUnits({au: value}))
-        theirs = list(animator.animate(subject, timeline, options=options).frames())
+        theirs = list(animator.animate(subject, timeline, options=QUICK).frames())
         assert len(names) == len(theirs)
         for at in (0, len(names) // 2):
             ours = np.array(Image.open(archive.open(names[at])).convert("RGB")).astype(int)
             assert np.abs(ours - theirs[at]).mean() < 0.1, (number, at)
-        assert np.array_equal(theirs[0], photo)
+        assert np.array_equal(theirs[0], own)
     for page, context in zip(pages, contexts, strict=True):
         assert page.complaints == []
         context.close()
@@ -498,6 +568,7 @@ def test_four_browsers_at_once_get_what_the_api_gives(browser: Any, studio: Stud
     while studio.files() and time.monotonic() < until:  # they left: so did everything of theirs
         time.sleep(0.5)
     assert studio.files() == []
+    studio.stop()
 
 
 # --- nothing is lost --------------------------------------------------------------------------------------------------
@@ -528,21 +599,25 @@ def finds_work(page: Any, value: float = 0.65) -> None:
     assert page.locator('#timing tr[data-au="12"] input').nth(2).input_value() == "2.5"
 
 
-@pytest.mark.parametrize("seconds", [1, 3, pytest.param(30, marks=pytest.mark.slow)])
-def test_nothing_is_lost_with_the_line(browser: Any, tmp_path: Path, seconds: int) -> None:
+def test_nothing_is_lost_with_the_line(browser: Any, tmp_path: Path) -> None:
+    """Three visitors lose it for 1, 3 and 30 seconds."""
     studio = Studio(tmp_path)
     try:
-        context = browser.new_context()
-        page = watched(context.new_page(), studio.url)
-        set_work(page)
-        context.set_offline(True)
-        slide(page, 12, 0.8)  # what is moved while the line is away
-        page.wait_for_timeout(1000 * seconds)
-        with page.expect_event("load"):  # Gradio loads the page anew, which does not ask
-            context.set_offline(False)
-        finds_work(page, 0.8)
-        assert page.dialogs == []
-        context.close()
+        pages = {seconds: watched(browser.new_context().new_page(), studio.url) for seconds in (1, 3, 30)}
+        for page in pages.values():
+            set_work(page)
+        gone = {}
+        for seconds, page in reversed(pages.items()):
+            page.context.set_offline(True)
+            gone[seconds] = time.monotonic()
+            slide(page, 12, 0.8)  # what is moved while the line is away
+        for seconds, page in pages.items():
+            page.wait_for_timeout(max(0, 1000 * (gone[seconds] + seconds - time.monotonic())))
+            with page.expect_event("load"):  # Gradio loads the page anew, which does not ask
+                page.context.set_offline(False)
+            finds_work(page, 0.8)
+            assert page.dialogs == []
+            page.context.close()
     finally:
         studio.stop()
 
@@ -733,8 +808,26 @@ def test_ctrl_z_takes_an_emotion_back_with_its_timing(page: Any) -> None:
 
 def test_what_is_shown_is_measured_beside_the_slider(page: Any) -> None:
     take_sample(page, "nobody-39")
+    assert {int(au) for au in page.eval_on_selector_all(".au", "rows => rows.map(r => r.dataset.au)")} == set(AUS)
     slide(page, 12, 1.0)
     page.wait_for_function("Number(document.querySelector('[data-au=\"12\"] .seen').textContent) > 0.3")
+    told = dict(
+        page.eval_on_selector_all(".au", "rows => rows.map(r => [r.dataset.au, r.querySelector('.seen').textContent])")
+    )
+    assert all(told.values()) and float(told["4"]) < 0.3  # on every row; a dash where nothing can tell
+
+
+def test_eyes_wink_and_turn(page: Any) -> None:
+    take_sample(page)
+    before = shown(page).astype(int)
+    page.get_by_role("button", name="Wink left").click()
+    shows(page, "L45=1.00")
+    assert number(page, 45, "right") == 0 and np.abs(shown(page) - before).max() > 40
+    page.get_by_role("button", name="Look up").click()
+    shows(page, "AU63=1.00")
+    page.get_by_role("button", name="Look down").click()
+    shows(page, "AU64=1.00")
+    assert number(page, 63) == 0 and number(page, 45, "left") == 1  # not up and down at once; the wink stays
 
 
 def test_a_set_is_made_on_the_page(page: Any, tmp_path: Path) -> None:

@@ -19,11 +19,13 @@ from facsmith.errors import ActionUnitError, InputError, LatentError, NoFaceErro
 from facsmith.face_region import close_up
 from facsmith.facs import AUS, EMOTIONS, UNSIDED, ActionUnits
 from facsmith.film import Animation
+from facsmith.footage import FilmChange, FilmOptions
 from facsmith.inversion import InversionOptions
 from facsmith.latent import Latent
 from facsmith.options import AnimateOptions
 from facsmith.studio import StudioOptions, views
 from facsmith.studio.boards import GROUPS, expression_board
+from facsmith.studio.edited_film import edit_film, take_film
 from facsmith.studio.exports import EXPORTS, export
 from facsmith.studio.jobs import Job, JobCancelledError, Line
 from facsmith.studio.phases import Phases, Score
@@ -122,6 +124,74 @@ def test_one_of_several_faces_is_chosen(make_animator, photo, tmp_path):
     assert html.count("data-face") == 2 and html.count('aria-pressed="true"') == 1
     with pytest.raises(NoFaceError):
         session.open_face(2, nothing)
+
+
+def test_faces_keep_what_they_show_and_move_together(make_animator, photo, tmp_path):
+    faces = FakeFaces((face_at(35, 35, 28), face_at(80, 35, 26)))
+    session = StudioSession(make_animator(faces=faces), folder=tmp_path, options=OPTIONS)
+    session.open_face(session.load_photo(png(photo), name="two.png"), nothing)
+    frown, smile = Pose(ActionUnits({4: 1.0})), Pose(ActionUnits({12: 1.0}))
+    session.settle(frown)
+    first = session.scene
+    alone = export(session, "picture", nothing)
+    assert [path.name for path in alone] == ["two_AU04-100.png", "two_AU04-100.png.json"]
+    session.open_face(1, nothing)
+    session.settle(smile)
+    session.open_face(0, nothing)
+    assert session.pose == frown and session.scene is first  # nothing was searched for again
+    session.move_together([1, 7])
+    together = export(session, "picture", nothing)
+    assert [path.name[-10:] for path in together[1:]] == ["face0.json", "face1.json"]
+    one, both = (image.read(paths[0]).astype(int) for paths in (alone, together))
+    own = np.abs(one - photo).max(axis=2) > 0
+    own[:, 45:] = False  # there the other one's change lies over it
+    assert own.any() and np.array_equal(both[own], one[own]) and not np.array_equal(both, one)
+    film = session.render(nothing)
+    assert [each.subject.face_index for each in film.films] == [0, 1] and not session.is_stale
+    assert film.films[1].timeline.at([1.0])[0, AUS.index(12)] == 1
+    session.move_together([])
+    assert session.is_stale
+    with pytest.raises(NoFaceError):
+        session.open_face(2, nothing)
+    assert session.scene is first
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [(b"", "a.mp4"), (b"#EXTM3U\nfile:///etc/passwd", "a.mp4"), (b"....ftypisom" + bytes(99), "a.mp4"),
+     (bytes(200_001), "a.mkv")],
+)  # fmt: skip
+def test_what_is_no_film_is_refused_and_leaves_nothing(session, data, name):
+    with pytest.raises(InputError) as error:
+        take_film(session, data, name)
+    assert str(session.folder) not in str(error.value) and session.footage is None
+    assert not [path for path in session.folder.rglob("*") if path.is_file()]
+
+
+def test_a_film_is_edited_once_and_its_files_go(session, photo, tmp_path):
+    video.write(tmp_path / "talk.mp4", [photo] * 8, fps=8)
+    data = (tmp_path / "talk.mp4").read_bytes()
+    with pytest.raises(InputError, match="no film yet"):
+        edit_film(session, FilmChange.read(relative="AU4=+0.6"), FilmOptions(fitted=False), nothing)
+    take_film(session, data, "../her talk.mp4")
+    assert session.footage_seconds == 1.0 and "her talk.mp4" in views.edited(session)
+    film = edit_film(session, FilmChange.read(relative="AU4=+0.6"), FilmOptions(fitted=False), nothing)
+    assert film.file.name == "her-talk_edited.mp4" and film.file.with_name(f"{film.file.name}.json").is_file()
+    assert film is edit_film(session, FilmChange.read(relative="AU4=+0.6"), FilmOptions(fitted=False), nothing)
+    pair = [*video.read(film.pair)]
+    assert len(pair) == 8 and "AU4" in views.edited(session)
+    half = pair[4].shape[1] // 2
+    left, right = pair[4][:, :half].astype(int), pair[4][:, -half:].astype(int)
+    assert np.abs(left - pair[0][:, :half]).mean() < 2 and np.abs(left - right).max() > 20  # before, and after
+    other = edit_film(session, FilmChange.read(relative="AU1=+0.6"), FilmOptions(fitted=False), nothing)
+    assert other is session.edited and not film.file.exists()
+    take_film(session, data, "other.mp4")
+    assert session.edited is None and not other.file.exists()
+
+
+def test_eyes_turn_one_way_and_keep_the_rest():
+    pose = Pose(ActionUnits({12: 0.5})).with_gesture("Look left").with_gesture("Wink right").with_gesture("Look right")
+    assert pose.action_units == ActionUnits(left={12: 0.5, 62: 1.0}, right={12: 0.5, 45: 1.0, 62: 1.0})
 
 
 @pytest.mark.parametrize("data", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n" + bytes(50), b"<svg></svg>"])

@@ -116,3 +116,8 @@ def test_without_the_extra_its_name_is_told(monkeypatch):
     monkeypatch.setitem(sys.modules, "gradio", None)  # as where it is not installed
     with pytest.raises(MissingExtraError, match=r"facsmith\[studio\]"):
         make_server(None, StudioOptions(), ready=print)
+
+
+def test_the_help_names_the_extra_whole(capsys):
+    assert main(["studio", "--help"]) == 0
+    assert "facsmith[studio]" in capsys.readouterr().out

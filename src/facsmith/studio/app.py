@@ -1,7 +1,7 @@
-"""The page: Gradio's layout and wires, and nothing else. What happens is in `session`, what is shown in `views`."""
+"""The page's wires, and nothing else: what happens is in `session`, what is shown in `views`, where in `layout`."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -10,147 +10,94 @@ from typing import Any, cast
 import gradio as gr
 
 from facsmith.errors import FacsmithError, InputError
-from facsmith.facs import EMOTIONS
+from facsmith.footage import FilmChange, FilmOptions
 from facsmith.options import Progress
-from facsmith.studio import boards, views
+from facsmith.receipt.receipt import receipt_path
+from facsmith.studio import views
 from facsmith.studio.boards import Board, on
 from facsmith.studio.door import open_door
-from facsmith.studio.exports import FILMS, OTHERS, export
+from facsmith.studio.edited_film import edit_film, take_film
+from facsmith.studio.exports import export
 from facsmith.studio.jobs import Job, JobCancelledError
+from facsmith.studio.layout import CHOICES, Layout
 from facsmith.studio.messages import field, file, sent, turn, visitor
 from facsmith.studio.phases import Score
-from facsmith.studio.pictures import jpeg, pictograms, thumbnail
 from facsmith.studio.pose import Pose
-from facsmith.studio.project import open_project, restore_page, save_project
-from facsmith.studio.samples import SAMPLES, sample_photo
+from facsmith.studio.project import ENDING, open_project, restore_page, save_project
 from facsmith.studio.session import StudioSession
 from facsmith.studio.sessions import Sessions
-from facsmith.studio.sets import EXPRESSIONS, add_photo, read_design, render_set
+from facsmith.studio.sets import add_photo, read_design, render_set
 
 __all__ = ["TITLE", "build"]
 
 TITLE = "facsmith studio"
-TRACK_BYTES, LATENT_BYTES = 12 << 20, 4 << 20
 QUICK = {"concurrency_id": "quick", "concurrency_limit": 4}
 LONG = {"concurrency_id": "long", "concurrency_limit": None, "trigger_mode": "multiple"}
 """Long work waits in lines of `sessions`, which tell each visitor the place; nothing keeps a slider waiting."""
 NEWEST = {"trigger_mode": "always_last", **QUICK}
 MEASURE = {"trigger_mode": "always_last", "concurrency_id": "measure", "concurrency_limit": 1}
-CHOICES = {"Blinks": "blinks", "Loops": "loop", "Neutral first": "neutral_first"}
 MOVES = """(kept) => {
   try { return {...kept, ...JSON.parse(localStorage.getItem("facsmith-moves") || "{}")}; } catch { return kept; }
 }"""
 """What the browser remembers by itself of every move (memory.js), beside what the server told it to keep."""
 Update = dict[Any, Any]
+Act = Callable[[StudioSession, Any], Update | None]
 _gradio: Any = gr  # typed in part
 UNCHANGED: Any = _gradio.skip()
 
 
-class _Page:
+class _Page(Layout):
     """One set of components, wired to the sessions."""
 
     def __init__(self, sessions: Sessions, page: Any) -> None:
-        self.sessions = sessions
+        super().__init__(sessions)
         self._number = count(1)
-        self.kept = _gradio.BrowserState({}, storage_key="facsmith-studio", secret="facsmith-studio")
-        with gr.Row(elem_id="work"):
-            with gr.Column(scale=6, min_width=320, elem_id="left"):
-                self.stage = boards.stage_board()
-                self.status = boards.status_board()
-            with gr.Column(scale=5, min_width=320, elem_id="right"):
-                with gr.Row(elem_id="quick"):
-                    self.neutral = gr.Button("Neutral", size="sm")
-                    self.own = gr.Button("As in the photo", size="sm")
-                    self.undo = gr.Button("Undo", size="sm", elem_id="undo")
-                    self.redo = gr.Button("Redo", size="sm", elem_id="redo")
-                    self.play = gr.Button("Play", size="sm", variant="primary", elem_id="play")
-                with gr.Tabs(elem_id="tabs") as self.tabs:
-                    self._tabs()
-        self.face = [
-            *(self.stage, self.expression, self.timing, self.plot, self.faces, self.inspector, self.film, self.tabs),
-            *(self.chip, self.choices, self.strength, self.project, self.photos, self.status),
-        ]
+        self.views: dict[Any, Callable[[StudioSession], Any]] = {
+            self.stage: views.stage,
+            self.expression: views.expression,
+            self.timing: views.timing,
+            self.plot: views.timing_plot,
+            self.strength: lambda session: round(100 * session.strength),
+            self.chip: _chip,
+            self.choices: lambda session: [label for label, name in CHOICES.items() if getattr(session.animate, name)],
+            self.film: views.film,
+            self.faces: views.faces,
+            self.together: _together,
+            self.inspector: views.inversion,
+            self.project: self._project,
+            self.photos: views.photos,
+            self.edited: views.edited,
+        }
+        """What each part of the page shows of a session."""
         self._wire(page)
 
-    def _tabs(self) -> None:
-        animator, limits = self.sessions.animator, self.sessions.options
-        with _gradio.Tab("Photo", id="photo", render_children=True):
-            self.photo = boards.photo_board(_sample_pictures(self.sessions), max_bytes=limits.max_bytes)
-            self.faces = boards.show_board("faces", script="faces.js")
-            self.project = boards.project_board()
-        with _gradio.Tab("Expression", id="expression", render_children=True):
-            with gr.Row(elem_id="emotions"):
-                self.emotions = {
-                    name: gr.Button(name.capitalize(), size="sm") for name in EMOTIONS if name != "neutral"
-                }
-            self.strength = _gradio.Slider(
-                0, 100, 100, step=5, label="Strength of the emotion, %", elem_id="strength", buttons=[]
-            )
-            self.expression = boards.expression_board(pictograms(animator))
-            self.seen = boards.show_board("seen", script="measured.js", html="")
-        with _gradio.Tab("Film", id="film", render_children=True):
-            self.plot = boards.show_board("plot")
-            self.timing = boards.timing_board()
-            with gr.Row(elem_id="drive"):
-                self.choices = _gradio.CheckboxGroup([*CHOICES], show_label=False, container=False, elem_id="choices")
-                self.track = boards.file_board(
-                    "Drive by a track (CSV, YAML)", accept=".csv,.yaml,.yml", max_bytes=TRACK_BYTES, elem_id="track"
-                )
-                self.chip = gr.Button("✕", size="sm", visible=False, elem_id="chip")
-            kinds = {key: kind.label for key, kind in {**FILMS, **OTHERS}.items()}
-            self.exports = boards.exports_board("exports", "Take home", kinds)
-            self.film = boards.show_board("film")
-        with _gradio.Tab("Set", id="set", render_children=True):
-            self._set()
-        with _gradio.Tab("Inspector", id="inspector", render_children=True):
-            self.inspector = boards.show_board("inspector", '<p class="none">No face yet.</p>')
-            self.latent = boards.file_board(
-                "Open a face code", accept=".safetensors", max_bytes=LATENT_BYTES, elem_id="latent"
-            )
-            gr.HTML(views.CODE_HINT, apply_default_css=False)
-            boards.show_board("boundaries", views.boundaries(animator.networks.boundaries))
-
-    def _set(self) -> None:
-        gr.HTML(views.SET_HINT, apply_default_css=False)
-        with gr.Row(elem_id="shelf"):
-            self.more = boards.file_board(
-                "Add photos", accept="image/*", max_bytes=self.sessions.options.max_bytes, elem_id="more", several=True
-            )
-            self.none = gr.Button("Take all photos off", size="sm")
-        self.photos = boards.show_board("photos")
-        self.wanted = _gradio.Dropdown(
-            [*EXPRESSIONS.items()], value=["happiness"], multiselect=True, label="Expressions", elem_id="wanted"
-        )
-        self.levels = _gradio.CheckboxGroup([*"ABCDE"], value=["C", "E"], label="Levels", elem_id="levels")
-        self.films = _gradio.Checkbox(False, label="A film of each, too")
-        self.made = boards.exports_board("made", "The set", {"set": "Make the set"})
+    # --- wires ------------------------------------------------------------------------------------------------------
 
     def _wire(self, page: Any) -> None:
-        everything = [*self.face, self.kept]
+        do, work = self._on, self._later
+        face = [*self.views, self.tabs]
         back = page.load(
-            self._back, [self.kept], everything, js=MOVES, show_progress="hidden", api_visibility="private", **QUICK
-        )
-        self._later(back.then, self._follow, self.face)
-        self._later(on(self.project, "kept"), self._take_kept, everything, [self.kept])
-        self._later(on(self.project, "file"), self._open_project, self.face)
-        self._on(on(self.project, "again"), self._again, self.face, **QUICK)
-        self._on(on(self.project, "forget"), self._forget, everything, **QUICK)
+            self._back, [self.kept], [*face, self.kept, self.status], js=MOVES, show_progress="hidden",
+            api_visibility="private", **QUICK,
+        )  # fmt: skip
+        work(back.then, self._follow, face)
+        work(on(self.project, "kept"), self._take_kept, [*face, self.kept], [self.kept])
+        do(on(self.project, "again"), self._again, face)
+        do(on(self.project, "forget"), self._forget, [self.kept])
 
-        self._later(on(self.photo, "file"), self._load_photo, self.face)
-        self._later(on(self.photo, "sample"), self._load_sample, self.face)
-        self._on(on(self.photo, "face"), self._new_face, self.face, **QUICK)
-        self._later(on(self.faces, "choose"), self._choose, self.face)
-        self._later(on(self.latent, "file"), self._load_code, self.face)
-        self._on(on(self.status, "face"), self._show_face, self.face, **QUICK)
-        self._on(on(self.status, "cancel"), self._cancel, [self.status], **QUICK)
+        for board in (self.photo, self.project, self.track, self.footage, self.latent):
+            work(on(board, "file"), self._load_file, face)
+        work(on(self.photo, "sample"), self._load_sample, face)
+        do(on(self.photo, "face"), self._new_face, face)
+        work(on(self.faces, "choose"), self._choose, face)
+        do(self.together.input, StudioSession.move_together, [self.plot], self.together)
+        do(on(self.status, "face"), lambda session, value: self._all(session, go=True), face)
+        do(on(self.status, "cancel"), self._cancel, [])
 
-        moved = [self.stage, self.status]
-        posed = [self.stage, self.expression, self.timing, self.plot, self.strength, self.chip, self.status]
-        plotted = [self.plot, self.chip, self.status]
-        self._on(on(self.expression, "move"), self._move, moved, self.expression, **NEWEST)
-        settled = [self.timing, *moved, *plotted[:2]]
-        settle = self._on(on(self.expression, "settle"), self._settle, settled, self.expression, **NEWEST)
-        self._posed(settle)
+        do(on(self.expression, "move"), self._move, [self.stage], self.expression, **NEWEST)
+        settled = [self.timing, self.stage, self.plot, self.chip]
+        self._posed(do(on(self.expression, "settle"), self._settle, settled, self.expression, **NEWEST))
+        posed = [*settled, self.expression, self.strength]
         for button, act in (
             (self.neutral, StudioSession.neutral),
             (self.own, StudioSession.as_in_photo),
@@ -158,91 +105,106 @@ class _Page:
             (self.redo, partial(StudioSession.go, steps=1)),
             (self.chip, StudioSession.unload_track),
             *((button, partial(StudioSession.emotion, name=name)) for name, button in self.emotions.items()),
+            *((button, partial(StudioSession.gesture, name=name)) for name, button in self.gestures.items()),
         ):
-            self._posed(self._on(button.click, self._pose(act), posed, **QUICK))
-        self._posed(self._on(self.strength.input, self._strengthen, posed, self.strength, **NEWEST))
-        self._on(on(self.timing, "timed"), self._timed, plotted, self.timing, **NEWEST)
-        self._on(self.choices.input, self._chosen, plotted, self.choices, **NEWEST)
-        self._on(on(self.track, "file"), self._load_track, [self.timing, *plotted], **QUICK)
-        self._later(self.play.click, self._play, [self.stage, self.film, self.plot, self.status])
-        self._later(on(self.exports, "make"), self._make, [self.exports, self.film, self.plot, self.status])
+            self._posed(do(button.click, partial(_pose, act), posed))
+        self._posed(do(self.strength.input, _strengthen, posed[:-1], self.strength, **NEWEST))
+        do(on(self.timing, "timed"), _time, [self.plot], self.timing, **NEWEST)
+        do(self.choices.input, _choose_extras, [self.plot], self.choices, **NEWEST)
+        work(self.play.click, self._play, [self.stage, self.film, self.plot])
+        work(on(self.exports, "make"), self._make, [self.exports, self.film, self.plot])
 
-        shelf = [self.photos, self.status]
-        self._on(on(self.more, "file"), self._add_photo, shelf, trigger_mode="multiple", **QUICK)
-        self._on(self.none.click, self._no_photos, shelf, **QUICK)
-        design = [self.wanted, self.levels, self.films]
-        self._later(on(self.made, "make"), self._make_set, [self.made, self.status], design)
+        changes = [self.relative, self.gain, self.absolute, self.person, self.begin, self.end, self.rest]
+        work(self.try_edit.click, self._edit, [self.stage, self.edited], changes)
+        work(on(self.edits, "make"), self._edit, [self.stage, self.edited, self.edits], changes)
+
+        do(on(self.more, "file"), _add_photo, [self.photos], trigger_mode="multiple")
+        do(self.none.click, _no_photos, [self.photos])
+        work(on(self.made, "make"), self._make_set, [self.made], [self.wanted, self.levels, self.films])
 
     def _posed(self, event: Any) -> None:
         """What follows a pose that the server knows: it is measured."""
-        self._on(event.then, self._measure, [self.seen, self.status], self.expression, **MEASURE)
+        self._on(event.then, self._measure, [self.seen], self.expression, **MEASURE)
 
-    def _on(self, event: Any, act: Callable[..., Update], outputs: list[Any], inputs: Any = None, **how: Any) -> Any:
-        """Wire an event that is answered at once. act: returns the update, and does not yield it.
+    def _on(self, event: Any, act: Act, outputs: Sequence[Any], value_of: Any = None, **how: Any) -> Any:
+        """Wire an event that is answered at once.
 
-        Gradio sends what was yielded last a second time when the work has ended, over what others said meanwhile.
+        Gradio sends what was yielded last a second time when the work has ended, over what others said meanwhile: so
+        this returns, and does not yield.
+
+        Parameters
+        ----------
+        act
+            Given the session and the value of a component, or else what came with the event. It returns the update, or
+            None where the outputs show the session as it is then.
         """
 
-        def answer(request: gr.Request, value: Any) -> Update:
-            if not self.sessions.is_known(visitor(request)):
-                return {self.status: {"reload": True}}
-            try:
-                return act(self.sessions.get(visitor(request)), value)
-            except FacsmithError as error:
-                return self._failed(error)
-            except Exception as error:
-                logging.getLogger(__name__).exception("in the studio")
-                return self._failed(error)
+        def acted(session: StudioSession, value: Any) -> Update:
+            update = act(session, value)
+            return self._show(session, *outputs) if update is None else update
 
-        def with_value(value: Any, request: gr.Request, data: gr.EventData) -> Update:
-            return answer(request, value)
+        def answer(given: dict[Any, Any], request: gr.Request, data: gr.EventData) -> Update:
+            value = sent(data) if value_of is None else given[value_of]
+            return next(self._answers(request, outputs, value, lambda session: iter([acted(session, value)])))
 
-        def with_event(request: gr.Request, data: gr.EventData) -> Update:
-            return answer(request, sent(data))
+        return self._listen(event, answer, outputs, [] if value_of is None else [value_of], {**QUICK, **how})
 
-        handler = with_event if inputs is None else with_value
-        return event(handler, inputs, outputs, show_progress="hidden", api_visibility="private", **how)
+    def _later(
+        self, event: Any, act: Callable[..., Iterator[Update]], outputs: Sequence[Any], inputs: Sequence[Any] = ()
+    ) -> None:
+        """Wire an event to long work. act: given the session, the event's data, and the inputs' values in one list."""
 
-    def _later(self, event: Any, act: Callable[..., Iterator[Update]], outputs: list[Any], inputs: Any = None) -> None:
-        """Wire an event to long work. act: is given the session, the event's data, and the inputs' values."""
+        def told(given: dict[Any, Any], request: gr.Request, data: gr.EventData) -> Iterator[Update]:
+            value, values = sent(data), [[given[part] for part in inputs]] if inputs else []
+            yield from self._answers(request, outputs, value, lambda session: act(session, value, *values))
 
-        def told(request: gr.Request, data: Any, *values: Any) -> Iterator[Update]:
-            if not self.sessions.is_known(visitor(request)):
-                yield {self.status: {"reload": True}}
-                return
-            session = self.sessions.get(visitor(request))
-            try:
-                yield from act(session, sent(data), *values)
-            except JobCancelledError:
-                # Something newer may have taken its place, and speak.
-                yield self._undone(outputs, data) | ({} if session.busy else {self.status: views.said("Cancelled.")})
-            except FacsmithError as error:
-                yield self._undone(outputs, data) | self._failed(error)
-            except Exception as error:
-                yield self._undone(outputs, data) | self._failed(error)
-                raise
+        self._listen(event, told, outputs, inputs, LONG)
 
-        def with_event(request: gr.Request, data: gr.EventData) -> Iterator[Update]:
-            yield from told(request, data)
+    def _listen(self, event: Any, hear: Any, outputs: Sequence[Any], inputs: Sequence[Any], how: dict[str, Any]) -> Any:
+        outputs = list(dict.fromkeys([*outputs, self.status]))
+        return event(hear, {*inputs}, outputs, show_progress="hidden", api_visibility="private", **how)
 
-        def with_values(*values: Any, request: gr.Request, data: gr.EventData) -> Iterator[Update]:
-            yield from told(request, data, *values)
-
-        handler = with_event if inputs is None else _fixed(with_values, len(inputs))
-        event(handler, inputs, outputs, show_progress="hidden", api_visibility="private", **LONG)
-
-    def _undone(self, outputs: list[Any], data: Any) -> Update:
-        """Buttons of files that did not come are free again."""
-        board = next((b for b in (self.exports, self.made) if b in outputs), None)
-        if board is None:
-            return {self.status: UNCHANGED}
-        return {board: {"kind": str(field(sent(data), "kind")), "number": next(self._number)}}
+    def _answers(
+        self,
+        request: gr.Request,
+        outputs: Sequence[Any],
+        value: Any,
+        act: Callable[[StudioSession], Iterator[Update]],
+    ) -> Iterator[Update]:
+        """What an act has to show; what went wrong is said in the status."""
+        if not self.sessions.is_known(visitor(request)):
+            yield {self.status: {"reload": True}}
+            return
+        session = self.sessions.get(visitor(request))
+        board = next((b for b in (self.exports, self.edits, self.made) if b in outputs), None)
+        # Buttons of files that did not come are free again.
+        free: Update = {} if board is None else {board: {"kind": _kind(value), "number": next(self._number)}}
+        try:
+            yield from act(session)
+        except JobCancelledError:
+            # Something newer may have taken its place, and speak.
+            yield free | {self.status: UNCHANGED if session.busy else views.said("Cancelled.")}
+        except FacsmithError as error:
+            yield free | self._failed(error)
+        except Exception as error:
+            logging.getLogger(__name__).exception("in the studio")
+            yield free | self._failed(error)
 
     def _failed(self, error: Exception) -> Update:
         """What the status says of an error: its own words, where it was raised on purpose."""
         known = isinstance(error, FacsmithError)
         words = str(error) if known else "Something went wrong here; the studio's log tells what."
         return {self.status: views.said(words, error=True)}
+
+    def _show(self, session: StudioSession, *boards: Any) -> Update:
+        """What these parts of the page show."""
+        return {board: self.views[board](session) for board in boards}
+
+    def _all(self, session: StudioSession, *, go: bool = False) -> Update:
+        """Everything that depends on the face. go: to the tab where it is moved."""
+        film = views.movie(session) if not session.is_stale else {}
+        shown = self._show(session, *self.views) | {self.stage: views.stage(session, fresh=True) | film}
+        return shown | ({self.tabs: gr.Tabs(selected="expression")} if go else {})
 
     # --- coming back ------------------------------------------------------------------------------------------------
 
@@ -253,6 +215,8 @@ class _Page:
         known = {self.kept: {**memory, "token": token}, self.status: UNCHANGED}
         if session.scene is not None:
             return known | self._restored(session, memory)
+        if session.footage is not None:
+            return known | self._show(session, self.edited)
         return known | ({self.project: {"want": True}} if memory.get("token") == token else {})
 
     def _restored(self, session: StudioSession, kept: Any) -> Update:
@@ -271,13 +235,13 @@ class _Page:
             yield from self._steps(job)
             yield self._all(session)
 
-    def _take_kept(self, session: StudioSession, value: Any, kept: Any) -> Iterator[Update]:
+    def _take_kept(self, session: StudioSession, value: Any, kept: list[Any]) -> Iterator[Update]:
         if "data" in value and session.scene is None:
             data, _ = file(value)
             yield from self._steps(session.start(partial(open_project, session, data), line=self.sessions.searches))
-            yield self._restored(session, kept) | {self.kept: kept}
+            yield self._restored(session, kept[0]) | {self.kept: kept[0]}
         else:
-            yield {self.kept: {"token": kept.get("token")}, self.status: UNCHANGED}
+            yield {self.kept: {"token": kept[0].get("token")}, self.status: UNCHANGED}
 
     def _open_project(self, session: StudioSession, value: Any) -> Iterator[Update]:
         data, name = file(value)
@@ -294,7 +258,26 @@ class _Page:
         self.sessions.forget(session)
         return {self.kept: {}, self.status: {"reload": True}}
 
+    def _project(self, session: StudioSession) -> Update:
+        """Where the page fetches its project, to keep or to save it."""
+        if session.scene is None:
+            return {}
+        if not session.project_token:
+            session.project_token = self.sessions.offer(session, partial(save_project, session))
+        name = f"{session.stem}.facsmith"
+        return {"href": f"download/{session.project_token}", "name": name, "revision": session.revision}
+
     # --- a face -----------------------------------------------------------------------------------------------------
+
+    def _load_file(self, session: StudioSession, value: Any) -> Iterator[Update]:
+        """Whatever was chosen or dropped, told apart by its name."""
+        takers: dict[str, Callable[[StudioSession, Any], Iterator[Update]]] = {
+            **dict.fromkeys((".csv", ".yaml", ".yml"), self._load_track),
+            **dict.fromkeys((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"), self._take_film),
+            ENDING: self._open_project,
+            ".safetensors": self._load_code,
+        }
+        yield from takers.get(Path(str(field(value, "name"))).suffix.lower(), self._load_photo)(session, value)
 
     def _load_photo(self, session: StudioSession, value: Any) -> Iterator[Update]:
         data, name = file(value)
@@ -346,9 +329,6 @@ class _Page:
         job.result()
         yield self._all(session) | {self.status: views.said("The face code was taken.")}
 
-    def _show_face(self, session: StudioSession, value: Any) -> Update:
-        return self._all(session, go=True)
-
     def _steps(self, job: Job[Any], *, film: bool = False, cancelled: str = "") -> Iterator[Update]:
         """What the status tells of work until it has ended; its errors are raised."""
         for step in job.steps():
@@ -359,34 +339,6 @@ class _Page:
             if not cancelled:
                 raise
             yield {self.status: views.said(cancelled)}
-
-    def _all(self, session: StudioSession, *, go: bool = False) -> Update:
-        """Everything that depends on the face. go: to the tab where it is moved."""
-        film = views.movie(session) if not session.is_stale else {}
-        shown: Update = {
-            self.stage: views.stage(session, fresh=True) | film,
-            self.expression: views.expression(session),
-            self.timing: views.timing(session),
-            self.plot: views.timing_plot(session),
-            self.faces: views.faces(session),
-            self.inspector: views.inversion(session),
-            self.film: views.film(session),
-            self.chip: _chip(session),
-            self.choices: [label for label, name in CHOICES.items() if getattr(session.animate, name)],
-            self.strength: round(100 * session.strength),
-            self.project: self._project(session),
-            self.photos: views.photos(session),
-        }
-        return shown | ({self.tabs: gr.Tabs(selected="expression")} if go else {})
-
-    def _project(self, session: StudioSession) -> Update:
-        """Where the page fetches its project, to keep or to save it."""
-        if session.scene is None:
-            return {}
-        if not session.project_token:
-            session.project_token = self.sessions.offer(session, partial(save_project, session))
-        name = f"{session.stem}.facsmith"
-        return {"href": f"download/{session.project_token}", "name": name, "revision": session.revision}
 
     def _cancel(self, session: StudioSession, value: Any) -> Update:
         going = session.busy
@@ -406,18 +358,13 @@ class _Page:
                 return {self.stage: picture}
         return {self.stage: UNCHANGED}
 
-    def _settle(self, session: StudioSession, value: Any) -> Update:
+    def _settle(self, session: StudioSession, value: Any) -> Update | None:
         pose = Pose.from_json(value)
         session.scene_or_raise()
-        if session.is_newest(turn(value)):
-            session.settle(pose)
-            return {
-                self.stage: views.stage(session),
-                self.timing: views.timing(session),
-                self.plot: views.timing_plot(session),
-                self.chip: _chip(session),
-            }
-        return {self.stage: UNCHANGED}
+        if not session.is_newest(turn(value)):
+            return {self.stage: UNCHANGED}
+        session.settle(pose)
+        return None
 
     def _measure(self, session: StudioSession, value: Any) -> Update:
         """What the picture that is shown is measured to show, beside each slider."""
@@ -425,69 +372,31 @@ class _Page:
             return {self.status: UNCHANGED}
         return {self.seen: {"measured": session.measured()}}
 
-    def _pose(self, act: Callable[[StudioSession], None]) -> Callable[..., Update]:
-        def posing(session: StudioSession, value: Any) -> Update:
-            session.scene_or_raise()
-            session.is_newest(session.turn + 1)  # sliders still on their way come too late
-            act(session)
-            return {
-                self.stage: views.stage(session),
-                self.expression: views.expression(session),
-                self.timing: views.timing(session),
-                self.plot: views.timing_plot(session),
-                self.strength: round(100 * session.strength),
-                self.chip: _chip(session),
-            }
-
-        return posing
-
-    def _strengthen(self, session: StudioSession, value: Any) -> Update:
-        session.strength = float(value) / 100
-        update = self._pose(StudioSession.strengthen)(session, value)
-        return {board: shown for board, shown in update.items() if board is not self.strength}
-
     # --- film -------------------------------------------------------------------------------------------------------
 
-    def _timed(self, session: StudioSession, value: Any) -> Update:
-        session.time(Score.from_json(field(value, "rows")))
-        return {self.plot: views.timing_plot(session)}
-
-    def _chosen(self, session: StudioSession, value: Any) -> Update:
-        session.choose(**{name: label in value for label, name in CHOICES.items()})
-        return {self.plot: views.timing_plot(session)}
-
-    def _load_track(self, session: StudioSession, value: Any) -> Update:
+    def _load_track(self, session: StudioSession, value: Any) -> Iterator[Update]:
         data, name = file(value)
         session.load_track(data, name=name)
-        return {
-            self.timing: views.timing(session),
-            self.plot: views.timing_plot(session),
-            self.chip: _chip(session),
-            self.status: views.said(session.remark),
-        }
+        yield self._show(session, self.timing, self.plot, self.chip) | {self.status: views.said(session.remark)}
 
     def _play(self, session: StudioSession, value: Any) -> Iterator[Update]:
         session.scene_or_raise()
         yield {self.status: views.said("Waiting for its turn…") | {"busy": True, "film": True}}
         session.wait()
         yield from self._steps(session.start(session.render, line=self.sessions.films), film=True)
-        yield {
+        yield self._show(session, self.film, self.plot) | {
             self.stage: views.movie(session),
-            self.film: views.film(session),
-            self.plot: views.timing_plot(session),
             self.status: views.said("The film plays in a loop; contact sheet and receipt are under Film."),
         }
 
     def _make(self, session: StudioSession, value: Any) -> Iterator[Update]:
         session.scene_or_raise()
-        kind = str(field(value, "kind"))
+        kind, before = _kind(value), session.rendered
         yield {self.status: views.said("Waiting for its turn…") | {"busy": True}}
-        before = session.rendered
         job = session.start(lambda progress: export(session, kind, progress), line=self.sessions.films)
         yield from self._steps(job)
-        yield self._ready(session, self.exports, kind, job.result()) | (
-            {} if before is session.rendered else {self.film: views.film(session)}
-        ) | {self.plot: views.timing_plot(session)}  # fmt: skip
+        shown = self._show(session, self.plot, *([] if before is session.rendered else [self.film]))
+        yield self._ready(session, self.exports, kind, job.result()) | shown
 
     def _ready(self, session: StudioSession, board: Board, kind: str, paths: list[Path]) -> Update:
         files = [
@@ -503,24 +412,39 @@ class _Page:
             self.status: views.said(f"{paths[0].name} is ready."),
         }
 
+    # --- a film that was brought ------------------------------------------------------------------------------------
+
+    def _take_film(self, session: StudioSession, value: Any) -> Iterator[Update]:
+        take_film(session, *file(value))
+        said = views.said(f"{session.footage_name} is here: say what shall change, then Show before and after.")
+        yield self._show(session, self.edited) | {self.tabs: gr.Tabs(selected="edit"), self.status: said}
+
+    def _edit(self, session: StudioSession, value: Any, changes: list[Any]) -> Iterator[Update]:
+        """Change the film, and show it; with what the event asks for to take home."""
+        relative, gain, absolute, person, begin, end, rest = changes
+        said = {"relative": relative or None, "gain": gain or None, "absolute": absolute or None}
+        change = FilmChange.read(**said, begin=begin or 0.0, end=end or None)
+        provider = self.sessions.options.animate.provider
+        options = FilmOptions(face=int(person or 1) - 1, neutral=rest or None, provider=provider)
+        yield {self.status: views.said("Waiting for its turn…") | {"busy": True}}
+        job = session.start(partial(edit_film, session, change, options), line=self.sessions.films)
+        yield from self._steps(job)
+        film = job.result()
+        shown = self._show(session, self.edited) | {
+            self.stage: {"pair": f"download/{self.sessions.offer(session, film.pair)}"},
+            self.status: views.said("Before on the left, after on the right."),
+        }
+        files = {"edited": [film.file, receipt_path(film.file)], "pair": [film.pair]}.get(_kind(value))
+        yield shown | ({} if files is None else self._ready(session, self.edits, _kind(value), files))
+
     # --- sets -------------------------------------------------------------------------------------------------------
 
-    def _add_photo(self, session: StudioSession, value: Any) -> Update:
-        data, name = file(value)
-        add_photo(session, data, name)
-        return {self.photos: views.photos(session)}
-
-    def _no_photos(self, session: StudioSession, value: Any) -> Update:
-        session.set_photos = {}
-        return {self.photos: views.photos(session)}
-
-    def _make_set(
-        self, session: StudioSession, value: Any, wanted: list[str], levels: list[str], films: bool
-    ) -> Iterator[Update]:
+    def _make_set(self, session: StudioSession, value: Any, design: list[Any]) -> Iterator[Update]:
+        wanted, levels, films = design
         if not levels:
             raise InputError("Choose at least one level.")
-        design = read_design(wanted, ",".join(levels), films=films)
-        job = session.start(partial(render_set, session, design), line=self.sessions.films)
+        battery = read_design(wanted, ",".join(levels), films=films)
+        job = session.start(partial(render_set, session, battery), line=self.sessions.films)
         yield from self._steps(job)
         yield self._ready(session, self.made, "set", [job.result()])
 
@@ -544,23 +468,46 @@ def build(sessions: Sessions) -> gr.Blocks:
     return page
 
 
+def _pose(act: Callable[[StudioSession], None], session: StudioSession, value: Any) -> None:
+    session.scene_or_raise()
+    session.is_newest(session.turn + 1)  # sliders still on their way come too late
+    act(session)
+
+
+def _strengthen(session: StudioSession, value: Any) -> None:
+    session.strength = float(value) / 100
+    _pose(StudioSession.strengthen, session, value)
+
+
+def _time(session: StudioSession, value: Any) -> None:
+    session.time(Score.from_json(field(value, "rows")))
+
+
+def _choose_extras(session: StudioSession, value: Any) -> None:
+    session.choose(**{name: label in value for label, name in CHOICES.items()})
+
+
+def _add_photo(session: StudioSession, value: Any) -> None:
+    add_photo(session, *file(value))
+
+
+def _no_photos(session: StudioSession, value: Any) -> None:
+    session.set_photos = {}
+
+
+def _kind(value: Any) -> str:
+    """The file that is asked for."""
+    return str(cast("dict[str, Any]", value).get("kind")) if isinstance(value, dict) else ""
+
+
 def _chip(session: StudioSession) -> Any:
     """The track that drives the film, with its cross."""
     return gr.Button(f"✕ {session.track_name} drives the film", visible=session.track is not None)
 
 
-def _fixed(handler: Callable[..., Iterator[Update]], inputs: int) -> Callable[..., Iterator[Update]]:
-    """Gradio counts a handler's parameters, so that it needs them one by one."""
-
-    def one(a: Any, request: gr.Request, data: gr.EventData) -> Iterator[Update]:
-        yield from handler(a, request=request, data=data)
-
-    def three(a: Any, b: Any, c: Any, request: gr.Request, data: gr.EventData) -> Iterator[Update]:
-        yield from handler(a, b, c, request=request, data=data)
-
-    return one if inputs == 1 else three
-
-
-def _sample_pictures(sessions: Sessions) -> dict[str, str]:
-    """Small pictures of the samples."""
-    return {key: jpeg(thumbnail(sample_photo(sessions.animator, key), 144), quality=82) for key in SAMPLES}
+def _together(session: StudioSession) -> Any:
+    """The other faces of the photo, to move in films and pictures, too."""
+    here = session.scene.subject.face_index if session.scene is not None else -1
+    others = [(f"Face {index + 1}", index) for index in range(len(session.faces)) if index != here]
+    chosen = sorted(session.together - {here})
+    return _gradio.CheckboxGroup(choices=others, value=chosen, visible=bool(others))

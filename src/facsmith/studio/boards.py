@@ -86,6 +86,8 @@ def stage_board() -> Board:
       <div class="veil"><div class="world">{before}</div></div><span class="edge" aria-hidden="true"></span></div>
       <figcaption></figcaption></figure>
   </div>
+  <figure class="pair" hidden><video controls loop muted playsinline aria-label="The film, before and after"></video>
+    <figcaption>Before</figcaption><figcaption>After</figcaption></figure>
   <div class="tools" hidden>
     <label class="wipe"><span>Photo</span>
       <input type="range" min="0" max="100" value="0" aria-label="Wipe from the photo as it was to the new expression">
@@ -183,7 +185,7 @@ def _row(au: int, picture: str | None) -> str:
   <div class="what"><b>AU{au}</b> <span class="name" title="{name}">{name[0].upper()}{name[1:]}</span>
     {link}</div>
   <div class="slides">{sliders}<div class="letters" aria-hidden="true"><i></i><i>A</i><i>B</i><i>C</i><i>D</i><i>E</i>
-  </div></div><div class="level"><output>–</output><span class="seen" title="Measured"></span></div></div>"""
+  </div></div><div class="level"><output>–</output><span class="seen"></span></div></div>"""
 
 
 def timing_board() -> Board:

@@ -1,62 +1,50 @@
 """What a visitor takes home: the picture, films, frames, tracks, the face's code. Films are written from one render."""
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 
 from facsmith import image
 from facsmith.errors import InputError
+from facsmith.film import provenance
 from facsmith.options import Progress
+from facsmith.receipt import Receipt
 from facsmith.receipt.receipt import receipt_path
+from facsmith.several_faces import composed, face_receipt_path
 from facsmith.studio.rendered import Rendered
 from facsmith.studio.session import StudioSession
+from facsmith.subject import Subject
 
 __all__ = ["EXPORTS", "FILMS", "OTHERS", "export"]
 
-
-class Kind(NamedTuple):
-    """One kind of file that the studio makes.
-
-    Parameters
-    ----------
-    label
-        The text that people read.
-    ending
-        The file name's ending.
-    """
-
-    label: str
-    ending: str
-
-
-FILMS: Final[Mapping[str, Kind]] = MappingProxyType(
+FILMS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
-        "mp4": Kind("MP4 film", ".mp4"),
-        "gif": Kind("GIF", ".gif"),
-        "webp": Kind("WebP", ".webp"),
-        "png": Kind("PNG frames", "_frames.zip"),
-        "sheet": Kind("Contact sheet", "_sheet.png"),
-        "page": Kind("Receipt PDF", "_receipt.pdf"),
-        "receipt": Kind("Receipt JSON", "_receipt.json"),
+        "mp4": ("MP4 film", ".mp4"),
+        "gif": ("GIF", ".gif"),
+        "webp": ("WebP", ".webp"),
+        "png": ("PNG frames", "_frames.zip"),
+        "sheet": ("Contact sheet", "_sheet.png"),
+        "page": ("Receipt PDF", "_receipt.pdf"),
+        "receipt": ("Receipt JSON", "_receipt.json"),
     }
 )
-"""What is written from the render, in the order of the page."""
-OTHERS: Final[Mapping[str, Kind]] = MappingProxyType(
+"""Kind -> text that people read, ending of the file's name: what is written from the render, in the page's order."""
+OTHERS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
-        "openface": Kind("OpenFace CSV", "_openface.csv"),
-        "livelink": Kind("Live Link CSV", "_livelink.csv"),
-        "yaml": Kind("Timeline", "_timeline.yaml"),
-        "latent": Kind("Face code", "_code.safetensors"),
-        "picture": Kind("Picture", ".png"),
+        "openface": ("OpenFace CSV", "_openface.csv"),
+        "livelink": ("Live Link CSV", "_livelink.csv"),
+        "yaml": ("Timeline", "_timeline.yaml"),
+        "latent": ("Face code", "_code.safetensors"),
+        "picture": ("Picture", ".png"),
     }
 )
-EXPORTS: Final[Mapping[str, Kind]] = MappingProxyType({**FILMS, **OTHERS})
+EXPORTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({**FILMS, **OTHERS})
 
 
 def export(session: StudioSession, kind: str, progress: Progress) -> list[Path]:
-    """Write one of ``EXPORTS`` into the session's folder, named after photo and condition; a receipt follows its file.
+    """Write one of ``EXPORTS`` into the session's folder, named after photo and condition; receipts follow their file.
 
     Raises
     ------
@@ -66,17 +54,17 @@ def export(session: StudioSession, kind: str, progress: Progress) -> list[Path]:
     if kind not in EXPORTS:
         raise InputError(f"There is no export {kind!r}; choose {', '.join(EXPORTS)}.")
     condition = "" if kind == "latent" else f"_{session.condition}"  # the code is the photo's, whatever it shows
-    name = f"{session.stem}{condition}{EXPORTS[kind].ending}"
+    name = f"{session.stem}{condition}{EXPORTS[kind][1]}"
     if kind in OTHERS:
         path = session.keep(name)
-        _write_other(session, kind, path)
+        _write_other(session, kind, path, progress)
     else:
         rendered = session.render(progress)
         path = rendered.files.get(kind)
         if path is None or not path.exists():
             path = rendered.files[kind] = session.keep(name)
             _write_film(rendered, kind, path)
-    return [path, *filter(Path.exists, [receipt_path(path)])]
+    return [path, *sorted(path.parent.glob(f"{path.name}.*json"))]
 
 
 def _write_film(rendered: Rendered, kind: str, path: Path) -> None:
@@ -90,7 +78,13 @@ def _write_film(rendered: Rendered, kind: str, path: Path) -> None:
         rendered.receipt.write(path)
     else:
         rendered.write(path)
-        rendered.receipt.write(receipt_path(path))
+        _write_receipts(path, [film.subject for film in rendered.films], rendered.receipts)
+
+
+def _write_receipts(path: Path, subjects: Sequence[Subject], receipts: Sequence[Receipt]) -> None:
+    """Beside the file: one of a face alone, one of each of several."""
+    for subject, receipt in zip(subjects, receipts, strict=True):
+        receipt.write(receipt_path(path) if len(receipts) == 1 else face_receipt_path(path, subject.face_index))
 
 
 def _write_frames(rendered: Rendered, path: Path) -> None:
@@ -105,7 +99,7 @@ def _write_frames(rendered: Rendered, path: Path) -> None:
     folder.rmdir()
 
 
-def _write_other(session: StudioSession, kind: str, path: Path) -> None:
+def _write_other(session: StudioSession, kind: str, path: Path, progress: Progress) -> None:
     subject = session.scene_or_raise().subject
     if kind == "openface":
         session.film().save_tracks(openface=path)
@@ -116,4 +110,11 @@ def _write_other(session: StudioSession, kind: str, path: Path) -> None:
     elif kind == "latent":
         subject.latent.save(path)
     else:
-        session.animator.edit(subject, session.pose.action_units, options=session.options.animate).save(path)
+        parts, options = session.parts(progress), session.options.animate
+        shown = [session.animator.edit(of, moment.pose.action_units, options=options) for of, moment in parts]
+        if len(shown) == 1:
+            shown[0].save(path)
+        else:
+            whole = composed(subject.photo, [picture.image for picture in shown])
+            image.write(path, whole, metadata=provenance(shown[0].model))
+            _write_receipts(path, [of for of, _ in parts], [picture.receipt for picture in shown])

@@ -8,9 +8,15 @@ from facsmith.errors import ActionUnitError
 from facsmith.facs import AUS, UNSIDED, ActionUnits
 from facsmith.studio.phases import Score
 
-__all__ = ["MOST_STEPS_BACK", "History", "Moment", "Pose"]
+__all__ = ["GESTURES", "MOST_STEPS_BACK", "History", "Moment", "Pose"]
 
 MOST_STEPS_BACK = 100
+GESTURES = {
+    "Wink left": ("left", 45), "Wink right": ("right", 45),
+    "Look left": (None, 61), "Look right": (None, 62), "Look up": (None, 63), "Look down": (None, 64),
+}  # fmt: skip
+"""What eyes do -> the side, None both, and the AU; the person's own left and right."""
+_OPPOSITE = {61: 62, 62: 61, 63: 64, 64: 63}
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,16 @@ class Pose:
         sides = {"left": self.action_units.vector("left"), "right": self.action_units.vector("right")}
         numbers = {side: dict(zip(map(str, AUS), v.round(4).tolist(), strict=True)) for side, v in sides.items()}
         return {**numbers, "split": sorted(self.split)}
+
+    def with_gesture(self, name: str) -> "Pose":
+        """One of ``GESTURES`` on top of what is shown; eyes that turn one way do not turn the other way."""
+        side, au = GESTURES[name]
+        sides = {each: dict(getattr(self.action_units, each).items()) for each in ("left", "right")}
+        for each, shown in sides.items():
+            shown.pop(_OPPOSITE.get(au, 0), None)
+            if side in (None, each):
+                shown[au] = 1.0
+        return self.show(ActionUnits(**sides))
 
     def show(self, action_units: ActionUnits) -> "Pose":
         """The same links with other intensities."""

@@ -13,6 +13,7 @@ from facsmith.face_region import FaceRegion
 from facsmith.film import Animation
 from facsmith.options import Progress
 from facsmith.receipt import Receipt
+from facsmith.several_faces import GroupAnimation
 from facsmith.subject import Image
 
 __all__ = ["Rendered", "render"]
@@ -26,10 +27,12 @@ class Rendered:
     ----------
     asked
         What it shows; the film is used as long as that is asked for.
-    film
-        The film, with its key frames and curves.
+    films
+        The film of the face that is worked on, with its key frames and curves, then those of others that move with it.
+    receipts
+        Of each of them.
     movie
-        An MP4's bytes, the face's close-up cut from these very frames.
+        An MP4's bytes, the face's close-up cut from these very frames; of several faces the whole photo.
     master
         A file that holds all frames without loss.
     files
@@ -37,11 +40,21 @@ class Rendered:
     """
 
     asked: object
-    film: Animation
-    receipt: Receipt
+    films: list[Animation]
+    receipts: list[Receipt]
     movie: bytes
     master: Path
     files: dict[str, Path] = field(default_factory=dict[str, Path])
+
+    @property
+    def film(self) -> Animation:
+        """Of the face that is worked on."""
+        return self.films[0]
+
+    @property
+    def receipt(self) -> Receipt:
+        """Of the face that is worked on."""
+        return self.receipts[0]
 
     def frames(self) -> Iterator[Image]:
         """(H, W, 3) uint8, those that were measured, bit for bit."""
@@ -56,11 +69,13 @@ class Rendered:
         video.write(path, self.frames(), fps=self.film.options.fps, metadata=self.film.metadata)
 
 
-def render(film: Animation, folder: Path, progress: Progress, *, asked: object) -> Rendered:
+def render(films: list[Animation], folder: Path, progress: Progress, *, asked: object) -> Rendered:
     """Render into ``folder``: H.264 of RGB without loss, which is small where the picture stands still."""
     import av
 
-    view = FaceRegion.around(film.subject)
+    film, alone = films[0], len(films) == 1
+    view = FaceRegion.around(film.subject) if alone else FaceRegion.of(film.subject.photo.shape, longest=1024)
+    frames = film.frames if alone else GroupAnimation(films).frames
     master, close = folder / "master.mkv", folder / "close.mp4"
 
     def seen() -> Iterator[Image]:
@@ -69,7 +84,7 @@ def render(film: Animation, folder: Path, progress: Progress, *, asked: object) 
             stream = container.add_stream("libx264rgb", rate=Fraction(film.options.fps).limit_denominator(1001))
             stream.pix_fmt, stream.options = "rgb24", {"qp": "0", "preset": "ultrafast"}
             stream.height, stream.width = film.subject.photo.shape[:2]
-            for frame in film.frames(progress):
+            for frame in frames(progress):
                 picture: Any = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
                 container.mux(stream.encode(picture))
                 yield view.cut(frame)
@@ -77,7 +92,7 @@ def render(film: Animation, folder: Path, progress: Progress, *, asked: object) 
 
     video.write(close, seen(), fps=film.options.fps, metadata=film.metadata)
     progress("measuring", 0, 0)
-    receipt = film.receipt
+    receipts = [each.receipt for each in films]
     movie = close.read_bytes()
     close.unlink()
-    return Rendered(asked, film, receipt, movie, master)
+    return Rendered(asked, films, receipts, movie, master)

@@ -5,7 +5,7 @@ import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from facsmith import _optional
 from facsmith.animator import Animator
@@ -53,8 +53,13 @@ def application(animator: Animator, options: StudioOptions) -> Gate:
             return FileResponse(file, filename=name, headers=headers)
         return Response(file(), headers={**headers, "content-disposition": f'attachment; filename="{name}"'})
 
-    fonts = ["system-ui", "-apple-system", "Segoe UI", "sans-serif"]
     gradio: Any = gr  # typed in part
+    fonts = ["system-ui", "-apple-system", "Segoe UI", "sans-serif"]
+    theme: Any = gradio.themes.Base(font=fonts, font_mono=["ui-monospace", "monospace"])
+    # Light for everyone: pictures are judged against one ground.
+    dark = [name for name in cast("dict[str, Any]", vars(theme)) if name.endswith("_dark")]
+    for name in dark:
+        delattr(theme, name)
     gradio.mount_gradio_app(
         app,
         build(sessions),
@@ -67,7 +72,7 @@ def application(animator: Animator, options: StudioOptions) -> Gate:
         pwa=False,
         show_error=True,
         max_file_size=1,
-        theme=gradio.themes.Base(font=fonts, font_mono=["ui-monospace", "monospace"]),
+        theme=theme,
         css=STYLE.read_text(encoding="utf-8"),
     )
     return Gate(app, auth=options.auth, local=options.is_local, max_bytes=int(_BODY * options.max_bytes) + 65536)

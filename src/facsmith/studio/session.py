@@ -3,15 +3,12 @@
 import re
 import shutil
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any, Final
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, Final
 
 from facsmith import face, image
 from facsmith.animator import Animator
@@ -32,13 +29,14 @@ from facsmith.studio.pose import History, Moment, Pose
 from facsmith.studio.preview import Preview
 from facsmith.studio.rendered import Rendered, render
 from facsmith.studio.samples import SAMPLE_PSI, SAMPLES, sample_photo
-from facsmith.subject import Subject
+from facsmith.subject import Image, Subject
 from facsmith.timeline import Timeline
 from facsmith.tracks import TrackOptions, read_track
 
-__all__ = ["FAINT", "Scene", "StudioSession"]
+if TYPE_CHECKING:
+    from facsmith.studio.edited_film import EditedFilm
 
-Image = npt.NDArray[np.uint8]
+__all__ = ["FAINT", "LONGEST_FILM", "Scene", "StudioSession", "file_stem", "readable"]
 
 LONGEST_FILM: Final = 120.0
 """Seconds of a track that are taken: a page is no place for hours."""
@@ -68,6 +66,10 @@ class StudioSession:
         self.faces: tuple[Face, ...] = ()
         self.photo: Image | None = None
         self.scene: Scene | None = None
+        self.cast: dict[int, tuple[Scene, Moment]] = {}
+        """Faces of the photo that were worked on before, and what each shows."""
+        self.together: frozenset[int] = frozenset()
+        """Faces that move with the one worked on, as they did last, or as it does."""
         self.pose, self.score = Pose(), Score.of()
         self.feeling: str | None = None
         """The emotion that the sliders were set to, while nobody moved them."""
@@ -77,6 +79,10 @@ class StudioSession:
         self.animate = options.animate
         self.history = History(Moment(self.pose, self.score))
         self.rendered: Rendered | None = None
+        self.footage: Path | None = None
+        """A film that was brought, and what became of it (`edited_film`)."""
+        self.footage_name, self.footage_seconds = "", 0.0
+        self.edited: EditedFilm | None = None
         self.set_photos: dict[str, bytes] = {}
         """Photos laid aside for a set, by the beginning of their files' names."""
         self.project_token = ""
@@ -85,6 +91,7 @@ class StudioSession:
         self.revision = 0
         """Grows with everything of a project that is not in the page itself: the face, its code, the track."""
         self._name = "photo"
+        self._at: int | None = None  # the photo's face that is worked on
         self._turning = threading.Lock()
         self._jobs: list[Job[Any]] = []
         self._kept: list[Path] = []
@@ -121,7 +128,7 @@ class StudioSession:
     def new_face(self, seed: int, *, psi: float = SAMPLE_PSI) -> None:
         """A face of nobody, from the generator."""
         subject = self.animator.sample(seed, psi=psi)
-        self.photo, self.faces, self._name, self.origin = subject.photo, (), subject.name, {"seed": seed}
+        self._take(subject.photo, (), subject.name, {"seed": seed})
         self._enter(subject)
 
     def see(self, index: int) -> None:
@@ -135,7 +142,14 @@ class StudioSession:
             There is no photo.
         """
         options = self._encoding(index)
-        if self.animator.networks.encoder is not None:
+        if index in self.cast:
+            self._leave_for(index)
+            self.scene, moment = self.cast.pop(index)
+            self.history = History(moment)
+            self.is_newest(self.turn + 1)
+            self._show(moment)
+            self.revision += 1
+        elif self.animator.networks.encoder is not None:
             quick = replace(options, inversion=replace(options.inversion, iterations=0))
             self._enter(encode(self._photo(), self.animator.networks, name=self._name, options=quick.encoding))
 
@@ -143,7 +157,8 @@ class StudioSession:
         """Encode a face of the photo by the whole search, or take its latent. Cancelled, what was seen stays."""
         options = self._encoding(index)
         networks, name = self.animator.networks, self._name
-        if latent is None and not options.inversion.iterations and networks.encoder is not None:
+        known = self.scene.subject.inversion if self.scene is not None and self._at == index else None
+        if latent is None and known is not None and known.iterations[0] >= min(1, options.inversion.iterations):
             return
         self._enter(
             encode(self._photo(), networks, name=name, options=options.encoding, latent=latent, progress=progress)
@@ -203,7 +218,9 @@ class StudioSession:
 
     def go(self, steps: int) -> None:
         """Undo (below 0) or redo: sliders, their links and seconds as they were."""
-        moment = self.history.go(steps)
+        self._show(self.history.go(steps))
+
+    def _show(self, moment: Moment) -> None:
         self.pose, self.score, self.feeling = moment.pose, moment.score, moment.emotion
 
     def neutral(self) -> None:
@@ -218,6 +235,10 @@ class StudioSession:
         """A prototype's AUs as strong as ``strength``, with the emotion's own timing."""
         self.score = Score.natural(name)
         self.settle(self._felt(name), feeling=name)
+
+    def gesture(self, name: str) -> None:
+        """What eyes do (`pose.GESTURES`), with the rest of the expression."""
+        self.settle(self.pose.with_gesture(name))
 
     def strengthen(self) -> None:
         """Show the emotion that is shown as strong as ``strength`` says, as one step with what set it."""
@@ -250,13 +271,13 @@ class StudioSession:
     @property
     def stem(self) -> str:
         """The photo's name as the beginning of file names, for downloads."""
-        return _plain(Path(self._name).stem)
+        return file_stem(self._name)
 
     @property
     def condition(self) -> str:
         """What is shown, for file names: ``happiness-060``, ``AU06-060_AU12-100``, or the track's name."""
         if self.track is not None:
-            return _plain(Path(self.track_name).stem)
+            return file_stem(self.track_name)
         if self.feeling is not None:
             return self.feeling + ("" if self.strength > 0.995 else f"-{round(100 * self.strength):03d}")
         shown = [(code.rstrip("0123456789"), int(code.lstrip("AULR")), e) for code, e in self.shows.items()]
@@ -270,8 +291,11 @@ class StudioSession:
     @property
     def timeline(self) -> Timeline:
         """The film's: from the photo to the pose and back, or the imported track, with what `choose` added."""
-        source = self.scene_or_raise().subject.photo_aus
-        own = self.track or self.score.timeline(source, self.pose.action_units)
+        return self._plan(self.scene_or_raise().subject, Moment(self.pose, self.score))
+
+    def _plan(self, subject: Subject, moment: Moment) -> Timeline:
+        source = subject.photo_aus
+        own = self.track or moment.score.timeline(source, moment.pose.action_units)
         if self.animate.blinks:  # at least once, however short the film
             own = own.blinking(seed=self.animate.inversion.seed, every=min(4.0, 0.6 * own.duration))
         return plan(own, source, self.animate)
@@ -305,14 +329,33 @@ class StudioSession:
         self.revision += 1
 
     def film(self) -> Animation:
-        """The film of the whole photo."""
+        """The film of the face that is worked on, in the whole photo."""
+        return self._film(self.scene_or_raise().subject, Moment(self.pose, self.score))
+
+    def _film(self, subject: Subject, moment: Moment) -> Animation:
         plain = replace(self.animate, blinks=False, loop=False, neutral_first=False)  # the timeline has them already
-        return self.animator.animate(self.scene_or_raise().subject, self.timeline, options=plain)
+        return self.animator.animate(subject, self._plan(subject, moment), options=plain)
+
+    def parts(self, progress: Progress) -> list[tuple[Subject, Moment]]:
+        """The face that is worked on, then those that move with it; one that nobody moved yet does as it does."""
+        here = Moment(self.pose, self.score)
+        parts = [(self.scene_or_raise().subject, here)]
+        for index in sorted(self.together - {self._at}):
+            if index in self.cast:
+                scene, moment = self.cast[index]
+                own = moment.pose.action_units != scene.subject.photo_aus
+                parts.append((scene.subject, moment if own else here))
+            else:
+                options = self._encoding(index).encoding
+                networks, name = self.animator.networks, self._name
+                parts.append((encode(self._photo(), networks, name=name, options=options, progress=progress), here))
+        return parts
 
     @property
     def asked(self) -> object:
         """What a film made now would show; equal as long as it would be the same film."""
-        return self.scene, self.pose, self.score, id(self.track), self.animate
+        others = tuple((index, self.cast.get(index)) for index in sorted(self.together - {self._at}))
+        return self.scene, self.pose, self.score, id(self.track), self.animate, others
 
     @property
     def is_stale(self) -> bool:
@@ -325,7 +368,8 @@ class StudioSession:
             asked = self.asked
             folder = Path(mkdtemp(dir=self.folder))
             try:
-                rendered = render(self.film(), folder, progress, asked=asked)
+                films = [self._film(*part) for part in self.parts(progress)]
+                rendered = render(films, folder, progress, asked=asked)
             except BaseException:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
@@ -388,7 +432,7 @@ class StudioSession:
     def close(self) -> None:
         """Forget photo and face, delete every file."""
         self.cancel()
-        self.photo, self.scene, self.rendered, self.faces = None, None, None, ()
+        self.photo, self.scene, self.rendered, self.edited, self.faces, self.cast = None, None, None, None, (), {}
         self.origin, self.set_photos = {}, {}
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -397,11 +441,20 @@ class StudioSession:
     def _see(self, photo: Image, name: str, origin: dict[str, Any]) -> int:
         faces = self.animator.networks.faces.find(photo, provider=self.options.animate.provider)
         place = face.choose(faces).place
-        self.photo, self.faces, self._name, self.origin = photo, tuple(faces), name, origin
+        self._take(photo, tuple(faces), name, origin)
         return place
+
+    def move_together(self, indices: Iterable[int]) -> None:
+        """Which faces of the photo move with the one that is worked on."""
+        self.together = frozenset(range(len(self.faces))) & frozenset(indices)
+
+    def _take(self, photo: Image, faces: tuple[Face, ...], name: str, origin: dict[str, Any]) -> None:
+        self.photo, self.faces, self._name, self.origin = photo, faces, name, origin
+        self.cast, self.together, self._at = {}, frozenset(), None
 
     def _enter(self, subject: Subject) -> None:
         """Take a subject; sliders that nobody has touched show its own expression, others stay, whoever it is."""
+        self._leave_for(subject.face_index)
         touched = self.scene is not None and self.pose.action_units != self.scene.subject.photo_aus
         self.scene = Scene(subject, Preview(self.animator.networks, subject, self.options.animate))
         self._forget_film()
@@ -410,6 +463,12 @@ class StudioSession:
             self.is_newest(self.turn + 1)
             self.pose = Pose(subject.photo_aus, self.pose.split)
             self.history = History(Moment(self.pose, self.score))
+
+    def _leave_for(self, index: int) -> None:
+        """Keep what the face shows that was worked on, when it is another one of the same photo."""
+        if self._at not in (None, index) and self.scene is not None:
+            self.cast[self._at] = self.scene, self.history.present
+        self._at = index
 
     def scene_or_raise(self) -> Scene:
         """The face being worked on.
@@ -443,5 +502,6 @@ def readable(name: str) -> str:
     return plain[-60:] or "photo"
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-") or "face"
+def file_stem(name: str) -> str:
+    """The beginning of the names of files that are made of a file so called."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", Path(name).stem).strip("-") or "face"

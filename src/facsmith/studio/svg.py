@@ -14,7 +14,7 @@ import numpy.typing as npt
 from facsmith.facs import AU_NAMES, AUS, INTENSITY_LETTERS
 from facsmith.timeline import Timeline
 
-__all__ = ["COLOURS", "calibration_curve", "cosine_table", "line", "loss_curve", "timeline_plot"]
+__all__ = ["COLOURS", "cosine_table", "curve", "line", "timeline_plot"]
 
 COLOURS: Final[Mapping[int, str]] = {
     **{1: "#0b4a82", 2: "#2f78b7", 4: "#0b5560", 5: "#1b8078", 7: "#005ce6"},
@@ -58,30 +58,15 @@ def timeline_plot(timeline: Timeline) -> str:
     return _svg(width, height, title, parts)
 
 
-def calibration_curve(intensities: npt.ArrayLike, distances: npt.ArrayLike, *, title: str, colour: str) -> str:
-    """Asked intensity (0 to 1, across) against the distance in W+ (up), small enough for a page of them."""
-    width, height, pad = 150, 96, 8
-    e, d = np.asarray(intensities, float), np.asarray(distances, float)
-    x = pad + e * (width - 2 * pad)
-    y = height - pad - (d - d.min()) / max(float(np.ptp(d)), 1e-9) * (height - 2 * pad)
+def curve(xs: npt.ArrayLike, ys: npt.ArrayLike, *, title: str, size: tuple[int, int], colour: str = "") -> str:
+    """One curve in a frame that it fills, (width, height)."""
+    (width, height), pad = size, 8
+    x, y = (np.asarray(values, float) for values in (xs, ys))
+    x = pad + (x - x.min()) / max(float(np.ptp(x)), 1e-9) * (width - 2 * pad)
+    y = height - pad - (y - y.min()) / max(float(np.ptp(y)), 1e-9) * (height - 2 * pad)
+    look = f'stroke="{colour}"' if colour else 'class="curve"'
     frame = f'<path d="M{pad} {pad}V{height - pad}H{width - pad}" class="axis"/>'
-    curve = f'<path d="{line(x, y)}" fill="none" stroke="{colour}" stroke-width="2"/>'
-    return _svg(width, height, title, [frame, curve])
-
-
-def loss_curve(trace: Sequence[float], *, title: str) -> str:
-    """The inversion's loss, step by step."""
-    width, height, pad = 340, 120, 12
-    losses = np.asarray(trace, float)
-    x = pad + np.arange(len(losses)) / max(len(losses) - 1, 1) * (width - 2 * pad)
-    y = pad + (losses.max() - losses) / max(float(np.ptp(losses)), 1e-9) * (height - 2 * pad - 10)
-    parts = [
-        f'<path d="M{pad} {pad}V{height - pad}H{width - pad}" class="axis"/>',
-        f'<path d="{line(x, y)}" fill="none" class="curve" stroke-width="2"/>',
-        _text(pad + 6, 22, f"{losses[0]:.3f}"),
-        _text(width - pad, float(y[-1]) - 6, f"{losses.min():.3f}", anchor="end"),
-    ]
-    return _svg(width, height, title, parts)
+    return _svg(width, height, title, [frame, f'<path d="{line(x, y)}" fill="none" {look} stroke-width="2"/>'])
 
 
 def cosine_table(aus: Sequence[int], cosines: npt.NDArray[np.float64]) -> str:

@@ -17,10 +17,11 @@ from facsmith.receipt.receipt import label
 from facsmith.studio.jobs import Step
 from facsmith.studio.pictures import data_uri, jpeg, thumbnail
 from facsmith.studio.session import FAINT, StudioSession
-from facsmith.studio.svg import COLOURS, calibration_curve, cosine_table, loss_curve, timeline_plot
+from facsmith.studio.svg import COLOURS, cosine_table, curve, timeline_plot
 
 __all__ = [
     "boundaries",
+    "edited",
     "expression",
     "face_notes",
     "faces",
@@ -44,14 +45,26 @@ SET_HINT = (
     '<p class="hint">A set for an experiment: every photo with every expression at every level, and neutral, as one '
     "archive with a manifest and a receipt beside each file.</p>"
 )
+EDIT_HINT = (
+    '<p class="hint">A film of a face, up to two minutes of it: the face is followed, and only what is asked of it '
+    "changes; sound and everything else stay. AUs are written as in FACS, L and R are the person's own sides.</p>"
+)
 TURNED, OPEN = 12.0, 0.3
 """Degrees, and intensity of AU25 to 27, from which a photo is said to be less fit."""
+_FIGURES = {
+    "off": "off what was asked", "leak": "of AUs not asked", "lowest_identity": "lowest identity",
+    "background": "background moved", "flicker": "flicker", "largest_flicker": "flicker at worst",
+}  # fmt: skip
 _STAGES = {
     "inversion": "Encoding the face",
     "strengths": "Seeing how strongly the face answers",
     "frames": "Rendering frames",
     "measuring": "Measuring frames",
     "stimuli": "Rendering the set",
+    "looking": "Following the face",
+    "fitting": "Seeing what a step does to this face",
+    "joining": "Joining picture and sound",
+    "pair": "Laying before and after side by side",
     "": "Looking for the face",
 }
 
@@ -130,6 +143,8 @@ def face_notes(session: StudioSession) -> str:
     subject = scene.subject
     height, width = subject.photo.shape[:2]
     said = [f"{subject.name}, {width} × {height} pixels. The photo shows: {_shown(subject.photo_aus)}."]
+    if len(session.faces) > 1:
+        said.append(f"There are {len(session.faces)} faces: under Photo you choose who moves.")
     turned = abs(subject.face.yaw_degrees) if subject.face is not None else 0.0
     if turned > TURNED:
         said.append(
@@ -197,7 +212,39 @@ def movie(session: StudioSession) -> dict[str, Any]:
     rendered = session.rendered
     if rendered is None:
         return {}
-    return {"video": data_uri(rendered.movie, "video/mp4"), "seconds": rendered.film.timeline.duration}
+    return {"video": data_uri(rendered.movie, "video/mp4"), "spread": len(rendered.films) > 1}
+
+
+def edited(session: StudioSession) -> str:
+    """The film that was brought, and the receipt of what became of it."""
+    if session.footage is None:
+        return '<p class="none">No film yet: bring one, or drop it anywhere on this page.</p>'
+    here = f"<p><b>{escape(session.footage_name)}</b>, {session.footage_seconds:.1f} s.</p>"
+    if session.edited is None:
+        return here
+    receipt = session.edited.receipt
+    rows = "".join(
+        f'<tr><th scope="row"><b>{name}</b> <span>{AU_NAMES[int(name[2:])]}</span></th><td>{told["asked"]:+.2f}</td>'
+        f"<td>{_number(told['measured'], '+.2f')}</td><td>{_number(told['near'], '.0%')}</td></tr>"
+        for name, told in receipt.aus.items()
+        if told.get("asked") is not None
+    )
+    shown = {
+        "edited": "frames changed", "leak": "of AUs not asked", "lowest_identity": "lowest identity",
+        "flicker": "flicker by its own", "outside": "outside the face",
+    }  # fmt: skip
+    alone = [f"{each['from']:g} to {each['to']:g} s are the film's own: {each['why']}." for each in receipt.left_alone]
+    notes = "".join(f"<li>{escape(note)}</li>" for note in map(plain, [*receipt.notes, *alone]))
+    return (
+        f'{here}<h2>Receipt: asked against measured</h2><table class="fs-receipt"><thead><tr>'
+        '<th scope="col">Action Unit</th><th scope="col">Asked</th><th scope="col">Measured</th>'
+        f'<th scope="col">Frames within .15</th></tr></thead><tbody>{rows}</tbody></table>'
+        f'{_figures(receipt.summary, shown)}<ul class="notes">{notes}</ul>'
+    )
+
+
+def _number(value: float | None, style: str) -> str:
+    return "–" if value is None else format(value, style)
 
 
 def inversion(session: StudioSession) -> str:
@@ -218,7 +265,7 @@ def inversion(session: StudioSession) -> str:
     else:
         steps, loss = found.iterations[0], found.loss[0]
         note = (
-            f"<figure>{loss_curve(found.trace[0], title=f'Loss over {steps} steps')}"
+            f"<figure>{curve(range(len(found.trace[0])), found.trace[0], title='The loss', size=(340, 120))}"
             f"<figcaption>Loss over {steps} steps from the {escape(found.start)}; best {loss:.3f}, "
             f"ended by {escape(found.stopped[0])}</figcaption></figure>"
         )
@@ -253,19 +300,15 @@ def said(text: str, *, error: bool = False) -> dict[str, Any]:
 def _boundary(known: BoundarySet, au: int) -> str:
     boundary = known[au]
     report = boundary.report
-    curve = calibration_curve(
-        boundary.calibration.intensities,
-        boundary.calibration.distances,
-        title=f"Calibration of AU{au}: intensity 0 to 1 against distance",
-        colour=COLOURS[au],
-    )
+    title, known_at = f"Calibration of AU{au}: intensity 0 to 1 against distance", boundary.calibration
+    drawn = curve(known_at.intensities, known_at.distances, title=title, size=(150, 96), colour=COLOURS[au])
     accuracy, shown = report.get("accuracy"), cast(Any, report.get("shown"))
     facts = [f"{accuracy:.1%} held-out accuracy"] if isinstance(accuracy, int | float) else []
     if isinstance(shown, dict) and "share_of_muscles" in shown:
         facts.append(f"{cast(Any, shown)['share_of_muscles'][-1]:.0%} of the muscle's movement at full intensity")
     listed = "".join(f"<li>{escape(fact)}</li>" for fact in facts)
     return (
-        f"<figure><figcaption><b>AU{au}</b> {AU_NAMES[au]}</figcaption>{curve}<ul>{listed}</ul>"
+        f"<figure><figcaption><b>AU{au}</b> {AU_NAMES[au]}</figcaption>{drawn}<ul>{listed}</ul>"
         "<details><summary>All figures</summary>"
         f"<pre>{escape(json.dumps(dict(report), indent=1))}</pre></details></figure>"
     )
@@ -287,9 +330,7 @@ def _receipt(receipt: Receipt) -> str:
         + "</tr>"
         for name in shown
     )
-    alike = "".join(
-        f"<td>{'–' if record.identity is None else f'{record.identity:.3f}'}</td>" for record in receipt.keyframes
-    )
+    alike = "".join(f"<td>{_number(record.identity, '.3f')}</td>" for record in receipt.keyframes)
     notes = "".join(f"<li>{escape(note)}</li>" for note in map(plain, receipt.notes) if note)
     return (
         '<div class="fs-scroll" tabindex="0" role="region" aria-label="Receipt"><table class="fs-receipt">'
@@ -298,25 +339,16 @@ def _receipt(receipt: Receipt) -> str:
         '<p class="hint"><span class="swatch asked"></span> asked <span class="swatch measured"></span> measured on '
         "the finished frame against the same person's neutral, in the scale of this face's own muscles. "
         "<b>Receipt PDF</b> is the whole account on a page.</p>"
-        f"{_summary(receipt)}"
+        f"{_figures(receipt.summary, _FIGURES)}"
         f'<ul class="notes">{notes}</ul>'
     )
 
 
-def _summary(receipt: Receipt) -> str:
-    """The film in six numbers."""
-    shown = (
-        ("off", "off what was asked"),
-        ("leak", "of AUs not asked"),
-        ("lowest_identity", "lowest identity"),
-        ("background", "background moved"),
-        ("flicker", "flicker"),
-        ("largest_flicker", "flicker at worst"),
-    )
-    known = receipt.summary
+def _figures(summary: Mapping[str, Any], shown: Mapping[str, str]) -> str:
+    """Some numbers of a summary, each with what it is."""
     cells = "".join(
-        f"<div><dt>{what}</dt><dd>{'–' if known.get(name) is None else f'{known[name]:.2f}'}</dd></div>"
-        for name, what in shown
+        f"<div><dt>{what}</dt><dd>{_number(summary.get(name), '.2f').removesuffix('.00')}</dd></div>"
+        for name, what in shown.items()
     )
     return f'<dl class="fs-figures">{cells}</dl>'
 

@@ -1,19 +1,12 @@
 // Where a face comes from: a file (files.js), the clipboard, the camera, a sample, the generator. Sends 'sample', 'face'.
 const find = (name) => element.querySelector(name), video = find("video");
 
-// Whatever is dropped on the page goes where files of its kind go.
-const kinds = [[/\.(csv|ya?ml)$/i, "#track"], [/\.facsmith$/i, "#project"], [/\.safetensors$/i, "#latent"], [/./, "#photo"]];
+// Whatever is dropped on the page; the server tells what it is.
 for (const name of ["dragenter", "dragover"])
   document.addEventListener(name, (e) => { if (e.dataTransfer?.types.includes("Files")) { e.preventDefault(); document.body.classList.add("over"); } });
 for (const name of ["drop", "dragleave"])
   document.addEventListener(name, (e) => { if (name === "drop" || !e.relatedTarget) document.body.classList.remove("over"); });
-document.addEventListener("drop", (e) => {
-  if (!e.dataTransfer.files.length) return;
-  e.preventDefault();
-  const taker = document.querySelector(`${kinds.find(([ending]) => ending.test(e.dataTransfer.files[0].name))[1]} input[type=file]`);
-  taker.files = e.dataTransfer.files;
-  taker.dispatchEvent(new Event("change"));
-});
+document.addEventListener("drop", (e) => { for (const file of e.dataTransfer?.files || []) { e.preventDefault(); send(file); } });
 document.addEventListener("paste", (e) => {
   const file = [...(e.clipboardData?.files || [])].find((f) => f.type.startsWith("image/"));
   if (file) send(file);

@@ -1,8 +1,8 @@
 // The picture being worked on. value: {after, alt, before, whole, places: {face: [x, y, w, h] in shares of the photo, ...},
-// size: [w, h] of the photo} or {video, seconds}; what is left out stays.
+// size: [w, h] of the photo}, {video, spread: it is of the whole photo}, or {pair: a film before and after}; what is left out stays.
 const all = (name) => [...element.querySelectorAll(name)], find = (name) => element.querySelector(name);
-const film = find("video"), wipe = find(".wipe input"), veil = find(".veil");
-let known = {}, camera = [0, 0, 1, 1], place = "face", beside = "", playing = false, holding = false;
+const film = find(".main video"), pair = find(".pair video"), wipe = find(".wipe input"), veil = find(".veil");
+let known = {}, camera = [0, 0, 1, 1], place = "face", beside = "", playing = false, holding = false, paired = false;
 
 function look() {  // lay the photo's world so that the camera's part of it fills the view
   const [x, y, w, h] = camera, [width, height] = known.size;
@@ -11,6 +11,7 @@ function look() {  // lay the photo's world so that the camera's part of it fill
     Object.assign(world.style, { left: `${-100 * x / w}%`, top: `${-100 * y / h}%`, width: `${100 / w}%`, height: `${100 / h}%` });
   const [left, top, across, down] = known.places.face.map((v) => `${100 * v}%`);
   for (const layer of all(".layer")) Object.assign(layer.style, { left, top, width: across, height: down });
+  if (known.spread) Object.assign(film.style, { left: 0, top: 0, width: "100%", height: "100%" });
 }
 
 function go(name) { place = name; camera = [...(known.places[name] || known.places.face)]; look(); paint(); }
@@ -29,8 +30,10 @@ function paint() {
   find(".edge").style.left = `${wipe.value}%`;
   find(".edge").hidden = wipe.value === "0" || holding;
   wipe.setAttribute("aria-valuetext", `${wipe.value} percent of the photo as it was`);
-  find(".panes").hidden = find(".tools").hidden = !known.size;
-  find(".empty").hidden = Boolean(known.size);
+  find(".panes").hidden = find(".tools").hidden = paired || !known.size;
+  find(".empty").hidden = paired || Boolean(known.size);
+  find(".pair").hidden = !paired;
+  if (!paired) pair.pause();
   film.hidden = !playing;
   find(".view.main .after").hidden = playing;
   for (const button of all(".of-film")) button.hidden = !known.video;
@@ -57,7 +60,9 @@ function show() {
   for (const img of all(".after")) if (value.after) { img.src = value.after; img.alt = value.alt || ""; }
   for (const img of all(".before")) if (value.before) img.src = value.before;
   for (const img of all(".whole")) if (value.whole) img.src = value.whole;
-  if (value.video) { film.src = value.video; run(true); }
+  if (value.pair || value.after || value.video) paired = Boolean(value.pair);
+  if (value.pair) { if (!pair.src.endsWith(value.pair)) pair.src = value.pair; pair.play().catch(() => {}); }
+  if (value.video) { film.src = value.video; look(); run(true); }
   else if (value.after && playing && beside !== "still") run(false);
   if (value.places) go(known.places[place] ? place : "face");
   paint();
@@ -127,6 +132,10 @@ document.addEventListener("pointerdown", (e) => {
   svg.onpointermove = seek;
   svg.onpointerup = () => { svg.onpointermove = null; };
 });
+
+// Where the face stands above the tabs, they stay in reach below it.
+const left = document.querySelector("#left");
+new ResizeObserver(() => document.body.style.setProperty("--left-height", `${left.offsetHeight}px`)).observe(left);
 
 watch("value", show);
 show();
