@@ -360,10 +360,10 @@ def test_boundaries_check_judges_the_generator_tuned_to_the_photo(capsys, animat
     encoder = Encoder(EncoderConfig(4, 8, generator_id=generator.generator_id, descriptor=descriptor.name)).eval()
     made = Animator(generator, descriptor=descriptor, encoder=encoder, boundaries=one)
     monkeypatch.setattr(Animator, "from_pretrained", classmethod(lambda cls, name, *, boundaries=None: made))
-    tuned = []
+    tuned, tune = [], tuning.tune
 
     def soon(*photo, options, **how):
-        tuned.append(tuning.tune(*photo, options=replace(options, steps=2), **how))
+        tuned.append(tune(*photo, options=replace(options, steps=2), **how))
         return tuned[-1]
 
     monkeypatch.setattr("facsmith.tuning.tune", soon)

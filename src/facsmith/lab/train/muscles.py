@@ -62,7 +62,8 @@ _JAW_AUS: Final = (26, 27)
 far as the blendshape says."""
 _JAW_SITES: Final = ("mentolabial", "chin", "marionette", "jaw")
 _UNREPORTED: Final = (5,)
-"""AUs that landmarkers report too little of to correct a blendshape by: lids that open are hidden in the eye's fold."""
+_UPPER_LIDS: Final = (37, 38, 43, 44)
+"""Upper lids that open hide in the eye's fold: landmarkers report too little of it to correct a blendshape by."""
 _GRID: Final = ShadingGrid(-1.2, -1.05, 0.03, 81, 94)
 _LOWER_LIP: Final = (57, 66)
 _SKIN_BLUR: Final = 0.025  # IOD
@@ -165,7 +166,7 @@ class _Prior:
         near = np.exp(-((apart / _REACH) ** 2))
         freedom = np.clip((length[:, None, :] * near).max(axis=2) / _MOVED, 0, 1)
         freedom[:, JAW] = 0
-        freedom[[list(BLENDSHAPES).index(au) for au in _UNREPORTED]] = 0
+        freedom[np.ix_([list(BLENDSHAPES).index(au) for au in _UNREPORTED], _UPPER_LIDS)] = 0
         freedom[np.ix_([list(BLENDSHAPES).index(au) for au in _JAW_AUS], self.below_lips)] = 0
         return freedom
 
