@@ -34,12 +34,12 @@ def folder(tmp_path, photo, monkeypatch):
 @pytest.fixture
 def animator(make_animator, monkeypatch):
     """No network looks at the pictures: seconds instead of minutes."""
-    from facsmith.footage import process
+    from facsmith.footage import people
     from facsmith.measure import NeutralFace
 
     tiny = make_animator()
     monkeypatch.setattr(Animator, "from_pretrained", classmethod(lambda cls, name, *, boundaries=None: tiny))
-    monkeypatch.setattr(process, "available_readout", lambda: None)
+    monkeypatch.setattr(people, "available_readout", lambda: None)
     monkeypatch.setattr(NeutralFace, "scale", None)
     return tiny
 

@@ -17,7 +17,7 @@ TWO = face_at(60, 60, 28), face_at(200, 70, 26)
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A film of two faces, and an animator that sees them; no network looks at the pictures."""
-    from facsmith.footage import process
+    from facsmith.footage import people
     from facsmith.measure import NeutralFace
 
     y, x = np.mgrid[:160, :260]
@@ -26,7 +26,7 @@ def folder(tmp_path, monkeypatch):
     image.write(tmp_path / "her.png", two)
     animator = fake_animator(FakeFaces(TWO))
     monkeypatch.setattr(Animator, "from_pretrained", classmethod(lambda cls, name, *, boundaries=None: animator))
-    monkeypatch.setattr(process, "available_readout", lambda: None)
+    monkeypatch.setattr(people, "available_readout", lambda: None)
     monkeypatch.setattr(NeutralFace, "scale", None)
     monkeypatch.setattr(measure, "embedding", lambda picture, at: np.eye(128)[int(np.mean(at, axis=0)[0] > 130)])
     monkeypatch.chdir(tmp_path)

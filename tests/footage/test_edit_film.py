@@ -55,10 +55,10 @@ def film(tmp_path, photo):
 @pytest.fixture(autouse=True)
 def landmarks_alone(monkeypatch):
     """No network looks at the pictures: seconds instead of minutes."""
-    from facsmith.footage import process
+    from facsmith.footage import people
     from facsmith.measure import NeutralFace
 
-    monkeypatch.setattr(process, "available_readout", lambda: None)
+    monkeypatch.setattr(people, "available_readout", lambda: None)
     monkeypatch.setattr(NeutralFace, "scale", None)
 
 

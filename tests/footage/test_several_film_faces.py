@@ -11,8 +11,8 @@ from facsmith import measure, video
 from facsmith.cli._films import changes_of
 from facsmith.errors import InputError
 from facsmith.footage import FilmChange, FilmOptions, edit_footage, edit_footage_faces, film_faces
-from facsmith.footage.film_face import check_apart
 from facsmith.footage.follow import FaceFollower
+from facsmith.footage.people import check_apart
 from facsmith.footage.survey import survey_film
 from facsmith.receipt.frame_stats import near_face
 from facsmith.receipt.receipt import face_receipt_path
@@ -24,10 +24,10 @@ FROWN, SMILE = FilmChange.read(relative="AU4=+0.6"), FilmChange.read(relative="A
 
 @pytest.fixture(autouse=True)
 def landmarks_alone(monkeypatch):
-    from facsmith.footage import process
+    from facsmith.footage import people
     from facsmith.measure import NeutralFace
 
-    monkeypatch.setattr(process, "available_readout", lambda: None)
+    monkeypatch.setattr(people, "available_readout", lambda: None)
     monkeypatch.setattr(NeutralFace, "scale", None)
     monkeypatch.setattr(measure, "embedding", _whose)
 

@@ -55,6 +55,8 @@ class FilmNeutral:
         Of `NeutralFace.scale`, None where landmarks alone are read.
     noise
         (K,) intensities that the resting frames show by chance.
+    still
+        Numbers of the resting frames; none where a photo says how the person rests.
     """
 
     aus: tuple[int, ...]
@@ -65,6 +67,7 @@ class FilmNeutral:
     scale: Array
     provider: str
     noise: Array
+    still: npt.NDArray[np.int64]
 
     def read(self, landmarks: npt.ArrayLike, features: npt.ArrayLike) -> Array:
         """(K,) >= 0 what one frame shows; 1 is as much as this face's muscles show in full, more is possible.
@@ -154,7 +157,7 @@ def film_neutral(
     """
     shapes, features = survey.landmarks[still].astype(np.float64), survey.features[still].astype(np.float64)
     face = survey.face(int(still[0]))
-    return _neutral(NeutralFace(picture, face, follow=follow), face, rest_of([*shapes]), features)
+    return _neutral(NeutralFace(picture, face, follow=follow), face, rest_of([*shapes]), features, still)
 
 
 def photo_neutral(picture: Image, face: Face, *, follow: Follow = follow) -> FilmNeutral:
@@ -163,10 +166,10 @@ def photo_neutral(picture: Image, face: Face, *, follow: Follow = follow) -> Fil
     features = np.zeros((1, 0))
     if person.scale is not None:
         features = person.scale[0].picture_scores(picture, person.landmarks, face.provider)[None]
-    return _neutral(person, face, rest_of([person.landmarks]), features)
+    return _neutral(person, face, rest_of([person.landmarks]), features, np.zeros(0, np.int64))
 
 
-def _neutral(person: NeutralFace, face: Face, rest: Rest, features: Array) -> FilmNeutral:
+def _neutral(person: NeutralFace, face: Face, rest: Rest, features: Array, still: npt.NDArray[np.int64]) -> FilmNeutral:
     """features: (N, K) of the N resting frames."""
     told = person.scale
     if told is None or features.shape[1] == 0:
@@ -174,7 +177,7 @@ def _neutral(person: NeutralFace, face: Face, rest: Rest, features: Array) -> Fi
         lengths = np.linalg.norm(person.responses.reshape(len(DISFA), -1), axis=1)
         return FilmNeutral(
             DISFA, rest, np.zeros(0), person.responses, None, np.eye(0), face.provider,
-            noise / np.maximum(lengths, 1e-6),
+            noise / np.maximum(lengths, 1e-6), still,
         )  # fmt: skip
     readout, scale = told
     scores = np.stack([readout.moved_scores(moved, face.provider) for moved in rest.wandering])
@@ -185,5 +188,5 @@ def _neutral(person: NeutralFace, face: Face, rest: Rest, features: Array) -> Fi
     )
     return FilmNeutral(
         readout.aus, rest, features.mean(axis=0), person.responses, readout, scale, face.provider,
-        np.minimum(noise, 0.5),
+        np.minimum(noise, 0.5), still,
     )  # fmt: skip

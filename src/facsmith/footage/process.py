@@ -1,45 +1,30 @@
 """A film in, a film out: surveyed once, edited part by part, joined with its own sound, and accounted for.
 
-In memory there are a few frames at a time and some numbers for each frame; parts and numbers wait in a folder beside
-the output, so that what was killed goes on where it stopped. Of several faces each is edited on the film's own frame,
-as if it were alone, and what they changed is laid into one picture.
+Parts and some numbers for each frame wait in a folder beside the output, so that what was killed goes on where it
+stopped.
 """
 
 import os
 import time
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from itertools import pairwise
 from pathlib import Path
-from typing import Final
 
-import numpy as np
-
-from facsmith import image, video
-from facsmith.compose.several import composed
-from facsmith.errors import FacsmithError, InputError
-from facsmith.footage.account import FrameAccounts, FrameObserver
+from facsmith import video
+from facsmith.errors import InputError
 from facsmith.footage.change import FilmChange
-from facsmith.footage.film_face import FilmFace, check_apart, planned_face
-from facsmith.footage.follow import FaceFollower
+from facsmith.footage.film_face import FilmFace
 from facsmith.footage.options import FilmOptions
+from facsmith.footage.parts import write_edited
+from facsmith.footage.people import plan_faces
 from facsmith.footage.receipt import FilmReceipt, film_receipt
-from facsmith.footage.step_fit import Steps
-from facsmith.footage.survey import Survey, survey_film
-from facsmith.footage.work_folder import WorkFolder
-from facsmith.measure.readout import available_readout
+from facsmith.footage.work_folder import FaceFolder, WorkFolder
 from facsmith.networks import Networks
 from facsmith.options import Progress
 from facsmith.receipt.receipt import face_receipt_path
-from facsmith.subject import Image
-from facsmith.synthetic import provenance
-from facsmith.video import FilmFrame, Footage
+from facsmith.video import Footage
 
 __all__ = ["edit_footage", "edit_footage_faces"]
-
-_AHEAD: Final = 4  # frames that wait to be measured
 
 
 def edit_footage(
@@ -145,131 +130,39 @@ def _edit_faces(
         parts or WorkFolder.beside(output), footage.path, asked, options, model=networks.generator.generator_id
     )
     began = time.perf_counter()
-    surveys = _surveyed(footage, [*asked], work, options, networks, tell)
+    plans = plan_faces(footage, asked, networks.faces, work, options=options, tell=tell)
     looked = time.perf_counter() - began
-    faces: list[FilmFace] = []
-    for number, change in asked.items():
-        face = planned_face(number, change, surveys[number], footage, options, networks)
-        steps = work.face(number).steps
-        if steps is None:
-            steps = face.fitted(footage, lambda done, of: tell("fitting", done, of)) if options.fitted else Steps()
-            work.face(number).keep_steps(steps)
-        faces.append(replace(face, steps=steps))
+    faces = [FilmFace.of(plan, networks) for plan in plans]
+    if options.fitted:
+        faces = [_fitted(face, footage, work.face(face.plan.number), tell) for face in faces]
     began = time.perf_counter()
-    bounds = _parts(faces[0].survey, options.part_seconds)
-    _edit_parts(footage, bounds, faces, work, tell)
-    tell("joining", 0, 1)
     model = {"name": networks.name, "generator_id": networks.generator.generator_id}
-    video.join_parts(
-        output, footage, [work.part(number) for number in range(len(bounds))],
-        metadata=image.provenance(provenance(model)),
-    )  # fmt: skip
-    tell("joining", 1, 1)
-    receipts: dict[int | None, FilmReceipt] = {}
-    for face in faces:
-        settings = {**asdict(options), "face": face.number}
-        receipts[face.number] = film_receipt(
+    accounts = write_edited(output, footage, faces, work, part_seconds=options.part_seconds, model=model, tell=tell)
+    timings = {"looking": round(looked, 2), "frames": round(time.perf_counter() - began, 2)}
+    settings = {**asdict(options), "neutral": None if options.neutral is None else str(options.neutral)}
+    receipts = {
+        face.plan.number: film_receipt(
             footage=footage,
-            survey=face.survey,
-            neutral=face.neutral,
-            still=face.still,
-            change=face.change,
-            settings={**settings, "neutral": None if options.neutral is None else str(options.neutral)},
+            plan=face.plan,
+            settings={**settings, "face": face.plan.number},
             steps=face.steps,
-            accounts=FrameAccounts.joined([work.face(face.number).accounts(part) for part in range(len(bounds))]),
+            accounts=measured,
             model=model,
-            timings={"looking": round(looked, 2), "frames": round(time.perf_counter() - began, 2)},
+            timings=timings,
         )
+        for face, measured in zip(faces, accounts, strict=True)
+    }
     work.remove()
     return receipts
 
 
-def _surveyed(
-    footage: Footage,
-    numbers: Sequence[int | None],
-    work: WorkFolder,
-    options: FilmOptions,
-    networks: Networks,
-    tell: Progress,
-) -> dict[int | None, Survey]:
-    """One look at the film for each face; those that were made before are read again."""
-    surveys: dict[int | None, Survey] = {}
-    for k, number in enumerate(numbers):
-        survey = work.face(number).survey
-        if survey is None:
-            follower = FaceFollower(networks.faces, provider=options.provider, face=number)
-
-            def on_frame(done: int, before: int = k) -> None:
-                whole = max(footage.frames, done)
-                tell("looking", before * whole + done, len(numbers) * whole)
-
-            try:
-                survey = survey_film(footage.read(), follower, readout=available_readout(), on_frame=on_frame)
-            except FacsmithError:
-                work.remove()
-                raise
-            work.face(number).keep_survey(survey)
-        surveys[number] = survey
-    check_apart(surveys)
-    return surveys
-
-
-def _edit_parts(
-    footage: Footage, bounds: Sequence[tuple[int, int]], faces: Sequence[FilmFace], work: WorkFolder, tell: Progress
-) -> None:
-    """Make the parts that are not there yet."""
-    numbers = [face.number for face in faces]
-    pending = [part for part in range(len(bounds)) if not work.has(part, numbers)]
-    if not pending:
-        return
-    frames = footage.read(bounds[pending[0]][0])
-    for number in range(pending[0], len(bounds)):
-        first, last = bounds[number]
-        part = _taken(frames, last - first)
-        if work.has(number, numbers):
-            for _ in part:
-                pass
-            continue
-        observers = [face.observer() for face in faces]
-        edited = _edited(part, faces, observers)
-        video.write_part(work.part(number), footage, _told(edited, tell, len(faces[0].survey)))
-        for face, observer in zip(faces, observers, strict=True):
-            work.face(face.number).keep(number, observer.accounts())
-
-
-def _edited(
-    frames: Iterable[FilmFrame], faces: Sequence[FilmFace], observers: Sequence[FrameObserver]
-) -> Iterator[tuple[FilmFrame, Image]]:
-    """Frames with what they become; each is measured while the next ones are made."""
-    waiting: deque[Future[None]] = deque()
-    with ThreadPoolExecutor(1) as worker:
-        for frame in frames:
-            shown = [face.edited(frame) for face in faces]
-            for face, observer, edited in zip(faces, observers, shown, strict=True):
-                waiting.append(worker.submit(face.observe, observer, frame, edited))
-            while len(waiting) > _AHEAD * len(faces):
-                waiting.popleft().result()
-            yield frame, composed(frame.pixels, shown)
-        for measured in waiting:
-            measured.result()
-
-
-def _told(frames: Iterator[tuple[FilmFrame, Image]], tell: Progress, total: int) -> Iterator[tuple[FilmFrame, Image]]:
-    for frame, edited in frames:
-        yield frame, edited
-        tell("frames", frame.index + 1, total)
-
-
-def _taken(frames: Iterator[FilmFrame], count: int) -> Iterator[FilmFrame]:
-    for _ in range(count):
-        yield next(frames)
-
-
-def _parts(survey: Survey, seconds: float) -> list[tuple[int, int]]:
-    """First and last (excluded) frame of each part; every part begins where ``seconds`` went by."""
-    numbers = (survey.seconds // seconds).astype(int)
-    begins = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(survey)]
-    return [(a, b) for a, b in pairwise(begins) if b > a]
+def _fitted(face: FilmFace, footage: Footage, kept: FaceFolder, tell: Progress) -> FilmFace:
+    """The face with its steps, which are measured once."""
+    steps = kept.steps
+    if steps is None:
+        steps = face.fitted(footage, lambda done, of: tell("fitting", done, of))
+        kept.keep_steps(steps)
+    return replace(face, steps=steps)
 
 
 def _silent(stage: str, done: int, total: int) -> None:

@@ -12,9 +12,8 @@ import numpy.typing as npt
 from facsmith import __version__
 from facsmith._files import atomic_path, file_sha256
 from facsmith.footage.account import FrameAccounts
-from facsmith.footage.change import FilmChange
+from facsmith.footage.face_plan import FacePlan
 from facsmith.footage.follow import Sight
-from facsmith.footage.neutral import FilmNeutral
 from facsmith.footage.step_fit import Steps
 from facsmith.footage.survey import Survey
 from facsmith.receipt.receipt import versions
@@ -92,10 +91,7 @@ class FilmReceipt:
 def film_receipt(
     *,
     footage: Footage,
-    survey: Survey,
-    neutral: FilmNeutral,
-    still: npt.NDArray[np.int64],
-    change: FilmChange,
+    plan: FacePlan,
     settings: Mapping[str, Any],
     steps: Steps,
     accounts: FrameAccounts,
@@ -109,6 +105,7 @@ def film_receipt(
     asked, over AUs and changed frames; identity and lowest_identity, cosines of a frame before and after; flicker, the
     flicker inside the face of changed frames by the film's own; outside, the largest difference outside the face.
     """
+    survey, neutral, change = plan.survey, plan.neutral, plan.change
     measured = accounts.after - accounts.before
     everything = change.performance is not None
     columns = [k for k, au in enumerate(neutral.aus) if everything or au in change.aus]
@@ -137,7 +134,7 @@ def film_receipt(
         settings=settings,
         change=change.to_json(),
         neutral={
-            "frames": still.tolist(),
+            "frames": neutral.still.tolist(),
             "counts_from": {f"AU{au}": _rounded(n) for au, n in zip(neutral.aus, neutral.noise, strict=True)},
         },
         steps={
@@ -171,7 +168,7 @@ def film_receipt(
             "flicker_before": _list(accounts.flicker_before),
             "flicker_after": _list(accounts.flicker_after),
         },
-        notes=tuple(_notes(footage, survey, change, neutral, edited)),
+        notes=tuple(_notes(footage, plan, edited)),
         timings=timings,
     )
 
@@ -217,7 +214,8 @@ def _stretches(survey: Survey) -> list[dict[str, Any]]:
     ]
 
 
-def _notes(footage: Footage, survey: Survey, change: FilmChange, neutral: FilmNeutral, edited: int) -> list[str]:
+def _notes(footage: Footage, plan: FacePlan, edited: int) -> list[str]:
+    survey, neutral, change = plan.survey, plan.neutral, plan.change
     notes: list[str] = []
     lost = int((~survey.seen).sum())
     if lost:

@@ -1,17 +1,14 @@
 """What one look at every frame of a film tells: where the face is, whether it is seen, and what it seems to show."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from facsmith._files import atomic_path
 from facsmith.errors import InputError, NoFaceError
 from facsmith.face import Face, own_expression
 from facsmith.footage.follow import FaceFollower, Sight
@@ -74,20 +71,6 @@ class Survey:
         """The face of a frame; landmarks: (68, 2), other than as they were found."""
         points = np.asarray(self.landmarks[frame] if landmarks is None else landmarks, np.float64)
         return Face(points, (0.0, 0.0, 0.0, 0.0), 1.0, str(self.provider[0]), 0.0).at(points)
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write one .npz file of plain arrays."""
-        with atomic_path(path) as temporary, open(temporary, "wb") as file:
-            np.savez(file, **{each.name: getattr(self, each.name) for each in fields(self)})
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> "Survey | None":
-        """What `save` wrote; None where there is no such file or another one."""
-        try:
-            with np.load(Path(path), allow_pickle=False) as known:
-                return cls(**{each.name: known[each.name] for each in fields(cls)})
-        except (OSError, ValueError, KeyError):
-            return None
 
 
 def survey_film(

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from facsmith.footage.step_fit import Steps
 from facsmith.footage.survey import Survey
 
 __all__ = ["FaceFolder", "WorkFolder"]
+
+_Arrays = TypeVar("_Arrays", Survey, FrameAccounts)
 
 _SAMPLE: Final = 1 << 20
 """Bytes at the beginning, the middle and the end by which a film is known again."""
@@ -100,11 +102,14 @@ class FaceFolder:
     @property
     def survey(self) -> Survey | None:
         """None where the film was not looked at yet."""
-        return Survey.load(self._named("survey.npz"))
+        try:
+            return _read(self._named("survey.npz"), Survey)
+        except (OSError, ValueError, KeyError):
+            return None
 
     def keep_survey(self, survey: Survey) -> None:
         """For `survey`."""
-        survey.save(self._named("survey.npz"))
+        _write(self._named("survey.npz"), survey)
 
     @property
     def steps(self) -> Steps | None:
@@ -134,19 +139,29 @@ class FaceFolder:
 
     def keep(self, part: int, accounts: FrameAccounts) -> None:
         """For `accounts`."""
-        with atomic_path(self._accounts(part)) as temporary, open(temporary, "wb") as file:
-            np.savez(file, **{f.name: getattr(accounts, f.name) for f in fields(accounts)})
+        _write(self._accounts(part), accounts)
 
     def accounts(self, part: int) -> FrameAccounts:
         """Of a part that is done."""
-        with np.load(self._accounts(part), allow_pickle=False) as known:
-            return FrameAccounts(**{f.name: known[f.name] for f in fields(FrameAccounts)})
+        return _read(self._accounts(part), FrameAccounts)
 
     def _accounts(self, part: int) -> Path:
         return self._named(f"part-{part:05d}.npz")
 
     def _named(self, name: str) -> Path:
         return self.folder / (name if self.number is None else f"face{self.number}-{name}")
+
+
+def _write(path: Path, arrays: Survey | FrameAccounts) -> None:
+    """An .npz file of plain arrays, one for each field."""
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, **{each.name: getattr(arrays, each.name) for each in fields(arrays)})
+
+
+def _read(path: Path, kind: type[_Arrays]) -> _Arrays:
+    """What `_write` wrote."""
+    with np.load(path, allow_pickle=False) as known:
+        return kind(**{each.name: known[each.name] for each in fields(kind)})
 
 
 def _key(film: Path, changes: Mapping[int | None, FilmChange], options: FilmOptions, model: str) -> str:
