@@ -9,11 +9,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final, cast
+from zipfile import BadZipFile
 
 import numpy as np
 
 from facsmith import __version__
-from facsmith._files import atomic_path
+from facsmith._files import atomic_path, file_sha256
 from facsmith.errors import OutputError
 from facsmith.footage.account import FrameAccounts
 from facsmith.footage.change import FilmChange
@@ -79,6 +80,12 @@ class WorkFolder:
         """Whether a part is done, and accounted for of each face."""
         return self.part(number).is_file() and all(self.face(face).has(number) for face in faces)
 
+    def forget(self, number: int | None) -> None:
+        """Remove what is known of one face, and the folder where nothing else is in it."""
+        self.face(number).remove()
+        if [path.name for path in self.folder.iterdir()] == [_KEY]:
+            self.remove()
+
     def remove(self) -> None:
         """The film is done."""
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -129,8 +136,12 @@ class FaceFolder:
             temporary.write_text(json.dumps(asdict(steps)))
 
     def has(self, part: int) -> bool:
-        """Whether a part is accounted for."""
-        return self._accounts(part).is_file()
+        """Whether a part is accounted for, in a file that can be read."""
+        try:
+            self.accounts(part)
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+            return False
+        return True
 
     def keep(self, part: int, accounts: FrameAccounts) -> None:
         """For `accounts`."""
@@ -142,6 +153,12 @@ class FaceFolder:
         with np.load(self._accounts(part), allow_pickle=False) as known:
             return FrameAccounts(**{f.name: known[f.name] for f in fields(FrameAccounts)})
 
+    def remove(self) -> None:
+        """Nothing is known of the face any more."""
+        for name in ("survey.npz", "steps.json", "part-*.npz"):
+            for path in self.folder.glob(self._named(name).name):
+                path.unlink(missing_ok=True)
+
     def _accounts(self, part: int) -> Path:
         return self._named(f"part-{part:05d}.npz")
 
@@ -150,8 +167,11 @@ class FaceFolder:
 
 
 def _key(film: Path, changes: Mapping[int | None, FilmChange], options: FilmOptions, model: str) -> str:
+    settings = asdict(options)
+    if isinstance(options.neutral, str | os.PathLike):
+        settings["neutral"] = file_sha256(options.neutral)  # another picture may lie there, or the same one elsewhere
     with np.printoptions(threshold=sys.maxsize, floatmode="unique"):  # every sample of a recording counts
-        digest = hashlib.sha256(f"{__version__} {model} {dict(changes)!r} {asdict(options)!r}".encode())
+        digest = hashlib.sha256(f"{__version__} {model} {dict(changes)!r} {settings!r}".encode())
     size = film.stat().st_size
     with open(film, "rb") as file:
         for place in (0, size // 2, max(0, size - _SAMPLE)):
