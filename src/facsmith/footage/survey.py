@@ -5,7 +5,6 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Final
 from zipfile import BadZipFile
 
@@ -85,7 +84,7 @@ class Survey:
     def load(cls, path: str | os.PathLike[str]) -> "Survey | None":
         """What `save` wrote; None where there is no such file or another one."""
         try:
-            with np.load(Path(path), allow_pickle=False) as known:
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as known:
                 return cls(**{each.name: known[each.name] for each in fields(cls)})
         except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             return None

@@ -150,7 +150,7 @@ class FaceFolder:
 
     def accounts(self, part: int) -> FrameAccounts:
         """Of a part that is done."""
-        with np.load(self._accounts(part), allow_pickle=False) as known:
+        with open(self._accounts(part), "rb") as file, np.load(file, allow_pickle=False) as known:
             return FrameAccounts(**{f.name: known[f.name] for f in fields(FrameAccounts)})
 
     def remove(self) -> None:
