@@ -12,10 +12,10 @@ from facsmith.options import Progress
 from facsmith.plan import lead
 from facsmith.receipt import (
     ASKED,
+    FilmRecord,
     FrameReader,
     FrameStats,
     Receipt,
-    Recording,
     check_page,
     label,
     named,
@@ -116,8 +116,8 @@ class Animation:
         self.notes = (*self.subject.notes, *notes)
         self._renderer = renderer
         self.model = model
-        self._recording = Recording(timeline, renderer, reader)
-        times = self._recording.times  # (T,)
+        self._record = FilmRecord(timeline, renderer, reader)
+        times = self._record.times  # (T,)
         at = timeline.at if timeline.is_symmetric else timeline.sides
         self._intensities = at(times)  # (T, K), or (T, 2, K) where the sides differ
         most = timeline.at(times).max(0)
@@ -143,7 +143,7 @@ class Animation:
 
     def frames(self, progress: Progress | None = None) -> Iterator[Image]:
         """Render: yields (H, W, 3) uint8 RGB frames; equal neighbours may be one and the same array."""
-        return self._recording.watch(self._renderer.frames(self._intensities), progress)
+        return self._record.watch(self._renderer.frames(self._intensities), progress)
 
     def save(
         self,
@@ -205,7 +205,7 @@ class Animation:
     @property
     def request(self) -> dict[str, Any]:
         """What a signed manifest tells: what is asked of which model, the AUs of the start among it."""
-        seen = self._recording
+        seen = self._record
         asked = [{"seconds": seen.second(index), "asked": named(seen.asked(index))} for index in seen.keyframes]
         return {"keyframes": asked, "model": dict(self.model)}
 
@@ -218,7 +218,7 @@ class Animation:
             The film's receipt, where it is at hand already.
         """
         frames = self._rendered().kept
-        shown = [(self._recording.second(index), frames[index]) for index in self._recording.keyframes]
+        shown = [(self._record.second(index), frames[index]) for index in self._record.keyframes]
         write_page(self.receipt if receipt is None else receipt, path, pictures=shown)
 
     def save_tracks(
@@ -237,7 +237,7 @@ class Animation:
 
     def contact_sheet(self) -> Image:
         """The keyframes side by side, each with its time and what was asked; of a large photo, the face."""
-        frames, seen = self._rendered().kept, self._recording
+        frames, seen = self._rendered().kept, self._record
         labels = [f"{seen.times[index]:.2f} s  {label(seen.asked(index))}" for index in seen.keyframes]
         return image.contact_sheet([frames[index] for index in seen.keyframes], labels=labels)
 
@@ -271,7 +271,7 @@ class Animation:
 
     def _receipt(self, progress: Progress | None) -> Receipt:
         self._rendered()
-        return self._recording.receipt(
+        return self._record.receipt(
             self.performance,
             model=self.model,
             notes=self.notes,
@@ -281,8 +281,8 @@ class Animation:
         )
 
     def _rendered(self) -> FrameStats:
-        if self._recording.stats is None:
+        if self._record.stats is None:
             for _ in self.frames():
                 pass
-        assert self._recording.stats is not None
-        return self._recording.stats
+        assert self._record.stats is not None
+        return self._record.stats

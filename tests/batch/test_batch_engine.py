@@ -160,6 +160,18 @@ def test_outputs_that_collide_are_refused_both(task, units, tmp_path):
     assert set(worked(tmp_path / "log")) == {"03.txt"}
 
 
+def test_no_output_replaces_an_input(units, tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "in")
+    task = make_task(tmp_path, str(tmp_path / "link"))
+    summary = run(task, [replace(units[0], output="01.txt"), units[1]])
+    assert summary.counts == {"refused": 1, "done": 1}
+    assert summary.named == ((1, "01.txt", "The output would replace an input of row 2; give it another name."),)
+    assert (tmp_path / "in/01.txt").read_text() == "two"
+    above = replace(units[3], output="in")
+    summary = run(make_task(tmp_path, str(tmp_path)), [above])
+    assert summary.counts == {"refused": 1} and "an input of row 4" in summary.named[0][2]
+
+
 def test_a_folder_of_frames_is_a_result(task, units, tmp_path):
     framed = [replace(units[0], output="a/frames")]
     assert run(task, framed).counts == {"done": 1}

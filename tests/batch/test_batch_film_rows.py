@@ -27,6 +27,7 @@ HERE = ["--engine", "here"]
 def folder(tmp_path, photo, monkeypatch):
     video.write(tmp_path / "her.mp4", (photo for _ in range(12)), fps=0.5)  # three parts of ten seconds
     (tmp_path / "wave.yaml").write_text("timeline: 1\nexpressions:\n  - {show: AU12=C}\n")
+    (tmp_path / "bad.yaml").write_text("expressions: [")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -81,6 +82,21 @@ def test_a_row_s_film_is_that_of_a_single_run_and_what_was_stopped_goes_on(folde
     assert [row["status"] for row in status("films")] == ["kept"]
 
 
+def test_a_row_whose_face_turns_out_unusable_leaves_no_parts(folder, animator):
+    (folder / "m.csv").write_text("film,gain,output\nher.mp4,AU28=0,out.mp4\n")
+    assert main(["batch", "m.csv", "-o", "films", *HERE]) == 3
+    (row,) = status("films")
+    assert row["status"] == "refused" and "AU28" in row["reason"]
+    assert not list(folder.rglob("survey.npz"))
+
+
+def test_no_row_writes_over_a_film_that_another_reads(folder, animator):
+    before = Path("her.mp4").read_bytes()
+    (folder / "m.csv").write_text("film,relative,output\nher.mp4,AU4=+0.6,her.mp4\n")
+    assert main(["batch", "m.csv", "-o", ".", *HERE]) == 3
+    assert "an input of row 1" in status(".")[0]["reason"] and Path("her.mp4").read_bytes() == before
+
+
 def test_what_rows_of_films_ask(folder):
     head = "film,relative,gain,timeline,expression,from,to,neutral,output\n"
     rows = read(
@@ -107,6 +123,17 @@ def test_what_rows_of_films_ask(folder):
         ("film,AU12,output", "her.mp4,C,a.mp4", "AU columns are of photos"),
         ("film,photo,relative,output", "her.mp4,her.png,AU12=-0.4,a.mp4", "not both"),
         ("film,relative,from,output", "her.mp4,AU12=-0.4,soon,a.mp4", "give seconds"),
+        ("film,relative,neutral,output", "her.mp4,AU12=-0.4,-1,a.mp4", "seconds count from 0"),
+        ("film,relative,neutral,output", "her.mp4,AU12=-0.4,nan,a.mp4", "seconds count from 0"),
+        ("film,relative,neutral,output", "her.mp4,AU12=-0.4,gone.png,a.mp4", "There is no photo"),
+        ("film,expression,output", "her.mp4,;,a.mp4", "The expression is empty"),
+        ("film,expression,output", "her.mp4,hapiness,a.mp4", "hapiness"),
+        ("film,expression,mode,output", "her.mp4,happiness,paste,a.mp4", "Mode paste is of photos"),
+        ("film,expression,edit,output", "her.mp4,happiness,relative,a.mp4", "A performance replaces"),
+        ("film,expression,loop,output", "her.mp4,happiness,yes,a.mp4", "begins and ends at rest"),
+        ("film,timeline,relative,output", "her.mp4,wave.yaml,AU12=-0.4,a.mp4", "asked for in two ways"),
+        ("film,timeline,from,to,output", "her.mp4,wave.yaml,3,2,a.mp4", "the end comes after"),
+        ("film,timeline,output", "her.mp4,bad.yaml,a.mp4", "bad.yaml"),
         ("photo,gain,output", "her.png,AU12=0.5,a.mp4", "gain is of films"),
     ],
 )

@@ -53,6 +53,29 @@ def test_a_new_performance_on_each_face(folder):
         assert asked[0] == 0 and max(asked) == pytest.approx(most)
 
 
+def test_a_change_is_not_written_over_the_film_itself(folder, capsys):
+    before = Path("two.mp4").read_bytes()
+    assert main(["edit", "two.mp4", "--gain", "AU12=0", "-o", f"../{folder.name}/two.mp4"]) == 2
+    assert "the film itself" in capsys.readouterr().err and Path("two.mp4").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["-e", "fear", "--timeline", "wave.yaml"], "--timeline is of films"),
+        (["--gain", "AU12=0", "--from", "1"], "--from is of films"),
+        (["--gain", "AU12=0", "--to", "0"], "--to is of films"),
+        (["-e", "fear", "--neutral", "1"], "--neutral is of films"),
+        (["-e", "fear", "--contact-sheet", "a.png"], "--contact-sheet is of films"),
+        (["--gain", "AU12=0", "--gain", "AU6=0"], "one face and 2 changes"),
+    ],
+)
+def test_what_a_photo_cannot_have_is_refused_before_a_model_is_loaded(folder, capsys, monkeypatch, arguments, reason):
+    monkeypatch.setattr(Animator, "from_pretrained", None)
+    assert main(["edit", "her.png", *arguments, "-o", "out.png"]) == 2
+    assert reason in " ".join(capsys.readouterr().err.split())
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
@@ -64,7 +87,11 @@ def test_a_new_performance_on_each_face(folder):
         (["animate", "--film", "two.mp4", "-e", "fear", "--no-receipt"], "--no-receipt is of photos"),
         (["edit", "her.png", "-e", "fear", "--face", "all"], "one face at a time"),
         (["edit", "two.mp4", "--face", "0", "--face", "0", "--gain", "AU12=0"], "twice"),
-        (["edit", "two.mp4", "--face", "all", "--gain", "AU12=0", "--neutral", "1"], "one person's"),
+        (["edit", "two.mp4", "--face", "0", "--face", "00", "--gain", "AU12=0", "--gain", "AU6=0"], "twice"),
+        (["edit", "two.mp4", "--face", "²", "--gain", "AU12=0"], "is no face"),
+        (["edit", "two.mp4", "--face", "all", "--gain", "AU12=0", "--neutral", "her.png"], "one person's"),
+        (["edit", "two.mp4", "--gain", "AU12=0", "--no-receipt"], "--no-receipt is of photos"),
+        (["edit", "two.mp4", "--gain", "AU12=0", "--latent", "her.safetensors"], "--latent is of photos"),
         (["edit", "two.mp4", "--face", "all", "--gain", "AU12=0", "--contact-sheet", "a.png"], "shows one face"),
         (["edit", "two.mp4", "--gain", "AU12=0", "--gain", "AU6=0"], "one face and 2 changes"),
     ],

@@ -175,6 +175,16 @@ def test_bad_input_is_one_sentence_and_no_file(make_animator, film, tmp_path):
         assert not (tmp_path / name).exists()
 
 
+@pytest.mark.parametrize("name", ["../{}/her.mp4", "link.mp4", "same.mp4"])
+def test_a_film_is_not_written_over_itself(make_animator, film, tmp_path, name):
+    (tmp_path / "link.mp4").symlink_to(film)
+    (tmp_path / "same.mp4").hardlink_to(film)
+    before = film.read_bytes()
+    with pytest.raises(InputError, match="the film itself"):
+        edited(make_animator, film, tmp_path / name.format(tmp_path.name))
+    assert film.read_bytes() == before and not list(tmp_path.glob("*.parts"))
+
+
 def test_the_animator_takes_changes_in_words(make_animator, film, tmp_path):
     animator = make_animator()
     receipt = animator.edit_film(film, tmp_path / "out.mp4", relative="L4=+0.5", absolute="AU45=1", options=QUICKLY)

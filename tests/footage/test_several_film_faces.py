@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from conftest import FakeFaces, face_at, fake_animator
 
-from facsmith import measure, video
+from facsmith import image, measure, video
 from facsmith.cli._films import changes_of
-from facsmith.errors import InputError
+from facsmith.errors import InputError, NoFaceError
 from facsmith.footage import FilmChange, FilmOptions, edit_footage, edit_footage_faces, film_faces
 from facsmith.footage.follow import FaceFollower
 from facsmith.footage.people import check_apart
@@ -85,6 +85,22 @@ def test_each_face_is_as_if_alone_and_has_its_receipt(film, networks, tmp_path, 
 
 def test_all_are_those_of_the_first_frame_that_can_be_edited(film, networks):
     assert film_faces(video.open_footage(film), networks.faces, provider="auto") == [0, 1]
+
+
+def test_a_face_that_is_not_there_is_named_and_the_others_stay(film, networks, tmp_path):
+    with pytest.raises(NoFaceError, match="Face 5"):
+        edit_footage_faces(film, tmp_path / "out.mp4", {0: FROWN, 5: SMILE}, networks, options=QUICKLY)
+    assert (tmp_path / "out.mp4.parts/face0-survey.npz").exists()
+
+
+def test_a_neutral_photo_is_one_person_s(film, networks, tmp_path):
+    image.write(tmp_path / "her.png", np.zeros((160, 260, 3), np.uint8))
+    both = {0: FROWN, 1: SMILE}
+    options = replace(QUICKLY, neutral=tmp_path / "her.png")
+    with pytest.raises(InputError, match="one person's"):
+        edit_footage_faces(film, tmp_path / "out.mp4", both, networks, options=options)
+    receipts = edit_footage_faces(film, tmp_path / "out.mp4", both, networks, options=replace(QUICKLY, neutral=0.2))
+    assert set(receipts) == {0, 1}
 
 
 def test_two_numbers_of_one_person_are_refused(film):

@@ -147,6 +147,6 @@ def test_no_file_knows_too_much():
     package = ROOT / "src/facsmith"
     known = {str(path.relative_to(package)): imported_modules(path) for path in package.rglob("*.py")}
     assert "facsmith.render" in known["film.py"] and "facsmith.compose" in known["encode.py"]
-    assert "facsmith.receipt.summary" in known["receipt/recording.py"] and "facsmith" in known["image.py"]
+    assert "facsmith.receipt.summary" in known["receipt/film_record.py"] and "facsmith" in known["image.py"]
     many = {name: len(modules) for name, modules in known.items() if len(modules) > MOST_IMPORTS}
     assert {name: count for name, count in many.items() if not name.startswith(FACADE_AND_FRONT_ENDS)} == {}

@@ -201,6 +201,7 @@ def _scan(task: Task, rows: Iterable[Unit | Refusal], index: Index) -> Standing:
     for row in rows:
         index.add(row, task.identity)
     index.refuse_collisions()
+    index.refuse_overwriting(task.place)
     tallies = index.tallies()
     refused = tallies["refused"].rows if "refused" in tallies else 0
     return Standing(

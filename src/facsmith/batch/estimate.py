@@ -73,6 +73,7 @@ def estimate(task: Task, rows: Iterable[Unit | Refusal], *, workers: int, retry:
         for row in rows:
             index.add(row, task.identity)
         index.refuse_collisions()
+        index.refuse_overwriting(task.place)
         there = todo = 0
         weight = 0.0
         wanted: list[Unit] = []

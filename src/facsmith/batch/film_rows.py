@@ -5,13 +5,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from facsmith.batch.places import stamp
+from facsmith.batch.cells import input_file, read_expressions, read_timeline
 from facsmith.batch.units import Unit
 from facsmith.errors import InputError
-from facsmith.facs import ActionUnits
 from facsmith.footage import FilmChange, FilmOptions, FilmReceipt, performance_of
 from facsmith.options import AnimateOptions
-from facsmith.plan import plan
 from facsmith.signing import Credentials, sign
 from facsmith.synthetic import COMPOSITE
 from facsmith.timeline import Timeline
@@ -63,7 +61,7 @@ def film_unit(
         raise InputError("A row has a photo or a film, not both.")
     if any(name[:1] in "ALR" for name in cells):
         raise InputError("AU columns are of photos; of a film, write an expression: AU6=C AU12=D.")
-    inputs = [_there(resolve(cells["film"]), "film")]
+    inputs = [input_file(resolve(cells["film"]), "film")]
     asked: dict[str, Any] = {law: cells[law] for law in _LAWS if law in cells}
     for name in ("from", "to"):
         if name in cells:
@@ -71,21 +69,20 @@ def film_unit(
     if "expression" in cells:
         if asked or "timeline" in cells:
             raise InputError("An expression is a new performance: leave out what changes single AUs, and from and to.")
-        asked["expression"] = [part.strip() for part in cells["expression"].split(";") if part.strip()]
-        plan(_one(asked["expression"]), ActionUnits(), options)  # a misspelt one is named now
+        asked["expression"] = read_expressions(cells["expression"])
     elif "timeline" in cells:
-        inputs.append(_there(resolve(cells["timeline"]), "timeline"))
+        inputs.append(input_file(resolve(cells["timeline"]), "timeline"))
         asked["timeline"] = True
     elif not any(law in asked for law in _LAWS):
         raise InputError(f"Say what the film's face does: {', '.join(_LAWS)}, timeline or expression.")
-    else:
-        _change(asked, None, options)
+    _change(asked, read_timeline(inputs[1]) if "timeline" in asked else None, options)  # what is wrong is said now
     if "neutral" in cells:
-        try:
-            asked["neutral"] = FilmOptions(neutral=float(cells["neutral"])).neutral
-        except ValueError:
-            inputs.append(_there(resolve(cells["neutral"]), "photo"))
+        neutral = FilmOptions.read_neutral(cells["neutral"])
+        if isinstance(neutral, Path):
+            inputs.append(input_file(resolve(cells["neutral"]), "photo"))
             asked["neutral"] = "photo"
+        else:
+            asked["neutral"] = FilmOptions(neutral=neutral).neutral
     return Unit(number, tuple(inputs), {**settings, "film": asked}, output, _FRAME * _frames(inputs[0]))
 
 
@@ -99,7 +96,7 @@ def edited_film(
 ) -> FilmReceipt:
     """Make a unit's film. inputs: local files, in the unit's order."""
     asked = cast("dict[str, Any]", unit.settings["film"])
-    change = _change(asked, inputs[1] if asked.get("timeline") else None, options)
+    change = _change(asked, Timeline.from_yaml(inputs[1]) if asked.get("timeline") else None, options)
     neutral = inputs[-1] if asked.get("neutral") == "photo" else asked.get("neutral")
     receipt = animator.edit_film(
         inputs[0],
@@ -114,19 +111,20 @@ def edited_film(
     return receipt
 
 
-def _change(asked: Mapping[str, Any], timeline: Path | None, options: AnimateOptions) -> FilmChange:
+def _change(asked: Mapping[str, Any], timeline: Timeline | None, options: AnimateOptions) -> FilmChange:
     if "expression" in asked:
-        return performance_of(_one(asked["expression"]), options)
+        return _performance(tuple(asked["expression"]), options)
     return FilmChange.read(
         **{law: asked[law] for law in _LAWS if law in asked},
-        timeline=None if timeline is None else Timeline.from_yaml(timeline),
+        timeline=timeline,
         begin=asked.get("from", 0.0),
         end=asked.get("to"),
     )
 
 
-def _one(expression: list[str]) -> str | list[str]:
-    return expression[0] if len(expression) == 1 else expression
+@functools.lru_cache(maxsize=4096)
+def _performance(expressions: tuple[str, ...], options: AnimateOptions) -> FilmChange:
+    return performance_of(expressions[0] if len(expressions) == 1 else expressions, options)
 
 
 def _seconds(name: str, given: str) -> float:
@@ -134,13 +132,6 @@ def _seconds(name: str, given: str) -> float:
         return float(given)
     except ValueError as error:
         raise InputError(f"{name} is {given[:20]!r}; give seconds, as in 1.5.") from error
-
-
-def _there(url: str, what: str) -> str:
-    """Whether it is there is only asked of this machine, where that costs nothing."""
-    if "://" not in url and stamp(url) is None:
-        raise InputError(f"There is no {what} {url}. Check the path; it is relative to the manifest.")
-    return url
 
 
 @functools.lru_cache(maxsize=4096)

@@ -1,11 +1,13 @@
 """All rows of a run, in a temporary SQLite file: a million of them need no memory, and any of them is found at once."""
 
 import json
+import os
 import sqlite3
 import unicodedata
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from facsmith.batch.places import Place, local_path
 from facsmith.batch.units import Entry, Plain, Refusal, Status, Unit, address_of
 
 __all__ = ["Index", "Tally"]
@@ -78,6 +80,25 @@ class Index:
                 "UPDATE rows SET status = 'refused', reason = ? WHERE row = ?",
                 ((reason.format(other=other_row), row) for row, other_row in found),
             )
+
+    def refuse_overwriting(self, place: Place) -> None:
+        """Refuse every row whose result would lie where a row's input lies, in a place on this machine."""
+        if not place.is_local:
+            return
+        self._db.execute("CREATE TABLE inputs (path TEXT PRIMARY KEY, row INTEGER) WITHOUT ROWID")
+        for row, unit in self._db.execute("SELECT row, unit FROM rows WHERE unit IS NOT NULL"):
+            paths = (local_path(url) for url in json.loads(unit)["inputs"])
+            self._db.executemany(
+                "INSERT OR IGNORE INTO inputs VALUES (?, ?)", [(path, row) for path in paths if path is not None]
+            )
+        found: list[tuple[str, int]] = []
+        for row, output in self._db.execute("SELECT row, output FROM rows WHERE status IS NULL"):
+            path = os.path.realpath(place.at(output))
+            within = "SELECT MIN(row) FROM inputs WHERE path = ? OR (path > ? || '/' AND path < ? || '0')"
+            (other,) = self._db.execute(within, (path, path, path)).fetchone()
+            if other is not None:
+                found.append((f"The output would replace an input of row {other}; give it another name.", row))
+        self._db.executemany("UPDATE rows SET status = 'refused', reason = ? WHERE row = ?", found)
 
     def units(self, *, retry: bool = False) -> Iterator[Unit]:
         """What is not refused, in order, each with what the ledger knows of it.

@@ -20,15 +20,15 @@ from contextlib import contextmanager
 from typing import Any, Final, cast
 
 from facsmith import image
+from facsmith.batch.cells import input_file, read_expressions, read_timeline
 from facsmith.batch.engine import REPORT
 from facsmith.batch.film_rows import FILM_COLUMNS, film_unit
-from facsmith.batch.places import FOLDER, absolute, check_name, fetch, parent_of, stamp
+from facsmith.batch.places import FOLDER, absolute, check_name, parent_of, stamp
 from facsmith.batch.units import Refusal, Unit
 from facsmith.errors import InputError
 from facsmith.facs import ActionUnits
 from facsmith.options import FILM, AnimateOptions, choices, chosen, read_choice
 from facsmith.plan import plan
-from facsmith.timeline import Timeline
 from facsmith.video import SUFFIXES as FILMS
 
 __all__ = ["PICTURES", "RESERVED", "read_manifest", "read_photos", "read_rows", "resolve"]
@@ -209,10 +209,7 @@ def _seed(given: str | None, default: int) -> int:
 
 def _expression(expression: str | None, aus: Mapping[str, str]) -> list[str]:
     if expression is not None:
-        parts = [part.strip() for part in expression.split(";") if part.strip()]
-        if not parts:
-            raise InputError("The expression is empty; give happiness, or AU6=C AU12=D.")
-        return parts
+        return read_expressions(expression)
     shown = [f"{name}={value}" for name, value in aus.items()]
     return [",".join(shown)]
 
@@ -226,23 +223,14 @@ def _frames(expressions: tuple[str, ...], options: AnimateOptions) -> float:
 
 @functools.lru_cache(maxsize=256)
 def _timed(timeline: str, options: AnimateOptions) -> float:
-    """The same of a timeline's file, which is read once for all rows that name it."""
-    import tempfile
-    from pathlib import Path
-
-    with tempfile.TemporaryDirectory(prefix="facsmith-timeline-") as folder:
-        performance = Timeline.from_yaml(fetch(timeline, Path(folder)).path)
-    return max(1.0, plan(performance, ActionUnits(), options).duration * options.fps)
+    """The same of a timeline's file."""
+    return max(1.0, plan(read_timeline(timeline), ActionUnits(), options).duration * options.fps)
 
 
 def _photo(cells: Mapping[str, str], base: str) -> str:
-    """Whether it is there is only asked of this machine, where that costs nothing."""
     if "photo" not in cells:
         raise InputError("No photo was given.")
-    photo = resolve(base, cells["photo"])
-    if "://" not in photo and stamp(photo) is None:
-        raise InputError(f"There is no photo {photo}. Check the path; it is relative to the manifest.")
-    return photo
+    return input_file(resolve(base, cells["photo"]), "photo")
 
 
 @contextmanager

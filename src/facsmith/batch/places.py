@@ -20,7 +20,18 @@ from typing import Any, Final, cast
 
 from facsmith.errors import InputError, OutputError
 
-__all__ = ["FOLDER", "Fetched", "Place", "absolute", "check_name", "fetch", "is_full", "parent_of", "stamp"]
+__all__ = [
+    "FOLDER",
+    "Fetched",
+    "Place",
+    "absolute",
+    "check_name",
+    "fetch",
+    "is_full",
+    "local_path",
+    "parent_of",
+    "stamp",
+]
 
 _WHOLE: Final = frozenset({"memory", "s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oci", "oss", "r2"})
 """Protocols whose put shows a file whole or not at all."""
@@ -161,10 +172,10 @@ class Place:
         """A local folder for one unit's work under way that outlives its process; "" where this place is not local."""
         return self.at(f"{_PARTS}/{address}") if self.is_local else ""
 
-    def remove_parts(self) -> None:
-        """Nothing is under way any more."""
+    def remove_parts(self, address: str = "") -> None:
+        """One unit's work under way is of no use any more; by default, nothing is under way at all."""
         if self.is_local:
-            shutil.rmtree(self.at(_PARTS), ignore_errors=True)
+            shutil.rmtree(self.parts(address), ignore_errors=True)
 
     def sweep(self) -> None:
         """Remove what killed processes left of work under way."""
@@ -226,6 +237,15 @@ class Fetched:
 def absolute(url: str) -> str:
     """The same file or folder from wherever it is asked for: a local path from the root, a URL as it is."""
     return url if "://" in url or not url.strip() else os.path.abspath(os.path.expanduser(url))
+
+
+def local_path(url: str) -> str | None:
+    """Where a file lies on this machine, links followed; None of one that lies elsewhere, or whose URL is none."""
+    try:
+        fs, path = _open(url)
+    except InputError:
+        return None
+    return os.path.realpath(path) if _is_local(fs) else None
 
 
 def stamp(url: str) -> str | None:

@@ -100,6 +100,7 @@ class Worker:
                 notes = tuple(self._work(begun, [one.path for one in fetched], main))
             except InputError:
                 _check_unchanged(unit, fetched)
+                self._place.remove_parts(unit.address)  # no other run will go on with them
                 raise
             _check_unchanged(unit, fetched)
             files, sha256 = _described(out, unit.output)

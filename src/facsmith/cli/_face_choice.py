@@ -10,16 +10,19 @@ from facsmith.errors import InputError
 if TYPE_CHECKING:
     from facsmith.plan import Expressions
 
-__all__ = ["ALL", "FacesOption", "per_face"]
+__all__ = ["ALL", "FacesOption", "check_faces", "one_each", "per_face"]
 
 ALL: Final = "all"
+_MOST_DIGITS: Final = 9
 
 
 def _checked(faces: list[str] | None) -> list[str] | None:
-    for said in faces or []:
-        if said != ALL and not said.isdigit():
+    if faces is None:
+        return None
+    for said in faces:
+        if said != ALL and not (said.isdecimal() and len(said) <= _MOST_DIGITS):
             raise typer.BadParameter(f"{said[:20]!r} is no face: give its number, 0 being the largest, or all")
-    return faces
+    return [said if said == ALL else str(int(said)) for said in faces]  # 00 is 0
 
 
 FacesOption = Annotated[
@@ -42,16 +45,37 @@ def per_face(faces: Sequence[str], expressions: Sequence[str] | None) -> "Expres
     """
     if not expressions:
         raise InputError("Several faces need --expression: one for each of them, or one for all.")
+    check_faces(faces)
     if ALL in faces:
-        if len(faces) > 1:
-            raise InputError("--face all is all of them; leave the other --face out.")
         return list(expressions) if len(expressions) > 1 else expressions[0]
-    if len(set(faces)) < len(faces):
-        raise InputError("One face was given twice; give each --face once, with one -e.")
-    if len(expressions) not in (1, len(faces)):
-        raise InputError(
-            f"{len(faces)} faces and {len(expressions)} expressions: give one -e for each --face, in their order, or "
-            "one for all."
-        )
-    each = list(expressions) * len(faces) if len(expressions) == 1 else expressions
+    each = one_each(faces, expressions, "expressions by -e")
     return {int(face): expression for face, expression in zip(faces, each, strict=True)}
+
+
+def check_faces(faces: Sequence[str]) -> None:
+    """Refuse one face twice, and ``all`` beside a number.
+
+    Raises:
+        InputError: it is so.
+    """
+    if len(set(faces)) < len(faces):
+        raise InputError("One face was given twice; give each --face once.")
+    if ALL in faces and len(faces) > 1:
+        raise InputError("--face all is all of them; leave the other --face out.")
+
+
+def one_each(faces: Sequence[str], given: Sequence[str], what: str) -> list[str]:
+    """What each of the faces is given, in their order.
+
+    Args:
+        faces: at least one.
+        given: one for each of them, or one for all.
+        what: names it, with its option.
+
+    Raises:
+        InputError: neither so many nor one.
+    """
+    if len(given) not in (1, len(faces)):
+        count = "one face" if len(faces) == 1 else f"{len(faces)} faces"
+        raise InputError(f"{count} and {len(given)} {what}: give one for each --face, in their order, or one for all.")
+    return [*given] * len(faces) if len(given) == 1 else [*given]

@@ -15,7 +15,7 @@ from facsmith.options import MAX_FPS, AnimateOptions
 if TYPE_CHECKING:
     from facsmith.footage import FilmChange
 
-__all__ = ["FilmOption", "performances", "refuse_beside_film"]
+__all__ = ["FilmOption", "performances", "refuse_beside_film", "refuse_beside_photo"]
 
 FilmOption = Annotated[
     Path | None,
@@ -35,7 +35,20 @@ def refuse_beside_film(**others: object) -> None:
     if "photo" in given:
         raise InputError("Give a photo or --film, not both; a photo of the person at rest is --neutral.")
     if given:
-        raise InputError(f"--{given[0].replace('_', '-')} is of photos; a film has its JSON receipt beside it.")
+        raise InputError(f"--{given[0].replace('_', '-')} is of photos; leave it out with a film.")
+
+
+def refuse_beside_photo(**others: object) -> None:
+    """Refuse what is of films alone.
+
+    Raises
+    ------
+    InputError
+        Something of it was given.
+    """
+    given = [name for name, value in others.items() if value]
+    if given:
+        raise InputError(f"--{given[0].replace('_', '-')} is of films; leave it out with a photo.")
 
 
 def performances(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facsmith.cli._common import check_picture, check_place, note, progress_bar
-from facsmith.cli._face_choice import ALL
+from facsmith.cli._face_choice import ALL, check_faces, one_each
 from facsmith.errors import InputError
 from facsmith.options import Provider
 
@@ -28,8 +28,6 @@ __all__ = [
     "is_film",
     "told",
 ]
-
-_FILMS = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mts", ".mpg", ".mpeg")
 
 FactorOption = Annotated[
     list[str] | None, typer.Option("--gain", metavar="WHAT", help="A factor of what the face shows: AU12=0.5.")
@@ -63,7 +61,9 @@ BeforeAfterOption = Annotated[
 
 def is_film(path: Path) -> bool:
     """By its ending."""
-    return path.suffix.lower() in _FILMS
+    from facsmith.video import FILM_SUFFIXES
+
+    return path.suffix.lower() in FILM_SUFFIXES
 
 
 def changes_of(
@@ -88,25 +88,16 @@ def changes_of(
 
     timed = None if timeline is None else Timeline.from_yaml(timeline)
     each = {law: said for law, said in (("relative", relative), ("gain", gain), ("absolute", absolute)) if said}
+    check_faces(faces or [])
+    of_faces = {law: one_each(faces or [""], said, f"changes by --{law}") for law, said in each.items()}
     named: list[str | None] = [*faces] if faces else [None]
-    if len(set(named)) < len(named):
-        raise InputError("One face was given twice; give each --face once.")
-    if ALL in named and len(named) > 1:
-        raise InputError("--face all is all of them; leave the other --face out.")
-    wrong = [law for law, said in each.items() if len(said) not in (1, len(named))]
-    if wrong:
-        count = "one face" if len(named) == 1 else f"{len(named)} faces"
-        raise InputError(
-            f"{count} and {len(each[wrong[0]])} changes by --{wrong[0]}: give one for each --face, in their order, or "
-            "one for all."
-        )
     if len(named) > 1 and len(each) > 1 and any(len(said) < len(named) for said in each.values()):
         raise InputError(
             f"Whose is what? With several faces give --{' and --'.join(each)} once for each, or one of them alone."
         )
     changes: dict[str | None, FilmChange] = {}
     for k, number in enumerate(named):
-        of_face = {law: said[k if len(said) > 1 else 0] for law, said in each.items()}
+        of_face = {law: said[k] for law, said in of_faces.items()}
         changes[number] = FilmChange.read(**of_face, timeline=timed, begin=begin, end=end)
     return changes
 
@@ -133,16 +124,13 @@ def edit_film(
 
     check_place(output)
     check_picture(contact_sheet)
-    if film.absolute() == output.absolute():
-        raise InputError(f"{output} is the film itself; give the edited one another name.")
     several = len(changes) > 1 or ALL in changes
     if several and contact_sheet is not None:
         raise InputError("A contact sheet shows one face; leave --contact-sheet out, or give one --face.")
     (number, change) = next(iter(changes.items()))
     face = None if several or number is None else int(number)
-    options = FilmOptions(face=face, provider=provider, neutral=_neutral(neutral))
-    if several and options.neutral is not None:
-        raise InputError("--neutral is one person's; of several faces each rests where it shows least.")
+    rests = None if neutral is None else FilmOptions.read_neutral(neutral)
+    options = FilmOptions(face=face, provider=provider, neutral=rests)
     receipts: dict[int | None, FilmReceipt] = {}
     with progress_bar() as progress:
         if several:
@@ -171,12 +159,3 @@ def tell_receipt(output: Path, receipt: "FilmReceipt", face: int | None) -> None
     for au, shown in receipt.aus.items():
         if shown.get("asked") is not None:
             typer.echo(f"{whose}{au}: asked {shown['asked']:+.2f}, measured {shown['measured']:+.2f}")
-
-
-def _neutral(said: str | None) -> float | Path | None:
-    if said is None:
-        return None
-    try:
-        return float(said)
-    except ValueError:
-        return Path(said)

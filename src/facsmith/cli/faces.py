@@ -22,7 +22,7 @@ from facsmith.cli._common import (
     tell_tuning,
 )
 from facsmith.cli._face_choice import ALL, FacesOption, per_face
-from facsmith.cli._film_performance import FilmOption, performances, refuse_beside_film
+from facsmith.cli._film_performance import FilmOption, performances, refuse_beside_film, refuse_beside_photo
 from facsmith.cli._films import (
     AbsoluteOption,
     BeforeAfterOption,
@@ -316,6 +316,7 @@ def edit(
     if is_film(photo):
         if expression is not None:
             raise InputError("A film's face keeps what it shows: say a change with --relative, --gain or --absolute.")
+        refuse_beside_film(no_receipt=no_receipt, latent=latent)
         asked_change = changes_of(faces, change, gain, absolute, timeline=timeline, begin=begin, end=end)
         edit_film(
             _animator(model, boundaries, device),
@@ -328,6 +329,9 @@ def edit(
         )
         sign_output(output, by, source_type=COMPOSITE, asked={"change": told(asked_change), "model": {"name": model}})
         return
+    refuse_beside_photo(
+        timeline=timeline, **{"from": begin, "to": end is not None}, neutral=neutral, contact_sheet=contact_sheet
+    )
     if faces is not None:
         if len(faces) > 1 or faces[0] == ALL:
             raise InputError("A photo is edited one face at a time; several faces: facsmith animate, or a film.")
@@ -336,15 +340,15 @@ def edit(
     if (expression is None) == (not changes):
         raise InputError("Say one thing: --expression (this and nothing else), or --relative, --gain, --absolute.")
     check_picture(output)
+    whole = changes_of(None, change, gain, absolute)[None] if changes else None
     animator = _animator(model, boundaries, device)
     with progress_bar() as progress:
         known = _latent(latent, animator)
         asked: Expression = expression or ""
         subject: Photo = photo
-        if changes:
+        if whole is not None:
             options = replace(options, edit="absolute")  # the change is added here
             subject = animator.prepare(photo, options=options, latent=known, progress=progress)
-            (whole,) = changes_of(None, change, gain, absolute).values()
             asked = whole.applied(subject.photo_aus)
         picture = animator.edit(subject, asked, options=options, latent=known, progress=progress)
     if no_receipt:

@@ -37,6 +37,14 @@ class FilmOptions:
     fitted: bool = True
     part_seconds: float = 10.0
 
+    @staticmethod
+    def read_neutral(said: str) -> float | Path:
+        """``0.8`` as a second of the film, anything else as the path of a photo."""
+        try:
+            return float(said)
+        except ValueError:
+            return Path(said)
+
     def __post_init__(self) -> None:
         if self.provider not in get_args(Provider):
             raise InputError(f"provider is {self.provider!r}; choose one of {', '.join(get_args(Provider))}.")

@@ -120,8 +120,10 @@ def _surveys(
 
             try:
                 survey = survey_film(footage.read(), follower, readout=available_readout(), on_frame=on_frame)
-            except FacsmithError:
-                work.remove()
+            except FacsmithError as error:
+                work.forget(number)
+                if isinstance(error, NoFaceError) and number is not None:
+                    raise NoFaceError(f"Face {number}: {error} Faces count from 0, the largest.") from error
                 raise
             work.face(number).keep_survey(survey)
         surveys[number] = survey

@@ -59,7 +59,7 @@ def edit_footage(
     Raises
     ------
     InputError
-        No film that can be read.
+        No film that can be read, or the output is the film itself.
     NoFaceError
         No face that can be edited.
     ActionUnitError
@@ -100,11 +100,13 @@ def edit_footage_faces(
     Raises
     ------
     InputError
-        Two numbers mean one and the same person, or as for `edit_footage`.
+        Two numbers mean one and the same person, a neutral photo for several people, or as for `edit_footage`.
     """
     if not changes:
         raise InputError("No face was chosen; give --face 0, several of them, or --face all.")
     options = replace(options or FilmOptions(), face=None)
+    if len(changes) > 1 and isinstance(options.neutral, str | os.PathLike):
+        raise InputError("A neutral photo is one person's; of several faces each rests where it shows least.")
     done = _edit_faces(film, output, [*changes.items()], networks, options=options, parts=parts, progress=progress)
     receipts = {number: done[number] for number in changes}
     for number, receipt in receipts.items():
@@ -124,6 +126,8 @@ def _edit_faces(
 ) -> dict[int | None, FilmReceipt]:
     footage = video.open_footage(Path(film))
     video.check_holds(output, footage)
+    if os.path.exists(output) and os.path.samefile(film, output):
+        raise InputError(f"{output} is the film itself; give the edited one another name.")
     tell: Progress = progress or _silent
     asked = dict(changes)
     work = WorkFolder.open(

@@ -9,11 +9,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
+from zipfile import BadZipFile
 
 import numpy as np
 
 from facsmith import __version__
-from facsmith._files import atomic_path
+from facsmith._files import atomic_path, file_sha256
 from facsmith.errors import OutputError
 from facsmith.footage.account import FrameAccounts
 from facsmith.footage.change import FilmChange
@@ -81,6 +82,12 @@ class WorkFolder:
         """Whether a part is done, and accounted for of each face."""
         return self.part(number).is_file() and all(self.face(face).has(number) for face in faces)
 
+    def forget(self, number: int | None) -> None:
+        """Remove what is known of one face, and the folder where nothing else is in it."""
+        self.face(number).remove()
+        if [path.name for path in self.folder.iterdir()] == [_KEY]:
+            self.remove()
+
     def remove(self) -> None:
         """The film is done."""
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -102,10 +109,7 @@ class FaceFolder:
     @property
     def survey(self) -> Survey | None:
         """None where the film was not looked at yet."""
-        try:
-            return _read(self._named("survey.npz"), Survey)
-        except (OSError, ValueError, KeyError):
-            return None
+        return _read(self._named("survey.npz"), Survey)
 
     def keep_survey(self, survey: Survey) -> None:
         """For `survey`."""
@@ -134,16 +138,25 @@ class FaceFolder:
             temporary.write_text(json.dumps(asdict(steps)))
 
     def has(self, part: int) -> bool:
-        """Whether a part is accounted for."""
-        return self._accounts(part).is_file()
+        """Whether a part is accounted for, in a file that can be read."""
+        return _read(self._accounts(part), FrameAccounts) is not None
 
     def keep(self, part: int, accounts: FrameAccounts) -> None:
         """For `accounts`."""
         _write(self._accounts(part), accounts)
 
     def accounts(self, part: int) -> FrameAccounts:
-        """Of a part that is done."""
-        return _read(self._accounts(part), FrameAccounts)
+        """Of a part that is done (`has`)."""
+        known = _read(self._accounts(part), FrameAccounts)
+        if known is None:
+            raise OutputError(f"{self._accounts(part)} was damaged while the film was edited; start it again.")
+        return known
+
+    def remove(self) -> None:
+        """Nothing is known of the face any more."""
+        for name in ("survey.npz", "steps.json", "part-*.npz"):
+            for path in self.folder.glob(self._named(name).name):
+                path.unlink(missing_ok=True)
 
     def _accounts(self, part: int) -> Path:
         return self._named(f"part-{part:05d}.npz")
@@ -158,15 +171,21 @@ def _write(path: Path, arrays: Survey | FrameAccounts) -> None:
         np.savez(file, **{each.name: getattr(arrays, each.name) for each in fields(arrays)})
 
 
-def _read(path: Path, kind: type[_Arrays]) -> _Arrays:
-    """What `_write` wrote."""
-    with np.load(path, allow_pickle=False) as known:
-        return kind(**{each.name: known[each.name] for each in fields(kind)})
+def _read(path: Path, kind: type[_Arrays]) -> _Arrays | None:
+    """What `_write` wrote; None where there is no such file, or a damaged one."""
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as known:
+            return kind(**{each.name: known[each.name] for each in fields(kind)})
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return None
 
 
 def _key(film: Path, changes: Mapping[int | None, FilmChange], options: FilmOptions, model: str) -> str:
+    settings = asdict(options)
+    if isinstance(options.neutral, str | os.PathLike):
+        settings["neutral"] = file_sha256(options.neutral)  # another picture may lie there, or the same one elsewhere
     with np.printoptions(threshold=sys.maxsize, floatmode="unique"):  # every sample of a recording counts
-        digest = hashlib.sha256(f"{__version__} {model} {dict(changes)!r} {asdict(options)!r}".encode())
+        digest = hashlib.sha256(f"{__version__} {model} {dict(changes)!r} {settings!r}".encode())
     size = film.stat().st_size
     with open(film, "rb") as file:
         for place in (0, size // 2, max(0, size - _SAMPLE)):

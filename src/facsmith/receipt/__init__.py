@@ -1,5 +1,6 @@
 """The account of a film: what was asked, what is measured on it, and with which model, settings and versions."""
 
+from facsmith.receipt.film_record import FilmRecord
 from facsmith.receipt.frame_reader import FrameReader
 from facsmith.receipt.frame_stats import FrameStats
 from facsmith.receipt.page import check_page, write_page
@@ -14,18 +15,17 @@ from facsmith.receipt.receipt import (
     receipt_path,
     versions,
 )
-from facsmith.receipt.recording import Recording
 from facsmith.receipt.summary import ASKED
 
 __all__ = [
     "ASKED",
     "Curves",
+    "FilmRecord",
     "FrameReader",
     "FrameStats",
     "KeyframeRecord",
     "Leakage",
     "Receipt",
-    "Recording",
     "check_page",
     "label",
     "named",

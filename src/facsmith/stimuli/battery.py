@@ -22,7 +22,7 @@ from facsmith.stimuli.luminance import Tone
 from facsmith.stimuli.norms import Norms, Oval
 from facsmith.stimuli.photos import stimulus_names
 from facsmith.stimuli.rows import Rows, settings, told
-from facsmith.stimuli.stills import Person, Still, place, tones
+from facsmith.stimuli.stills import Person, PlacedStill, place, tones
 from facsmith.stimuli.tables import CODEBOOK, MANIFEST, MEASURED, SETTINGS, write_codebook, write_csv, write_json
 
 __all__ = ["Battery", "render_battery"]
@@ -139,8 +139,8 @@ class _Rendering:
                     progress("stimuli", done, len(stills))
         return light
 
-    def _stills(self, people: Sequence[Person], scratch: Path, progress: Progress | None) -> list[Still]:
-        stills: list[Still] = []
+    def _stills(self, people: Sequence[Person], scratch: Path, progress: Progress | None) -> list[PlacedStill]:
+        stills: list[PlacedStill] = []
         conditions = [*self.design.conditions()]
         for person in people:
             subject = person.subject(self.animator, self.options)
@@ -152,12 +152,14 @@ class _Rendering:
                 kept = scratch / f"{len(stills):05d}.npy"
                 np.save(kept, picture.image if self.norms.changes else picture.pixels)
                 read = told(receipt)
-                stills.append(Still(person, condition, person.frame, kept, picture.model, picture.source_type, read))
+                stills.append(
+                    PlacedStill(person, condition, person.frame, kept, picture.model, picture.source_type, read)
+                )
                 if progress is not None:
                     progress("stills", len(stills), len(people) * len(conditions))
         return stills
 
-    def _finish(self, still: Still, tone: Tone | None, scratch: Path, battery: Battery) -> None:
+    def _finish(self, still: PlacedStill, tone: Tone | None, scratch: Path, battery: Battery) -> None:
         """Write one condition's files and add their rows."""
         twins = (False, True) if self.norms.mirror else (False,)
         finished = still.finished(self.norms, tone)

@@ -14,7 +14,7 @@ from facsmith.options import AnimateOptions
 from facsmith.receipt import Receipt, receipt_path
 from facsmith.stimuli.luminance import Tone
 from facsmith.stimuli.norms import Norms
-from facsmith.stimuli.stills import Still
+from facsmith.stimuli.stills import PlacedStill
 from facsmith.synthetic import provenance
 
 __all__ = ["Files", "Written"]
@@ -71,7 +71,7 @@ class Files:
         self._animator, self._folder, self._norms, self._options = animator, folder, norms, options
         self._frames, self._receipts, self._sign_with = frames, receipts, sign_with
 
-    def still(self, still: Still, shown: Pixels, *, mirror: bool) -> Written:
+    def still(self, still: PlacedStill, shown: Pixels, *, mirror: bool) -> Written:
         """A finished picture (h, w, 3 or 4)."""
         name = f"{still.name}{_suffix(mirror)}.png"
         image.write(self._folder / name, shown, metadata=provenance(still.model, still.source_type))
@@ -83,7 +83,7 @@ class Files:
         if self._receipts:
             receipt.write(receipt_path(self._folder / name))
 
-    def film(self, still: Still, tone: Tone | None, spool: Path, twins: Sequence[bool]) -> list[Written]:
+    def film(self, still: PlacedStill, tone: Tone | None, spool: Path, twins: Sequence[bool]) -> list[Written]:
         """The film and its twin, and their frames; rendered once, its frames kept raw where they are written again."""
         subject = still.person.subject(self._animator, self._options)
         film = self._animator.animate(subject, still.condition.timeline(self._options), options=self._options)
@@ -113,7 +113,7 @@ class Files:
             written.append(Written(f"{name}.mp4", mirror, seen.size, len(film), film.timeline.duration, folder))
         return written
 
-    def _signed(self, path: Path, still: Still) -> None:
+    def _signed(self, path: Path, still: PlacedStill) -> None:
         if self._sign_with is not None:
             asked = {"condition": still.condition.name, "model": dict(still.model)}
             signing.sign(path, self._sign_with, source_type=still.source_type, asked=asked)

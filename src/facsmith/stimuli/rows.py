@@ -18,7 +18,7 @@ from facsmith.stimuli.eyes import read_eyes, track_eyes
 from facsmith.stimuli.files import Written
 from facsmith.stimuli.luminance import light_of
 from facsmith.stimuli.norms import Norms
-from facsmith.stimuli.stills import Follow, Person, Still
+from facsmith.stimuli.stills import Follow, Person, PlacedStill
 
 __all__ = ["Rows", "settings", "told"]
 
@@ -43,7 +43,7 @@ class Rows:
         self._neutral: dict[str, tuple[Pixels, npt.NDArray[np.float64]]] = {}  # finished pictures and their eyes
         self._seen: dict[str, npt.NDArray[np.float64]] = {}  # eyes of the picture before, for its mirrored twin
 
-    def of_file(self, written: Written, kind: str, still: Still) -> dict[str, Any]:
+    def of_file(self, written: Written, kind: str, still: PlacedStill) -> dict[str, Any]:
         """Its row of the manifest. kind: ``still`` or ``film``."""
         condition = still.condition.mirrored if written.mirror else still.condition
         asked = condition.action_units
@@ -66,7 +66,7 @@ class Rows:
             "sha256": file_sha256(self._folder / written.name),
         }
 
-    def of_picture(self, name: str, still: Still, shown: Pixels, mirror: bool) -> dict[str, Any]:
+    def of_picture(self, name: str, still: PlacedStill, shown: Pixels, mirror: bool) -> dict[str, Any]:
         """What the finished picture shows, beside what was asked. shown: (h, w, 3 or 4)."""
         condition = still.condition.mirrored if mirror else still.condition
         pixels, inside = np.ascontiguousarray(shown[..., :3]), still.frame.opacity >= 1
@@ -92,7 +92,7 @@ class Rows:
             "beyond": round(still.frame.beyond(still.drawn.shape), 5),
         }
 
-    def _eyes(self, still: Still, pixels: Pixels, mirror: bool) -> dict[str, float | str]:
+    def _eyes(self, still: PlacedStill, pixels: Pixels, mirror: bool) -> dict[str, float | str]:
         """Of the neutral face as a landmarker finds them, of others as they lie beside that."""
         columns = ("left_eye_x", "left_eye_y", "right_eye_x", "right_eye_y")
         found: npt.NDArray[np.float64] | None = None

@@ -20,7 +20,7 @@ from facsmith.stimuli.luminance import Tone, grey_of, match
 from facsmith.stimuli.norms import Frame, Norms
 from facsmith.subject import Subject
 
-__all__ = ["Follow", "Person", "Still", "place", "tones"]
+__all__ = ["Follow", "Person", "PlacedStill", "place", "tones"]
 
 Pixels = npt.NDArray[np.uint8]
 Follow = Callable[[Pixels, Face], Face]
@@ -69,7 +69,7 @@ class Person:
 
 
 @dataclass(frozen=True)
-class Still:
+class PlacedStill:
     """A picture that was drawn.
 
     Parameters
@@ -112,7 +112,9 @@ class Still:
         return self.frame.finish(self.frame.place(self.drawn), tone) if norms.changes else self.drawn
 
 
-def place(stills: Sequence[Still], tones: Sequence[Tone | None], norms: Norms, follow: Follow) -> list[Still]:
+def place(
+    stills: Sequence[PlacedStill], tones: Sequence[Tone | None], norms: Norms, follow: Follow
+) -> list[PlacedStill]:
     """The stills with the frames in which the eyes of each lie on their points.
 
     Parameters
@@ -124,7 +126,7 @@ def place(stills: Sequence[Still], tones: Sequence[Tone | None], norms: Norms, f
     """
     if not norms.align:
         return [*stills]
-    placed: list[Still] = []
+    placed: list[PlacedStill] = []
     person, rest = stills[0].person, np.zeros(0, np.uint8)
     for still, tone in zip(stills, tones, strict=True):
         if not still.condition.shown:  # the neutral face, which comes first
@@ -139,7 +141,7 @@ def place(stills: Sequence[Still], tones: Sequence[Tone | None], norms: Norms, f
     return placed
 
 
-def _aligned(still: Still, tone: Tone | None, follow: Follow) -> Frame:
+def _aligned(still: PlacedStill, tone: Tone | None, follow: Follow) -> Frame:
     """By the eyes of the neutral face as a landmarker sees them in the finished picture itself."""
     frame, best, least = still.frame, still.frame, np.inf
     for _ in range(_ROUNDS):
@@ -158,7 +160,7 @@ def _aligned(still: Still, tone: Tone | None, follow: Follow) -> Frame:
     return best
 
 
-def tones(stills: Sequence[Still], norms: Norms) -> tuple[list[Tone | None], dict[str, float]]:
+def tones(stills: Sequence[PlacedStill], norms: Norms) -> tuple[list[Tone | None], dict[str, float]]:
     """How each still's light becomes the set's, and that light: its level and contrast."""
     if not norms.luminance:
         return [None] * len(stills), {}

@@ -27,6 +27,7 @@ from facsmith.studio.project import ENDING, open_project, restore_page, save_pro
 from facsmith.studio.session import StudioSession
 from facsmith.studio.sessions import Sessions
 from facsmith.studio.sets import add_photo, read_design, render_set
+from facsmith.video import FILM_SUFFIXES
 
 __all__ = ["TITLE", "build"]
 
@@ -273,7 +274,7 @@ class _Page(Layout):
         """Whatever was chosen or dropped, told apart by its name."""
         takers: dict[str, Callable[[StudioSession, Any], Iterator[Update]]] = {
             **dict.fromkeys((".csv", ".yaml", ".yml"), self._load_track),
-            **dict.fromkeys((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"), self._take_film),
+            **dict.fromkeys(FILM_SUFFIXES, self._take_film),
             ENDING: self._open_project,
             ".safetensors": self._load_code,
         }

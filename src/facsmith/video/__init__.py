@@ -24,6 +24,7 @@ from facsmith.video._sound import Sound
 from facsmith.video._stream import TimedFrame, stream
 
 __all__ = [
+    "FILM_SUFFIXES",
     "FOOTAGE_SUFFIXES",
     "SUFFIXES",
     "FilmFrame",
@@ -49,6 +50,8 @@ Writer = Callable[[Path, Iterator[Pixels], Fraction, Mapping[str, str]], int]
 _WRITERS: Final[dict[str, Writer]] = {".mp4": _mp4.write, ".gif": _gif.write, ".webp": _webp.write}
 SUFFIXES: Final = tuple(_WRITERS)
 """Endings of film files; a path without ending, or one that ends in a slash, is a folder of PNGs."""
+FILM_SUFFIXES: Final = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mts", ".mpg", ".mpeg")
+"""Endings by which a film that is to be edited is told from a photo; read is whatever PyAV reads."""
 
 
 def write(

@@ -18,10 +18,10 @@ from facsmith.render import Renderer
 from facsmith.subject import Image
 from facsmith.timeline import Timeline
 
-__all__ = ["Recording"]
+__all__ = ["FilmRecord"]
 
 
-class Recording:
+class FilmRecord:
     """Sees the frames of one film as they pass, keeps the few that are measured, and accounts for it afterwards.
 
     Parameters
