@@ -3,18 +3,24 @@
 import csv
 import gc
 import io
+import shutil
+import struct
 import threading
 import time
 import weakref
 import zipfile
 from dataclasses import replace
+from fractions import Fraction
+from types import SimpleNamespace
 
+import av
 import numpy as np
 import pytest
 from conftest import FakeFaces, face_at
 from PIL import Image
 
 from facsmith import image, video
+from facsmith.encode import encode
 from facsmith.errors import ActionUnitError, InputError, LatentError, NoFaceError, PhotoError, TimelineError
 from facsmith.face_region import close_up
 from facsmith.facs import AUS, EMOTIONS, UNSIDED, ActionUnits
@@ -22,10 +28,10 @@ from facsmith.film import Animation
 from facsmith.footage import FilmChange, FilmOptions
 from facsmith.inversion import InversionOptions
 from facsmith.latent import Latent
-from facsmith.options import AnimateOptions
+from facsmith.options import AnimateOptions, Progress
 from facsmith.studio import StudioOptions, views
 from facsmith.studio.boards import GROUPS, expression_board
-from facsmith.studio.edited_film import edit_film, take_film
+from facsmith.studio.edited_film import MOST_PICTURES, edit_film, take_film
 from facsmith.studio.exports import EXPORTS, export
 from facsmith.studio.jobs import Job, JobCancelledError, Line
 from facsmith.studio.phases import Phases, Score
@@ -126,7 +132,7 @@ def test_one_of_several_faces_is_chosen(make_animator, photo, tmp_path):
         session.open_face(2, nothing)
 
 
-def test_faces_keep_what_they_show_and_move_together(make_animator, photo, tmp_path):
+def test_faces_keep_what_they_show_and_move_together(make_animator, photo, tmp_path, monkeypatch):
     faces = FakeFaces((face_at(35, 35, 28), face_at(80, 35, 26)))
     session = StudioSession(make_animator(faces=faces), folder=tmp_path, options=OPTIONS)
     session.open_face(session.load_photo(png(photo), name="two.png"), nothing)
@@ -149,11 +155,42 @@ def test_faces_keep_what_they_show_and_move_together(make_animator, photo, tmp_p
     film = session.render(nothing)
     assert [each.subject.face_index for each in film.films] == [0, 1] and not session.is_stale
     assert film.films[1].timeline.at([1.0])[0, AUS.index(12)] == 1
+    monkeypatch.setattr(Animation, "save_page", lambda self, path, *, receipt: path.write_text(receipt.to_json()))
+    for kind, ending in (("receipt", ".json"), ("page", ".pdf"), ("sheet", ".png")):
+        paths = export(session, kind, nothing)
+        assert [path.name.partition(".")[2] for path in paths] == [f"face0{ending}", f"face1{ending}"]
+        assert paths[0].read_bytes() != paths[1].read_bytes() and export(session, kind, nothing) == paths
+    names = zipfile.ZipFile(export(session, "png", nothing)[0]).namelist()
+    assert {name for name in names if "frame_" not in name} == {"receipt.face0.json", "receipt.face1.json"}
     session.move_together([])
     assert session.is_stale
     with pytest.raises(NoFaceError):
         session.open_face(2, nothing)
     assert session.scene is first
+
+
+def test_a_face_that_was_never_opened_is_searched_once(make_animator, photo, tmp_path, monkeypatch):
+    faces = FakeFaces((face_at(35, 35, 28), face_at(80, 35, 26)))
+    session = StudioSession(make_animator(faces=faces), folder=tmp_path, options=OPTIONS)
+    session.open_face(session.load_photo(png(photo), name="two.png"), nothing)
+    searched = []
+
+    def rendered(films, folder, progress, *, asked):  # unmeasured, so that it takes no time
+        return SimpleNamespace(films=films, asked=asked, master=folder / "master.mkv")
+
+    monkeypatch.setattr(
+        "facsmith.studio.session.encode",
+        lambda *args, **rest: searched.append(rest["options"].face) or encode(*args, **rest),
+    )
+    monkeypatch.setattr("facsmith.studio.session.render", rendered)
+    session.settle(Pose(ActionUnits({12: 1.0})))
+    session.move_together([1])
+    session.parts(nothing)
+    film = session.render(nothing)
+    assert searched == [1] and session.render(nothing) is film and not session.is_stale
+    assert film.films[1].timeline.at([1.0])[0, AUS.index(12)] == 1  # it still does as the first one does
+    session.open_face(1, nothing)
+    assert searched == [1] and session.pose.action_units == session.scene.subject.photo_aus
 
 
 @pytest.mark.parametrize(
@@ -166,6 +203,76 @@ def test_what_is_no_film_is_refused_and_leaves_nothing(session, data, name):
         take_film(session, data, name)
     assert str(session.folder) not in str(error.value) and session.footage is None
     assert not [path for path in session.folder.rglob("*") if path.is_file()]
+
+
+def matroska(times: range, *, live: bool) -> bytes:
+    """A film of one grey picture at these milliseconds. live: its header tells no duration, as browsers record."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="matroska", options={"live": "1"} if live else {}) as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width = stream.height = 32
+        stream.options = {"preset": "ultrafast", "tune": "zerolatency"}
+        stream.codec_context.time_base = Fraction(1, 1000)
+        picture = av.VideoFrame.from_ndarray(np.full((32, 32, 3), 128, np.uint8), format="rgb24")
+        for picture.pts in times:
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+    return buffer.getvalue()
+
+
+def test_how_long_a_film_is_is_not_left_to_its_header(session):
+    take_film(session, matroska(range(0, 3000, 500), live=True), "short.webm")
+    assert session.footage_seconds == pytest.approx(2.5, abs=0.6)
+    footage, files = session.footage, [*session.folder.rglob("*")]
+    silent, honest = (matroska(range(0, 125_000, 500), live=live) for live in (True, False))
+    duration = honest.index(b"\x44\x89\x88") + 3  # element, length; then a double, milliseconds
+    assert struct.unpack_from(">d", honest, duration)[0] > 120_000
+    lying = honest[:duration] + struct.pack(">d", 1000.0) + honest[duration + 8 :]
+    many = matroska(range(0, 2 * (MOST_PICTURES + 1), 2), live=True)
+    for data, match in ((silent, "at most 120 s"), (honest, "at most 120 s"), (lying, "at most 120 s"), (many, "7200")):
+        with pytest.raises(InputError, match=match):
+            take_film(session, data, "long.webm")
+        assert session.footage is footage and [*session.folder.rglob("*")] == files
+
+
+@pytest.mark.parametrize("notices", [True, False])
+def test_a_film_that_gave_way_to_another_leaves_no_result(session, photo, tmp_path, monkeypatch, notices):
+    video.write(tmp_path / "talk.mp4", [photo] * 4, fps=8)
+    data = (tmp_path / "talk.mp4").read_bytes()
+    take_film(session, data, "first.mp4")
+
+    def edit(film, output, change, **rest):
+        shutil.copy(film, output)
+        if notices:
+            take_film(session, data, "second.mp4")
+            video.open_footage(film)  # it is gone
+        return SimpleNamespace(film={"rate": 8, "face_box": (0, 0, 32, 32), "frames": 4})
+
+    def bring(stage: str, done: int, total: int) -> None:
+        if stage == "pair" and done == total:
+            take_film(session, data, "second.mp4")
+
+    monkeypatch.setattr(session.animator, "edit_film", edit)
+    with pytest.raises(JobCancelledError):
+        edit_film(session, FilmChange.read(relative="AU4=+0.6"), FilmOptions(), bring)
+    assert session.footage_name == "second.mp4" and session.edited is None
+    assert [path for path in session.folder.rglob("*") if path.is_file()] == [session.footage]
+
+
+def test_a_new_film_calls_off_what_is_made_of_the_one_before(session, photo, tmp_path):
+    def work(progress: Progress) -> None:
+        while True:
+            progress("frames", 0, 1)
+            time.sleep(0.01)
+
+    video.write(tmp_path / "talk.mp4", [photo] * 4, fps=8)
+    job = session.start(work)
+    with pytest.raises(InputError):
+        take_film(session, b"", "none.mp4")
+    assert not job.is_over
+    take_film(session, (tmp_path / "talk.mp4").read_bytes(), "talk.mp4")
+    job.join()
+    assert job.was_cancelled
 
 
 def test_a_film_is_edited_once_and_its_files_go(session, photo, tmp_path):

@@ -19,7 +19,7 @@ from facsmith.studio.door import open_door
 from facsmith.studio.edited_film import edit_film, take_film
 from facsmith.studio.exports import export
 from facsmith.studio.jobs import Job, JobCancelledError
-from facsmith.studio.layout import CHOICES, Layout
+from facsmith.studio.layout import CHOICES, PageLayout
 from facsmith.studio.messages import field, file, sent, turn, visitor
 from facsmith.studio.phases import Score
 from facsmith.studio.pose import Pose
@@ -47,7 +47,7 @@ _gradio: Any = gr  # typed in part
 UNCHANGED: Any = _gradio.skip()
 
 
-class _Page(Layout):
+class _Page(PageLayout):
     """One set of components, wired to the sessions."""
 
     def __init__(self, sessions: Sessions, page: Any) -> None:

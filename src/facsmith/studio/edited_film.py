@@ -1,10 +1,12 @@
 """A film that a visitor brings: its face's AUs changed, shown before and after, taken home with its receipt."""
 
+import math
 import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final, cast
 
 import numpy as np
 
@@ -12,11 +14,14 @@ from facsmith import image, video
 from facsmith.errors import InputError
 from facsmith.footage import FilmChange, FilmOptions, FilmReceipt
 from facsmith.options import Progress
+from facsmith.studio.jobs import JobCancelledError
 from facsmith.studio.session import LONGEST_FILM, StudioSession, file_stem, readable
 from facsmith.subject import Image
 
-__all__ = ["EditedFilm", "edit_film", "take_film"]
+__all__ = ["MOST_PICTURES", "EditedFilm", "edit_film", "take_film"]
 
+MOST_PICTURES: Final = int(60 * LONGEST_FILM)
+"""Two minutes at 60 a second; each takes its time, however short it is shown."""
 _PANE = 640
 """Pixels, at most, of a face before and after."""
 _CONTAINERS = re.compile(rb"....(ftyp|moov|mdat|wide|free|skip)|\x1aE\xdf\xa3|RIFF....AVI ", re.DOTALL)
@@ -44,12 +49,12 @@ class EditedFilm:
 
 
 def take_film(session: StudioSession, data: bytes, name: str) -> None:
-    """Lay a film in the session's folder, in place of the one before.
+    """Lay a film in the session's folder, in place of the one before, and call off what is made of that one.
 
     Raises
     ------
     InputError
-        No film, a damaged one, one that is too large or too long.
+        No film, a damaged one, one that is too large or too long; then the one before stays.
     """
     if len(data) > session.options.max_bytes:
         most = session.options.max_bytes / 1e6
@@ -60,13 +65,12 @@ def take_film(session: StudioSession, data: bytes, name: str) -> None:
     path = session.place(f"film{suffix if suffix in ('.mp4', '.mov') else '.mkv'}")
     path.write_bytes(data)
     try:
-        footage = video.open_footage(path)
-        seconds = footage.frames / float(footage.rate)
-        if seconds > LONGEST_FILM:
-            raise InputError(f"This film lasts {seconds:.0f} s; at most {LONGEST_FILM:.0f} s are edited here.")
+        video.open_footage(path)
+        seconds = _seconds(path)
     except InputError as error:
         shutil.rmtree(path.parent, ignore_errors=True)
         raise InputError(str(error).replace(str(path), readable(name))) from error
+    session.cancel()
     forget_film(session)
     session.footage, session.footage_name, session.footage_seconds = path, readable(name), seconds
 
@@ -78,22 +82,30 @@ def edit_film(session: StudioSession, change: FilmChange, options: FilmOptions, 
     ------
     InputError
         There is no film.
+    JobCancelledError
+        Another film was brought meanwhile.
     """
-    if session.footage is None:
+    footage, edited = session.footage, session.edited
+    if footage is None:
         raise InputError("There is no film yet; drop one anywhere on this page.")
-    asked = session.footage, change, options
-    if session.edited is None or session.edited.asked != asked:
-        file = session.place(f"{file_stem(session.footage_name)}_edited{session.footage.suffix}")
-        try:
-            receipt = session.animator.edit_film(session.footage, file, change, options=options, progress=progress)
-            pair = file.with_name("before-after.mp4")
-            video.write(pair, _pairs(session.footage, file, receipt, progress), fps=receipt.film["rate"])
-        except BaseException:
-            shutil.rmtree(file.parent, ignore_errors=True)
-            raise
-        if session.edited is not None:
-            shutil.rmtree(session.edited.file.parent, ignore_errors=True)
-        session.edited = EditedFilm(asked, file, pair, receipt)
+    asked = footage, change, options
+    if edited is not None and edited.asked == asked:
+        return edited
+    file = session.place(f"{file_stem(session.footage_name)}_edited{footage.suffix}")
+    try:
+        receipt = session.animator.edit_film(footage, file, change, options=options, progress=progress)
+        pair = file.with_name("before-after.mp4")
+        video.write(pair, _pairs(footage, file, receipt, progress), fps=receipt.film["rate"])
+        if session.footage is not footage:
+            raise JobCancelledError("Cancelled.")
+    except BaseException as error:
+        shutil.rmtree(file.parent, ignore_errors=True)
+        if session.footage is not footage:  # its file is gone, which is what the error may be about
+            raise JobCancelledError("Cancelled.") from error
+        raise
+    if edited is not None:
+        shutil.rmtree(edited.file.parent, ignore_errors=True)
+    session.edited = EditedFilm(asked, file, pair, receipt)
     return session.edited
 
 
@@ -103,6 +115,40 @@ def forget_film(session: StudioSession) -> None:
         if path is not None:
             shutil.rmtree(path.parent, ignore_errors=True)
     session.footage = session.edited = None
+
+
+def _seconds(path: Path) -> float:
+    """How long the film lasts by its packets' own time stamps; what its header claims, if anything, is not believed.
+
+    Nothing is decoded, and no more is read than may be edited.
+
+    Raises
+    ------
+    InputError
+        It has more seconds or pictures than are taken here, or is damaged.
+    """
+    import av
+    from av.error import FFmpegError
+
+    first, last = math.inf, -math.inf
+    pictures = 0
+    try:
+        with cast(Any, av.open(path)) as container:
+            stream = container.streams.video[0]
+            for packet in container.demux(stream):
+                pictures += packet.size > 0
+                if pictures > MOST_PICTURES:
+                    raise InputError(f"This film has more than the {MOST_PICTURES} pictures that are edited here.")
+                stamp = packet.dts if packet.pts is None else packet.pts
+                if stamp is None or packet.is_discard:  # cut away by an edit list: decoded, but not shown
+                    continue
+                begin = float(stamp * packet.time_base)
+                first, last = min(first, begin), max(last, begin + float((packet.duration or 0) * packet.time_base))
+                if last - first > LONGEST_FILM:
+                    raise InputError(f"This film is too long; at most {LONGEST_FILM:.0f} s are edited here.")
+            return last - first if last > first else pictures / float(stream.average_rate or 25)
+    except (FFmpegError, IndexError) as error:
+        raise InputError(f"{path} is no film that can be read here ({error}). Give an intact one.") from error
 
 
 def _pairs(before: Path, after: Path, receipt: FilmReceipt, progress: Progress) -> Iterator[Image]:

@@ -7,15 +7,15 @@ from types import MappingProxyType
 from typing import Final
 
 from facsmith import image
+from facsmith.compose.several import composed
 from facsmith.errors import InputError
-from facsmith.film import provenance
 from facsmith.options import Progress
 from facsmith.receipt import Receipt
-from facsmith.receipt.receipt import receipt_path
-from facsmith.several_faces import composed, face_receipt_path
+from facsmith.receipt.receipt import face_receipt_path, receipt_path
 from facsmith.studio.rendered import Rendered
 from facsmith.studio.session import StudioSession
 from facsmith.subject import Subject
+from facsmith.synthetic import provenance
 
 __all__ = ["EXPORTS", "FILMS", "OTHERS", "export"]
 
@@ -46,6 +46,8 @@ EXPORTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({**FILMS, **OTH
 def export(session: StudioSession, kind: str, progress: Progress) -> list[Path]:
     """Write one of ``EXPORTS`` into the session's folder, named after photo and condition; receipts follow their file.
 
+    Of faces that move together, each has its own receipt, page and contact sheet: ``two_receipt.face1.pdf``.
+
     Raises
     ------
     InputError
@@ -58,24 +60,34 @@ def export(session: StudioSession, kind: str, progress: Progress) -> list[Path]:
     if kind in OTHERS:
         path = session.keep(name)
         _write_other(session, kind, path, progress)
-    else:
-        rendered = session.render(progress)
-        path = rendered.files.get(kind)
-        if path is None or not path.exists():
-            path = rendered.files[kind] = session.keep(name)
-            _write_film(rendered, kind, path)
-    return [path, *sorted(path.parent.glob(f"{path.name}.*json"))]
+        return _written(path)
+    rendered = session.render(progress)
+    path = rendered.files.get(kind)
+    if path is None or not path.parent.exists():
+        path = session.keep(name)
+        _write_film(rendered, kind, path)
+        rendered.files[kind] = path
+    return _written(path)
+
+
+def _written(path: Path) -> list[Path]:
+    """What lies in an export's own folder: the file, if it is one, then receipts or each face's files."""
+    return sorted(path.parent.iterdir(), key=lambda file: (file != path, file.name))
 
 
 def _write_film(rendered: Rendered, kind: str, path: Path) -> None:
     if kind == "png":
         _write_frames(rendered, path)
-    elif kind == "sheet":
-        image.write(path, rendered.film.contact_sheet(), metadata=rendered.film.metadata)
-    elif kind == "page":
-        rendered.film.save_page(path, receipt=rendered.receipt)
-    elif kind == "receipt":
-        rendered.receipt.write(path)
+    elif kind in ("sheet", "page", "receipt"):
+        alone = len(rendered.films) == 1
+        for film, receipt in zip(rendered.films, rendered.receipts, strict=True):
+            own = path if alone else path.with_stem(f"{path.stem}.face{film.subject.face_index}")
+            if kind == "sheet":
+                image.write(own, film.contact_sheet(), metadata=film.metadata)
+            elif kind == "page":
+                film.save_page(own, receipt=receipt)
+            else:
+                receipt.write(own)
     else:
         rendered.write(path)
         _write_receipts(path, [film.subject for film in rendered.films], rendered.receipts)
@@ -88,14 +100,14 @@ def _write_receipts(path: Path, subjects: Sequence[Subject], receipts: Sequence[
 
 
 def _write_frames(rendered: Rendered, path: Path) -> None:
-    """Numbered PNGs with their receipt, in one archive; PNGs are compressed already, so they are stored as they are."""
+    """Numbered PNGs and receipts in one archive; PNGs are compressed already, so they are stored as they are."""
     folder = path.with_suffix("")
     rendered.write(folder)
+    _write_receipts(Path(folder, "receipt"), [film.subject for film in rendered.films], rendered.receipts)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for file in sorted(folder.iterdir()):
-            archive.write(file, f"frames/{file.name}")
+            archive.write(file, file.name if file.suffix == ".json" else f"frames/{file.name}")
             file.unlink()
-        archive.writestr("receipt.json", rendered.receipt.to_json())
     folder.rmdir()
 
 

@@ -13,7 +13,7 @@ from facsmith.studio.samples import SAMPLES, sample_photo
 from facsmith.studio.sessions import Sessions
 from facsmith.studio.sets import EXPRESSIONS
 
-__all__ = ["CHOICES", "Layout"]
+__all__ = ["CHOICES", "PageLayout"]
 
 TRACK_BYTES, LATENT_BYTES = 12 << 20, 4 << 20
 CHOICES = {"Blinks": "blinks", "Loops": "loop", "Neutral first": "neutral_first"}
@@ -27,7 +27,7 @@ EXAMPLES = {
 _gradio: Any = gr  # typed in part
 
 
-class Layout:
+class PageLayout:
     """The face on the left, what moves it on the right, under tabs."""
 
     def __init__(self, sessions: Sessions) -> None:

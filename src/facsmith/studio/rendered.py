@@ -36,7 +36,7 @@ class Rendered:
     master
         A file that holds all frames without loss.
     files
-        Format -> file that was written from it.
+        Format -> file that was written from it; where each of several faces has its own, they lie in its folder.
     """
 
     asked: object

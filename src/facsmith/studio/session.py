@@ -67,7 +67,7 @@ class StudioSession:
         self.photo: Image | None = None
         self.scene: Scene | None = None
         self.cast: dict[int, tuple[Scene, Moment]] = {}
-        """Faces of the photo that were worked on before, and what each shows."""
+        """Faces of the photo that were worked on before, or moved with the one that is, and what each shows."""
         self.together: frozenset[int] = frozenset()
         """Faces that move with the one worked on, as they did last, or as it does."""
         self.pose, self.score = Pose(), Score.of()
@@ -338,18 +338,26 @@ class StudioSession:
 
     def parts(self, progress: Progress) -> list[tuple[Subject, Moment]]:
         """The face that is worked on, then those that move with it; one that nobody moved yet does as it does."""
+        self._search_others(progress)
         here = Moment(self.pose, self.score)
         parts = [(self.scene_or_raise().subject, here)]
-        for index in sorted(self.together - {self._at}):
-            if index in self.cast:
-                scene, moment = self.cast[index]
-                own = moment.pose.action_units != scene.subject.photo_aus
-                parts.append((scene.subject, moment if own else here))
-            else:
-                options = self._encoding(index).encoding
-                networks, name = self.animator.networks, self._name
-                parts.append((encode(self._photo(), networks, name=name, options=options, progress=progress), here))
+        for index in sorted(self.together & self.cast.keys() - {self._at}):
+            scene, moment = self.cast[index]
+            own = moment.pose.action_units != scene.subject.photo_aus
+            parts.append((scene.subject, moment if own else here))
         return parts
+
+    def _search_others(self, progress: Progress) -> None:
+        """Encode those that move with the face worked on and were never opened; they are kept as nobody moved them."""
+        networks, name = self.animator.networks, self._name
+        while unknown := sorted(self.together - self.cast.keys() - {self._at}):
+            photo, index = self._photo(), unknown[0]
+            options = self._encoding(index)
+            subject = encode(photo, networks, name=name, options=options.encoding, progress=progress)
+            scene = Scene(subject, Preview(networks, subject, options))
+            scene.preview.fit(progress)
+            if self.photo is photo and self._at != index:  # neither may hold any more after a long search
+                self.cast.setdefault(index, (scene, Moment(Pose(subject.photo_aus), Score.of())))
 
     @property
     def asked(self) -> object:
@@ -365,9 +373,10 @@ class StudioSession:
     def render(self, progress: Progress) -> Rendered:
         """The film of what is asked now: rendered and measured once, and the one before it forgotten."""
         if self.rendered is None or self.is_stale:
-            asked = self.asked
             folder = Path(mkdtemp(dir=self.folder))
             try:
+                self._search_others(progress)
+                asked = self.asked  # with the faces just found, and before anything is taken from the sliders
                 films = [self._film(*part) for part in self.parts(progress)]
                 rendered = render(films, folder, progress, asked=asked)
             except BaseException:
