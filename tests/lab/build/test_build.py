@@ -394,10 +394,11 @@ def test_every_portrait_is_checked_and_those_without_a_face_are_named(tmp_path, 
         check_stage.check(bench([]))
 
 
-def test_aus_that_codes_cannot_tell_are_named(checkpoint, tmp_path):
-    """Of coded faces that show AU12, and AU4 on the very codes of neutral faces."""
-    bench = make_bench(checkpoint, tmp_path / "m")
-    (bench.work / "moves").mkdir()
+def test_aus_that_codes_cannot_tell_are_named(network, tmp_path):
+    """Of coded faces whose codes show AU12, and nothing of AU4."""
+    save_generator(network, tmp_path / FILES[0], metadata={})
+    bench = Bench(tmp_path, "", BuildOptions(), Record(tmp_path, {}))
+    (bench.work / "moves").mkdir(parents=True)
     random = np.random.default_rng(0)
     moves = random.normal(size=(12, *bench.networks.small.w_avg.expand(6, -1).shape)).astype(np.float32)
     for seed in range(9):
@@ -406,10 +407,10 @@ def test_aus_that_codes_cannot_tell_are_named(checkpoint, tmp_path):
         write_tensors(bench.work / "moves" / f"{seed}.safetensors", {"ws": people, "moves": moves}, notes)
     coded = bench.work / "source-codes"
     coded.mkdir()
-    au = np.tile(np.eye(12)[[0, DISFA.index(4), DISFA.index(12)]], (12, 1))
-    au[::3] = 0
+    frown, smile = np.eye(12)[[DISFA.index(4), DISFA.index(12)]]
+    au = np.tile([0 * smile, frown, smile, frown + smile], (12, 1))
     ws = au[:, DISFA.index(12), None, None] * moves[DISFA.index(12)]
-    for name, values in (("ws", ws), ("au", au), ("people", np.repeat(np.arange(12), 3))):
+    for name, values in (("ws", ws), ("au", au), ("people", np.repeat(np.arange(12), 4))):
         np.save(coded / f"{name}.npy", values.astype(np.float32))
     ways, notes = candidate_moves(bench)
     assert {*ways["search"]} == {*ways["search by SVM"]} == {*DISFA} and {*ways["source"]} == {12}
