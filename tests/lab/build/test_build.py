@@ -14,23 +14,25 @@ from typer.testing import CliRunner
 
 from facsmith import image
 from facsmith.__main__ import app, main
+from facsmith._arrays import write_tensors
 from facsmith.batch import Here, OnRay, RayOptions
 from facsmith.bundle import DEFAULT_BUNDLE, FILES, bundle_folder, load_bundle, parts_folder
 from facsmith.checkpoint import load_generator, save_generator
 from facsmith.descriptor import NAMED, BundledDescriptor, DescriptorConfig, keep_descriptor, load_descriptor
-from facsmith.errors import CheckpointError, InputError, ModelUnavailableError
+from facsmith.errors import BoundaryError, CheckpointError, InputError, ModelUnavailableError
 from facsmith.facs import DISFA
 from facsmith.framing import PRESETS
 from facsmith.generator import StyleGAN2, StyleGAN2Config
-from facsmith.lab.build import BuildOptions, build_model, estimate
+from facsmith.lab.build import BuildOptions, build_model, check_stage, estimate
 from facsmith.lab.build.bench import Bench
+from facsmith.lab.build.candidate_moves import candidate_moves, ranked
 from facsmith.lab.build.card import verdict
-from facsmith.lab.build.networks import Networks
-from facsmith.lab.build.options import SHARES, STAGES
+from facsmith.lab.build.networks import BuildNetworks
+from facsmith.lab.build.options import FEWEST_FACES, SHARES, STAGES
 from facsmith.lab.build.record import Record
 from facsmith.lab.build.search_stage import rounds
 from facsmith.lab.build.stages import WORK
-from facsmith.lab.build.ways import ranked
+from facsmith.lab.evaluate.check import Check, Reading, Thresholds, rows_of
 from facsmith.lab.fit.collect_codes import collect
 from facsmith.lab.fit.encoding import encoding
 from facsmith.lab.fit.encoding_job import CodesJob
@@ -168,7 +170,7 @@ def test_the_shares_are_the_whole():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"minutes": 0}, {"minutes": float("nan")}, {"psi": 0}, {"framing": "square"}, {"batch": 0}, {"faces": 0}]
+    "wrong", [{"minutes": 0}, {"minutes": float("nan")}, {"psi": 0}, {"framing": "square"}, {"batch": 0}, {"faces": 2}]
 )
 def test_options_are_checked_at_once(wrong):
     with pytest.raises(InputError):
@@ -185,6 +187,7 @@ def test_a_damaged_record_is_named(tmp_path):
 def test_an_estimate_grows_with_the_minutes_and_memory_with_the_batch(network):
     short, long = (estimate(network, BuildOptions(minutes=m, faces=10_000)) for m in (1, 100))
     assert long.faces >= short.faces and long.steps > short.steps
+    assert estimate(network, BuildOptions(minutes=1e-6)).faces == FEWEST_FACES
     small, large = (estimate(network, BuildOptions(batch=b)).gigabytes for b in (1, 4000))
     assert large > small
 
@@ -322,7 +325,7 @@ def test_workers_measure_and_encode_what_one_process_does(tmp_path, ray):
     data: Any = skimage.data
     image.write(tmp_path / "her.png", data.astronaut()[:256, 100:356])
     (tmp_path / "pairs.csv").write_text("peak,neutral,facs\nher.png,her.png,12d+25\n")
-    networks = Networks(folder)
+    networks = BuildNetworks(folder)
     for source in ("samples:20", f"pairs:{tmp_path / 'pairs.csv'}"):
         made = []
         job = CodesJob(
@@ -359,3 +362,57 @@ def test_what_nearly_all_natural_faces_show_a_little_is_told_by_rank():
     assert ((labels[30:70, smile] > 0) & (labels[30:70, smile] < 0.4)).all()
     rest = [k for k in range(12) if k != smile]
     assert (labels[:, rest] == au[:, rest]).all()
+
+
+def test_every_portrait_is_checked_and_those_without_a_face_are_named(tmp_path, monkeypatch):
+    """More than are checked of the generator's own faces; the films themselves are not made here."""
+    shutil.copytree(bundle_folder(DEFAULT_BUNDLE), tmp_path / "model")
+    (tmp_path / "model" / "build").mkdir()
+    really = check_stage.run_check
+
+    def filmed(render: Any, pictures: Any, *, provider: str) -> Check:
+        ((name, picture),) = pictures
+        if not picture.any():
+            return really(render, pictures, provider=provider)
+        four = (0.25, 0.5, 0.75, 1.0)
+        readings = tuple(Reading(name, au, four, 1.0, four, 0.0, 0.0, 0.0, (0.0,) * 12) for au in DISFA)
+        return Check(Thresholds(), rows_of(readings, DISFA, Thresholds()), readings, {}, (provider,))
+
+    def bench(seen: list[int]) -> Bench:
+        photos = [(f"{n}.jpg", np.full((64, 64, 3), n in seen, np.uint8)) for n in range(13)]
+        record = Record(tmp_path, {})
+        return Bench(tmp_path / "model", "", BuildOptions(provider="dlib"), record, photos=photos)
+
+    monkeypatch.setattr(check_stage, "run_check", filmed)
+    report = check_stage.check(bench([n for n in range(13) if n != 4]))
+    assert report["photos"] == 12 and len(report["passed"]) == 12
+    assert report["note"].startswith("Not checked: 4.jpg: No face was found")
+    written = json.loads((tmp_path / "model" / "build" / "check.json").read_text())
+    assert [*written["skipped"]] == ["4.jpg"] and written["rows"][0]["photos"] == 12
+    assert "note" not in check_stage.check(bench([*range(13)]))
+    with pytest.raises(BoundaryError, match=r"0\.jpg: No face .* 12\.jpg: No face"):
+        check_stage.check(bench([]))
+
+
+def test_aus_that_codes_cannot_tell_are_named(network, tmp_path):
+    """Of coded faces whose codes show AU12, and nothing of AU4."""
+    save_generator(network, tmp_path / FILES[0], metadata={})
+    bench = Bench(tmp_path, "", BuildOptions(), Record(tmp_path, {}))
+    (bench.work / "moves").mkdir(parents=True)
+    random = np.random.default_rng(0)
+    moves = random.normal(size=(12, *bench.networks.small.w_avg.expand(6, -1).shape)).astype(np.float32)
+    for seed in range(9):
+        notes = {"search": json.dumps({"begun": [1.0] * 12, "left": [0.0] * 12})}
+        people = random.normal(size=moves.shape[1:]).astype(np.float32)
+        write_tensors(bench.work / "moves" / f"{seed}.safetensors", {"ws": people, "moves": moves}, notes)
+    coded = bench.work / "source-codes"
+    coded.mkdir()
+    frown, smile = np.eye(12)[[DISFA.index(4), DISFA.index(12)]]
+    au = np.tile([0 * smile, frown, smile, frown + smile], (12, 1))
+    ws = au[:, DISFA.index(12), None, None] * moves[DISFA.index(12)]
+    for name, values in (("ws", ws), ("au", au), ("people", np.repeat(np.arange(12), 4))):
+        np.save(coded / f"{name}.npy", values.astype(np.float32))
+    ways, notes = candidate_moves(bench)
+    assert {*ways["search"]} == {*ways["search by SVM"]} == {*DISFA} and {*ways["source"]} == {12}
+    assert notes.keys() == {"source"}
+    assert "AU4, which cannot be told" in notes["source"] and "AU26, as too few faces" in notes["source"]

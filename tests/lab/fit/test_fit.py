@@ -396,6 +396,9 @@ def test_an_au_that_cannot_be_fitted_takes_no_other_with_it(faces: Faces):
     told = {"groups": faces.people, "generator_id": GENERATOR}
     with pytest.raises(BoundaryError, match="AU4"):
         fit_boundaries(faces.ws, labels, options=FitOptions(aus=(4, 12)), **told)
-    assert fit_separable(faces.ws, labels, options=FitOptions(aus=(4, 12)), **told).aus == (12,)
-    with pytest.raises(BoundaryError, match="AU4"):
-        fit_separable(faces.ws, labels, options=FitOptions(aus=(4,)), **told)
+    fitted = fit_separable(faces.ws, labels, options=FitOptions(aus=(4, 12)), **told)
+    assert fitted.boundaries.aus == (12,)
+    assert fitted.left_out.keys() == {4} and "1 of intensity 0.7 or more" in fitted.left_out[4]
+    labels[:, ROW[9]] = 0
+    with pytest.raises(BoundaryError, match=r"AU4 has .*; AU9 has .* 0 of"):
+        fit_separable(faces.ws, labels, options=FitOptions(aus=(4, 9)), **told)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from facsmith.batch import Here, Runner
 from facsmith.lab.build.estimate import Speed, fastest, fitting_batch, measured_speed
 from facsmith.lab.build.faces import FaceMaker
-from facsmith.lab.build.networks import Networks
+from facsmith.lab.build.networks import BuildNetworks
 from facsmith.lab.build.options import STAGES, BuildOptions
 from facsmith.lab.build.record import Record
 from facsmith.lab.evaluate.check import Check
@@ -68,9 +68,9 @@ class Bench:
         return device.partition(":")[0] if self.has_workers else device
 
     @cached_property
-    def networks(self) -> Networks:
+    def networks(self) -> BuildNetworks:
         """The model's, on the device."""
-        return Networks(self.folder, self.options.device)
+        return BuildNetworks(self.folder, self.options.device)
 
     @cached_property
     def faces(self) -> FaceMaker:

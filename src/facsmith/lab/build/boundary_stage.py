@@ -14,8 +14,8 @@ from facsmith.bundle import FILES
 from facsmith.errors import BoundaryError
 from facsmith.facs import DISFA
 from facsmith.lab.build.bench import Bench
-from facsmith.lab.build.faces import enough
-from facsmith.lab.build.ways import ways_to_move
+from facsmith.lab.build.candidate_moves import candidate_moves
+from facsmith.lab.build.faces import require_faces
 from facsmith.lab.fit.calibrate_on_faces import Judge, calibrate
 from facsmith.lab.fit.moves import Choice, best_moves, boundaries_of_moves, mixes
 from facsmith.lab.fit.own_faces import OwnFace
@@ -35,9 +35,9 @@ _SLOW: Final = 0.2  # seconds a picture, from which one judge has to do where th
 
 def fit(bench: Bench) -> dict[str, Any]:
     """-> boundaries.safetensors: of every AU the best move, calibrated; of those that the generator shows."""
-    ways, notes = ways_to_move(bench)
+    ways, notes = candidate_moves(bench)
     judges = _judges(bench, ways=len(ways) + len(mixes([*ways])))
-    choose = enough([*bench.faces.faces("choose", judges)], 1, "to choose boundaries on")
+    choose = require_faces([*bench.faces.faces("choose", judges)], 1, "to choose boundaries on")
     choices = best_moves(
         ways,
         choose,
@@ -45,7 +45,7 @@ def fit(bench: Bench) -> dict[str, Any]:
         batch=bench.batch,
         progress=lambda done, total: bench.tell("boundaries", done, 2 * total),
     )
-    verify = enough([*bench.faces.faces("verify", judges)], 1, "to calibrate boundaries on")
+    verify = require_faces([*bench.faces.faces("verify", judges)], 1, "to calibrate boundaries on")
     chosen = {c.au: c.move for c in choices if np.isfinite(c.move).all() and c.move.any()}
     unmoved = {c.au: "no move of its code was found that shows it" for c in choices if c.au not in chosen}
     if not chosen:

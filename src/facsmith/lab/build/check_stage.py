@@ -1,7 +1,7 @@
 """The stage of a build that checks its films."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -27,8 +27,13 @@ _LARGE: Final = 512  # a generated face is checked as a photo of this size
 def check(bench: Bench) -> dict[str, Any]:
     """Films of every AU on photos, as `facsmith boundaries check` judges them -> build/check.json.
 
-    The user's photos are all checked; where there are none, the astronaut's and, as far as time allows, faces of the
-    generator's own.
+    The user's photos are all checked, and those that cannot be are named; where there are none, the astronaut's and, as
+    far as time allows, faces of the generator's own.
+
+    Raises
+    ------
+    BoundaryError
+        None of them can be checked.
     """
     photos = bench.photos
     pictures = [*photos] or _own_photos(bench)
@@ -46,36 +51,41 @@ def check(bench: Bench) -> dict[str, Any]:
     render = animator_render(
         animator, AnimateOptions(provider=bench.options.provider, inversion=InversionOptions(iterations=steps))
     )
-    began, names = bench.spent, [name for name, _ in pictures]
+    began = bench.spent
     parts: list[Check] = []
-    for number, picture in enumerate(pictures[: bench.options.photos], 1):
+    skipped: dict[str, str] = {}
+    for number, picture in enumerate(pictures, 1):
         try:
             parts.append(run_check(render, [picture], provider=bench.options.provider))
-        except FacsmithError:
-            continue
-        bench.tell("check", number, min(len(pictures), bench.options.photos))
+        except FacsmithError as error:
+            skipped[picture[0]] = str(error)
+        bench.tell("check", number, len(pictures))
         if not photos and (bench.spent - began) * (number + 1) / number > max(room, 1.0):
             break
     if not parts:
-        raise BoundaryError(f"None of the photos can be checked ({', '.join(names)}); give portraits: --portraits.")
-    result = joined(parts)
+        raise BoundaryError(f"None of the photos can be checked; give others: --portraits. {_named(skipped)}")
+    result = joined(parts, skipped)
     bench.check = result
     (bench.work / "check.json").write_text(json.dumps(result.to_json(), indent=1), encoding="utf-8")
     return {
-        "photos": len({r.photo for r in result.readings}),
+        "photos": len(parts),
         "iterations": steps,
         "passed": [f"AU{row.au}" for row in result.rows if row.passed],
         "failed": [f"AU{row.au}" for row in result.rows if not row.passed],
         "portraits": bool(photos),
+        **({"note": f"Not checked: {_named(skipped)}"} if skipped else {}),
     }
 
 
-def joined(parts: Sequence[Check]) -> Check:
-    """One `Check` of several, each of other photos."""
+def joined(parts: Sequence[Check], skipped: Mapping[str, str]) -> Check:
+    """One `Check` of several, each of another photo, and of those that were left out."""
     readings = tuple(reading for part in parts for reading in part.readings)
     providers = tuple(sorted({p for part in parts for p in part.providers}))
-    skipped = {name: why for part in parts for name, why in part.skipped.items()}
-    return Check(parts[0].bar, rows_of(readings, DISFA, parts[0].bar), readings, skipped, providers)
+    return Check(parts[0].bar, rows_of(readings, DISFA, parts[0].bar), readings, dict(skipped), providers)
+
+
+def _named(skipped: Mapping[str, str]) -> str:
+    return " ".join(f"{name}: {why}" for name, why in skipped.items())
 
 
 def _own_photos(bench: Bench) -> list[tuple[str, npt.NDArray[np.uint8]]]:

@@ -11,7 +11,7 @@ from torch import nn
 from facsmith.generator import Generator
 from facsmith.generator.stylegan1 import StyleGAN1Config
 from facsmith.generator.stylegan2 import StyleGAN2Config
-from facsmith.lab.build.options import SHARES, BuildOptions
+from facsmith.lab.build.options import FEWEST_FACES, SHARES, BuildOptions
 from facsmith.lab.fit.own_faces import working
 
 __all__ = ["Estimate", "Speed", "estimate", "fastest", "fitting_batch", "measured_speed"]
@@ -118,7 +118,7 @@ def estimate(generator: Generator, options: BuildOptions, *, workers: int = 1) -
     low = working(generator)
     speed, batch = measured_speed(low), fitting_batch(low, options.batch)
     face = 12 * 14 * 1.6 * speed.step  # twelve AUs, a dozen steps, the descriptor beside the generator
-    faces = int(min(options.faces, max(2, workers * options.seconds("search") / face)))
+    faces = int(min(options.faces, max(FEWEST_FACES, workers * options.seconds("search") / face)))
     step = 24 * speed.draw + 8 * 1.6 * speed.step
     return Estimate(
         seconds={stage: options.seconds(stage) for stage in SHARES},

@@ -15,7 +15,7 @@ from facsmith.generator import Generator
 from facsmith.lab.fit.own_faces import OwnFace, drawn, own_face
 from facsmith.measure.population import default_population
 
-__all__ = ["FIRST_SEED", "FaceMaker", "enough"]
+__all__ = ["FIRST_SEED", "FaceMaker", "require_faces"]
 
 FIRST_SEED: Final = {"search": 1_000, "choose": 500_000, "verify": 700_000, "check": 900_000}
 """Of the faces drawn for each purpose: nobody judges faces that taught."""
@@ -66,7 +66,7 @@ class FaceMaker:
         return crop_transform(mean, self.generator.resolution, framing_of(self.generator)).to_crop(mean)
 
 
-def enough(faces: list[OwnFace], least: int, why: str) -> list[OwnFace]:
+def require_faces(faces: list[OwnFace], least: int, why: str) -> list[OwnFace]:
     """Raises InputError where the generator shows too few faces for what is said in ``why``."""
     if len(faces) < least:
         raise InputError(

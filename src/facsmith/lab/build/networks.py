@@ -12,11 +12,11 @@ from facsmith.encoder import Encoder
 from facsmith.generator import Generator
 from facsmith.lab.fit.own_faces import working
 
-__all__ = ["Networks"]
+__all__ = ["BuildNetworks"]
 
 
 @dataclass(eq=False)
-class Networks:
+class BuildNetworks:
     """A model's networks, as far as they are made.
 
     Parameters

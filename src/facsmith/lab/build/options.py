@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 from facsmith.errors import InputError
 from facsmith.framing import Framing, parse_framing
 
-__all__ = ["SHARES", "STAGES", "BuildOptions"]
+__all__ = ["FEWEST_FACES", "SHARES", "STAGES", "BuildOptions"]
 
 Provider = Literal["auto", "mediapipe", "dlib"]
 
@@ -23,6 +23,9 @@ SHARES: Final[dict[str, float]] = {
     "check": 0.12,
 }
 """Of the minutes. The others take seconds."""
+
+FEWEST_FACES: Final = 3
+"""Of the generator's own that are searched at least, whatever the minutes: the mean of fewer is one face's own."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +46,9 @@ class BuildOptions:
     label
         The label to keep of a network that draws by label.
     faces
-        Largest number of the generator's faces whose moved pictures are searched.
+        Largest number of the generator's faces whose moved pictures are searched, from `FEWEST_FACES`.
     photos
-        Largest number of photos that are checked.
+        Where none are given: largest number of photos that are checked, NASA's portrait and faces of the generator's.
     batch
         Pictures at a time; None: as many as two gigabytes hold.
     psi
@@ -76,8 +79,12 @@ class BuildOptions:
             parse_framing(self.framing)
         if not 0 < self.psi <= 1:
             raise InputError(f"Truncation psi is {self.psi:g}; give a number above 0, at most 1.")
-        if min(self.faces, self.photos) < 1 or (self.batch is not None and self.batch < 1):
-            raise InputError("faces, photos and batch are counts from 1.")
+        if self.faces < FEWEST_FACES:
+            raise InputError(
+                f"{self.faces} of the generator's faces do not tell how it moves them; give {FEWEST_FACES} or more."
+            )
+        if self.photos < 1 or (self.batch is not None and self.batch < 1):
+            raise InputError("photos and batch are counts from 1.")
 
     @property
     def given_framing(self) -> Framing | None:

@@ -16,7 +16,7 @@ from facsmith.batch.films import limit_threads, sha256_of
 from facsmith.bundle import FILES
 from facsmith.errors import BoundaryError, InputError
 from facsmith.lab.build.faces import FaceMaker
-from facsmith.lab.build.networks import Networks
+from facsmith.lab.build.networks import BuildNetworks
 from facsmith.lab.fit.search_known import SearchOptions, search_moves, w_spread
 
 __all__ = ["SearchJob", "SearchWork", "read_moves", "search_unit"]
@@ -67,7 +67,7 @@ class SearchJob:
     def open(self) -> Work:
         """See `units.Job`."""
         limit_threads(self.threads)
-        networks = Networks(Path(self.folder), self.device)
+        networks = BuildNetworks(Path(self.folder), self.device)
         faces = FaceMaker(networks.small, self.psi, self.provider, self.blind)
         return SearchWork(faces, networks, self.options, seed=self.seed)
 
@@ -81,7 +81,7 @@ class SearchWork:
         As in `SearchJob`.
     """
 
-    def __init__(self, faces: FaceMaker, networks: Networks, options: SearchOptions, *, seed: int) -> None:
+    def __init__(self, faces: FaceMaker, networks: BuildNetworks, options: SearchOptions, *, seed: int) -> None:
         self._faces, self._networks, self._options = faces, networks, options
         self._sigma = w_spread(networks.small, seed=seed)
 

@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from facsmith.batch import Ledger, Outcome, Place, Runner, Standing, Task, Unit,
 from facsmith.errors import InputError
 from facsmith.facs import DISFA
 from facsmith.lab.build.bench import Bench
+from facsmith.lab.build.options import FEWEST_FACES
 from facsmith.lab.build.search_job import SearchJob, SearchWork, read_moves, search_unit
 from facsmith.lab.fit.collect_codes import HeldJob
 from facsmith.lab.fit.search_known import SearchOptions
@@ -27,15 +28,13 @@ __all__ = ["found_moves", "rounds", "search"]
 
 Codes = npt.NDArray[np.float32]
 
-_FEWEST: Final = 3
-
 
 def search(bench: Bench) -> dict[str, Any]:
     """Moves of known codes -> build/moves/SEED.safetensors, one a face."""
     folder, options = bench.work / "moves", SearchOptions(batch=bench.batch)
     folder.mkdir(exist_ok=True)
     # Where there is little time, a few faces of few steps: so many have time for all of theirs.
-    most = bench.options.seconds("search") / (_FEWEST * len(DISFA) * 1.6 * bench.speed.step)
+    most = bench.options.seconds("search") / (FEWEST_FACES * len(DISFA) * 1.6 * bench.speed.step)
     task = _task(bench, folder, options)
     clock = _Clock(bench, before=_seconds(task.place) / bench.runner.workers)
     faces = (face.seed for face in bench.faces.faces("search", bench.options.faces))
@@ -56,10 +55,10 @@ def search(bench: Bench) -> dict[str, Any]:
         found += [_read(path, bench) for path in made]
         if len(made) < last - first:
             break
-    if len(found) < _FEWEST:
+    if len(found) < FEWEST_FACES:
         raise InputError(
-            f"The generator's random pictures show {len(found)} faces that can be used; {_FEWEST} are needed to find "
-            "how it moves them. Is it a generator of faces? Try a smaller psi."
+            f"The generator's random pictures show {len(found)} faces that can be used; {FEWEST_FACES} are needed to "
+            "find how it moves them. Is it a generator of faces? Try a smaller psi."
         )
     begun, left = (np.mean([getattr(one, name) for one in found], axis=0) for name in ("begun", "left"))
     explained = 1 - left / np.maximum(begun, 1e-9)
@@ -153,7 +152,7 @@ class _Clock:
         budget = self.bench.options.seconds("search")
         for unit in units:
             spent = self.before + self.bench.spent
-            if self.handed_out >= _FEWEST and spent + spent / max(self.done, 1) > budget:
+            if self.handed_out >= FEWEST_FACES and spent + spent / max(self.done, 1) > budget:
                 return
             self.handed_out += 1
             yield unit
@@ -162,7 +161,7 @@ class _Clock:
         """Pass on how many faces are searched, of how many that there is time for."""
         options = self.bench.options
         reachable = int(options.seconds("search") * self.done / max(self.before + self.bench.spent, 1e-9))
-        self.bench.tell("search", self.done, min(options.faces, max(self.done, reachable, _FEWEST)))
+        self.bench.tell("search", self.done, min(options.faces, max(self.done, reachable, FEWEST_FACES)))
 
 
 @dataclass(frozen=True)

@@ -148,6 +148,8 @@ def build(
         for stage, report in built.stages.items():
             if "note" in report and stage != "encoder":  # the verdict has that one
                 note(str(report["note"]))
+        for way, why in built.stages["boundaries"].get("notes", {}).items():
+            note(f"boundaries by {way}: {why}")
         typer.echo(f"\nframing: {built.stages['framing']['framing']}")
         if built.check is not None:
             from rich.console import Console

@@ -226,9 +226,9 @@ def check(
             skipped[name] = str(error)
         progress("photos", done, len(given))
     if not readings:
-        raise InputError(
-            f"None of {len(given)} photos can be measured; give photos of a face. {' '.join(skipped.values())}"
-        )
+        reasons = " ".join(skipped.values())
+        several = f"None of {len(given)} photos can be measured; give photos of a face. "
+        raise InputError(reasons if len(given) == 1 else f"{several}{reasons}")
     return Check(bar, rows_of(readings, aus, bar), tuple(readings), skipped, tuple(sorted(providers)))
 
 

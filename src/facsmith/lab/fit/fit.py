@@ -23,7 +23,7 @@ from facsmith.lab.fit.svm_normals import (
     unmix,
 )
 
-__all__ = ["FitOptions", "enough", "fit_boundaries", "fit_separable"]
+__all__ = ["FitOptions", "Separable", "enough", "fit_boundaries", "fit_separable"]
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -147,8 +147,7 @@ def fit_boundaries(
         if fitted is None:
             raise _UnfittedError(
                 au,
-                f"AU{au}'s distance does not grow with its intensity where it was tried: the codes do not show it. "
-                "Give more samples, or leave it out of FitOptions.aus.",
+                "cannot be told from these codes: the distance does not grow with its intensity where it was tried",
             )
         strongest = int(np.argmax(leaked[k]))
         quality = judge.quality(d[judged] - intercept, e[judged], fitted, options.threshold)
@@ -181,6 +180,21 @@ def fit_boundaries(
     return BoundarySet(tuple(boundaries), generator_id)
 
 
+class Separable(NamedTuple):
+    """What `fit_separable` could fit.
+
+    Parameters
+    ----------
+    boundaries
+        Of at least one AU.
+    left_out
+        AU -> why it has none, to be read after its name.
+    """
+
+    boundaries: BoundarySet
+    left_out: dict[int, str]
+
+
 def fit_separable(
     ws: npt.NDArray[Any],
     labels: npt.NDArray[Any],
@@ -188,7 +202,7 @@ def fit_separable(
     groups: npt.NDArray[Any],
     generator_id: str,
     options: FitOptions,
-) -> BoundarySet:
+) -> Separable:
     """`fit_boundaries` of those AUs of ``options.aus`` that do not defeat it.
 
     Raises
@@ -196,17 +210,19 @@ def fit_separable(
     BoundaryError
         None of them can be separated.
     """
-
-    aus = options.aus
+    aus, left_out = options.aus, dict[int, str]()
     while True:
         try:
-            return fit_boundaries(
-                ws, labels, groups=groups, generator_id=generator_id, options=replace(options, aus=aus)
-            )
+            chosen = replace(options, aus=aus)
+            fitted = fit_boundaries(ws, labels, groups=groups, generator_id=generator_id, options=chosen)
         except _UnfittedError as error:
-            if len(aus) == 1:
-                raise
+            left_out[error.au] = error.why
             aus = tuple(au for au in aus if au != error.au)
+            if not aus:
+                reasons = "; ".join(f"AU{au} {why}" for au, why in left_out.items())
+                raise BoundaryError(f"No AU can be fitted: {reasons}. Give more samples.") from error
+        else:
+            return Separable(fitted, left_out)
 
 
 def _check(ws: npt.NDArray[Any], labels: npt.NDArray[Any], groups: npt.NDArray[Any]) -> None:
@@ -245,8 +261,8 @@ def _check_classes(shown: Array, options: FitOptions) -> None:
         if min(neutral, active) < 2:
             raise _UnfittedError(
                 au,
-                f"AU{au} has {neutral} neutral samples and {active} of intensity {options.threshold:g} or more; 2 of "
-                "each are needed at least. Give more samples, or leave it out of FitOptions.aus.",
+                f"has {neutral} neutral samples and {active} of intensity {options.threshold:g} or more; 2 of each are "
+                "needed at least",
             )
 
 
@@ -271,9 +287,9 @@ def _held_out(people: npt.NDArray[np.intp], shown: Array, options: FitOptions) -
 class _UnfittedError(BoundaryError):
     """One AU defeats the fit."""
 
-    def __init__(self, au: int, message: str) -> None:
-        super().__init__(message)
-        self.au = au
+    def __init__(self, au: int, why: str) -> None:
+        super().__init__(f"AU{au} {why}. Give more samples, or leave it out of FitOptions.aus.")
+        self.au, self.why = au, why
 
 
 class _Separated(NamedTuple):

@@ -123,7 +123,7 @@ def _fitted(bench: Bench, folder: Path, codes: Callable[[], LabelledCodes], opti
             groups=labelled.people,
             generator_id=bench.networks.generator.generator_id,
             options=replace(options, aus=enough(shown, options.threshold)),
-        )
+        ).boundaries
     except BoundaryError:
         return None  # too few faces, or too little of them
     fitted.save(path)

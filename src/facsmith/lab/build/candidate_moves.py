@@ -1,4 +1,4 @@
-"""The ways to each AU's move that a build has, before the best is chosen."""
+"""Each AU's moves that a build has to choose from: of the search, and of SVMs on codes that it has."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -16,7 +16,7 @@ from facsmith.lab.fit.fit import enough, fit_separable
 from facsmith.lab.fit.folder import LabelledCodes
 from facsmith.lab.fit.moves import moves_of
 
-__all__ = ["ranked", "ways_to_move"]
+__all__ = ["candidate_moves", "ranked"]
 
 Codes = npt.NDArray[np.float32]
 
@@ -26,8 +26,8 @@ _FEWEST: Final = 8
 _APART: Final = 0.05
 
 
-def ways_to_move(bench: Bench) -> tuple[dict[str, Mapping[int, Codes]], dict[str, str]]:
-    """Way -> AU -> move (num_ws, w_dim); and of ways that lead nowhere, why."""
+def candidate_moves(bench: Bench) -> tuple[dict[str, Mapping[int, Codes]], dict[str, str]]:
+    """Way -> AU -> move (num_ws, w_dim); and of ways that do not lead to every AU, why."""
     ws, moves = found_moves(bench)
     ways: dict[str, Mapping[int, Codes]] = {"search": dict(zip(DISFA, moves.mean(axis=0), strict=True))}
     labelled = LabelledCodes(
@@ -39,11 +39,14 @@ def ways_to_move(bench: Bench) -> tuple[dict[str, Mapping[int, Codes]], dict[str
     for name, codes in (("search by SVM", labelled), *collected(bench)):
         try:
             if name == NATURAL:
-                ways[name] = _svm_moves(bench, codes._replace(au=ranked(codes.au)), _NATURAL_SHOWS)
+                ways[name], left_out = _svm_moves(bench, codes._replace(au=ranked(codes.au)), _NATURAL_SHOWS)
             else:
-                ways[name] = _svm_moves(bench, codes, _SHOWS)
+                ways[name], left_out = _svm_moves(bench, codes, _SHOWS)
         except BoundaryError as error:
             notes[name] = str(error)
+        else:
+            if left_out:
+                notes[name] = left_out
     return ways, notes
 
 
@@ -63,12 +66,18 @@ def ranked(au: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return labels
 
 
-def _svm_moves(bench: Bench, codes: LabelledCodes, threshold: float) -> dict[int, Codes]:
+def _svm_moves(bench: Bench, codes: LabelledCodes, threshold: float) -> tuple[dict[int, Codes], str]:
+    """AU -> move, and which AUs are left out and why, in a sentence; nothing where all are there."""
     shown = codes.au.clip(0, 1)
-    options = FitOptions(aus=enough(shown, threshold), threshold=threshold, seed=bench.options.seed)
-    generator_id = bench.networks.generator.generator_id
-    return moves_of(
-        fit_separable(
-            codes.ws.astype(np.float32), shown, groups=codes.people, generator_id=generator_id, options=options
-        )
+    frequent = enough(shown, threshold)
+    fitted = fit_separable(
+        codes.ws.astype(np.float32),
+        shown,
+        groups=codes.people,
+        generator_id=bench.networks.generator.generator_id,
+        options=FitOptions(aus=frequent, threshold=threshold, seed=bench.options.seed),
     )
+    rare = ", ".join(f"AU{au}" for au in DISFA if au not in frequent)
+    reasons = [f"{rare}, as too few faces show them, or too few do not"] if rare else []
+    reasons += [f"AU{au}, which {why}" for au, why in fitted.left_out.items()]
+    return moves_of(fitted.boundaries), f"Left out: {'; '.join(reasons)}." if reasons else ""
