@@ -137,7 +137,9 @@ def test_photos_without_a_face_are_named_and_none_at_all_is_an_error(portrait: n
     result = check(muscles, [("wall", noise), ("her", portrait)], aus=(26,), provider=PROVIDER)
     assert list(result.skipped) == ["wall"]
     assert row(result, 26).photos == 1
-    with pytest.raises(InputError, match="None of 1 photos"):
+    with pytest.raises(InputError, match="None of 2 photos"):
+        check(muscles, [("wall", noise), ("floor", noise[::-1])], aus=(26,), provider=PROVIDER)
+    with pytest.raises(InputError, match="No face was found in this photo"):
         check(muscles, [("wall", noise)], aus=(26,), provider=PROVIDER)
 
 
