@@ -63,7 +63,7 @@ def test_the_neutral_face_shows_nothing(neutral, her):
 @pytest.mark.parametrize("au", [1, 2, 9, 12, 15, 17, 25, 26])  # dlib hardly sees what AU20 draws back and down
 def test_an_asked_intensity_is_measured_and_no_other(neutral, her, au):
     found = read(neutral, her, her.showing(**{f"AU{au}": 0.7}))
-    # dlib hardly sees a chin; lips that part over teeth alone, without a dark gap, read as less to people's eyes, too.
+    # dlib hardly sees a chin; the readout sees less of lips that part over teeth alone, without a dark gap.
     assert found.intensities[ROW[au]] == pytest.approx(0.7, abs={17: 0.35, 25: 0.25}.get(au, 0.2))
     assert np.delete(found.intensities, ROW[au]).max() < 0.3
 
