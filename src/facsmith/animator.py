@@ -8,7 +8,6 @@
 import os
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from facsmith.cutout import read_cutout
 from facsmith.descriptor import Descriptor
 from facsmith.encode import encode, sample
 from facsmith.encoder import Encoder
-from facsmith.errors import InputError, NoFaceError, PhotoError
+from facsmith.errors import InputError, PhotoError
 from facsmith.facs import AUS, ActionUnits
 from facsmith.film import Animation, Picture
 from facsmith.footage import (
@@ -122,6 +121,18 @@ class Animator:
             name=bundle.name,
         ).to(device)
 
+    def with_boundaries(self, boundaries: BoundarySet) -> "Animator":
+        """The same networks with other AU boundaries."""
+        own = self.networks
+        return Animator(
+            own.generator,
+            descriptor=own.descriptor,
+            encoder=own.encoder,
+            boundaries=boundaries,
+            name=own.name,
+            faces=own.faces,
+        )
+
     def to(self, device: str | torch.device) -> "Animator":
         """This animator, its networks moved to a device. Faces that were prepared elsewhere are forgotten.
 
@@ -194,25 +205,13 @@ class Animator:
         options = changed(options, changes)
         pixels, _ = read_photo(photo)
         if not isinstance(expressions, Mapping) or isinstance(expressions, ActionUnits):
-            expressions = dict.fromkeys(self._usable(pixels, options.provider), expressions)
+            found = self.networks.faces.find(pixels, provider=options.provider)
+            face.choose(found)  # says what is missing where none can be used
+            expressions = dict.fromkeys(face.usable(found), expressions)
         films: list[Animation] = []
         for number, expression in expressions.items():
             films.append(self.animate(photo, expression, options=replace(options, face=number), progress=progress))
         return GroupAnimation(films)
-
-    def _usable(self, pixels: Image, provider: str) -> list[int]:
-        """The numbers of the faces of a photo that can be animated."""
-        found = self.networks.faces.find(pixels, provider=provider)
-        if not found:
-            face.choose(found)  # says what is missing
-        usable: list[int] = []
-        for number in range(len(found)):
-            with suppress(NoFaceError):
-                face.choose(found, number)
-                usable.append(number)
-        if not usable:
-            face.choose(found, 0)
-        return usable
 
     def edit(
         self,

@@ -8,12 +8,15 @@ import typer
 
 from facsmith.cli._common import check_picture, check_place, note, progress_bar
 from facsmith.cli._face_choice import ALL, check_faces, one_each
+from facsmith.cli._sign import sign_output
 from facsmith.errors import InputError
 from facsmith.options import Provider
+from facsmith.synthetic import COMPOSITE
 
 if TYPE_CHECKING:
     from facsmith.animator import Animator
     from facsmith.footage import FilmChange, FilmReceipt
+    from facsmith.signing import Credentials
 
 __all__ = [
     "AbsoluteOption",
@@ -26,7 +29,6 @@ __all__ = [
     "changes_of",
     "edit_film",
     "is_film",
-    "told",
 ]
 
 FactorOption = Annotated[
@@ -102,7 +104,7 @@ def changes_of(
     return changes
 
 
-def told(changes: "Mapping[str | None, FilmChange]") -> object:
+def _told(changes: "Mapping[str | None, FilmChange]") -> object:
     """What a signed manifest says was asked."""
     if len(changes) == 1 and None in changes:
         return changes[None].to_json()
@@ -118,8 +120,10 @@ def edit_film(
     neutral: str | None,
     provider: Provider,
     contact_sheet: Path | None,
+    model: str,
+    by: "Credentials | None",
 ) -> None:
-    """Edit, and tell what came of it. changes: of `changes_of`."""
+    """Edit, tell what came of it, and sign it where that was asked for. changes: of `changes_of`."""
     from facsmith.footage import FilmOptions, write_contact_sheet
 
     check_place(output)
@@ -145,6 +149,7 @@ def edit_film(
         tell_receipt(output, receipt, face)
     if contact_sheet is not None:
         typer.echo(str(contact_sheet))
+    sign_output(output, by, source_type=COMPOSITE, asked={"change": _told(changes), "model": {"name": model}})
 
 
 def tell_receipt(output: Path, receipt: "FilmReceipt", face: int | None) -> None:

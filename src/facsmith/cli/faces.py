@@ -34,7 +34,6 @@ from facsmith.cli._films import (
     changes_of,
     edit_film,
     is_film,
-    told,
 )
 from facsmith.cli._options import with_options
 from facsmith.cli._performance import (
@@ -54,7 +53,7 @@ from facsmith.cli._performance import (
 from facsmith.cli._sign import KeyOption, SignOption, credentials, sign_output
 from facsmith.errors import InputError
 from facsmith.options import EDIT, FILM, AnimateOptions
-from facsmith.synthetic import COMPOSITE, GENERATED
+from facsmith.synthetic import GENERATED
 
 if TYPE_CHECKING:
     from facsmith.animator import Animator, Photo
@@ -192,8 +191,9 @@ def animate(
             neutral=neutral,
             provider=options.provider,
             contact_sheet=contact_sheet,
+            model=model,
+            by=by,
         )
-        sign_output(output, by, source_type=COMPOSITE, asked={"change": told(asked_change), "model": {"name": model}})
         return
     if photo is None:
         raise InputError("Give a photo, or --film FILM.")
@@ -326,8 +326,9 @@ def edit(
             neutral=neutral,
             provider=options.provider,
             contact_sheet=contact_sheet,
+            model=model,
+            by=by,
         )
-        sign_output(output, by, source_type=COMPOSITE, asked={"change": told(asked_change), "model": {"name": model}})
         return
     refuse_beside_photo(
         timeline=timeline, **{"from": begin, "to": end is not None}, neutral=neutral, contact_sheet=contact_sheet

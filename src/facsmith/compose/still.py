@@ -152,11 +152,11 @@ def _brows(seen: Image, places: Array, face: Array) -> Pixels:
     return zone * (bright < _DARKER * skin).astype(np.uint8)
 
 
-def _brow_zone(places: Array, face: Array) -> Pixels:
-    """(h, w) 1 where brows may be."""
+def _brow_zone(places: Array, face: Array, *, below: float = _LOWER_HAIR) -> Pixels:
+    """(h, w) 1 where brows may be, about a line so far (IOD) below their landmarks."""
     zone = np.zeros(places.shape[:2], np.uint8)
     for brow in (face[17:22], face[22:27]):
-        cv2.polylines(zone, [_pixels(brow + [0, _LOWER_HAIR], places)], False, (1,), thickness=round(_BROW * PIXELS))
+        cv2.polylines(zone, [_pixels(brow + [0, below], places)], False, (1,), thickness=round(_BROW * PIXELS))
     return zone
 
 
@@ -351,9 +351,8 @@ def _hair(seen: Image, places: Array, face: Array) -> npt.NDArray[np.bool_]:
     lightness = np.maximum(np.maximum(lab[..., 0] - high, low - lab[..., 0]), 0)
     off = np.sqrt(lightness**2 + ((lab[..., 1:] - middle[1:]) ** 2).sum(axis=2))
     unlike = ((off > _UNLIKE) & (y < _HAIR_ENDS)).astype(np.uint8)
-    brows, eyes = np.zeros_like(unlike), np.zeros_like(unlike)
+    brows, eyes = _brow_zone(places, face, below=0.0), np.zeros_like(unlike)
     for brow, eye in ((face[17:22], face[36:42]), (face[22:27], face[42:48])):
-        cv2.polylines(brows, [_pixels(brow, places)], False, (1,), thickness=round(_BROW * PIXELS))
         cv2.fillConvexPoly(brows, cv2.convexHull(_pixels(np.concatenate([brow, eye]), places)), (1,))
     # A brow has skin above it; hair and brims that hang over a brow have not.
     tall = round(_ABOVE * PIXELS)

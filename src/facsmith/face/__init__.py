@@ -6,7 +6,7 @@
 """
 
 from facsmith.face.align import CropTransform, crop_transform
-from facsmith.face.find import PROVIDERS, READABLE_SIDE, choose, find, find_small, follow, why_not_mediapipe
+from facsmith.face.find import PROVIDERS, READABLE_SIDE, choose, find, find_small, follow, usable, why_not_mediapipe
 from facsmith.face.muscle_warp import MuscleWarp
 from facsmith.face.own import READABLE, own_expression
 from facsmith.face.types import Choice, Face, FaceReader
@@ -26,5 +26,6 @@ __all__ = [
     "find_small",
     "follow",
     "own_expression",
+    "usable",
     "why_not_mediapipe",
 ]

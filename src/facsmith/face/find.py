@@ -29,6 +29,7 @@ __all__ = [
     "find",
     "find_small",
     "follow",
+    "usable",
     "why_not_mediapipe",
 ]
 
@@ -112,7 +113,7 @@ def choose(faces: list[Face], index: int | None = None) -> Choice:
         )
     count = len(faces)
     if index is None:
-        index = next((i for i, face in enumerate(faces) if _why_unusable(face) is None), 0)
+        index = next(iter(usable(faces)), 0)
     elif not 0 <= index < count:
         allowed = "its face is number 0" if count == 1 else f"its faces are numbers 0 (the largest) to {count - 1}"
         raise NoFaceError(f"There is no face number {index} in this photo; {allowed}.")
@@ -120,6 +121,11 @@ def choose(faces: list[Face], index: int | None = None) -> Choice:
     if reason is not None:
         raise NoFaceError(reason)
     return Choice(faces[index], index, count)
+
+
+def usable(faces: list[Face]) -> list[int]:
+    """The numbers of the faces that `choose` would give."""
+    return [number for number, face in enumerate(faces) if _why_unusable(face) is None]
 
 
 def why_not_mediapipe() -> str | None:

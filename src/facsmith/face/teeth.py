@@ -18,7 +18,7 @@ __all__ = ["Dentition", "mouth_light"]
 Array = NDArray[np.float64]
 
 _ARCH: Final = (0.44, 0.62)  # IOD: half-width and depth of the dental arch
-_SEEN: Final = 0.065  # IOD below the upper lip at rest to which the upper incisors reach: of 31 open smiles, half
+_SEEN: Final = 0.065  # IOD below the upper lip at rest that the upper incisors reach; of 45 open smiles half reach .056
 _BITE: Final = 0.035  # IOD by which they cover the lower ones
 _ROUND: Final = 0.10  # IOD per IOD squared: the rows rise to the sides
 _LOWER_ARCH: Final = 0.92  # of the upper one's size
@@ -197,7 +197,7 @@ def mouth_light(picture: NDArray[np.float32], places: Array, face: Array) -> Arr
     x, y = places[..., 0], places[..., 1]
     skin = (np.abs(x) < 0.7) & (y > 0.25) & (y < 1.0)
     level = float(np.percentile(bright[skin], 75)) / _SKIN_LIT if skin.any() else 1.0
-    tints = [1.0]
+    tints: list[float] = []
     for eye in (face[36:42], face[42:48]):
         low, high = eye.min(axis=0) - 0.01, eye.max(axis=0) + 0.01
         inside = (x > low[0]) & (x < high[0]) & (y > low[1]) & (y < high[1])
@@ -207,5 +207,5 @@ def mouth_light(picture: NDArray[np.float32], places: Array, face: Array) -> Arr
             red, _, blue = picture[inside & (bright >= 0.9 * white)].mean(axis=0)
             tints.append(float(red) / max(float(blue), 1.0))
     level = max(level, _LEAST * float(np.percentile(bright, 98)) / 255)
-    warm = float(np.clip(np.mean(tints[1:] or tints), 0.8, 1.7)) ** (_TINT / 2)
+    warm = float(np.clip(np.mean(tints or [1.0]), 0.8, 1.7)) ** (_TINT / 2)
     return np.clip(level, 0.2, 1.06) * np.array([warm, 1.0, 1 / warm])

@@ -84,7 +84,7 @@ def _edit_parts(
     for number in range(pending[0], len(bounds)):
         first, last = bounds[number]
         part = _taken(frames, last - first)
-        if work.has(number, numbers):
+        if number not in pending:
             for _ in part:
                 pass
             continue

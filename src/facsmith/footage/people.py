@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from facsmith.errors import FacsmithError, InputError, NoFaceError
-from facsmith.face import FaceReader, choose
+from facsmith.face import FaceReader, usable
 from facsmith.footage.change import FilmChange
 from facsmith.footage.face_plan import FacePlan, plan_face
 from facsmith.footage.follow import FaceFollower
@@ -33,16 +33,9 @@ def film_faces(footage: Footage, faces: FaceReader, *, provider: str) -> list[in
         No frame shows one.
     """
     for frame in footage.read():
-        usable: list[int] = []
-        found = faces.find(frame.pixels, provider=provider)
-        for number in range(len(found)):
-            try:
-                choose(found, number)
-            except NoFaceError:
-                continue
-            usable.append(number)
-        if usable:
-            return usable
+        found = usable(faces.find(frame.pixels, provider=provider))
+        if found:
+            return found
     raise NoFaceError("No face that can be edited was found in this film: one that looks into the camera, upright.")
 
 

@@ -76,25 +76,14 @@ def calibrate_on_films(
     BoundaryError
         An AU moves nothing, or has no boundary.
     """
-    from facsmith.animator import Animator
     from facsmith.options import AnimateOptions
 
     chosen = tuple(animator.networks.boundaries[au].au for au in aus or animator.networks.boundaries.aus)
     same_step = replace(options or AnimateOptions(), mode="paste", personal=False)
 
-    networks = animator.networks
-
     def films(boundaries: BoundarySet, stage: str, second: str | None = None) -> Check:
-        subject = Animator(
-            networks.generator,
-            descriptor=networks.descriptor,
-            encoder=networks.encoder,
-            boundaries=boundaries,
-            name=networks.name,
-            faces=networks.faces,
-        )
         return check(
-            animator_render(subject, same_step),
+            animator_render(animator.with_boundaries(boundaries), same_step),
             photos,
             aus=chosen,
             provider=provider,
@@ -102,7 +91,7 @@ def calibrate_on_films(
             progress=lambda _, done, total: progress(stage, done, total),
         )
 
-    bent = networks.boundaries
+    bent = animator.networks.boundaries
     before = films(bent, "calibrate")
     others = others_shown(before, bent.aus)
     if others.any():

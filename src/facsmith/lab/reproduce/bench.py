@@ -62,18 +62,6 @@ class Bench:
         """Of the model that is looked at."""
         return self.animator.networks
 
-    def animator_with(self, boundaries: BoundarySet) -> Animator:
-        """The same networks with other boundaries."""
-        networks = self.networks
-        return Animator(
-            networks.generator,
-            descriptor=networks.descriptor,
-            encoder=networks.encoder,
-            boundaries=boundaries,
-            name=networks.name,
-            faces=networks.faces,
-        )
-
     def piece(self, name: str, settings: Mapping[str, Any], compute: Callable[[], Pieces]) -> Pieces:
         """See `Store.piece`."""
         return self.store.piece(name, settings, compute)

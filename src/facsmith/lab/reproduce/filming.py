@@ -80,7 +80,7 @@ def _subject(bench: Bench, method: Method, face: JudgedFace) -> Subject:
     settings = {"face": described(face), "options": repr(options.inversion)}
     found = bench.piece("latent", settings, lambda: {"ws": own.prepare(face.photo, options=options).latent.ws})
     latent = Latent(found["ws"], bench.networks.generator.generator_id)
-    animator = own if method.boundaries is None else bench.animator_with(method.boundaries)
+    animator = own if method.boundaries is None else bench.animator.with_boundaries(method.boundaries)
     return animator.prepare(face.photo, options=options, latent=latent)
 
 

@@ -61,7 +61,7 @@ _JAW_AUS: Final = (26, 27)
 """Small crops end at the chin: where the jaw drops, what lies below the lips is not seen, and follows the lower lip as
 far as the blendshape says."""
 _JAW_SITES: Final = ("mentolabial", "chin", "marionette", "jaw")
-_UNREPORTED: Final = (5,)
+_LIDS_OPEN: Final = 5
 _UPPER_LIDS: Final = (37, 38, 43, 44)
 """Upper lids that open hide in the eye's fold: landmarkers report too little of it to correct a blendshape by."""
 _GRID: Final = ShadingGrid(-1.2, -1.05, 0.03, 81, 94)
@@ -166,7 +166,7 @@ class _Prior:
         near = np.exp(-((apart / _REACH) ** 2))
         freedom = np.clip((length[:, None, :] * near).max(axis=2) / _MOVED, 0, 1)
         freedom[:, JAW] = 0
-        freedom[np.ix_([list(BLENDSHAPES).index(au) for au in _UNREPORTED], _UPPER_LIDS)] = 0
+        freedom[list(BLENDSHAPES).index(_LIDS_OPEN), _UPPER_LIDS] = 0
         freedom[np.ix_([list(BLENDSHAPES).index(au) for au in _JAW_AUS], self.below_lips)] = 0
         return freedom
 
