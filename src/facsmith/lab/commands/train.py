@@ -442,7 +442,8 @@ def muscles(
 
       facsmith train muscles coded_peaks.csv --faces coded_peaks.tar --prior ict_sites.npz -o muscles.safetensors
     """
-    from facsmith.lab.train.muscles import MusclesOptions, fit_muscles, read_coded_peaks
+    from facsmith.lab.train.coded_peaks import read_coded_peaks
+    from facsmith.lab.train.muscles import MusclesOptions, fit_muscles
 
     check_place(output)
     options = MusclesOptions(ridge, shading, unlettered, folds, seed)
