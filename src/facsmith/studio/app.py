@@ -453,10 +453,6 @@ class _Page(PageLayout):
 def build(sessions: Sessions) -> gr.Blocks:
     """The page, ready to be mounted."""
     with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
-        gr.HTML(
-            '<header class="fs-head"><h1>facsmith studio</h1><p>One photo, a face\'s muscles, one film.</p></header>',
-            apply_default_css=False,
-        )
         _Page(sessions, page)
         open_door(sessions)
 

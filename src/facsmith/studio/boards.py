@@ -25,6 +25,7 @@ __all__ = [
     "file_board",
     "on",
     "photo_board",
+    "plot_board",
     "project_board",
     "show_board",
     "stage_board",
@@ -88,10 +89,10 @@ def stage_board() -> Board:
   </div>
   <figure class="pair" hidden><video controls loop muted playsinline aria-label="The film, before and after"></video>
     <figcaption>Before</figcaption><figcaption>After</figcaption></figure>
+  <label class="wipe" hidden><span>Photo</span>
+    <input type="range" min="0" max="100" value="0" aria-label="Wipe from the photo as it was to the new expression">
+    <span>New</span></label>
   <div class="tools" hidden>
-    <label class="wipe"><span>Photo</span>
-      <input type="range" min="0" max="100" value="0" aria-label="Wipe from the photo as it was to the new expression">
-      <span>New</span></label>
     <div class="views" role="group" aria-label="What is seen">{places}
       <button type="button" class="closer" aria-label="Closer">+</button>
       <button type="button" class="farther" aria-label="Farther away">−</button></div>
@@ -227,6 +228,16 @@ def status_board() -> Board:
 <progress hidden aria-label="Progress"></progress><button type="button" hidden>Cancel</button></div>""",
         "status.js",
         "status",
+    )
+
+
+def plot_board() -> Board:
+    """The film's curves with a cursor; on a phone they are folded."""
+    return _board(
+        "",
+        """<button type="button" class="fold" aria-expanded="false" hidden>Curves</button><div class="curves"></div>""",
+        "plot.js",
+        "plot",
     )
 
 

@@ -28,26 +28,31 @@ _gradio: Any = gr  # typed in part
 
 
 class PageLayout:
-    """The face on the left, what moves it on the right, under tabs."""
+    """The face on the left, what moves it on the right, under tabs; below both the film's curves."""
 
     def __init__(self, sessions: Sessions) -> None:
         self.sessions = sessions
         self.kept = _gradio.BrowserState({}, storage_key="facsmith-studio", secret="facsmith-studio")
-        with gr.Row(elem_id="work"):
-            with gr.Column(scale=6, min_width=320, elem_id="left"):
-                self.stage = boards.stage_board()
-                self.status = boards.status_board()
-            with gr.Column(scale=5, min_width=320, elem_id="right"):
-                with gr.Row(elem_id="quick"):
-                    self.neutral = gr.Button("Neutral", size="sm")
-                    self.own = gr.Button("As in the photo", size="sm")
-                    self.undo = gr.Button("Undo", size="sm", elem_id="undo")
-                    self.redo = gr.Button("Redo", size="sm", elem_id="redo")
+        with gr.Column(elem_id="work"):
+            with gr.Row(elem_id="panes"):
+                with gr.Column(scale=13, min_width=320, elem_id="left"):
+                    self.stage = boards.stage_board()
+                with gr.Column(scale=10, min_width=320, elem_id="right"):
+                    gr.HTML(views.HEAD, apply_default_css=False)
+                    with gr.Row(elem_id="quick"):
+                        self.neutral = gr.Button("Neutral", size="sm")
+                        self.own = gr.Button("As in the photo", size="sm")
+                        self.undo = gr.Button("Undo", size="sm", elem_id="undo")
+                        self.redo = gr.Button("Redo", size="sm", elem_id="redo")
+                    with gr.Tabs(elem_id="tabs") as self.tabs:
+                        for name in ("photo", "expression", "film", "edit", "set", "inspector"):
+                            with _gradio.Tab("Edit film" if name == "edit" else name.capitalize(), id=name):
+                                getattr(self, f"_{name}_tab")()
+            with gr.Column(elem_id="dock"):
+                with gr.Row(elem_id="transport"):
                     self.play = gr.Button("Play", size="sm", variant="primary", elem_id="play")
-                with gr.Tabs(elem_id="tabs") as self.tabs:
-                    for name in ("photo", "expression", "film", "edit", "set", "inspector"):
-                        with _gradio.Tab("Edit film" if name == "edit" else name.capitalize(), id=name):
-                            getattr(self, f"_{name}_tab")()
+                    self.status = boards.status_board()
+                self.plot = boards.plot_board()
 
     def _photo_tab(self) -> None:
         self.faces = boards.show_board("faces", script="faces.js")
@@ -67,7 +72,6 @@ class PageLayout:
         self.seen = boards.show_board("seen", script="measured.js", html="")
 
     def _film_tab(self) -> None:
-        self.plot = boards.show_board("plot")
         self.timing = boards.timing_board()
         with gr.Row(elem_id="drive"):
             self.choices = _gradio.CheckboxGroup([*CHOICES], show_label=False, container=False, elem_id="choices")

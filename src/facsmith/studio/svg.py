@@ -36,26 +36,34 @@ def line(xs: npt.ArrayLike, ys: npt.ArrayLike) -> str:
 
 
 def timeline_plot(timeline: Timeline) -> str:
-    """Intensity over time, one curve an AU, its name at its highest point."""
-    width, height, left, bottom, top = 720, 260, 34, 30, 14
+    """Intensity over time as HTML, one curve an AU, its name at its highest point.
+
+    It is as wide and as high as its place: the curves are stretched, the letters over them are not.
+    """
     seconds = max(timeline.duration, 0.1)
     times = np.linspace(0, seconds, _POINTS)
-    curves = _curves(timeline, times)
-    x = left + times / seconds * (width - left - 12)
-    parts = [_grid(left, width - 12, height - bottom, top), _seconds(seconds, left, width - 12, height - bottom)]
-    taken: list[tuple[float, float]] = []
+    paths: list[str] = []
+    marks: list[str] = []
+    for letter, level in {"0": 0.0, **INTENSITY_LETTERS}.items():
+        paths.append(f'<path d="M0 {100 - 100 * level:.1f}H1000" class="grid"/>')
+        marks.append(_mark("level", 0, level, letter))
+    step = next(s for s in (0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600) if seconds / s <= 10)
+    marks += [_mark("second", t / seconds, 0, f"{t:g} s") for t in np.arange(0, seconds + 1e-9, step).tolist()]
+    curves, taken = _curves(timeline, times), list[tuple[float, float]]()
     for name, au, values in curves:
-        y = height - bottom - values * (height - bottom - top)
         dashes = ' stroke-dasharray="7 4"' if name.startswith("L") else ""
-        parts.append(f'<path d="{line(x, y)}" fill="none" stroke="{COLOURS[au]}" stroke-width="2.5"{dashes}/>')
+        drawn = line(1000 * times / seconds, 100 - 100 * values)
+        paths.append(f'<path d="{drawn}" fill="none" stroke="{COLOURS[au]}" stroke-width="2.5"{dashes}/>')
         peak = int(np.flatnonzero(values >= values.max() - 1e-9).mean())
-        at = _free(float(x[peak]), float(y[peak]) - 4, taken)
-        parts.append(_text(*at, name, anchor="middle", fill=COLOURS[au], bold=True))
-    reach = f'data-left="{left}" data-right="{width - 12}" transform="translate({left} 0)"'
-    parts.append(f'<path d="M0 {top}V{height - bottom}" class="cursor" {reach}/>')
+        at = _free(float(times[peak] / seconds), float(values[peak]), taken)
+        marks.append(_mark("name", *at, name, f";color:{COLOURS[au]}"))
     shown = ", ".join(f"{name} {AU_NAMES[au]}" for name, au, _ in curves)
     title = f"Intensity over {seconds:.1f} seconds of {shown or 'nothing: the face rests'}"
-    return _svg(width, height, title, parts)
+    return (
+        f'<div class="fs-curves"><svg viewBox="0 0 1000 100" preserveAspectRatio="none" role="img" '
+        f'aria-label="{escape(title)}">{"".join(paths)}</svg>'
+        f'<div aria-hidden="true">{"".join(marks)}<i class="cursor" hidden></i></div></div>'
+    )
 
 
 def curve(xs: npt.ArrayLike, ys: npt.ArrayLike, *, title: str, size: tuple[int, int], colour: str = "") -> str:
@@ -104,31 +112,21 @@ def _svg(width: int, height: int, title: str, parts: Iterable[str]) -> str:
     )
 
 
-def _text(x: float, y: float, text: str, *, anchor: str = "start", fill: str = "", bold: bool = False) -> str:
-    style = (f' style="fill:{fill}"' if fill else "") + (' font-weight="700"' if bold else "")
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{style}>{escape(text)}</text>'
+def _text(x: float, y: float, text: str, *, anchor: str) -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
 
 
-def _grid(left: float, right: float, bottom: float, top: float) -> str:
-    parts: list[str] = []
-    for letter, level in {"0": 0.0, **INTENSITY_LETTERS}.items():
-        y = bottom - level * (bottom - top)
-        parts.append(f'<path d="M{left} {y:.1f}H{right}" class="grid"/>' + _text(left - 8, y + 4, letter, anchor="end"))
-    return "".join(parts)
-
-
-def _seconds(seconds: float, left: float, right: float, bottom: float) -> str:
-    step = next(s for s in (0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600) if seconds / s <= 12)
-    ticks = np.arange(0, seconds + 1e-9, step)
-    return "".join(
-        _text(left + t / seconds * (right - left), bottom + 20, f"{t:g} s", anchor="middle" if t else "start")
-        for t in ticks.tolist()
-    )
+def _mark(kind: str, x: float, y: float, text: str, style: str = "") -> str:
+    """A text over a drawing; x, y: its place in shares of the width and, from below, of the height."""
+    return f'<span class="{kind}" style="left:{100 * x:.1f}%;bottom:{100 * y:.1f}%{style}">{text}</span>'
 
 
 def _free(x: float, y: float, taken: list[tuple[float, float]]) -> tuple[float, float]:
-    """A place for a label that lies over no other one: further along."""
-    while any(abs(x - a) < 38 and abs(y - b) < 13 for a, b in taken):
-        x += 38
+    """A place for a name that lies over no other one: further along, at the end one lower."""
+    across, down, first = 0.075, 0.18, x
+    while any(abs(x - a) < across and abs(y - b) < down for a, b in taken):
+        x += across
+        if x > 0.97:
+            x, y = first, y - down
     taken.append((x, y))
     return x, y

@@ -37,6 +37,7 @@ __all__ = [
 ]
 
 _SEEN = 0.05  # measured of an AU that was not asked: shown from here on
+HEAD = "<header><h1>facsmith studio</h1><p>One photo, a face's muscles, one film.</p></header>"
 CODE_HINT = (
     '<p class="hint">The face code (a latent) is what the search found: the numbers from which the model draws this '
     "face. Saved under Take home and opened here, it spares the search.</p>"
@@ -122,7 +123,7 @@ def timing(session: StudioSession) -> dict[str, Any]:
 
 def timing_plot(session: StudioSession) -> str:
     """The film's curves; and whether the last film is of others."""
-    old = '<p class="is-old">The film and its receipt are of earlier curves: Play makes them anew.</p>'
+    old = '<p class="is-old">Film and receipt are of earlier curves: Play makes them anew.</p>'
     return old * session.is_stale + timeline_plot(session.timeline) if session.scene is not None else ""
 
 
