@@ -677,6 +677,50 @@ def test_a_project_is_saved_and_opened(page: Any, tmp_path: Path) -> None:
     assert number(page, 26) == 0 and number(page, 12) == 0.65
 
 
+def test_a_project_brings_back_every_face_and_asks_for_its_film(page: Any, tmp_path: Path) -> None:
+    import skimage.data
+
+    face = np.array(skimage.data.astronaut())[:300, 80:380]
+    image.write(tmp_path / "two.png", pair(face))
+    video.write(tmp_path / "talk.mp4", [face] * 2, fps=2)
+    video.write(tmp_path / "walk.mp4", [face] * 3, fps=2)
+    drop(page, tmp_path / "two.png")
+    done(page)
+    slide(page, 4, 0.7)
+    shows(page, "AU4=0.70")
+    tab(page, "Photo")
+    page.click('[data-face="1"]')
+    page.wait_for_selector('[data-face="1"][aria-pressed=true]', state="attached")
+    done(page)
+    slide(page, 12, 0.35)
+    shows(page, "AU12=0.35")
+    tab(page, "Photo")
+    page.get_by_label("Face 1", exact=True).check()
+    drop(page, tmp_path / "talk.mp4")
+    says(page, "talk.mp4 is here")
+    tab(page, "Photo")
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="Save the project").click()
+    waiting.value.save_as(tmp_path / "both.facsmith")
+    with page.expect_event("load"):
+        page.get_by_role("button", name="Forget everything").click()
+    page.complaints.clear()  # of the line that was cut by it
+    page.wait_for_selector("#stage .empty >> visible=true")
+    drop(page, tmp_path / "both.facsmith")
+    says(page, "both.facsmith is open")
+    shows(page, "AU12=0.35")
+    tab(page, "Photo")
+    assert page.get_by_label("Face 1", exact=True).is_checked()
+    page.click('[data-face="0"]')
+    page.wait_for_selector('[data-face="0"][aria-pressed=true]', state="attached")
+    shows(page, "AU4=0.70")
+    assert number(page, 4) == 0.7
+    tab(page, "Edit film")
+    page.get_by_text("The project's film, talk.mp4, is not here: bring it again").wait_for()
+    drop(page, tmp_path / "walk.mp4")
+    says(page, "it is not the film of the project, talk.mp4")
+
+
 # --- nothing is swallowed ---------------------------------------------------------------------------------------------
 
 

@@ -758,6 +758,39 @@ def test_a_project_is_opened_again(opened, make_animator, tmp_path, begin):
     assert [p for p in other.folder.rglob("*") if p.is_file()] == []
 
 
+def test_a_project_keeps_all_faces_and_asks_for_its_film(make_animator, photo, tmp_path):
+    animator = make_animator(faces=FakeFaces((face_at(35, 35, 28), face_at(80, 35, 26))))
+    session, other = (StudioSession(animator, folder=tmp_path / name, options=OPTIONS) for name in ("session", "other"))
+    for each in (session, other):
+        each.folder.mkdir()
+    session.open_face(session.load_photo(png(photo), name="two.png"), nothing)
+    session.settle(Pose(ActionUnits({4: 1.0})))
+    session.open_face(1, nothing)
+    session.emotion("fear")
+    session.move_together([0])
+    video.write(tmp_path / "talk.mp4", [photo] * 3, fps=3)
+    film = (tmp_path / "talk.mp4").read_bytes()
+    take_film(session, film, "talk.mp4")
+    open_project(other, save_project(session), nothing)
+    assert other.condition == "fear" and other.together == {0} and other.scene.subject.face_index == 1
+    other.go(-1)
+    assert other.pose == session.pose  # nothing of the other face's is behind it
+    ws = other.cast[0][0].subject.latent.ws
+    assert np.array_equal(ws, session.cast[0][0].subject.latent.ws)
+    other.see(0)
+    assert other.pose == Pose(ActionUnits({4: 1.0}))
+    assert "talk.mp4, is not here" in views.edited(other)
+    video.write(tmp_path / "walk.mp4", [photo] * 2, fps=3)
+    walk = (tmp_path / "walk.mp4").read_bytes()
+    open_project(other, save_project(session), nothing)
+    assert "not the film of the project, talk.mp4" in take_film(other, walk, "walk.mp4")
+    open_project(other, save_project(session), nothing)
+    assert take_film(other, film, "anything.mp4") == take_film(session, film, "anything.mp4")
+    kept = other.footage
+    open_project(other, save_project(session), nothing)
+    assert other.footage is kept and kept.exists()  # it is the same: nothing is asked for
+
+
 def test_a_damaged_project_is_refused(opened):
     whole = save_project(opened)
     packed = io.BytesIO()

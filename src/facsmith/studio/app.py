@@ -91,7 +91,7 @@ class _Page(PageLayout):
         work(on(self.photo, "sample"), self._load_sample, face)
         do(on(self.photo, "face"), self._new_face, face)
         work(on(self.faces, "choose"), self._choose, face)
-        do(self.together.input, StudioSession.move_together, [self.plot], self.together)
+        do(self.together.input, StudioSession.move_together, [self.plot, self.project], self.together)
         do(on(self.status, "face"), lambda session, value: self._all(session, go=True), face)
         do(on(self.status, "cancel"), self._cancel, [])
 
@@ -416,9 +416,8 @@ class _Page(PageLayout):
     # --- a film that was brought ------------------------------------------------------------------------------------
 
     def _take_film(self, session: StudioSession, value: Any) -> Iterator[Update]:
-        take_film(session, *file(value))
-        said = views.said(f"{session.footage_name} is here: say what shall change, then Show before and after.")
-        yield self._show(session, self.edited) | {self.tabs: gr.Tabs(selected="edit"), self.status: said}
+        said = views.said(take_film(session, *file(value)))
+        yield self._show(session, self.edited, self.project) | {self.tabs: gr.Tabs(selected="edit"), self.status: said}
 
     def _edit(self, session: StudioSession, value: Any, changes: list[Any]) -> Iterator[Update]:
         """Change the film, and show it; with what the event asks for to take home."""

@@ -81,7 +81,8 @@ class StudioSession:
         self.rendered: Rendered | None = None
         self.footage: Path | None = None
         """A film that was brought, and what became of it (`edited_film`)."""
-        self.footage_name, self.footage_seconds = "", 0.0
+        self.footage_name, self.footage_hash, self.footage_seconds = "", "", 0.0
+        """Without `footage`: of the film that a project speaks of, which is to be brought again."""
         self.edited: EditedFilm | None = None
         self.set_photos: dict[str, bytes] = {}
         """Photos laid aside for a set, by the beginning of their files' names."""
@@ -145,10 +146,7 @@ class StudioSession:
         if index in self.cast:
             self._leave_for(index)
             self.scene, moment = self.cast.pop(index)
-            self.history = History(moment)
-            self.is_newest(self.turn + 1)
-            self._show(moment)
-            self.revision += 1
+            self.resume(moment)
         elif self.animator.networks.encoder is not None:
             quick = replace(options, inversion=replace(options.inversion, iterations=0))
             self._enter(encode(self._photo(), self.animator.networks, name=self._name, options=quick.encoding))
@@ -210,6 +208,13 @@ class StudioSession:
             self.unload_track()
         self.pose, self.remark, self.feeling = pose, "", feeling
         self._remember()
+
+    def resume(self, moment: Moment) -> None:
+        """Show what the face showed when it was left, with nothing to undo."""
+        self.history = History(moment)
+        self.is_newest(self.turn + 1)
+        self._show(moment)
+        self.revision += 1
 
     def time(self, score: Score) -> None:
         """Take the seconds of the page's table."""
@@ -456,6 +461,7 @@ class StudioSession:
     def move_together(self, indices: Iterable[int]) -> None:
         """Which faces of the photo move with the one that is worked on."""
         self.together = frozenset(range(len(self.faces))) & frozenset(indices)
+        self.revision += 1
 
     def _take(self, photo: Image, faces: tuple[Face, ...], name: str, origin: dict[str, Any]) -> None:
         self.photo, self.faces, self._name, self.origin = photo, faces, name, origin

@@ -219,7 +219,9 @@ def movie(session: StudioSession) -> dict[str, Any]:
 def edited(session: StudioSession) -> str:
     """The film that was brought, and the receipt of what became of it."""
     if session.footage is None:
-        return '<p class="none">No film yet: bring one, or drop it anywhere on this page.</p>'
+        lost = f"The project's film, {escape(session.footage_name)}, is not here: bring it again"
+        none = lost if session.footage_name else "No film yet: bring one"
+        return f'<p class="none">{none}, or drop it anywhere on this page.</p>'
     here = f"<p><b>{escape(session.footage_name)}</b>, {session.footage_seconds:.1f} s.</p>"
     if session.edited is None:
         return here
