@@ -9,6 +9,7 @@ import threading
 import time
 import weakref
 import zipfile
+from concurrent.futures import wait
 from dataclasses import replace
 from fractions import Fraction
 from types import SimpleNamespace
@@ -881,8 +882,7 @@ def test_a_line_tells_the_place_and_keeps_the_order():
     assert [(step.stage, step.done, step.total) for step in told] == [("waiting", 1, 10), ("waiting", 2, 20)]
     dropped.cancel()
     go.set()
-    for job in jobs:
-        job.join()
+    wait(jobs)
     with pytest.raises(JobCancelledError):
         dropped.result()
     assert order == [1, 2]

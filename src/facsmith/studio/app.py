@@ -314,7 +314,7 @@ class _Page(PageLayout):
         yield {self.status: views.said(views.face_notes(session)) | {"busy": True, "face": next(self._number)}}
         job = session.start(partial(session.search, index), line=self.sessions.searches, alone=True)
         yield from self._steps(job, cancelled="Cancelled: the face stays as the encoder alone sees it.")
-        said = views.said(views.face_notes(session)) if not job.was_cancelled else {}
+        said = views.said(views.face_notes(session)) if job.exception() is None else {}
         yield self._all(session) | ({self.status: said} if said else {})
 
     def _new_face(self, session: StudioSession, value: Any) -> Update:

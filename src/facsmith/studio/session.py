@@ -4,6 +4,7 @@ import re
 import shutil
 import threading
 from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -419,19 +420,18 @@ class StudioSession:
         if alone:
             self.cancel()
         job = Job(work if line is None else line.wait(work))
-        self._jobs = [*(known for known in self._jobs if not known.is_over), job]
+        self._jobs = [*(known for known in self._jobs if not known.done()), job]
         return job
 
     @property
     def job(self) -> Job[Any] | None:
         """The work begun last, while it goes on."""
-        going = [job for job in self._jobs if not job.is_over]
+        going = [job for job in self._jobs if not job.done()]
         return going[-1] if going else None
 
     def wait(self) -> None:
         """Until the work that is going on has ended: a film is of the face as the whole search sees it."""
-        for job in self._jobs:
-            job.join()
+        wait(self._jobs)
 
     @property
     def busy(self) -> bool:
