@@ -270,10 +270,9 @@ def test_a_new_film_calls_off_what_is_made_of_the_one_before(session, photo, tmp
     job = session.start(work)
     with pytest.raises(InputError):
         take_film(session, b"", "none.mp4")
-    assert not job.is_over
+    assert not job.done()
     take_film(session, (tmp_path / "talk.mp4").read_bytes(), "talk.mp4")
-    job.join()
-    assert job.was_cancelled
+    assert isinstance(job.exception(), JobCancelledError)
 
 
 def test_a_film_is_edited_once_and_its_files_go(session, photo, tmp_path):
@@ -435,13 +434,12 @@ def test_undo_and_redo_go_step_by_step(opened):
 
 def test_a_strength_scales_the_emotion(opened):
     opened.emotion("contempt")
-    opened.strength = 0.5
-    opened.strengthen()
+    opened.strengthen(0.5)
     whole = EMOTIONS["contempt"].action_units
     assert all(opened.pose.action_units.right[au] == pytest.approx(0.5 * e) for au, e in whole.right.items())
     assert opened.condition == "contempt-050"
     opened.settle(Pose(ActionUnits({4: 0.3, 1: 0.04})))
-    opened.strengthen()  # no emotion: nothing to scale
+    opened.strengthen(0.5)  # no emotion: nothing to scale
     assert opened.pose.action_units[4] == 0.3 and opened.condition == "AU04-030"
 
 
@@ -852,8 +850,8 @@ def test_nothing_of_a_command_line_is_said():
         "2 faces were found and number 0, the largest, was taken; choose with --face 0 to 1. Landmarks come from dlib."
     )
     assert views.plain(said) == "Landmarks come from dlib."
-    assert views.said("Look into /usr/lib/x. Then try again.", error=True)["text"] == "Then try again."
-    assert views.said("Use --host.", error=True)["text"]  # better these words than none
+    assert views.failed(InputError("Look into /usr/lib/x. Then try again."))["text"] == "Then try again."
+    assert views.failed(InputError("Use --host."))["text"]  # better these words than none
 
 
 def test_what_is_amiss_with_a_photo_is_said(make_animator, photo, tmp_path):

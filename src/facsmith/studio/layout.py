@@ -36,7 +36,7 @@ class PageLayout:
         with gr.Column(elem_id="work"):
             with gr.Row(elem_id="panes"):
                 with gr.Column(scale=13, min_width=320, elem_id="left"):
-                    self.stage = boards.stage_board()
+                    self.stage = boards.board("stage")
                 with gr.Column(scale=10, min_width=320, elem_id="right"):
                     gr.HTML(views.HEAD, apply_default_css=False)
                     with gr.Row(elem_id="quick"):
@@ -51,11 +51,11 @@ class PageLayout:
             with gr.Column(elem_id="dock"):
                 with gr.Row(elem_id="transport"):
                     self.play = gr.Button("Play", size="sm", variant="primary", elem_id="play")
-                    self.status = boards.status_board()
-                self.plot = boards.plot_board()
+                    self.status = boards.board("status")
+                self.plot = boards.board("plot", "")
 
     def _photo_tab(self) -> None:
-        self.faces = boards.show_board("faces", script="faces.js")
+        self.faces = boards.board("faces", "", html="${value}")
         self.together = _gradio.CheckboxGroup([], label="Move with it", visible=False, elem_id="together")
         self.photo = boards.photo_board(_sample_pictures(self.sessions), max_bytes=self.sessions.options.max_bytes)
         self.project = boards.project_board()
@@ -69,7 +69,7 @@ class PageLayout:
             0, 100, 100, step=5, label="Strength of the emotion, %", elem_id="strength", buttons=[]
         )
         self.expression = boards.expression_board(pictograms(self.sessions.animator))
-        self.seen = boards.show_board("seen", script="measured.js", html="")
+        self.seen = boards.board("seen", html="")
 
     def _film_tab(self) -> None:
         self.timing = boards.timing_board()

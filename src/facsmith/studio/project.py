@@ -40,7 +40,7 @@ def save_project(session: StudioSession) -> bytes:
     others = {index: face for index, face in session.cast.items() if index < MOST_FACES}
     words = {
         "made_by": "facsmith studio", "version": 1, "name": subject.name, "face": subject.face_index, **origin,
-        **Moment(session.pose, session.score, session.feeling).to_json(), "turn": session.turn,
+        **session.moment.to_json(), "turn": session.turn,
         "others": {index: moment.to_json() for index, (_, moment) in others.items()},
         "together": sorted(session.together), "film": [session.footage_name, session.footage_hash],
         "strength": session.strength, "track": session.track_name if session.track is not None else None,

@@ -59,8 +59,7 @@ def application(animator: Animator, options: StudioOptions) -> "Gate":
     fonts = ["system-ui", "-apple-system", "Segoe UI", "sans-serif"]
     theme: Any = gradio.themes.Base(font=fonts, font_mono=["ui-monospace", "monospace"])
     # Light for everyone: pictures are judged against one ground.
-    dark = [name for name in cast("dict[str, Any]", vars(theme)) if name.endswith("_dark")]
-    for name in dark:
+    for name in [name for name in cast("dict[str, Any]", vars(theme)) if name.endswith("_dark")]:
         delattr(theme, name)
     gradio.mount_gradio_app(
         app,

@@ -4,7 +4,7 @@ Conventions: an SVG is a string; sizes are in its own units, the page scales it.
 sheet where they must follow it, and from ``COLOURS`` for the AUs.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Final
 
@@ -73,26 +73,26 @@ def curve(xs: npt.ArrayLike, ys: npt.ArrayLike, *, title: str, size: tuple[int, 
     x = pad + (x - x.min()) / max(float(np.ptp(x)), 1e-9) * (width - 2 * pad)
     y = height - pad - (y - y.min()) / max(float(np.ptp(y)), 1e-9) * (height - 2 * pad)
     look = f'stroke="{colour}"' if colour else 'class="curve"'
-    frame = f'<path d="M{pad} {pad}V{height - pad}H{width - pad}" class="axis"/>'
-    return _svg(width, height, title, [frame, f'<path d="{line(x, y)}" fill="none" {look} stroke-width="2"/>'])
+    return (
+        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}" class="fs-plot">'
+        f'<path d="M{pad} {pad}V{height - pad}H{width - pad}" class="axis"/>'
+        f'<path d="{line(x, y)}" fill="none" {look} stroke-width="2"/></svg>'
+    )
 
 
 def cosine_table(aus: Sequence[int], cosines: npt.NDArray[np.float64]) -> str:
-    """How much each boundary shares with each other: blue where they agree, red where they oppose."""
-    cell, head = 30, 44
-    side = head + cell * len(aus)
-    parts: list[str] = []
-    for row, au in enumerate(aus):
-        middle = head + cell * row + cell / 2
-        parts.append(_text(head - 6, middle + 4, f"AU{au}", anchor="end"))
-        parts.append(_text(middle, head - 8, str(au), anchor="middle"))
-        for column in range(len(aus)):
-            value = float(cosines[row, column])
-            fill = f"rgba({'15,98,168' if value >= 0 else '194,65,12'},{min(1.0, abs(value)):.2f})"
-            place = f'x="{head + cell * column}" y="{head + cell * row}" width="{cell - 2}" height="{cell - 2}"'
-            note = f"AU{au} and AU{aus[column]}: {value:.2f}"
-            parts.append(f'<rect {place} rx="3" fill="{fill}" class="cell"><title>{note}</title></rect>')
-    return _svg(side, side, "Cosines between the boundaries", parts)
+    """How much each boundary shares with each other, as HTML: blue where they agree, red where they oppose."""
+    head = "".join(f'<th scope="col">{au}</th>' for au in aus)
+    rows = "".join(
+        f'<tr><th scope="row">AU{au}</th>' + "".join(_cosine(au, other, v) for other, v in zip(aus, row, strict=True))
+        for au, row in zip(aus, cosines.tolist(), strict=True)
+    )
+    return f'<table class="fs-cosines"><thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table>'
+
+
+def _cosine(au: int, other: int, value: float) -> str:
+    colour = f"rgba({'15,98,168' if value >= 0 else '194,65,12'},{min(1.0, abs(value)):.2f})"
+    return f'<td style="background:{colour}" title="AU{au} and AU{other}: {value:.2f}"></td>'
 
 
 def _curves(timeline: Timeline, times: npt.NDArray[np.float64]) -> list[tuple[str, int, npt.NDArray[np.float64]]]:
@@ -105,17 +105,6 @@ def _curves(timeline: Timeline, times: npt.NDArray[np.float64]) -> list[tuple[st
     return [curve for curve in curves if curve[2].max() > 0]
 
 
-def _svg(width: int, height: int, title: str, parts: Iterable[str]) -> str:
-    return (
-        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}" class="fs-plot">'
-        f"{''.join(parts)}</svg>"
-    )
-
-
-def _text(x: float, y: float, text: str, *, anchor: str) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
-
-
 def _mark(kind: str, x: float, y: float, text: str, style: str = "") -> str:
     """A text over a drawing; x, y: its place in shares of the width and, from below, of the height."""
     return f'<span class="{kind}" style="left:{100 * x:.1f}%;bottom:{100 * y:.1f}%{style}">{text}</span>'
@@ -123,7 +112,7 @@ def _mark(kind: str, x: float, y: float, text: str, style: str = "") -> str:
 
 def _free(x: float, y: float, taken: list[tuple[float, float]]) -> tuple[float, float]:
     """A place for a name that lies over no other one: further along, at the end one lower."""
-    across, down, first = 0.075, 0.18, x
+    across, down, first = 0.09, 0.18, x
     while any(abs(x - a) < across and abs(y - b) < down for a, b in taken):
         x += across
         if x > 0.97:
