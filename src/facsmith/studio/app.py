@@ -307,10 +307,11 @@ class _Page(PageLayout):
         yield from self._steps(job)
         try:
             job.result()
-            said = views.face_notes(session)
-        except JobCancelledError:
-            said = "Cancelled: the face stays as the encoder alone sees it."
-        yield self._all(session) | {self.status: views.said(said)}
+            said = {self.status: views.said(views.face_notes(session))}
+        except JobCancelledError:  # told on its own: what is yielded last is sent twice, and something newer may speak
+            yield {self.status: views.said("Cancelled: the face stays as the encoder alone sees it.")}
+            said = {}
+        yield self._all(session) | said
 
     def _new_face(self, session: StudioSession, value: Any) -> Update:
         seed = field(value, "seed")

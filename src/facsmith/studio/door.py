@@ -13,7 +13,7 @@ import gradio as gr
 
 from facsmith import image
 from facsmith.errors import FacsmithError, InputError
-from facsmith.facs import DISFA, parse_expression
+from facsmith.facs import DISFA, EMOTIONS, parse_expression
 from facsmith.measure import action_units
 from facsmith.options import Progress
 from facsmith.receipt import Receipt
@@ -21,6 +21,7 @@ from facsmith.studio import views
 from facsmith.studio.exports import FILMS, export
 from facsmith.studio.jobs import Line
 from facsmith.studio.messages import visitor
+from facsmith.studio.phases import Score
 from facsmith.studio.pose import Pose
 from facsmith.studio.session import StudioSession, visible
 from facsmith.studio.sessions import Sessions
@@ -59,7 +60,7 @@ def open_door(sessions: Sessions) -> None:
         return _run(sessions, request, posed, sessions.films)
 
     def film(request: gr.Request, expression: str, formats: list[str] = ["mp4"]) -> Answer:  # noqa: B006
-        """A film to the expression and back; formats: of mp4, gif, webp, png, sheet, page, from one render."""
+        """A film to the expression and back; formats: of mp4, gif, webp, png, sheet, page, receipt, from one render."""
 
         def filmed(session: StudioSession, progress: Progress) -> Answer:
             unknown = [kind for kind in formats if kind not in FILMS]
@@ -117,8 +118,13 @@ def _run(
 
 
 def _ask(session: StudioSession, expression: str) -> None:
+    """Show it as the page does: an emotion in its own time, AUs in the usual one."""
     session.scene_or_raise()
-    session.settle(Pose(parse_expression(expression)))
+    if (name := expression.strip().lower()) in EMOTIONS:
+        session.emotion(name)
+    else:
+        session.time(Score.of())
+        session.settle(Pose(parse_expression(expression)))
 
 
 def _files(sessions: Sessions, session: StudioSession, made: dict[str, list[Path]]) -> Answer:
