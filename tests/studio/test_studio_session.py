@@ -602,9 +602,9 @@ def test_bad_tracks_are_refused_and_leave_no_file(opened, data, name):
 def test_films_blink_loop_and_rest_when_asked(opened):
     opened.emotion("happiness")
     plain = opened.timeline.duration
-    opened.choose(neutral_first=True)
+    opened.choose(["neutral_first"])
     assert opened.timeline.duration > plain
-    opened.choose(blinks=True, loop=True)
+    opened.choose(["blinks", "loop"])
     assert opened.timeline.loop and opened.timeline.has_blinks
     assert len(opened.film()) > 5
     opened.choose()
@@ -743,7 +743,7 @@ def test_a_project_is_opened_again(opened, make_animator, tmp_path, begin):
             opened.open_face(index, nothing)
     opened.settle(Pose(ActionUnits(right={12: 0.33}), frozenset({12, 4})))
     opened.time(Score.natural("surprise"))
-    opened.choose(blinks=True)
+    opened.choose(["blinks"])
     opened.load_track(TRACK.encode(), name="smile.csv")
     data = save_project(opened)
     (tmp_path / "other").mkdir()

@@ -19,12 +19,12 @@ from facsmith.studio.door import open_door
 from facsmith.studio.edited_film import edit_film, take_film
 from facsmith.studio.exports import export
 from facsmith.studio.jobs import Job, JobCancelledError, Line
-from facsmith.studio.layout import CHOICES, PageLayout
+from facsmith.studio.layout import PageLayout
 from facsmith.studio.messages import field, file, sent, turn, visitor
 from facsmith.studio.phases import Score
 from facsmith.studio.pose import Pose
 from facsmith.studio.project import ENDING, open_project, restore_page, save_project
-from facsmith.studio.session import StudioSession
+from facsmith.studio.session import CHOICES, StudioSession
 from facsmith.studio.sessions import Sessions
 from facsmith.studio.sets import add_photo, read_design, render_set
 from facsmith.video import FILM_SUFFIXES
@@ -60,7 +60,7 @@ class _Page(PageLayout):
             self.plot: views.timing_plot,
             self.strength: lambda session: round(100 * session.strength),
             self.chip: _chip,
-            self.choices: lambda session: [label for label, name in CHOICES.items() if getattr(session.animate, name)],
+            self.choices: lambda session: [label for label, name in CHOICES.items() if name in session.chosen],
             self.film: views.film,
             self.faces: views.faces,
             self.together: _together,
@@ -468,7 +468,7 @@ def _time(session: StudioSession, value: Any) -> None:
 
 
 def _choose_extras(session: StudioSession, value: Any) -> None:
-    session.choose(**{name: label in value for label, name in CHOICES.items()})
+    session.choose([CHOICES[label] for label in value])
 
 
 def _add_photo(session: StudioSession, value: Any) -> None:

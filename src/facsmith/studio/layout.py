@@ -10,13 +10,13 @@ from facsmith.studio.exports import EXPORTS
 from facsmith.studio.pictures import jpeg, pictograms, thumbnail
 from facsmith.studio.pose import GESTURES
 from facsmith.studio.samples import SAMPLES, sample_photo
+from facsmith.studio.session import CHOICES
 from facsmith.studio.sessions import Sessions
 from facsmith.studio.sets import EXPRESSIONS
 
-__all__ = ["CHOICES", "PageLayout"]
+__all__ = ["PageLayout"]
 
 TRACK_BYTES, LATENT_BYTES = 12 << 20, 4 << 20
-CHOICES = {"Blinks": "blinks", "Loops": "loop", "Neutral first": "neutral_first"}
 EXAMPLES = {
     "Half the smile": ("", "AU6=0.5, AU12=0.5", ""),
     "A frown as well": ("AU4=+0.4", "", ""),

@@ -44,7 +44,7 @@ def save_project(session: StudioSession) -> bytes:
         "others": {index: moment.to_json() for index, (_, moment) in others.items()},
         "together": sorted(session.together), "film": [session.footage_name, session.footage_hash],
         "strength": session.strength, "track": session.track_name if session.track is not None else None,
-        "chosen": [name for name in ("blinks", "loop", "neutral_first") if getattr(session.animate, name)],
+        "chosen": session.chosen,
     }  # fmt: skip
     files: dict[str, bytes] = {_WORDS: json.dumps(words, indent=1).encode()}
     if photo is not None:
@@ -109,7 +109,7 @@ def open_project(session: StudioSession, data: bytes, progress: Progress) -> Non
         session.resume(moment)
     session.turn = newest  # what the page moved since it was saved is newer
     session.move_together(together)
-    session.choose(**{name: name in chosen for name in ("blinks", "loop", "neutral_first")})
+    session.choose(chosen)
     session.strength = min(1.0, max(0.0, strength))
     if signature:
         await_film(session, film, signature)

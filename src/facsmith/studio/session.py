@@ -3,7 +3,7 @@
 import re
 import shutil
 import threading
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Collection, Generator, Iterable
 from concurrent.futures import wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -37,12 +37,14 @@ from facsmith.tracks import TrackOptions, read_track
 if TYPE_CHECKING:
     from facsmith.studio.edited_film import EditedFilm
 
-__all__ = ["FAINT", "LONGEST_FILM", "Scene", "StudioSession", "file_stem", "readable", "visible"]
+__all__ = ["CHOICES", "FAINT", "LONGEST_FILM", "Scene", "StudioSession", "file_stem", "readable", "visible"]
 
 LONGEST_FILM: Final = 120.0
 """Seconds of a track that are taken: a page is no place for hours."""
 FAINT: Final = 0.05
 """Intensities below are not named."""
+CHOICES: Final = {"Blinks": "blinks", "Loops": "loop", "Neutral first": "neutral_first"}
+"""Text that people read -> option of every film that the page offers."""
 MOST_FILES: Final = 16
 """Exports of one visitor that lie ready."""
 
@@ -306,9 +308,14 @@ class StudioSession:
             own = own.blinking(seed=self.animate.inversion.seed, every=min(4.0, 0.6 * own.duration))
         return plan(own, source, self.animate)
 
-    def choose(self, *, blinks: bool = False, loop: bool = False, neutral_first: bool = False) -> None:
+    def choose(self, chosen: Collection[str] = ()) -> None:
         """What every film gets: blinks, an end that is the beginning, a rest between the photo and the expression."""
-        self.animate = replace(self.options.animate, blinks=blinks, loop=loop, neutral_first=neutral_first)
+        self.animate = replace(self.options.animate, **{name: name in chosen for name in CHOICES.values()})
+
+    @property
+    def chosen(self) -> list[str]:
+        """Which of ``CHOICES`` every film gets."""
+        return [name for name in CHOICES.values() if getattr(self.animate, name)]
 
     def load_track(self, data: bytes, *, name: str) -> None:
         """Drive the film by a recorded track, CSV or YAML by the name's ending, until a slider is moved.
@@ -339,7 +346,7 @@ class StudioSession:
         return self._film(self.scene_or_raise().subject, self.moment)
 
     def _film(self, subject: Subject, moment: Moment) -> Animation:
-        plain = replace(self.animate, blinks=False, loop=False, neutral_first=False)  # the timeline has them already
+        plain = replace(self.animate, **dict.fromkeys(CHOICES.values(), False))  # the timeline has them already
         return self.animator.animate(subject, self._plan(subject, moment), options=plain)
 
     def parts(self, progress: Progress) -> list[tuple[Subject, Moment]]:
