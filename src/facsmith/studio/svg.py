@@ -111,11 +111,13 @@ def _mark(kind: str, x: float, y: float, text: str, style: str = "") -> str:
 
 
 def _free(x: float, y: float, taken: list[tuple[float, float]]) -> tuple[float, float]:
-    """A place for a name that lies over no other one: further along, at the end one lower."""
-    across, down, first = 0.09, 0.18, x
-    while any(abs(x - a) < across and abs(y - b) < down for a, b in taken):
-        x += across
-        if x > 0.97:
-            x, y = first, y - down
-    taken.append((x, y))
-    return x, y
+    """The nearest place for a name that lies over no other one: to the right, to the left, then lower."""
+    across, down = 0.09, 0.18
+    places = [(x + across * side, y - down * row) for row in range(6) for side in (0, 1, -1, 2, -2)]
+    free = (
+        (a, b)
+        for a, b in places
+        if 0.02 <= a <= 0.97 and all(abs(a - c) > 0.9 * across or abs(b - d) > 0.9 * down for c, d in taken)
+    )
+    taken.append(next(free, (x, y)))
+    return taken[-1]
