@@ -92,7 +92,7 @@ def stage(session: StudioSession, *, fresh: bool = False) -> dict[str, Any]:
 def _around(points: npt.NDArray[np.float64], width: int, height: int) -> list[float]:
     """Left, top, width and height, in shares of the photo, of what shows the points (N, 2) four by three."""
     (x0, y0), (x1, y1) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
-    across = max(1.25 * (x1 - x0), 1.8 * (y1 - y0))
+    across = max(1.2 * (x1 - x0), 1.8 * (y1 - y0))
     down = 0.75 * across
     return [(x0 + x1 - across) / 2 / width, (y0 + y1 - down) / 2 / height, across / width, down / height]
 
