@@ -281,6 +281,8 @@ def test_a_script_comes_in_by_the_door(running, tmp_path, monkeypatch):
     assert Path("her.mp4").read_bytes()[4:8] == b"ftyp"
     assert Path("set.zip").read_bytes().startswith(b"PK")
     assert known["measured"]["AU12"]["intensity"] > 0.3
+    natural = Score.natural("happiness").phases[12].seconds
+    assert known["film"]["measured"][-1]["seconds"] == pytest.approx(natural, abs=0.2) != Score.of().phases[12].seconds
     client: Client = known["studio"]
     named = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
     assert set(named) == {"/open", "/pose", "/film", "/measure", "/stimuli"}

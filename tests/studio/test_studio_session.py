@@ -9,6 +9,7 @@ import threading
 import time
 import weakref
 import zipfile
+from concurrent.futures import wait
 from dataclasses import replace
 from fractions import Fraction
 from types import SimpleNamespace
@@ -269,10 +270,9 @@ def test_a_new_film_calls_off_what_is_made_of_the_one_before(session, photo, tmp
     job = session.start(work)
     with pytest.raises(InputError):
         take_film(session, b"", "none.mp4")
-    assert not job.is_over
+    assert not job.done()
     take_film(session, (tmp_path / "talk.mp4").read_bytes(), "talk.mp4")
-    job.join()
-    assert job.was_cancelled
+    assert isinstance(job.exception(), JobCancelledError)
 
 
 def test_a_film_is_edited_once_and_its_files_go(session, photo, tmp_path):
@@ -434,13 +434,12 @@ def test_undo_and_redo_go_step_by_step(opened):
 
 def test_a_strength_scales_the_emotion(opened):
     opened.emotion("contempt")
-    opened.strength = 0.5
-    opened.strengthen()
+    opened.strengthen(0.5)
     whole = EMOTIONS["contempt"].action_units
     assert all(opened.pose.action_units.right[au] == pytest.approx(0.5 * e) for au, e in whole.right.items())
     assert opened.condition == "contempt-050"
     opened.settle(Pose(ActionUnits({4: 0.3, 1: 0.04})))
-    opened.strengthen()  # no emotion: nothing to scale
+    opened.strengthen(0.5)  # no emotion: nothing to scale
     assert opened.pose.action_units[4] == 0.3 and opened.condition == "AU04-030"
 
 
@@ -603,9 +602,9 @@ def test_bad_tracks_are_refused_and_leave_no_file(opened, data, name):
 def test_films_blink_loop_and_rest_when_asked(opened):
     opened.emotion("happiness")
     plain = opened.timeline.duration
-    opened.choose(neutral_first=True)
+    opened.choose(["neutral_first"])
     assert opened.timeline.duration > plain
-    opened.choose(blinks=True, loop=True)
+    opened.choose(["blinks", "loop"])
     assert opened.timeline.loop and opened.timeline.has_blinks
     assert len(opened.film()) > 5
     opened.choose()
@@ -744,7 +743,7 @@ def test_a_project_is_opened_again(opened, make_animator, tmp_path, begin):
             opened.open_face(index, nothing)
     opened.settle(Pose(ActionUnits(right={12: 0.33}), frozenset({12, 4})))
     opened.time(Score.natural("surprise"))
-    opened.choose(blinks=True)
+    opened.choose(["blinks"])
     opened.load_track(TRACK.encode(), name="smile.csv")
     data = save_project(opened)
     (tmp_path / "other").mkdir()
@@ -756,6 +755,39 @@ def test_a_project_is_opened_again(opened, make_animator, tmp_path, begin):
     assert np.array_equal(other.scene.subject.latent.ws, opened.scene.subject.latent.ws)
     assert other.timeline.at(10)[0, AUS.index(12)] == pytest.approx(1.0, abs=0.02)
     assert [p for p in other.folder.rglob("*") if p.is_file()] == []
+
+
+def test_a_project_keeps_all_faces_and_asks_for_its_film(make_animator, photo, tmp_path):
+    animator = make_animator(faces=FakeFaces((face_at(35, 35, 28), face_at(80, 35, 26))))
+    session, other = (StudioSession(animator, folder=tmp_path / name, options=OPTIONS) for name in ("session", "other"))
+    for each in (session, other):
+        each.folder.mkdir()
+    session.open_face(session.load_photo(png(photo), name="two.png"), nothing)
+    session.settle(Pose(ActionUnits({4: 1.0})))
+    session.open_face(1, nothing)
+    session.emotion("fear")
+    session.move_together([0])
+    video.write(tmp_path / "talk.mp4", [photo] * 3, fps=3)
+    film = (tmp_path / "talk.mp4").read_bytes()
+    take_film(session, film, "talk.mp4")
+    open_project(other, save_project(session), nothing)
+    assert other.condition == "fear" and other.together == {0} and other.scene.subject.face_index == 1
+    other.go(-1)
+    assert other.pose == session.pose  # nothing of the other face's is behind it
+    ws = other.cast[0][0].subject.latent.ws
+    assert np.array_equal(ws, session.cast[0][0].subject.latent.ws)
+    other.see(0)
+    assert other.pose == Pose(ActionUnits({4: 1.0}))
+    assert "talk.mp4, is not here" in views.edited(other)
+    video.write(tmp_path / "walk.mp4", [photo] * 2, fps=3)
+    walk = (tmp_path / "walk.mp4").read_bytes()
+    open_project(other, save_project(session), nothing)
+    assert "not the film of the project, talk.mp4" in take_film(other, walk, "walk.mp4")
+    open_project(other, save_project(session), nothing)
+    assert take_film(other, film, "anything.mp4") == take_film(session, film, "anything.mp4")
+    kept = other.footage
+    open_project(other, save_project(session), nothing)
+    assert other.footage is kept and kept.exists()  # it is the same: nothing is asked for
 
 
 def test_a_damaged_project_is_refused(opened):
@@ -818,8 +850,8 @@ def test_nothing_of_a_command_line_is_said():
         "2 faces were found and number 0, the largest, was taken; choose with --face 0 to 1. Landmarks come from dlib."
     )
     assert views.plain(said) == "Landmarks come from dlib."
-    assert views.said("Look into /usr/lib/x. Then try again.", error=True)["text"] == "Then try again."
-    assert views.said("Use --host.", error=True)["text"]  # better these words than none
+    assert views.failed(InputError("Look into /usr/lib/x. Then try again."))["text"] == "Then try again."
+    assert views.failed(InputError("Use --host."))["text"]  # better these words than none
 
 
 def test_what_is_amiss_with_a_photo_is_said(make_animator, photo, tmp_path):
@@ -848,8 +880,7 @@ def test_a_line_tells_the_place_and_keeps_the_order():
     assert [(step.stage, step.done, step.total) for step in told] == [("waiting", 1, 10), ("waiting", 2, 20)]
     dropped.cancel()
     go.set()
-    for job in jobs:
-        job.join()
+    wait(jobs)
     with pytest.raises(JobCancelledError):
         dropped.result()
     assert order == [1, 2]

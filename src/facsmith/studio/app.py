@@ -1,7 +1,7 @@
 """The page's wires, and nothing else: what happens is in `session`, what is shown in `views`, where in `layout`."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -18,13 +18,13 @@ from facsmith.studio.boards import Board, on
 from facsmith.studio.door import open_door
 from facsmith.studio.edited_film import edit_film, take_film
 from facsmith.studio.exports import export
-from facsmith.studio.jobs import Job, JobCancelledError
-from facsmith.studio.layout import CHOICES, PageLayout
+from facsmith.studio.jobs import Job, JobCancelledError, Line
+from facsmith.studio.layout import PageLayout
 from facsmith.studio.messages import field, file, sent, turn, visitor
 from facsmith.studio.phases import Score
 from facsmith.studio.pose import Pose
 from facsmith.studio.project import ENDING, open_project, restore_page, save_project
-from facsmith.studio.session import StudioSession
+from facsmith.studio.session import CHOICES, StudioSession
 from facsmith.studio.sessions import Sessions
 from facsmith.studio.sets import add_photo, read_design, render_set
 from facsmith.video import FILM_SUFFIXES
@@ -60,7 +60,7 @@ class _Page(PageLayout):
             self.plot: views.timing_plot,
             self.strength: lambda session: round(100 * session.strength),
             self.chip: _chip,
-            self.choices: lambda session: [label for label, name in CHOICES.items() if getattr(session.animate, name)],
+            self.choices: lambda session: [label for label, name in CHOICES.items() if name in session.chosen],
             self.film: views.film,
             self.faces: views.faces,
             self.together: _together,
@@ -91,7 +91,7 @@ class _Page(PageLayout):
         work(on(self.photo, "sample"), self._load_sample, face)
         do(on(self.photo, "face"), self._new_face, face)
         work(on(self.faces, "choose"), self._choose, face)
-        do(self.together.input, StudioSession.move_together, [self.plot], self.together)
+        do(self.together.input, StudioSession.move_together, [self.plot, self.project], self.together)
         do(on(self.status, "face"), lambda session, value: self._all(session, go=True), face)
         do(on(self.status, "cancel"), self._cancel, [])
 
@@ -120,7 +120,7 @@ class _Page(PageLayout):
         work(on(self.edits, "make"), self._edit, [self.stage, self.edited, self.edits], changes)
 
         do(on(self.more, "file"), _add_photo, [self.photos], trigger_mode="multiple")
-        do(self.none.click, _no_photos, [self.photos])
+        do(self.none.click, lambda session, value: session.set_photos.clear(), [self.photos])
         work(on(self.made, "make"), self._make_set, [self.made], [self.wanted, self.levels, self.films])
 
     def _posed(self, event: Any) -> None:
@@ -185,17 +185,10 @@ class _Page(PageLayout):
         except JobCancelledError:
             # Something newer may have taken its place, and speak.
             yield free | {self.status: UNCHANGED if session.busy else views.said("Cancelled.")}
-        except FacsmithError as error:
-            yield free | self._failed(error)
         except Exception as error:
-            logging.getLogger(__name__).exception("in the studio")
-            yield free | self._failed(error)
-
-    def _failed(self, error: Exception) -> Update:
-        """What the status says of an error: its own words, where it was raised on purpose."""
-        known = isinstance(error, FacsmithError)
-        words = str(error) if known else "Something went wrong here; the studio's log tells what."
-        return {self.status: views.said(words, error=True)}
+            if not isinstance(error, FacsmithError):
+                logging.getLogger(__name__).exception("in the studio")
+            yield free | {self.status: views.failed(error)}
 
     def _show(self, session: StudioSession, *boards: Any) -> Update:
         """What these parts of the page show."""
@@ -224,7 +217,7 @@ class _Page(PageLayout):
         try:
             restore_page(session, kept)
         except FacsmithError as error:
-            return self._all(session, go=True) | self._failed(error)
+            return self._all(session, go=True) | {self.status: views.failed(error)}
         return self._all(session, go=True) | {self.status: views.said("Everything is as you left it.")}
 
     def _follow(self, session: StudioSession, value: Any) -> Iterator[Update]:
@@ -234,20 +227,18 @@ class _Page(PageLayout):
             yield {self.status: UNCHANGED}
         else:
             yield from self._steps(job)
+            job.result()
             yield self._all(session)
 
     def _take_kept(self, session: StudioSession, value: Any, kept: list[Any]) -> Iterator[Update]:
         if "data" in value and session.scene is None:
-            data, _ = file(value)
-            yield from self._steps(session.start(partial(open_project, session, data), line=self.sessions.searches))
+            yield from self._run(session, partial(open_project, session, file(value)[0]), self.sessions.searches)
             yield self._restored(session, kept[0]) | {self.kept: kept[0]}
         else:
             yield {self.kept: {"token": kept[0].get("token")}, self.status: UNCHANGED}
 
-    def _open_project(self, session: StudioSession, value: Any) -> Iterator[Update]:
-        data, name = file(value)
-        job = session.start(partial(open_project, session, data), line=self.sessions.searches, alone=True)
-        yield from self._steps(job)
+    def _open_project(self, session: StudioSession, data: bytes, name: str) -> Iterator[Update]:
+        yield from self._run(session, partial(open_project, session, data), self.sessions.searches, alone=True)
         yield self._all(session, go=True) | {self.status: views.said(f"{name} is open.")}
 
     def _again(self, session: StudioSession, value: Any) -> Update:
@@ -272,16 +263,16 @@ class _Page(PageLayout):
 
     def _load_file(self, session: StudioSession, value: Any) -> Iterator[Update]:
         """Whatever was chosen or dropped, told apart by its name."""
-        takers: dict[str, Callable[[StudioSession, Any], Iterator[Update]]] = {
+        data, name = file(value)
+        takers = {
             **dict.fromkeys((".csv", ".yaml", ".yml"), self._load_track),
             **dict.fromkeys(FILM_SUFFIXES, self._take_film),
             ENDING: self._open_project,
             ".safetensors": self._load_code,
         }
-        yield from takers.get(Path(str(field(value, "name"))).suffix.lower(), self._load_photo)(session, value)
+        yield from takers.get(Path(name).suffix.lower(), self._load_photo)(session, data, name)
 
-    def _load_photo(self, session: StudioSession, value: Any) -> Iterator[Update]:
-        data, name = file(value)
+    def _load_photo(self, session: StudioSession, data: bytes, name: str) -> Iterator[Update]:
         yield from self._take(session, lambda: session.load_photo(data, name=name))
 
     def _load_sample(self, session: StudioSession, value: Any) -> Iterator[Update]:
@@ -313,9 +304,14 @@ class _Page(PageLayout):
             return
         yield {self.status: views.said(views.face_notes(session)) | {"busy": True, "face": next(self._number)}}
         job = session.start(partial(session.search, index), line=self.sessions.searches, alone=True)
-        yield from self._steps(job, cancelled="Cancelled: the face stays as the encoder alone sees it.")
-        said = views.said(views.face_notes(session)) if not job.was_cancelled else {}
-        yield self._all(session) | ({self.status: said} if said else {})
+        yield from self._steps(job)
+        try:
+            job.result()
+            said = {self.status: views.said(views.face_notes(session))}
+        except JobCancelledError:  # told on its own: what is yielded last is sent twice, and something newer may speak
+            yield {self.status: views.said("Cancelled: the face stays as the encoder alone sees it.")}
+            said = {}
+        yield self._all(session) | said
 
     def _new_face(self, session: StudioSession, value: Any) -> Update:
         seed = field(value, "seed")
@@ -323,23 +319,23 @@ class _Page(PageLayout):
         session.new_face(seed % (1 << 31) if isinstance(seed, int) else 0)
         return self._all(session, go=True) | {self.status: views.said(views.face_notes(session))}
 
-    def _load_code(self, session: StudioSession, value: Any) -> Iterator[Update]:
-        data, _ = file(value)
+    def _load_code(self, session: StudioSession, data: bytes, name: str) -> Iterator[Update]:
         index = session.scene_or_raise().subject.face_index
-        job = session.start(lambda progress: session.load_code(data, index, progress), alone=True)
-        job.result()
+        session.start(partial(session.load_code, data, index), alone=True).result()
         yield self._all(session) | {self.status: views.said("The face code was taken.")}
 
-    def _steps(self, job: Job[Any], *, film: bool = False, cancelled: str = "") -> Iterator[Update]:
-        """What the status tells of work until it has ended; its errors are raised."""
+    def _run(
+        self, session: StudioSession, work: Callable[[Progress], Any], line: Line, *, film: bool = False, **how: bool
+    ) -> Generator[Update, None, Any]:
+        """Do long work in its turn: what the status tells of it, and at last its result."""
+        yield {self.status: views.said("Waiting for its turn…") | {"busy": True, "film": film}}
+        job = session.start(work, line=line, **how)
+        yield from self._steps(job, film=film)
+        return job.result()
+
+    def _steps(self, job: Job[Any], *, film: bool = False) -> Iterator[Update]:
         for step in job.steps():
             yield {self.status: views.working(step) | {"film": film}}
-        try:
-            job.result()
-        except JobCancelledError:
-            if not cancelled:
-                raise
-            yield {self.status: views.said(cancelled)}
 
     def _cancel(self, session: StudioSession, value: Any) -> Update:
         going = session.busy
@@ -375,8 +371,7 @@ class _Page(PageLayout):
 
     # --- film -------------------------------------------------------------------------------------------------------
 
-    def _load_track(self, session: StudioSession, value: Any) -> Iterator[Update]:
-        data, name = file(value)
+    def _load_track(self, session: StudioSession, data: bytes, name: str) -> Iterator[Update]:
         session.load_track(data, name=name)
         yield self._show(session, self.timing, self.plot, self.chip) | {self.status: views.said(session.remark)}
 
@@ -384,7 +379,7 @@ class _Page(PageLayout):
         session.scene_or_raise()
         yield {self.status: views.said("Waiting for its turn…") | {"busy": True, "film": True}}
         session.wait()
-        yield from self._steps(session.start(session.render, line=self.sessions.films), film=True)
+        yield from self._run(session, session.render, self.sessions.films, film=True)
         yield self._show(session, self.film, self.plot) | {
             self.stage: views.movie(session),
             self.status: views.said("The film plays in a loop; contact sheet and receipt are under Film."),
@@ -393,11 +388,9 @@ class _Page(PageLayout):
     def _make(self, session: StudioSession, value: Any) -> Iterator[Update]:
         session.scene_or_raise()
         kind, before = _kind(value), session.rendered
-        yield {self.status: views.said("Waiting for its turn…") | {"busy": True}}
-        job = session.start(lambda progress: export(session, kind, progress), line=self.sessions.films)
-        yield from self._steps(job)
+        files = yield from self._run(session, partial(export, session, kind), self.sessions.films)
         shown = self._show(session, self.plot, *([] if before is session.rendered else [self.film]))
-        yield self._ready(session, self.exports, kind, job.result()) | shown
+        yield self._ready(session, self.exports, kind, files) | shown
 
     def _ready(self, session: StudioSession, board: Board, kind: str, paths: list[Path]) -> Update:
         files = [
@@ -415,10 +408,9 @@ class _Page(PageLayout):
 
     # --- a film that was brought ------------------------------------------------------------------------------------
 
-    def _take_film(self, session: StudioSession, value: Any) -> Iterator[Update]:
-        take_film(session, *file(value))
-        said = views.said(f"{session.footage_name} is here: say what shall change, then Show before and after.")
-        yield self._show(session, self.edited) | {self.tabs: gr.Tabs(selected="edit"), self.status: said}
+    def _take_film(self, session: StudioSession, data: bytes, name: str) -> Iterator[Update]:
+        said = views.said(take_film(session, data, name))
+        yield self._show(session, self.edited, self.project) | {self.tabs: gr.Tabs(selected="edit"), self.status: said}
 
     def _edit(self, session: StudioSession, value: Any, changes: list[Any]) -> Iterator[Update]:
         """Change the film, and show it; with what the event asks for to take home."""
@@ -427,10 +419,7 @@ class _Page(PageLayout):
         change = FilmChange.read(**said, begin=begin or 0.0, end=end or None)
         provider = self.sessions.options.animate.provider
         options = FilmOptions(face=int(person or 1) - 1, neutral=rest or None, provider=provider)
-        yield {self.status: views.said("Waiting for its turn…") | {"busy": True}}
-        job = session.start(partial(edit_film, session, change, options), line=self.sessions.films)
-        yield from self._steps(job)
-        film = job.result()
+        film = yield from self._run(session, partial(edit_film, session, change, options), self.sessions.films)
         shown = self._show(session, self.edited) | {
             self.stage: {"pair": f"download/{self.sessions.offer(session, film.pair)}"},
             self.status: views.said("Before on the left, after on the right."),
@@ -445,18 +434,13 @@ class _Page(PageLayout):
         if not levels:
             raise InputError("Choose at least one level.")
         battery = read_design(wanted, ",".join(levels), films=films)
-        job = session.start(partial(render_set, session, battery), line=self.sessions.films)
-        yield from self._steps(job)
-        yield self._ready(session, self.made, "set", [job.result()])
+        path = yield from self._run(session, partial(render_set, session, battery), self.sessions.films)
+        yield self._ready(session, self.made, "set", [path])
 
 
 def build(sessions: Sessions) -> gr.Blocks:
     """The page, ready to be mounted."""
     with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
-        gr.HTML(
-            '<header class="fs-head"><h1>facsmith studio</h1><p>One photo, a face\'s muscles, one film.</p></header>',
-            apply_default_css=False,
-        )
         _Page(sessions, page)
         open_door(sessions)
 
@@ -476,8 +460,7 @@ def _pose(act: Callable[[StudioSession], None], session: StudioSession, value: A
 
 
 def _strengthen(session: StudioSession, value: Any) -> None:
-    session.strength = float(value) / 100
-    _pose(StudioSession.strengthen, session, value)
+    _pose(partial(StudioSession.strengthen, strength=value / 100), session, value)
 
 
 def _time(session: StudioSession, value: Any) -> None:
@@ -485,15 +468,11 @@ def _time(session: StudioSession, value: Any) -> None:
 
 
 def _choose_extras(session: StudioSession, value: Any) -> None:
-    session.choose(**{name: label in value for label, name in CHOICES.items()})
+    session.choose([CHOICES[label] for label in value])
 
 
 def _add_photo(session: StudioSession, value: Any) -> None:
     add_photo(session, *file(value))
-
-
-def _no_photos(session: StudioSession, value: Any) -> None:
-    session.set_photos = {}
 
 
 def _kind(value: Any) -> str:

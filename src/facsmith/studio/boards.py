@@ -3,9 +3,10 @@
 Everything that a visitor does arrives as JSON; none of them takes files or paths.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
+from string import Template
 from typing import Any, Final
 
 import gradio as gr
@@ -17,20 +18,9 @@ from facsmith.studio.project import ENDING
 from facsmith.studio.samples import SAMPLES
 
 __all__ = [
-    "PROJECT_BYTES",
-    "STYLE",
-    "Board",
-    "exports_board",
-    "expression_board",
-    "file_board",
-    "on",
-    "photo_board",
-    "project_board",
-    "show_board",
-    "stage_board",
-    "status_board",
-    "timing_board",
-]
+    "PROJECT_BYTES", "STYLE", "Board", "board", "exports_board", "expression_board", "file_board", "on", "photo_board",
+    "project_board", "show_board", "timing_board",
+]  # fmt: skip
 
 _STATIC: Final = Path(__file__).parent / "static"
 STYLE: Final = _STATIC / "studio.css"
@@ -54,58 +44,32 @@ def on(board: Board, event: str) -> Any:
     return getattr(board, event)
 
 
-def _board(value: Any, html: str, scripts: str | tuple[str, ...], elem_id: str) -> Board:
-    """html: the template. scripts: files of ``static``, one after the other."""
-    names = (scripts,) if isinstance(scripts, str) else scripts
-    code = "\n".join((_STATIC / name).read_text(encoding="utf-8") for name in names) or None
-    known: Any = gr.HTML  # Gradio's own signature is typed in part
-    return known(value, html_template=html, js_on_load=code, apply_default_css=False, elem_id=elem_id)
+def board(
+    elem_id: str, value: Any = None, *, html: str | None = None, scripts: Sequence[str] | None = None, **fields: object
+) -> Board:
+    """One part of the page.
 
+    Not `gr.ImageSlider` for the stage: no key reaches its handle (Gradio 6.31), and it writes every picture to the
+    disk, where a file route would have to be open to fetch it.
 
-def stage_board() -> Board:
-    """The picture: new, photo under a wipe, film, or two of them side by side; closer, or the whole photo.
-
-    Not `gr.ImageSlider`: no key reaches its handle (Gradio 6.31), and it writes every picture to the disk, where a file
-    route would have to be open to fetch it.
+    Parameters
+    ----------
+    value
+        What the script reads, JSON; none: an empty object.
+    html
+        The template; by default the file of ``static`` that bears the part's name, with ``$fields`` put in.
+    scripts
+        Files of ``static``, one after the other; by default the one that bears the part's name.
     """
-    places = "".join(
-        f'<button type="button" data-place="{key}" aria-pressed="false">{label}</button>'
-        for key, label in (("face", "Face"), ("eyes", "Eyes"), ("mouth", "Mouth"), ("whole", "Whole photo"))
-    )
-    before = '<img class="whole" alt="" aria-hidden="true"><img class="layer before" alt="" aria-hidden="true">'
-    after = '<img class="whole" alt="" aria-hidden="true"><img class="layer after" alt="">'
-    film = '<video class="layer" loop muted playsinline hidden aria-label="The film"></video>'
-    return _board(
-        {},
-        f"""<div class="fs-stage">
-  <p class="empty">Drop a photo anywhere on this page, or take a sample: the face appears here.</p>
-  <div class="panes" hidden>
-    <figure class="beside" hidden><div class="view"><div class="world photo">{before}</div>
-      <div class="world still">{after}</div></div><figcaption></figcaption></figure>
-    <figure><div class="view main"><div class="world">{after}{film}</div>
-      <div class="veil"><div class="world">{before}</div></div><span class="edge" aria-hidden="true"></span></div>
-      <figcaption></figcaption></figure>
-  </div>
-  <figure class="pair" hidden><video controls loop muted playsinline aria-label="The film, before and after"></video>
-    <figcaption>Before</figcaption><figcaption>After</figcaption></figure>
-  <div class="tools" hidden>
-    <label class="wipe"><span>Photo</span>
-      <input type="range" min="0" max="100" value="0" aria-label="Wipe from the photo as it was to the new expression">
-      <span>New</span></label>
-    <div class="views" role="group" aria-label="What is seen">{places}
-      <button type="button" class="closer" aria-label="Closer">+</button>
-      <button type="button" class="farther" aria-label="Farther away">−</button></div>
-    <div class="compare" role="group" aria-label="Compare">
-      <button type="button" class="hold" title="Or press on the picture">Hold: photo</button>
-      <button type="button" data-beside="photo" aria-pressed="false">Photo beside</button>
-      <button type="button" class="of-film film" aria-pressed="false">Film</button>
-      <button type="button" class="of-film" data-beside="still" aria-pressed="false">Film and still</button>
-      <button type="button" class="of-film run" aria-pressed="true">Pause</button></div>
-  </div>
-</div>""",
-        "stage.js",
-        "stage",
-    )
+    template = Template(_read(f"{elem_id}.html")).substitute(fields) if html is None else html
+    code = "\n".join(map(_read, (f"{elem_id}.js",) if scripts is None else scripts)) or None
+    known: Any = gr.HTML  # Gradio's own signature is typed in part
+    value = {} if value is None else value
+    return known(value, html_template=template, js_on_load=code, apply_default_css=False, elem_id=elem_id)
+
+
+def _read(name: str) -> str:
+    return (_STATIC / name).read_text(encoding="utf-8")
 
 
 def photo_board(pictures: Mapping[str, str], *, max_bytes: int) -> Board:
@@ -121,29 +85,10 @@ def photo_board(pictures: Mapping[str, str], *, max_bytes: int) -> Board:
         f"<span>{escape(sample.label)}</span></button>"
         for key, sample in SAMPLES.items()
     )
-    return _board(
-        {},
-        f"""<div class="photo">
-  <label class="drop"><input type="file" accept="image/*" data-most="{max_bytes}">
-    <strong>Drop a photo here</strong>
-    <span>or anywhere on the page; or click to choose one, or paste it. A face that looks into the camera, its mouth
-    closed, up to {max_bytes / 1e6:.0f} MB.</span>
-  </label>
-  <p class="said" role="alert"></p>
-  <div class="camera" hidden><video autoplay muted playsinline aria-label="Your camera"></video>
-    <button type="button" class="take primary">Take the picture</button>
-    <button type="button" class="close-camera">Close</button></div>
-  <div class="ways"><button type="button" class="open-camera">Use the camera</button>
-    <button type="button" class="new-face">A new face of nobody</button></div>
-  <h2>Samples</h2>
-  <div class="samples">{samples}</div>
-  <p class="hint">Photos are held in memory while this page is open, and 15 minutes longer, so that nothing is lost when
-  the page or the line is; this browser keeps the project as long. Forget, below, ends that at once. Film a real person
-  only with that person's consent.</p>
-</div>""",
-        ("files.js", "photo.js"),
-        "photo",
-    )
+    return board(
+        "photo", scripts=("files.js", "photo.js"), samples=samples, max_bytes=max_bytes,
+        megabytes=round(max_bytes / 1e6),
+    )  # fmt: skip
 
 
 def expression_board(pictures: Mapping[int, str]) -> Board:
@@ -157,7 +102,8 @@ def expression_board(pictures: Mapping[int, str]) -> Board:
     html = "".join(
         f'<div class="column">{"".join(_group(name, pictures) for name in names)}</div>' for names in _COLUMNS
     )
-    return _board(Pose().to_json(), f'<div class="fs-aus">{html}</div>', ("memory.js", "expression.js"), "expression")
+    html = f'<div class="fs-aus">{html}</div>'
+    return board("expression", Pose().to_json(), html=html, scripts=("memory.js", "expression.js"))
 
 
 def _group(name: str, pictures: Mapping[int, str]) -> str:
@@ -193,20 +139,15 @@ def timing_board() -> Board:
     heads = "".join(f'<th scope="col">{name.capitalize()}</th>' for name in PHASE_NAMES)
     rows = "".join(_seconds_row(f"AU{au}", AU_NAMES[au], f'data-au="{au}"') for au in AUS)
     every = _seconds_row("All", "at once", "")
-    return _board(
-        timing_value(Score.of(), ()),
-        f"""<div class="fs-timing"><p class="none">No slider is up: choose an expression first, or
+    return board(
+        "timing",
+        {"rows": Score.of().to_json(), "active": []},
+        html=f"""<div class="fs-timing"><p class="none">No slider is up: choose an expression first, or
 drive the film by a track.</p>
 <table hidden><caption>Seconds: rest, rise, hold and fall of each Action Unit</caption>
 <thead><tr><th scope="col">Action Unit</th>{heads}</tr></thead><tbody>{every}{rows}</tbody></table></div>""",
-        ("memory.js", "timing.js"),
-        "timing",
+        scripts=("memory.js", "timing.js"),
     )
-
-
-def timing_value(score: Score, active: tuple[int, ...]) -> dict[str, Any]:
-    """What `timing_board` shows."""
-    return {"rows": score.to_json(), "active": list(active)}
 
 
 def _seconds_row(code: str, name: str, data: str) -> str:
@@ -219,17 +160,6 @@ def _seconds_row(code: str, name: str, data: str) -> str:
     return f'<tr {data}><th scope="row"><b>{code}</b> <span>{name}</span></th>{cells}</tr>'
 
 
-def status_board() -> Board:
-    """What is going on, and a way to stop it."""
-    return _board(
-        {},
-        """<div class="fs-status"><span class="text" role="status" aria-live="polite"></span>
-<progress hidden aria-label="Progress"></progress><button type="button" hidden>Cancel</button></div>""",
-        "status.js",
-        "status",
-    )
-
-
 def exports_board(elem_id: str, heading: str, kinds: Mapping[str, str]) -> Board:
     """Buttons that make files, and the files that are ready.
 
@@ -239,44 +169,27 @@ def exports_board(elem_id: str, heading: str, kinds: Mapping[str, str]) -> Board
         Name -> text that people read.
     """
     buttons = "".join(f'<button type="button" data-kind="{kind}">{label}</button>' for kind, label in kinds.items())
-    return _board(
-        {},
+    html = (
         f'<div class="fs-exports"><h2>{heading}</h2><div class="buttons">{buttons}</div>'
-        '<ul class="ready" role="status" hidden></ul></div>',
-        "exports.js",
-        elem_id,
+        '<ul class="ready" role="status" hidden></ul></div>'
     )
+    return board(elem_id, html=html, scripts=("exports.js",))
 
 
 def project_board() -> Board:
     """The whole work as a file, to save, open and forget; this browser keeps the newest for when the page is lost."""
-    return _board(
-        {},
-        f"""<div class="fs-project"><a class="button save" href="#" download hidden>Save the project</a>
-<label class="button">Open a project<input type="file" accept="{ENDING}" data-most="{PROJECT_BYTES}"></label>
-<button type="button" class="forget" hidden>Forget everything</button><p class="said" role="alert"></p></div>""",
-        ("files.js", "project.js"),
-        "project",
-    )
+    return board("project", scripts=("files.js", "project.js"), ending=ENDING, max_bytes=PROJECT_BYTES)
 
 
 def file_board(label: str, *, accept: str, max_bytes: int, elem_id: str, several: bool = False) -> Board:
     """A button that reads small files; each is sent on its own."""
-    return _board(
-        {},
+    html = (
         f'<div class="fs-file"><label class="button">{escape(label)}<input type="file" accept="{accept}" '
-        f'data-most="{max_bytes}"{" multiple" * several}></label><p class="said" role="alert"></p></div>',
-        "files.js",
-        elem_id,
+        f'data-most="{max_bytes}"{" multiple" * several}></label><p class="said" role="alert"></p></div>'
     )
+    return board(elem_id, html=html, scripts=("files.js",))
 
 
-def show_board(elem_id: str, value: Any = "", *, script: str = "", html: str = "${value}") -> Board:
-    """Something to be looked at.
-
-    Parameters
-    ----------
-    value
-        HTML of our own making, or what the script reads.
-    """
-    return _board(value, html, script or (), elem_id)
+def show_board(elem_id: str, value: str = "") -> Board:
+    """HTML of our own making, to be looked at."""
+    return board(elem_id, value, html="${value}", scripts=())

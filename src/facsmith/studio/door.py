@@ -11,17 +11,19 @@ from typing import Any
 
 import gradio as gr
 
-from facsmith import image, measure
+from facsmith import image
 from facsmith.errors import FacsmithError, InputError
-from facsmith.facs import DISFA, parse_expression
+from facsmith.facs import DISFA, EMOTIONS, parse_expression
+from facsmith.measure import action_units
 from facsmith.options import Progress
 from facsmith.receipt import Receipt
 from facsmith.studio import views
 from facsmith.studio.exports import FILMS, export
 from facsmith.studio.jobs import Line
 from facsmith.studio.messages import visitor
+from facsmith.studio.phases import Score
 from facsmith.studio.pose import Pose
-from facsmith.studio.session import StudioSession
+from facsmith.studio.session import StudioSession, visible
 from facsmith.studio.sessions import Sessions
 from facsmith.studio.sets import add_photo, read_design, render_set
 
@@ -43,7 +45,8 @@ def open_door(sessions: Sessions) -> None:
             subject = session.scene_or_raise().subject
             height, width = subject.photo.shape[:2]
             told = {"name": subject.name, "width": width, "height": height, "faces": subject.faces}
-            return {**told, "shows": session.shows, "said": views.face_notes(session)}
+            shows = dict(visible(session.pose.action_units))
+            return {**told, "shows": shows, "said": views.face_notes(session)}
 
         return _run(sessions, request, opened, sessions.searches)
 
@@ -57,7 +60,7 @@ def open_door(sessions: Sessions) -> None:
         return _run(sessions, request, posed, sessions.films)
 
     def film(request: gr.Request, expression: str, formats: list[str] = ["mp4"]) -> Answer:  # noqa: B006
-        """A film to the expression and back; formats: of mp4, gif, webp, png, sheet, page, from one render."""
+        """A film to the expression and back; formats: of mp4, gif, webp, png, sheet, page, receipt, from one render."""
 
         def filmed(session: StudioSession, progress: Progress) -> Answer:
             unknown = [kind for kind in formats if kind not in FILMS]
@@ -70,13 +73,13 @@ def open_door(sessions: Sessions) -> None:
 
         return _run(sessions, request, filmed, sessions.films)
 
-    def measure_photo(request: gr.Request, photo: str, neutral: str = "") -> Answer:
+    def measure(request: gr.Request, photo: str, neutral: str = "") -> Answer:
         """The Action Units that a photo (base64) shows, better against the same person's neutral (base64, or none)."""
 
         def measured(session: StudioSession, progress: Progress) -> Answer:
             pixels = [_pixels(session, given) for given in (photo, neutral) if given]
             with sessions.faces.lock:
-                found = measure.action_units(*pixels, provider=session.options.animate.provider)
+                found = action_units(*pixels, provider=session.options.animate.provider)
             return {
                 f"AU{au}": {"intensity": round(float(e), 3), "reliable": bool(known)}
                 for au, e, known in zip(DISFA, found.intensities, found.reliable, strict=True)
@@ -98,9 +101,9 @@ def open_door(sessions: Sessions) -> None:
 
         return _run(sessions, request, made, sessions.films)
 
-    named = {"open": open, "pose": pose, "film": film, "measure": measure_photo, "stimuli": stimuli}
-    for name, endpoint in named.items():
-        _gradio.api(endpoint, api_name=name, api_description=endpoint.__doc__, concurrency_limit=None)
+    for endpoint in (open, pose, film, measure, stimuli):
+        described = {"api_name": endpoint.__name__, "api_description": endpoint.__doc__}
+        _gradio.api(endpoint, **described, concurrency_limit=None)
 
 
 def _run(
@@ -115,8 +118,13 @@ def _run(
 
 
 def _ask(session: StudioSession, expression: str) -> None:
+    """Show it as the page does: an emotion in its own time, AUs in the usual one."""
     session.scene_or_raise()
-    session.settle(Pose(parse_expression(expression)))
+    if (name := expression.strip().lower()) in EMOTIONS:
+        session.emotion(name)
+    else:
+        session.time(Score.of())
+        session.settle(Pose(parse_expression(expression)))
 
 
 def _files(sessions: Sessions, session: StudioSession, made: dict[str, list[Path]]) -> Answer:

@@ -1,5 +1,6 @@
 """A film that a visitor brings: its face's AUs changed, shown before and after, taken home with its receipt."""
 
+import hashlib
 import math
 import re
 import shutil
@@ -18,7 +19,7 @@ from facsmith.studio.jobs import JobCancelledError
 from facsmith.studio.session import LONGEST_FILM, StudioSession, file_stem, readable
 from facsmith.subject import Image
 
-__all__ = ["MOST_PICTURES", "EditedFilm", "edit_film", "take_film"]
+__all__ = ["MOST_PICTURES", "EditedFilm", "await_film", "edit_film", "take_film"]
 
 MOST_PICTURES: Final = int(60 * LONGEST_FILM)
 """Two minutes at 60 a second; each takes its time, however short it is shown."""
@@ -48,8 +49,10 @@ class EditedFilm:
     receipt: FilmReceipt
 
 
-def take_film(session: StudioSession, data: bytes, name: str) -> None:
+def take_film(session: StudioSession, data: bytes, name: str) -> str:
     """Lay a film in the session's folder, in place of the one before, and call off what is made of that one.
+
+    Returns what there is to say of it: whether it is the one that an opened project speaks of.
 
     Raises
     ------
@@ -70,9 +73,15 @@ def take_film(session: StudioSession, data: bytes, name: str) -> None:
     except InputError as error:
         shutil.rmtree(path.parent, ignore_errors=True)
         raise InputError(str(error).replace(str(path), readable(name))) from error
+    awaited = (session.footage_name, session.footage_hash) if session.footage is None else ("", "")
     session.cancel()
     forget_film(session)
     session.footage, session.footage_name, session.footage_seconds = path, readable(name), seconds
+    session.footage_hash = hashlib.sha256(data).hexdigest()
+    session.revision += 1
+    if awaited[1] in ("", session.footage_hash):
+        return f"{session.footage_name} is here: say what shall change, then Show before and after."
+    return f"{session.footage_name} is here; it is not the film of the project, {awaited[0]}."
 
 
 def edit_film(session: StudioSession, change: FilmChange, options: FilmOptions, progress: Progress) -> EditedFilm:
@@ -115,6 +124,13 @@ def forget_film(session: StudioSession) -> None:
         if path is not None:
             shutil.rmtree(path.parent, ignore_errors=True)
     session.footage = session.edited = None
+
+
+def await_film(session: StudioSession, name: str, signature: str) -> None:
+    """Take over a project's film by its name and its bytes' SHA-256; if it is not here, it is to be brought again."""
+    if session.footage_hash != signature:
+        forget_film(session)
+        session.footage_name, session.footage_hash = readable(name), signature
 
 
 def _seconds(path: Path) -> float:

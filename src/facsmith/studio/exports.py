@@ -1,9 +1,8 @@
 """What a visitor takes home: the picture, films, frames, tracks, the face's code. Films are written from one render."""
 
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
 from facsmith import image
@@ -19,28 +18,24 @@ from facsmith.synthetic import provenance
 
 __all__ = ["EXPORTS", "FILMS", "OTHERS", "export"]
 
-FILMS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
-    {
-        "mp4": ("MP4 film", ".mp4"),
-        "gif": ("GIF", ".gif"),
-        "webp": ("WebP", ".webp"),
-        "png": ("PNG frames", "_frames.zip"),
-        "sheet": ("Contact sheet", "_sheet.png"),
-        "page": ("Receipt PDF", "_receipt.pdf"),
-        "receipt": ("Receipt JSON", "_receipt.json"),
-    }
-)
+FILMS: Final = {
+    "mp4": ("MP4 film", ".mp4"),
+    "gif": ("GIF", ".gif"),
+    "webp": ("WebP", ".webp"),
+    "png": ("PNG frames", "_frames.zip"),
+    "sheet": ("Contact sheet", "_sheet.png"),
+    "page": ("Receipt PDF", "_receipt.pdf"),
+    "receipt": ("Receipt JSON", "_receipt.json"),
+}
 """Kind -> text that people read, ending of the file's name: what is written from the render, in the page's order."""
-OTHERS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
-    {
-        "openface": ("OpenFace CSV", "_openface.csv"),
-        "livelink": ("Live Link CSV", "_livelink.csv"),
-        "yaml": ("Timeline", "_timeline.yaml"),
-        "latent": ("Face code", "_code.safetensors"),
-        "picture": ("Picture", ".png"),
-    }
-)
-EXPORTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({**FILMS, **OTHERS})
+OTHERS: Final = {
+    "openface": ("OpenFace CSV", "_openface.csv"),
+    "livelink": ("Live Link CSV", "_livelink.csv"),
+    "yaml": ("Timeline", "_timeline.yaml"),
+    "latent": ("Face code", "_code.safetensors"),
+    "picture": ("Picture", ".png"),
+}
+EXPORTS: Final = {**FILMS, **OTHERS}
 
 
 def export(session: StudioSession, kind: str, progress: Progress) -> list[Path]:
@@ -113,10 +108,8 @@ def _write_frames(rendered: Rendered, path: Path) -> None:
 
 def _write_other(session: StudioSession, kind: str, path: Path, progress: Progress) -> None:
     subject = session.scene_or_raise().subject
-    if kind == "openface":
-        session.film().save_tracks(openface=path)
-    elif kind == "livelink":
-        session.film().save_tracks(livelink=path)
+    if kind in ("openface", "livelink"):
+        session.film().save_tracks(**{kind: path})
     elif kind == "yaml":
         session.timeline.to_yaml(path)
     elif kind == "latent":

@@ -3,7 +3,8 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Generic, NamedTuple, TypeVar
+from concurrent.futures import Future, wait
+from typing import NamedTuple, TypeVar
 
 from facsmith.errors import FacsmithError
 from facsmith.options import Progress
@@ -36,8 +37,8 @@ class Step(NamedTuple):
     seconds: float
 
 
-class Job(Generic[T]):
-    """One piece of work in a thread of its own.
+class Job(Future[T]):
+    """One piece of work in a thread of its own: a future that tells how far it is.
 
     >>> job = Job(lambda progress: 6 * 7)
     >>> for step in job.steps(): pass
@@ -47,71 +48,44 @@ class Job(Generic[T]):
     Parameters
     ----------
     work
-        Is given a ``progress`` to call between its steps; there it ends when the job was cancelled.
+        Is given a ``progress`` to call between its steps; there it ends with a `JobCancelledError` when the job was
+        cancelled.
     """
 
     def __init__(self, work: Callable[[Progress], T]) -> None:
+        super().__init__()
         self._work = work
-        self._cancelled = threading.Event()
+        self._called_off = threading.Event()
         self._began = time.perf_counter()
         self._step = Step("", 0, 0, 0.0)
-        self._outcome: list[T] = []
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._run, daemon=True).start()
 
     def steps(self) -> Iterator[Step]:
         """What there is to tell until the work is over. It goes on when nobody listens: a page may come back."""
         told: Step | None = None
-        while self._thread.is_alive():
-            self._thread.join(_LOOK)
+        while not self.done():
+            wait([self], _LOOK)
             if self._step != told:
                 told = self._step
                 yield told
 
-    @property
-    def is_over(self) -> bool:
-        """Whether the work has ended, one way or the other."""
-        return not self._thread.is_alive()
-
-    def join(self) -> None:
-        """Wait for the end."""
-        self._thread.join()
-
-    def result(self) -> T:
-        """What the work returned, once it is over; its error is raised here.
-
-        Raises
-        ------
-        JobCancelledError
-            It was called off.
-        """
-        self._thread.join()
-        if self._error is not None:
-            raise self._error
-        return self._outcome[0]
-
-    @property
-    def was_cancelled(self) -> bool:
-        """Whether it ended because it was called off."""
-        return isinstance(self._error, JobCancelledError)
-
-    def cancel(self) -> None:
-        """Ask the work to end at its next step."""
-        self._cancelled.set()
+    def cancel(self) -> bool:
+        """Ask the work to end at its next step. Returns whether it was going on."""
+        self._called_off.set()
+        return not self.done()
 
     def _progress(self, stage: str, done: int, total: int) -> None:
-        if self._cancelled.is_set():
+        if self._called_off.is_set():
             raise JobCancelledError("Cancelled.")
         self._step = Step(stage, done, total, time.perf_counter() - self._began)
 
     def _run(self) -> None:
         try:
-            self._outcome.append(self._work(self._progress))
-        except JobCancelledError:
-            self._error = JobCancelledError("Cancelled.")  # a new one: the old one's traceback holds the work's memory
+            self.set_result(self._work(self._progress))
+        except JobCancelledError:  # a new one: the old one's traceback holds the work's memory
+            self.set_exception(JobCancelledError("Cancelled."))
         except BaseException as error:
-            self._error = error
+            self.set_exception(error)
 
 
 class Line:

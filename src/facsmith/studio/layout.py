@@ -10,13 +10,13 @@ from facsmith.studio.exports import EXPORTS
 from facsmith.studio.pictures import jpeg, pictograms, thumbnail
 from facsmith.studio.pose import GESTURES
 from facsmith.studio.samples import SAMPLES, sample_photo
+from facsmith.studio.session import CHOICES
 from facsmith.studio.sessions import Sessions
 from facsmith.studio.sets import EXPRESSIONS
 
-__all__ = ["CHOICES", "PageLayout"]
+__all__ = ["PageLayout"]
 
 TRACK_BYTES, LATENT_BYTES = 12 << 20, 4 << 20
-CHOICES = {"Blinks": "blinks", "Loops": "loop", "Neutral first": "neutral_first"}
 EXAMPLES = {
     "Half the smile": ("", "AU6=0.5, AU12=0.5", ""),
     "A frown as well": ("AU4=+0.4", "", ""),
@@ -28,29 +28,34 @@ _gradio: Any = gr  # typed in part
 
 
 class PageLayout:
-    """The face on the left, what moves it on the right, under tabs."""
+    """The face on the left, what moves it on the right, under tabs; below both the film's curves."""
 
     def __init__(self, sessions: Sessions) -> None:
         self.sessions = sessions
         self.kept = _gradio.BrowserState({}, storage_key="facsmith-studio", secret="facsmith-studio")
-        with gr.Row(elem_id="work"):
-            with gr.Column(scale=6, min_width=320, elem_id="left"):
-                self.stage = boards.stage_board()
-                self.status = boards.status_board()
-            with gr.Column(scale=5, min_width=320, elem_id="right"):
-                with gr.Row(elem_id="quick"):
-                    self.neutral = gr.Button("Neutral", size="sm")
-                    self.own = gr.Button("As in the photo", size="sm")
-                    self.undo = gr.Button("Undo", size="sm", elem_id="undo")
-                    self.redo = gr.Button("Redo", size="sm", elem_id="redo")
+        with gr.Column(elem_id="work"):
+            with gr.Row(elem_id="panes"):
+                with gr.Column(scale=13, min_width=320, elem_id="left"):
+                    self.stage = boards.board("stage")
+                with gr.Column(scale=10, min_width=320, elem_id="right"):
+                    gr.HTML(views.HEAD, apply_default_css=False)
+                    with gr.Row(elem_id="quick"):
+                        self.neutral = gr.Button("Neutral", size="sm")
+                        self.own = gr.Button("As in the photo", size="sm")
+                        self.undo = gr.Button("Undo", size="sm", elem_id="undo")
+                        self.redo = gr.Button("Redo", size="sm", elem_id="redo")
+                    with gr.Tabs(elem_id="tabs") as self.tabs:
+                        for name in ("photo", "expression", "film", "edit", "set", "inspector"):
+                            with _gradio.Tab("Edit film" if name == "edit" else name.capitalize(), id=name):
+                                getattr(self, f"_{name}_tab")()
+            with gr.Column(elem_id="dock"):
+                with gr.Row(elem_id="transport"):
                     self.play = gr.Button("Play", size="sm", variant="primary", elem_id="play")
-                with gr.Tabs(elem_id="tabs") as self.tabs:
-                    for name in ("photo", "expression", "film", "edit", "set", "inspector"):
-                        with _gradio.Tab("Edit film" if name == "edit" else name.capitalize(), id=name):
-                            getattr(self, f"_{name}_tab")()
+                    self.status = boards.board("status")
+                self.plot = boards.board("plot", "")
 
     def _photo_tab(self) -> None:
-        self.faces = boards.show_board("faces", script="faces.js")
+        self.faces = boards.board("faces", "", html="${value}")
         self.together = _gradio.CheckboxGroup([], label="Move with it", visible=False, elem_id="together")
         self.photo = boards.photo_board(_sample_pictures(self.sessions), max_bytes=self.sessions.options.max_bytes)
         self.project = boards.project_board()
@@ -64,10 +69,9 @@ class PageLayout:
             0, 100, 100, step=5, label="Strength of the emotion, %", elem_id="strength", buttons=[]
         )
         self.expression = boards.expression_board(pictograms(self.sessions.animator))
-        self.seen = boards.show_board("seen", script="measured.js", html="")
+        self.seen = boards.board("seen", html="")
 
     def _film_tab(self) -> None:
-        self.plot = boards.show_board("plot")
         self.timing = boards.timing_board()
         with gr.Row(elem_id="drive"):
             self.choices = _gradio.CheckboxGroup([*CHOICES], show_label=False, container=False, elem_id="choices")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from facsmith.errors import ActionUnitError
-from facsmith.facs import AUS, UNSIDED, ActionUnits
+from facsmith.facs import AUS, EMOTIONS, UNSIDED, ActionUnits
 from facsmith.studio.phases import Score
 
 __all__ = ["GESTURES", "MOST_STEPS_BACK", "History", "Moment", "Pose"]
@@ -86,6 +86,24 @@ class Moment:
     pose: Pose
     score: Score
     emotion: str | None = None
+
+    @classmethod
+    def from_json(cls, value: object) -> "Moment":
+        """Read ``{"pose": ..., "rows": ..., "feeling": "fear" or None}`` of a file.
+
+        Raises
+        ------
+        ActionUnitError, TimelineError
+            It is anything else.
+        """
+        given = cast(Mapping[str, Any], value)
+        emotion = given.get("feeling")
+        pose, score = Pose.from_json(given.get("pose")), Score.from_json(given.get("rows"))
+        return cls(pose, score, emotion if emotion in EMOTIONS else None)
+
+    def to_json(self) -> dict[str, Any]:
+        """What `from_json` reads."""
+        return {"pose": self.pose.to_json(), "rows": self.score.to_json(), "feeling": self.emotion}
 
 
 class History:

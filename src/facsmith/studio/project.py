@@ -1,29 +1,33 @@
-"""A visitor's work as one file: photo, pose, seconds, track and the face's code, to be opened again."""
+"""A visitor's work as one file: photo, its faces' poses, seconds and codes, the track, to be opened again."""
 
 import io
 import json
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
 from facsmith._json import parse_json
 from facsmith.errors import InputError, LatentError
-from facsmith.facs import EMOTIONS
 from facsmith.options import Progress
+from facsmith.studio.edited_film import await_film
 from facsmith.studio.messages import field, turn
 from facsmith.studio.phases import Score
-from facsmith.studio.pose import Pose
+from facsmith.studio.pose import Moment, Pose
 from facsmith.studio.session import StudioSession
 
 __all__ = ["ENDING", "open_project", "restore_page", "save_project"]
 
 ENDING = ".facsmith"
+MOST_FACES = 32
+"""Faces of a photo whose poses and codes are saved."""
 _WORDS, _LATENT, _TRACK = "project.json", "face.safetensors", "track.yaml"
-_MOST = {_WORDS: 1 << 20, _LATENT: 8 << 20, _TRACK: 12 << 20}
+_OTHERS = [f"face{index}.safetensors" for index in range(MOST_FACES)]
+_MOST = {_WORDS: 1 << 20, _LATENT: 8 << 20, _TRACK: 12 << 20, **dict.fromkeys(_OTHERS, 1 << 20)}
 
 
 def save_project(session: StudioSession) -> bytes:
-    """A zip file's bytes. The code is in it once the whole search has found it.
+    """A zip file's bytes. A face's code is in it once the whole search has found it; of a film, name and signature.
 
     Raises
     ------
@@ -33,18 +37,25 @@ def save_project(session: StudioSession) -> bytes:
     subject = session.scene_or_raise().subject
     origin = dict(session.origin)
     photo = origin.pop("photo", None)
+    others = {index: face for index, face in session.cast.items() if index < MOST_FACES}
     words = {
         "made_by": "facsmith studio", "version": 1, "name": subject.name, "face": subject.face_index, **origin,
-        "pose": session.pose.to_json(), "rows": session.score.to_json(), "feeling": session.feeling,
+        **session.moment.to_json(), "turn": session.turn,
+        "others": {index: moment.to_json() for index, (_, moment) in others.items()},
+        "together": sorted(session.together), "film": [session.footage_name, session.footage_hash],
         "strength": session.strength, "track": session.track_name if session.track is not None else None,
-        "chosen": [name for name in ("blinks", "loop", "neutral_first") if getattr(session.animate, name)],
+        "chosen": session.chosen,
     }  # fmt: skip
     files: dict[str, bytes] = {_WORDS: json.dumps(words, indent=1).encode()}
     if photo is not None:
         files["photo"] = photo
     made = {_TRACK: None if session.track is None else session.track.to_yaml}
-    if subject.inversion is None or subject.inversion.iterations[0] > 0:
-        made[_LATENT] = subject.latent.save
+    for name, face in {
+        _LATENT: subject,
+        **{_OTHERS[index]: scene.subject for index, (scene, _) in others.items()},
+    }.items():
+        if face.inversion is None or face.inversion.iterations[0] > 0:
+            made[name] = face.latent.save
     for name, save in made.items():
         if save is not None:
             with session.scratch(name) as path:
@@ -75,9 +86,11 @@ def open_project(session: StudioSession, data: bytes, progress: Progress) -> Non
     try:
         words: Any = parse_json(files.get(_WORDS, b""))
         index = int(field(words, "face"))
-        pose, score = Pose.from_json(field(words, "pose")), Score.from_json(field(words, "rows"))
-        chosen, feeling = set(field(words, "chosen")), words.get("feeling")
-        strength = float(words.get("strength", 1.0))
+        here, chosen = Moment.from_json(words), set(field(words, "chosen"))
+        others = {int(at): Moment.from_json(moment) for at, moment in words.get("others", {}).items()}
+        together, strength = {int(at) for at in words.get("together", ())}, float(words.get("strength", 1.0))
+        film, signature = map(str, words.get("film", ("", "")))
+        newest = max(session.turn + 1, turn(words))
         if "photo" in files:
             session.load_photo(files["photo"], name=str(field(words, "name")))
         elif "seed" in words:
@@ -86,24 +99,30 @@ def open_project(session: StudioSession, data: bytes, progress: Progress) -> Non
             files.pop(_LATENT, None)
     except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise InputError("This is no project of the studio, or a damaged one; open the file that was saved.") from error
-    if session.origin.get("seed") is None:
-        if _LATENT in files:
-            _take_code(session, files[_LATENT], index, progress)
-        else:
-            session.open_face(index, progress)
-    session.choose(**{name: name in chosen for name in ("blinks", "loop", "neutral_first")})
-    session.score, session.strength = score, min(1.0, max(0.0, strength))
-    session.settle(pose, feeling=feeling if feeling in EMOTIONS else None)
-    session.is_newest(session.turn + 1)
+    session.unload_track()
+    known = {
+        at: moment for at, moment in others.items() if 0 <= at < min(len(session.faces), MOST_FACES) and at != index
+    }
+    for at, moment in {**known, index: here}.items():  # the one that was worked on last
+        if session.origin.get("seed") is None:
+            _open_face(session, files.get(_LATENT if at == index else _OTHERS[at]), at, progress)
+        session.resume(moment)
+    session.turn = newest  # what the page moved since it was saved is newer
+    session.move_together(together)
+    session.choose(chosen)
+    session.strength = min(1.0, max(0.0, strength))
+    if signature:
+        await_film(session, film, signature)
     if _TRACK in files:
         session.load_track(files[_TRACK], name=f"{Path(str(words.get('track') or 'track')).stem}.yaml")
 
 
-def _take_code(session: StudioSession, code: bytes, index: int, progress: Progress) -> None:
-    try:
-        session.load_code(code, index, progress)
-    except LatentError:  # of another model, from before an update
-        session.open_face(index, progress)
+def _open_face(session: StudioSession, code: bytes | None, index: int, progress: Progress) -> None:
+    if code is not None:
+        with suppress(LatentError):  # of another model, from before an update
+            session.load_code(code, index, progress)
+            return
+    session.open_face(index, progress)
 
 
 def restore_page(session: StudioSession, kept: Any) -> None:
@@ -123,8 +142,9 @@ def _read(data: bytes, max_bytes: int) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            names = set(archive.namelist())
             for name, most in {**_MOST, "photo": max_bytes}.items():
-                if name in archive.namelist():
+                if name in names:
                     with archive.open(name) as file:
                         files[name] = file.read(most + 1)
                     if len(files[name]) > most:

@@ -11,10 +11,11 @@ from facsmith import _optional
 from facsmith.animator import Animator
 from facsmith.studio.options import StudioOptions
 from facsmith.studio.sessions import Sessions
-from facsmith.studio.web import Gate
 
 if TYPE_CHECKING:
     import uvicorn
+
+    from facsmith.studio.web import Gate
 
 __all__ = ["application", "make_server", "serve"]
 
@@ -22,7 +23,7 @@ _BODY = 1.4
 """A request body in uploads: base64 takes a third more, and some room for the rest."""
 
 
-def application(animator: Animator, options: StudioOptions) -> Gate:
+def application(animator: Animator, options: StudioOptions) -> "Gate":
     """The studio as an ASGI application; its sessions end with it."""
     # Before Gradio is imported: no statistics, no look at a hub for news.
     os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_OFFLINE="1")
@@ -32,6 +33,7 @@ def application(animator: Animator, options: StudioOptions) -> Gate:
 
     from facsmith.studio.app import build
     from facsmith.studio.boards import STYLE
+    from facsmith.studio.web import Gate
 
     sessions = Sessions(animator, options)
 
@@ -57,8 +59,7 @@ def application(animator: Animator, options: StudioOptions) -> Gate:
     fonts = ["system-ui", "-apple-system", "Segoe UI", "sans-serif"]
     theme: Any = gradio.themes.Base(font=fonts, font_mono=["ui-monospace", "monospace"])
     # Light for everyone: pictures are judged against one ground.
-    dark = [name for name in cast("dict[str, Any]", vars(theme)) if name.endswith("_dark")]
-    for name in dark:
+    for name in [name for name in cast("dict[str, Any]", vars(theme)) if name.endswith("_dark")]:
         delattr(theme, name)
     gradio.mount_gradio_app(
         app,

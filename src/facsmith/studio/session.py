@@ -3,7 +3,8 @@
 import re
 import shutil
 import threading
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Collection, Generator, Iterable
+from concurrent.futures import wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,12 +37,14 @@ from facsmith.tracks import TrackOptions, read_track
 if TYPE_CHECKING:
     from facsmith.studio.edited_film import EditedFilm
 
-__all__ = ["FAINT", "LONGEST_FILM", "Scene", "StudioSession", "file_stem", "readable"]
+__all__ = ["CHOICES", "FAINT", "LONGEST_FILM", "Scene", "StudioSession", "file_stem", "readable", "visible"]
 
 LONGEST_FILM: Final = 120.0
 """Seconds of a track that are taken: a page is no place for hours."""
 FAINT: Final = 0.05
 """Intensities below are not named."""
+CHOICES: Final = {"Blinks": "blinks", "Loops": "loop", "Neutral first": "neutral_first"}
+"""Text that people read -> option of every film that the page offers."""
 MOST_FILES: Final = 16
 """Exports of one visitor that lie ready."""
 
@@ -70,18 +73,18 @@ class StudioSession:
         """Faces of the photo that were worked on before, or moved with the one that is, and what each shows."""
         self.together: frozenset[int] = frozenset()
         """Faces that move with the one worked on, as they did last, or as it does."""
-        self.pose, self.score = Pose(), Score.of()
-        self.feeling: str | None = None
-        """The emotion that the sliders were set to, while nobody moved them."""
+        self.moment = Moment(Pose(), Score.of())
+        """What is shown: the sliders, their seconds, and the emotion that they were set to, while nobody moved them."""
         self.strength = 1.0
         self.track: Timeline | None = None
         self.track_name = ""
         self.animate = options.animate
-        self.history = History(Moment(self.pose, self.score))
+        self.history = History(self.moment)
         self.rendered: Rendered | None = None
         self.footage: Path | None = None
         """A film that was brought, and what became of it (`edited_film`)."""
-        self.footage_name, self.footage_seconds = "", 0.0
+        self.footage_name, self.footage_hash, self.footage_seconds = "", "", 0.0
+        """Without `footage`: of the film that a project speaks of, which is to be brought again."""
         self.edited: EditedFilm | None = None
         self.set_photos: dict[str, bytes] = {}
         """Photos laid aside for a set, by the beginning of their files' names."""
@@ -145,10 +148,7 @@ class StudioSession:
         if index in self.cast:
             self._leave_for(index)
             self.scene, moment = self.cast.pop(index)
-            self.history = History(moment)
-            self.is_newest(self.turn + 1)
-            self._show(moment)
-            self.revision += 1
+            self.resume(moment)
         elif self.animator.networks.encoder is not None:
             quick = replace(options, inversion=replace(options.inversion, iterations=0))
             self._enter(encode(self._photo(), self.animator.networks, name=self._name, options=quick.encoding))
@@ -187,6 +187,16 @@ class StudioSession:
 
     # --- sliders ----------------------------------------------------------------------------------------------------
 
+    @property
+    def pose(self) -> Pose:
+        """What the sliders show."""
+        return self.moment.pose
+
+    @property
+    def score(self) -> Score:
+        """The seconds of every AU."""
+        return self.moment.score
+
     def is_newest(self, turn: int) -> bool:
         """Whether the page's slider movement number ``turn`` is no older than what is shown; then it is the newest."""
         with self._turning:
@@ -196,7 +206,7 @@ class StudioSession:
 
     def move(self, pose: Pose) -> None:
         """Show a pose on the way; `settle` makes it one that undo returns to."""
-        self.pose = pose
+        self.moment = replace(self.moment, pose=pose)
 
     def settle(self, pose: Pose, *, feeling: str | None = None) -> None:
         """Show a pose and remember it; an imported track gives way to it.
@@ -208,20 +218,23 @@ class StudioSession:
         """
         if self.track is not None:
             self.unload_track()
-        self.pose, self.remark, self.feeling = pose, "", feeling
-        self._remember()
+        self.moment, self.remark = replace(self.moment, pose=pose, emotion=feeling), ""
+        self.history.settle(self.moment)
+
+    def resume(self, moment: Moment) -> None:
+        """Show what the face showed when it was left, with nothing to undo."""
+        self.moment, self.history = moment, History(moment)
+        self.is_newest(self.turn + 1)
+        self.revision += 1
 
     def time(self, score: Score) -> None:
         """Take the seconds of the page's table."""
-        self.score = score
-        self._remember()
+        self.moment = replace(self.moment, score=score)
+        self.history.settle(self.moment)
 
     def go(self, steps: int) -> None:
         """Undo (below 0) or redo: sliders, their links and seconds as they were."""
-        self._show(self.history.go(steps))
-
-    def _show(self, moment: Moment) -> None:
-        self.pose, self.score, self.feeling = moment.pose, moment.score, moment.emotion
+        self.moment = self.history.go(steps)
 
     def neutral(self) -> None:
         """All AUs at rest."""
@@ -233,27 +246,25 @@ class StudioSession:
 
     def emotion(self, name: str) -> None:
         """A prototype's AUs as strong as ``strength``, with the emotion's own timing."""
-        self.score = Score.natural(name)
+        self.moment = replace(self.moment, score=Score.natural(name))
         self.settle(self._felt(name), feeling=name)
 
     def gesture(self, name: str) -> None:
         """What eyes do (`pose.GESTURES`), with the rest of the expression."""
         self.settle(self.pose.with_gesture(name))
 
-    def strengthen(self) -> None:
-        """Show the emotion that is shown as strong as ``strength`` says, as one step with what set it."""
-        if self.feeling is not None:
-            self.pose = self._felt(self.feeling)
-            self.history.settle(Moment(self.pose, self.score, self.feeling), in_place=True)
+    def strengthen(self, strength: float) -> None:
+        """Show the emotion that is shown, and those after it, as strong as that; one step with what set it."""
+        self.strength = strength
+        if self.moment.emotion is not None:
+            self.moment = replace(self.moment, pose=self._felt(self.moment.emotion))
+            self.history.settle(self.moment, in_place=True)
 
     def _felt(self, name: str) -> Pose:
         whole = EMOTIONS[name].action_units
         sides = ({au: self.strength * e for au, e in side.items()} for side in (whole.left, whole.right))
         left, right = sides
         return Pose(ActionUnits(left=left, right=right))
-
-    def _remember(self) -> None:
-        self.history.settle(Moment(self.pose, self.score, self.feeling))
 
     def preview(self) -> Image:
         """The face's close-up with the sliders' expression, (H, W, 3) uint8."""
@@ -278,20 +289,17 @@ class StudioSession:
         """What is shown, for file names: ``happiness-060``, ``AU06-060_AU12-100``, or the track's name."""
         if self.track is not None:
             return file_stem(self.track_name)
-        if self.feeling is not None:
-            return self.feeling + ("" if self.strength > 0.995 else f"-{round(100 * self.strength):03d}")
-        shown = [(code.rstrip("0123456789"), int(code.lstrip("AULR")), e) for code, e in self.shows.items()]
+        if self.moment.emotion is not None:
+            return self.moment.emotion + ("" if self.strength > 0.995 else f"-{round(100 * self.strength):03d}")
+        shown = [
+            (code.rstrip("0123456789"), int(code.lstrip("AULR")), e) for code, e in visible(self.pose.action_units)
+        ]
         return Condition(tuple(shown)).name[:80].rstrip("_-")
-
-    @property
-    def shows(self) -> dict[str, float]:
-        """``{"AU12": 0.6}`` of the sliders that are up."""
-        return {code: e for code, e in named(self.pose.action_units).items() if e >= FAINT}
 
     @property
     def timeline(self) -> Timeline:
         """The film's: from the photo to the pose and back, or the imported track, with what `choose` added."""
-        return self._plan(self.scene_or_raise().subject, Moment(self.pose, self.score))
+        return self._plan(self.scene_or_raise().subject, self.moment)
 
     def _plan(self, subject: Subject, moment: Moment) -> Timeline:
         source = subject.photo_aus
@@ -300,9 +308,14 @@ class StudioSession:
             own = own.blinking(seed=self.animate.inversion.seed, every=min(4.0, 0.6 * own.duration))
         return plan(own, source, self.animate)
 
-    def choose(self, *, blinks: bool = False, loop: bool = False, neutral_first: bool = False) -> None:
+    def choose(self, chosen: Collection[str] = ()) -> None:
         """What every film gets: blinks, an end that is the beginning, a rest between the photo and the expression."""
-        self.animate = replace(self.options.animate, blinks=blinks, loop=loop, neutral_first=neutral_first)
+        self.animate = replace(self.options.animate, **{name: name in chosen for name in CHOICES.values()})
+
+    @property
+    def chosen(self) -> list[str]:
+        """Which of ``CHOICES`` every film gets."""
+        return [name for name in CHOICES.values() if getattr(self.animate, name)]
 
     def load_track(self, data: bytes, *, name: str) -> None:
         """Drive the film by a recorded track, CSV or YAML by the name's ending, until a slider is moved.
@@ -330,16 +343,16 @@ class StudioSession:
 
     def film(self) -> Animation:
         """The film of the face that is worked on, in the whole photo."""
-        return self._film(self.scene_or_raise().subject, Moment(self.pose, self.score))
+        return self._film(self.scene_or_raise().subject, self.moment)
 
     def _film(self, subject: Subject, moment: Moment) -> Animation:
-        plain = replace(self.animate, blinks=False, loop=False, neutral_first=False)  # the timeline has them already
+        plain = replace(self.animate, **dict.fromkeys(CHOICES.values(), False))  # the timeline has them already
         return self.animator.animate(subject, self._plan(subject, moment), options=plain)
 
     def parts(self, progress: Progress) -> list[tuple[Subject, Moment]]:
         """The face that is worked on, then those that move with it; one that nobody moved yet does as it does."""
         self._search_others(progress)
-        here = Moment(self.pose, self.score)
+        here = self.moment
         parts = [(self.scene_or_raise().subject, here)]
         for index in sorted(self.together & self.cast.keys() - {self._at}):
             scene, moment = self.cast[index]
@@ -414,19 +427,18 @@ class StudioSession:
         if alone:
             self.cancel()
         job = Job(work if line is None else line.wait(work))
-        self._jobs = [*(known for known in self._jobs if not known.is_over), job]
+        self._jobs = [*(known for known in self._jobs if not known.done()), job]
         return job
 
     @property
     def job(self) -> Job[Any] | None:
         """The work begun last, while it goes on."""
-        going = [job for job in self._jobs if not job.is_over]
+        going = [job for job in self._jobs if not job.done()]
         return going[-1] if going else None
 
     def wait(self) -> None:
         """Until the work that is going on has ended: a film is of the face as the whole search sees it."""
-        for job in self._jobs:
-            job.join()
+        wait(self._jobs)
 
     @property
     def busy(self) -> bool:
@@ -456,6 +468,7 @@ class StudioSession:
     def move_together(self, indices: Iterable[int]) -> None:
         """Which faces of the photo move with the one that is worked on."""
         self.together = frozenset(range(len(self.faces))) & frozenset(indices)
+        self.revision += 1
 
     def _take(self, photo: Image, faces: tuple[Face, ...], name: str, origin: dict[str, Any]) -> None:
         self.photo, self.faces, self._name, self.origin = photo, faces, name, origin
@@ -470,8 +483,8 @@ class StudioSession:
         self.revision += 1
         if not touched:
             self.is_newest(self.turn + 1)
-            self.pose = Pose(subject.photo_aus, self.pose.split)
-            self.history = History(Moment(self.pose, self.score))
+            self.moment = Moment(Pose(subject.photo_aus, self.pose.split), self.score)
+            self.history = History(self.moment)
 
     def _leave_for(self, index: int) -> None:
         """Keep what the face shows that was worked on, when it is another one of the same photo."""
@@ -503,6 +516,11 @@ class StudioSession:
             yield path
         finally:
             shutil.rmtree(path.parent, ignore_errors=True)
+
+
+def visible(action_units: ActionUnits) -> list[tuple[str, float]]:
+    """``[("AU12", 0.6)]`` without the faint ones."""
+    return [(code, e) for code, e in named(action_units).items() if e >= FAINT]
 
 
 def readable(name: str) -> str:

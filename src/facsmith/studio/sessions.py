@@ -127,9 +127,9 @@ class Sessions:
     def fetch(self, token: str) -> tuple[str, Offer] | None:
         """Name and file that a token means; None where there is none any more."""
         with self._lock:
-            _, name, file = self._offers.get(token, (None, "", None))
-        gone = file is None or (isinstance(file, Path) and not file.is_file())
-        return None if gone or file is None else (name, file)
+            session, name, file = self._offers.get(token, (None, "", Path()))
+        gone = session is None or (isinstance(file, Path) and not file.is_file())
+        return None if gone else (name, file)
 
     def close(self) -> None:
         """End all sessions and remove their folder."""

@@ -5,11 +5,13 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from facsmith import image
 from facsmith.errors import InputError, PhotoError
 from facsmith.facs import AU_NAMES, AUS, EMOTIONS
 from facsmith.options import Progress
+from facsmith.receipt.receipt import named
 from facsmith.stimuli import Condition, Design, parse_aus, parse_levels, render_battery
 from facsmith.studio.session import StudioSession, readable
 
@@ -44,12 +46,12 @@ class SetDesign(Design):
         alone = super().conditions() if self.aus else iter([Condition(())])
         yield next(alone)
         for name, level in itertools.product(self.emotions, self.levels):
-            whole = EMOTIONS[name].action_units
+            whole = named(EMOTIONS[name].action_units)
             yield Condition(
-                tuple(("AU", au, level * e) for au, e in whole.items())
-                if whole.is_symmetric
-                else tuple(
-                    (s[0].upper(), au, level * e) for s in ("left", "right") for au, e in getattr(whole, s).items()
+                tuple(
+                    (prefix, au, level * e)
+                    for (prefix, au), e in zip(parse_aus(",".join(whole)), whole.values(), strict=True)
+                    if e
                 )
             )
         yield from alone
@@ -122,8 +124,8 @@ def render_set(session: StudioSession, design: SetDesign, progress: Progress) ->
             f"This set has {count} files; at most {MOST_FILES} are made here. Take fewer photos or levels."
         )
     path = session.keep(f"{'set' if len(photos) > 1 else next(iter(photos))}_stimuli.zip")
-    source, folder = path.parent / "photos", path.parent / "made"
-    try:
+    with TemporaryDirectory(dir=path.parent) as scratch:
+        source, folder = Path(scratch, "photos"), Path(scratch, "made")
         source.mkdir()
         for name, data in photos.items():
             if data:
@@ -134,22 +136,13 @@ def render_set(session: StudioSession, design: SetDesign, progress: Progress) ->
             session.animator, sorted(source.iterdir()), folder, design=design, options=session.options.animate,
             progress=progress,
         )  # fmt: skip
+        if battery.skipped:
+            told = "".join(f"{name}: {why}\n" for name, why in battery.skipped.items())
+            (folder / "skipped.txt").write_text(told, encoding="utf-8")
         with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
             for file in sorted(folder.rglob("*")):
                 archive.write(file, file.relative_to(folder))
-            if battery.skipped:
-                archive.writestr("skipped.txt", _told(battery.skipped))
-    finally:
-        for place in (source, folder):
-            for file in place.glob("*"):
-                file.unlink()
-            if place.exists():
-                place.rmdir()
     return path
-
-
-def _told(skipped: Mapping[str, str]) -> str:
-    return "".join(f"{name}: {why}\n" for name, why in skipped.items())
 
 
 def _stem(name: str, taken: Mapping[str, bytes]) -> str:

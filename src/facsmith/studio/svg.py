@@ -4,7 +4,7 @@ Conventions: an SVG is a string; sizes are in its own units, the page scales it.
 sheet where they must follow it, and from ``COLOURS`` for the AUs.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Final
 
@@ -36,26 +36,34 @@ def line(xs: npt.ArrayLike, ys: npt.ArrayLike) -> str:
 
 
 def timeline_plot(timeline: Timeline) -> str:
-    """Intensity over time, one curve an AU, its name at its highest point."""
-    width, height, left, bottom, top = 720, 260, 34, 30, 14
+    """Intensity over time as HTML, one curve an AU, its name at its highest point.
+
+    It is as wide and as high as its place: the curves are stretched, the letters over them are not.
+    """
     seconds = max(timeline.duration, 0.1)
     times = np.linspace(0, seconds, _POINTS)
-    curves = _curves(timeline, times)
-    x = left + times / seconds * (width - left - 12)
-    parts = [_grid(left, width - 12, height - bottom, top), _seconds(seconds, left, width - 12, height - bottom)]
-    taken: list[tuple[float, float]] = []
+    paths: list[str] = []
+    marks: list[str] = []
+    for letter, level in {"0": 0.0, **INTENSITY_LETTERS}.items():
+        paths.append(f'<path d="M0 {100 - 100 * level:.1f}H1000" class="grid"/>')
+        marks.append(_mark("level", 0, level, letter))
+    step = next(s for s in (0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600) if seconds / s <= 10)
+    marks += [_mark("second", t / seconds, 0, f"{t:g} s") for t in np.arange(0, seconds + 1e-9, step).tolist()]
+    curves, taken = _curves(timeline, times), list[tuple[float, float]]()
     for name, au, values in curves:
-        y = height - bottom - values * (height - bottom - top)
         dashes = ' stroke-dasharray="7 4"' if name.startswith("L") else ""
-        parts.append(f'<path d="{line(x, y)}" fill="none" stroke="{COLOURS[au]}" stroke-width="2.5"{dashes}/>')
+        drawn = line(1000 * times / seconds, 100 - 100 * values)
+        paths.append(f'<path d="{drawn}" fill="none" stroke="{COLOURS[au]}" stroke-width="2.5"{dashes}/>')
         peak = int(np.flatnonzero(values >= values.max() - 1e-9).mean())
-        at = _free(float(x[peak]), float(y[peak]) - 4, taken)
-        parts.append(_text(*at, name, anchor="middle", fill=COLOURS[au], bold=True))
-    reach = f'data-left="{left}" data-right="{width - 12}" transform="translate({left} 0)"'
-    parts.append(f'<path d="M0 {top}V{height - bottom}" class="cursor" {reach}/>')
+        at = _free(float(times[peak] / seconds), float(values[peak]), taken)
+        marks.append(_mark("name", *at, name, f";color:{COLOURS[au]}"))
     shown = ", ".join(f"{name} {AU_NAMES[au]}" for name, au, _ in curves)
     title = f"Intensity over {seconds:.1f} seconds of {shown or 'nothing: the face rests'}"
-    return _svg(width, height, title, parts)
+    return (
+        f'<div class="fs-curves"><svg viewBox="0 0 1000 100" preserveAspectRatio="none" role="img" '
+        f'aria-label="{escape(title)}">{"".join(paths)}</svg>'
+        f'<div aria-hidden="true">{"".join(marks)}<i class="cursor" hidden></i></div></div>'
+    )
 
 
 def curve(xs: npt.ArrayLike, ys: npt.ArrayLike, *, title: str, size: tuple[int, int], colour: str = "") -> str:
@@ -65,26 +73,26 @@ def curve(xs: npt.ArrayLike, ys: npt.ArrayLike, *, title: str, size: tuple[int, 
     x = pad + (x - x.min()) / max(float(np.ptp(x)), 1e-9) * (width - 2 * pad)
     y = height - pad - (y - y.min()) / max(float(np.ptp(y)), 1e-9) * (height - 2 * pad)
     look = f'stroke="{colour}"' if colour else 'class="curve"'
-    frame = f'<path d="M{pad} {pad}V{height - pad}H{width - pad}" class="axis"/>'
-    return _svg(width, height, title, [frame, f'<path d="{line(x, y)}" fill="none" {look} stroke-width="2"/>'])
+    return (
+        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}" class="fs-plot">'
+        f'<path d="M{pad} {pad}V{height - pad}H{width - pad}" class="axis"/>'
+        f'<path d="{line(x, y)}" fill="none" {look} stroke-width="2"/></svg>'
+    )
 
 
 def cosine_table(aus: Sequence[int], cosines: npt.NDArray[np.float64]) -> str:
-    """How much each boundary shares with each other: blue where they agree, red where they oppose."""
-    cell, head = 30, 44
-    side = head + cell * len(aus)
-    parts: list[str] = []
-    for row, au in enumerate(aus):
-        middle = head + cell * row + cell / 2
-        parts.append(_text(head - 6, middle + 4, f"AU{au}", anchor="end"))
-        parts.append(_text(middle, head - 8, str(au), anchor="middle"))
-        for column in range(len(aus)):
-            value = float(cosines[row, column])
-            fill = f"rgba({'15,98,168' if value >= 0 else '194,65,12'},{min(1.0, abs(value)):.2f})"
-            place = f'x="{head + cell * column}" y="{head + cell * row}" width="{cell - 2}" height="{cell - 2}"'
-            note = f"AU{au} and AU{aus[column]}: {value:.2f}"
-            parts.append(f'<rect {place} rx="3" fill="{fill}" class="cell"><title>{note}</title></rect>')
-    return _svg(side, side, "Cosines between the boundaries", parts)
+    """How much each boundary shares with each other, as HTML: blue where they agree, red where they oppose."""
+    head = "".join(f'<th scope="col">{au}</th>' for au in aus)
+    rows = "".join(
+        f'<tr><th scope="row">AU{au}</th>' + "".join(_cosine(au, other, v) for other, v in zip(aus, row, strict=True))
+        for au, row in zip(aus, cosines.tolist(), strict=True)
+    )
+    return f'<table class="fs-cosines"><thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table>'
+
+
+def _cosine(au: int, other: int, value: float) -> str:
+    colour = f"rgba({'15,98,168' if value >= 0 else '194,65,12'},{min(1.0, abs(value)):.2f})"
+    return f'<td style="background:{colour}" title="AU{au} and AU{other}: {value:.2f}"></td>'
 
 
 def _curves(timeline: Timeline, times: npt.NDArray[np.float64]) -> list[tuple[str, int, npt.NDArray[np.float64]]]:
@@ -97,38 +105,19 @@ def _curves(timeline: Timeline, times: npt.NDArray[np.float64]) -> list[tuple[st
     return [curve for curve in curves if curve[2].max() > 0]
 
 
-def _svg(width: int, height: int, title: str, parts: Iterable[str]) -> str:
-    return (
-        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}" class="fs-plot">'
-        f"{''.join(parts)}</svg>"
-    )
-
-
-def _text(x: float, y: float, text: str, *, anchor: str = "start", fill: str = "", bold: bool = False) -> str:
-    style = (f' style="fill:{fill}"' if fill else "") + (' font-weight="700"' if bold else "")
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{style}>{escape(text)}</text>'
-
-
-def _grid(left: float, right: float, bottom: float, top: float) -> str:
-    parts: list[str] = []
-    for letter, level in {"0": 0.0, **INTENSITY_LETTERS}.items():
-        y = bottom - level * (bottom - top)
-        parts.append(f'<path d="M{left} {y:.1f}H{right}" class="grid"/>' + _text(left - 8, y + 4, letter, anchor="end"))
-    return "".join(parts)
-
-
-def _seconds(seconds: float, left: float, right: float, bottom: float) -> str:
-    step = next(s for s in (0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600) if seconds / s <= 12)
-    ticks = np.arange(0, seconds + 1e-9, step)
-    return "".join(
-        _text(left + t / seconds * (right - left), bottom + 20, f"{t:g} s", anchor="middle" if t else "start")
-        for t in ticks.tolist()
-    )
+def _mark(kind: str, x: float, y: float, text: str, style: str = "") -> str:
+    """A text over a drawing; x, y: its place in shares of the width and, from below, of the height."""
+    return f'<span class="{kind}" style="left:{100 * x:.1f}%;bottom:{100 * y:.1f}%{style}">{text}</span>'
 
 
 def _free(x: float, y: float, taken: list[tuple[float, float]]) -> tuple[float, float]:
-    """A place for a label that lies over no other one: further along."""
-    while any(abs(x - a) < 38 and abs(y - b) < 13 for a, b in taken):
-        x += 38
-    taken.append((x, y))
-    return x, y
+    """The nearest place for a name that lies over no other one: to the right, to the left, then lower."""
+    across, down = 0.09, 0.18
+    places = [(x + across * side, y - down * row) for row in range(6) for side in (0, 1, -1, 2, -2)]
+    free = (
+        (a, b)
+        for a, b in places
+        if 0.02 <= a <= 0.97 and all(abs(a - c) > 0.9 * across or abs(b - d) > 0.9 * down for c, d in taken)
+    )
+    taken.append(next(free, (x, y)))
+    return taken[-1]

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any, cast
 
@@ -10,33 +10,22 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith.boundary import BoundarySet
+from facsmith.errors import FacsmithError
 from facsmith.face_region import FaceRegion
 from facsmith.facs import AU_NAMES, AUS, ActionUnits
 from facsmith.receipt import KeyframeRecord, Receipt
-from facsmith.receipt.receipt import label
 from facsmith.studio.jobs import Step
 from facsmith.studio.pictures import data_uri, jpeg, thumbnail
-from facsmith.studio.session import FAINT, StudioSession
+from facsmith.studio.session import StudioSession, visible
 from facsmith.studio.svg import COLOURS, cosine_table, curve, timeline_plot
 
 __all__ = [
-    "boundaries",
-    "edited",
-    "expression",
-    "face_notes",
-    "faces",
-    "film",
-    "inversion",
-    "movie",
-    "plain",
-    "said",
-    "stage",
-    "timing",
-    "timing_plot",
-    "working",
-]
+    "CODE_HINT", "EDIT_HINT", "HEAD", "SET_HINT", "boundaries", "edited", "expression", "face_notes", "faces", "failed",
+    "film", "inversion", "movie", "photos", "plain", "said", "stage", "timing", "timing_plot", "working",
+]  # fmt: skip
 
 _SEEN = 0.05  # measured of an AU that was not asked: shown from here on
+HEAD = "<header><h1>facsmith studio</h1><p>One photo, a face's muscles, one film.</p></header>"
 CODE_HINT = (
     '<p class="hint">The face code (a latent) is what the search found: the numbers from which the model draws this '
     "face. Saved under Take home and opened here, it spares the search.</p>"
@@ -103,7 +92,7 @@ def stage(session: StudioSession, *, fresh: bool = False) -> dict[str, Any]:
 def _around(points: npt.NDArray[np.float64], width: int, height: int) -> list[float]:
     """Left, top, width and height, in shares of the photo, of what shows the points (N, 2) four by three."""
     (x0, y0), (x1, y1) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
-    across = max(1.25 * (x1 - x0), 1.8 * (y1 - y0))
+    across = max(1.2 * (x1 - x0), 1.8 * (y1 - y0))
     down = 0.75 * across
     return [(x0 + x1 - across) / 2 / width, (y0 + y1 - down) / 2 / height, across / width, down / height]
 
@@ -122,7 +111,7 @@ def timing(session: StudioSession) -> dict[str, Any]:
 
 def timing_plot(session: StudioSession) -> str:
     """The film's curves; and whether the last film is of others."""
-    old = '<p class="is-old">The film and its receipt are of earlier curves: Play makes them anew.</p>'
+    old = '<p class="is-old">Film and receipt are of earlier curves: Play makes them anew.</p>'
     return old * session.is_stale + timeline_plot(session.timeline) if session.scene is not None else ""
 
 
@@ -164,10 +153,8 @@ def plain(text: str) -> str:
 
 
 def _shown(action_units: ActionUnits) -> str:
-    """A label that leaves faint AUs out."""
-    sides = ({au: e for au, e in side.items() if e >= FAINT} for side in (action_units.left, action_units.right))
-    left, right = sides
-    return label(ActionUnits(left=left, right=right))
+    """``AU12=0.60``, of what is not faint."""
+    return " ".join(f"{code}={e:.2f}" for code, e in visible(action_units)) or "neutral"
 
 
 def faces(session: StudioSession) -> str:
@@ -218,7 +205,9 @@ def movie(session: StudioSession) -> dict[str, Any]:
 def edited(session: StudioSession) -> str:
     """The film that was brought, and the receipt of what became of it."""
     if session.footage is None:
-        return '<p class="none">No film yet: bring one, or drop it anywhere on this page.</p>'
+        lost = f"The project's film, {escape(session.footage_name)}, is not here: bring it again"
+        none = lost if session.footage_name else "No film yet: bring one"
+        return f'<p class="none">{none}, or drop it anywhere on this page.</p>'
     here = f"<p><b>{escape(session.footage_name)}</b>, {session.footage_seconds:.1f} s.</p>"
     if session.edited is None:
         return here
@@ -234,12 +223,11 @@ def edited(session: StudioSession) -> str:
         "flicker": "flicker by its own", "outside": "outside the face",
     }  # fmt: skip
     alone = [f"{each['from']:g} to {each['to']:g} s are the film's own: {each['why']}." for each in receipt.left_alone]
-    notes = "".join(f"<li>{escape(note)}</li>" for note in map(plain, [*receipt.notes, *alone]))
     return (
         f'{here}<h2>Receipt: asked against measured</h2><table class="fs-receipt"><thead><tr>'
         '<th scope="col">Action Unit</th><th scope="col">Asked</th><th scope="col">Measured</th>'
         f'<th scope="col">Frames within .15</th></tr></thead><tbody>{rows}</tbody></table>'
-        f'{_figures(receipt.summary, shown)}<ul class="notes">{notes}</ul>'
+        f"{_figures(receipt.summary, shown)}{_notes([*receipt.notes, *alone])}"
     )
 
 
@@ -269,8 +257,7 @@ def inversion(session: StudioSession) -> str:
             f"<figcaption>Loss over {steps} steps from the {escape(found.start)}; best {loss:.3f}, "
             f"ended by {escape(found.stopped[0])}</figcaption></figure>"
         )
-    facts = "".join(f"<li>{escape(note)}</li>" for note in map(plain, subject.notes) if note)
-    return f'<div class="fs-pair">{html}{note}</div><ul class="notes">{facts}</ul>'
+    return f'<div class="fs-pair">{html}{note}</div>{_notes(subject.notes)}'
 
 
 def boundaries(known: BoundarySet) -> str:
@@ -278,7 +265,7 @@ def boundaries(known: BoundarySet) -> str:
     cards = "".join(_boundary(known, au) for au in known.aus)
     return (
         f'<h2>Boundaries</h2><div class="fs-cards">{cards}</div>'
-        f'<h2>Cosines between them</h2><div class="fs-cosines">{cosine_table(known.aus, known.cosines())}</div>'
+        f"<h2>Cosines between them</h2>{cosine_table(known.aus, known.cosines())}"
     )
 
 
@@ -292,9 +279,17 @@ def working(step: Step) -> dict[str, Any]:
     return {"text": text, "busy": True, "done": step.done, "total": 0 if step.stage == "waiting" else step.total}
 
 
-def said(text: str, *, error: bool = False) -> dict[str, Any]:
+def said(text: str) -> dict[str, Any]:
     """The status when nothing goes on."""
-    return {"text": plain(text) if error else text, "busy": False, "error": error}
+    return {"text": text, "busy": False, "error": False}
+
+
+def failed(error: Exception) -> dict[str, Any]:
+    """The status after an error: its own words, where it was raised on purpose."""
+    text = (
+        plain(str(error)) if isinstance(error, FacsmithError) else "Something went wrong; the studio's log tells what."
+    )
+    return said(text) | {"error": True}
 
 
 def _boundary(known: BoundarySet, au: int) -> str:
@@ -306,9 +301,8 @@ def _boundary(known: BoundarySet, au: int) -> str:
     facts = [f"{accuracy:.1%} held-out accuracy"] if isinstance(accuracy, int | float) else []
     if isinstance(shown, dict) and "share_of_muscles" in shown:
         facts.append(f"{cast(Any, shown)['share_of_muscles'][-1]:.0%} of the muscle's movement at full intensity")
-    listed = "".join(f"<li>{escape(fact)}</li>" for fact in facts)
     return (
-        f"<figure><figcaption><b>AU{au}</b> {AU_NAMES[au]}</figcaption>{drawn}<ul>{listed}</ul>"
+        f"<figure><figcaption><b>AU{au}</b> {AU_NAMES[au]}</figcaption>{drawn}{_notes(facts)}"
         "<details><summary>All figures</summary>"
         f"<pre>{escape(json.dumps(dict(report), indent=1))}</pre></details></figure>"
     )
@@ -331,7 +325,6 @@ def _receipt(receipt: Receipt) -> str:
         for name in shown
     )
     alike = "".join(f"<td>{_number(record.identity, '.3f')}</td>" for record in receipt.keyframes)
-    notes = "".join(f"<li>{escape(note)}</li>" for note in map(plain, receipt.notes) if note)
     return (
         '<div class="fs-scroll" tabindex="0" role="region" aria-label="Receipt"><table class="fs-receipt">'
         f'<thead><tr><th scope="col">Key frame</th>{head}</tr></thead>'
@@ -339,9 +332,13 @@ def _receipt(receipt: Receipt) -> str:
         '<p class="hint"><span class="swatch asked"></span> asked <span class="swatch measured"></span> measured on '
         "the finished frame against the same person's neutral, in the scale of this face's own muscles. "
         "<b>Receipt PDF</b> is the whole account on a page.</p>"
-        f"{_figures(receipt.summary, _FIGURES)}"
-        f'<ul class="notes">{notes}</ul>'
+        f"{_figures(receipt.summary, _FIGURES)}{_notes(receipt.notes)}"
     )
+
+
+def _notes(texts: Iterable[str]) -> str:
+    listed = "".join(f"<li>{escape(text)}</li>" for text in map(plain, texts) if text)
+    return f'<ul class="notes">{listed}</ul>'
 
 
 def _figures(summary: Mapping[str, Any], shown: Mapping[str, str]) -> str:

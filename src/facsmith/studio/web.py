@@ -4,19 +4,16 @@ Conventions: plain ASGI; nothing here knows Gradio but by the names of its route
 """
 
 import base64
-import binascii
 import json
 import secrets
-from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, cast
 
-__all__ = ["Gate"]
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+__all__ = ["Gate"]
 
 _OPEN: Final = {
     "GET": (
@@ -36,12 +33,12 @@ _POLICY: Final = (
     "style-src 'self' 'unsafe-inline'; connect-src 'self' data: blob:; frame-ancestors 'none'; base-uri 'self'; "
     "form-action 'self'; object-src 'none'"
 )
-_HEADERS: Final = (
-    (b"content-security-policy", _POLICY.encode()),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"permissions-policy", b"camera=(self), microphone=(), geolocation=()"),
-)
+_HEADERS: Final = {
+    "content-security-policy": _POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "permissions-policy": "camera=(self), microphone=(), geolocation=()",
+}
 
 
 class Gate:
@@ -61,7 +58,7 @@ class Gate:
         Largest body of a request, in bytes.
     """
 
-    def __init__(self, app: App, *, auth: str | None, local: bool, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, *, auth: str | None, local: bool, max_bytes: int) -> None:
         self._app = app
         self._auth = None if auth is None else auth.encode()
         self._local = local
@@ -71,41 +68,37 @@ class Gate:
         """One request."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
-            return
-        if scope["type"] != "http":
-            return
-        headers = {name.lower(): value for name, value in scope["headers"]}
-        if self._local and _host(headers.get(b"host", b"")) not in {"127.0.0.1", "localhost", "::1"}:
-            await _refuse(send, 421, "This studio answers to its own machine only: http://127.0.0.1.")
-        elif self._auth is not None and not _knows(headers.get(b"authorization", b""), self._auth):
-            ask = [(b"www-authenticate", b'Basic realm="facsmith studio", charset="UTF-8"')]
-            await _refuse(send, 401, "User and password, please.", ask)
-        elif not _is_open(scope["method"], scope["path"]):
-            await _refuse(send, 404, "There is nothing here.")
-        elif scope["method"] != "POST":
-            await self._app(scope, receive, _with_headers(send))
-        else:
-            body = await _whole(receive, self._max_bytes)
-            if body is None:
-                await _refuse(send, 413, f"At most {self._max_bytes / 1e6:.0f} MB are taken here.")
-            elif _names_a_file(body):
-                await _refuse(send, 400, "No file can be named here.")
-            else:
-                await self._app(scope, _again(body, receive), _with_headers(send))
+        elif scope["type"] == "http":
+            request, send = Request(scope, receive), _with_headers(send)
+            refusal = self._refusal(request)
+            if refusal is None and request.method == "POST":
+                body = await _whole(request, self._max_bytes)
+                if body is None:
+                    refusal = _refused(413, f"At most {self._max_bytes / 1e6:.0f} MB are taken here.")
+                elif _names_a_file(body):
+                    refusal = _refused(400, "No file can be named here.")
+                else:
+                    receive = _again(body, receive)
+            await (refusal or self._app)(scope, receive, send)
+
+    def _refusal(self, request: Request) -> PlainTextResponse | None:
+        """Why a request gets no further, as far as that is known without its body."""
+        if self._local and _host(request.headers.get("host", "")) not in {"127.0.0.1", "localhost", "::1"}:
+            return _refused(421, "This studio answers to its own machine only: http://127.0.0.1.")
+        if self._auth is not None and not _knows(request.headers.get("authorization", ""), self._auth):
+            ask = {"www-authenticate": 'Basic realm="facsmith studio", charset="UTF-8"'}
+            return _refused(401, "User and password, please.", ask)
+        return None if _is_open(request.method, request.scope["path"]) else _refused(404, "There is nothing here.")
 
 
-def _host(value: bytes) -> str:
-    name = value.decode("latin-1").lower()
+def _host(value: str) -> str:
+    name = value.lower()
     return name[1:].partition("]")[0] if name.startswith("[") else name.partition(":")[0]
 
 
-def _knows(given: bytes, auth: bytes) -> bool:
-    scheme, _, encoded = given.partition(b" ")
-    try:
-        said = base64.b64decode(encoded, validate=True)
-    except (binascii.Error, ValueError):
-        return False
-    return scheme.lower() == b"basic" and secrets.compare_digest(said, auth)
+def _knows(given: str, auth: bytes) -> bool:
+    scheme, _, encoded = given.partition(" ")
+    return scheme.lower() == "basic" and secrets.compare_digest(encoded.encode(), base64.b64encode(auth))
 
 
 def _is_open(method: str, path: str) -> bool:
@@ -114,16 +107,14 @@ def _is_open(method: str, path: str) -> bool:
     return any(plain == door or (door.endswith("/") and plain.startswith(door)) for door in known)
 
 
-async def _whole(receive: Receive, most: int) -> bytes | None:
+async def _whole(request: Request, most: int) -> bytes | None:
     """A request's body; None where it is longer than ``most`` bytes, of which no more are held."""
     body = bytearray()
-    while True:
-        message = await receive()
-        body += message.get("body", b"")
+    async for part in request.stream():
+        body += part
         if len(body) > most:
             return None
-        if not message.get("more_body", False):
-            return bytes(body)
+    return bytes(body)
 
 
 def _names_a_file(body: bytes) -> bool:
@@ -159,13 +150,11 @@ def _again(body: bytes, receive: Receive) -> Receive:
 def _with_headers(send: Send) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message.get("headers", ()), *_HEADERS]}
+            MutableHeaders(scope=message).update(_HEADERS)
         await send(message)
 
     return sending
 
 
-async def _refuse(send: Send, status: int, sentence: str, extra: list[tuple[bytes, bytes]] | None = None) -> None:
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), *_HEADERS, *(extra or [])]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": f"{sentence}\n".encode()})
+def _refused(status: int, sentence: str, headers: dict[str, str] | None = None) -> PlainTextResponse:
+    return PlainTextResponse(f"{sentence}\n", status, headers)

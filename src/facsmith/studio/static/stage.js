@@ -30,7 +30,7 @@ function paint() {
   find(".edge").style.left = `${wipe.value}%`;
   find(".edge").hidden = wipe.value === "0" || holding;
   wipe.setAttribute("aria-valuetext", `${wipe.value} percent of the photo as it was`);
-  find(".panes").hidden = find(".tools").hidden = paired || !known.size;
+  for (const part of [".panes", ".tools", ".wipe"]) find(part).hidden = paired || !known.size;
   find(".empty").hidden = paired || Boolean(known.size);
   find(".pair").hidden = !paired;
   if (!paired) pair.pause();
@@ -55,7 +55,7 @@ function run(on) { playing = on && Boolean(known.video); if (playing) film.play(
 
 function show() {
   const value = props.value || {};
-  if (value.size && value.before !== known.before) Object.assign(known, { video: "" });
+  if (value.size && value.before !== known.before) { known.video = ""; film.removeAttribute("src"); }
   known = { ...known, ...value };
   for (const img of all(".after")) if (value.after) { img.src = value.after; img.alt = value.alt || ""; }
   for (const img of all(".before")) if (value.before) img.src = value.before;
@@ -82,6 +82,7 @@ element.addEventListener("click", (e) => {
   paint();
 });
 for (const name of ["play", "pause"]) film.addEventListener(name, paint);
+film.addEventListener("scrub", () => { playing = true; paint(); });
 
 const hold = (on) => (e) => { if (on && e.type === "keydown" && !"Enter ".includes(e.key)) return; holding = on; paint(); };
 for (const name of ["pointerdown", "keydown"]) find(".hold").addEventListener(name, hold(true));
@@ -106,32 +107,6 @@ for (const view of all(".view")) {
   });
   for (const name of ["pointerup", "pointercancel"]) view.addEventListener(name, () => { drag = null; holding = false; paint(); });
 }
-
-// The cursor runs in the curves with the film, and a press on the curves goes there.
-const mark = () => document.querySelector("#plot .cursor");
-function run_cursor() {
-  const cursor = mark();
-  if (cursor && known.video) {
-    const { left, right } = cursor.dataset, at = film.currentTime / (film.duration || 1);
-    cursor.setAttribute("transform", `translate(${Number(left) + at * (right - left)} 0)`);
-    cursor.removeAttribute("hidden");
-  }
-  requestAnimationFrame(run_cursor);
-}
-requestAnimationFrame(run_cursor);
-document.addEventListener("pointerdown", (e) => {
-  const svg = e.target.closest?.("#plot svg");
-  if (!svg || !known.video || !mark()) return;
-  const seek = (e) => {
-    const box = svg.getBoundingClientRect(), { left, right } = mark().dataset;
-    const at = ((e.clientX - box.left) / box.width * svg.viewBox.baseVal.width - left) / (right - left);
-    film.currentTime = Math.min(1, Math.max(0, at)) * (film.duration || 0);
-  };
-  playing = true; film.pause(); seek(e); paint();
-  svg.setPointerCapture(e.pointerId);
-  svg.onpointermove = seek;
-  svg.onpointerup = () => { svg.onpointermove = null; };
-});
 
 // Where the face stands above the tabs, they stay in reach below it.
 const left = document.querySelector("#left");
