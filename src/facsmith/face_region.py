@@ -115,6 +115,6 @@ def close_up(subject: Subject, *, longest: int = LONGEST_SIDE, reach: float = RE
         photo=photo,
         face=face,
         transform=transform,
-        compositor=Compositor(photo, transform, face.landmarks, subject.reference),
+        compositor=Compositor(photo, transform, face.landmarks, lambda: subject.reference),
         neutral=None,
     )

@@ -101,7 +101,8 @@ class _Films:
     def __call__(self, unit: Unit, inputs: Sequence[Path], output: Path) -> Iterable[str]:
         if "film" in unit.settings:
             return edited_film(self._animator, unit, [*inputs], output, self._options_of(unit), self._credentials).notes
-        return self._made(unit, inputs).save(output, sign_with=self._credentials).notes
+        receipt = self._made(unit, inputs).save(output, sign_with=self._credentials)
+        return receipt.notes if receipt else ()
 
     def _options_of(self, unit: Unit) -> AnimateOptions:
         return chosen(self._options, {"seed": int(unit.settings["seed"]), **unit.settings.get("options", {})})

@@ -1,6 +1,7 @@
 """The compositor of one photo: constants once, then frame after frame."""
 
 import itertools
+from collections.abc import Callable
 from functools import cached_property
 from typing import Literal, get_args
 
@@ -12,7 +13,7 @@ from facsmith.compose.canvas import Band, Canvas, canvas
 from facsmith.compose.lips import lip_gap, seal
 from facsmith.compose.masks import fade, left_half
 from facsmith.compose.still import Still, filled, still
-from facsmith.compose.transfer import Change, Transfer
+from facsmith.compose.transfer import SHARP, Change, Transfer
 from facsmith.errors import InputError
 from facsmith.face.align import CropTransform
 from facsmith.face.muscles import FaceMuscles, two_sided
@@ -49,14 +50,24 @@ class Compositor:
     landmarks
         (68, 2) photo pixels.
     reference
-        (R, R, 3) uint8, what the generator makes of the photo's own latent.
+        (R, R, 3) uint8, what the generator makes of the photo's own latent; or what tells it when it is needed.
     """
 
-    def __init__(self, photo: Pixels, transform: CropTransform, landmarks: npt.ArrayLike, reference: Pixels) -> None:
+    def __init__(
+        self,
+        photo: Pixels,
+        transform: CropTransform,
+        landmarks: npt.ArrayLike,
+        reference: Pixels | Callable[[], Pixels],
+    ) -> None:
         self._photo = photo
         self._transform = transform
         self._landmarks = np.asarray(landmarks, np.float64)
-        self._reference = self._checked(reference)
+        self._given = reference if callable(reference) else self._checked(reference)
+
+    @cached_property
+    def _reference(self) -> Pixels:
+        return self._checked(self._given()) if callable(self._given) else self._given
 
     @cached_property
     def _muscles(self) -> FaceMuscles:
@@ -73,7 +84,7 @@ class Compositor:
     @cached_property
     def _transfer(self) -> Transfer:
         seen = self._canvas.sample(self._photo)
-        return Transfer(self._canvas, self._canvas.points(self._landmarks), self._reference, seen)
+        return Transfer(self._canvas, self._canvas.points(self._landmarks), lambda: self._reference, seen)
 
     @cached_property
     def _bands(self) -> list[Band]:
@@ -130,7 +141,7 @@ class Compositor:
 
     def frame(
         self,
-        generated: Pixels,
+        generated: Pixels | None,
         right: Pixels | None = None,
         *,
         change: npt.ArrayLike,
@@ -143,7 +154,7 @@ class Compositor:
         Parameters
         ----------
         generated
-            (R, R, 3) uint8 of the generator.
+            (R, R, 3) uint8 of the generator; None: the reference, looked at only where its pixels are used.
         right
             Another crop for the person's own right side; ``generated`` is then the left's.
         change
@@ -164,15 +175,19 @@ class Compositor:
         """
         if mode not in get_args(Mode):
             raise InputError(f"There is no compositing mode {mode!r}. Choose one of {', '.join(get_args(Mode))}.")
-        self._checked(generated)
-        if right is not None and not np.array_equal(generated, self._checked(right)):
-            generated = join(generated, right, self._transform.to_crop(self._landmarks))
-        if mode == "crop":
-            return generated.copy()
+        if generated is None and (mode != "transfer" or self._transform.resolution >= SHARP):
+            generated = self._reference
+        at_rest = generated is None
+        if generated is not None:
+            self._checked(generated)
+            if right is not None and not np.array_equal(generated, self._checked(right)):
+                generated = join(generated, right, self._transform.to_crop(self._landmarks))
+            if mode == "crop":
+                return generated.copy()
+            at_rest = np.array_equal(generated, self._reference)
+            if mode == "paste":
+                return self._photo.copy() if at_rest else self._paste(generated)
         asked = two_sided(change)
-        at_rest = np.array_equal(generated, self._reference)
-        if mode == "paste":
-            return self._photo.copy() if at_rest else self._paste(generated)
         if not asked.any() and at_rest:
             return self._photo.copy()
         moved = self._transfer.change(generated, asked, asked if drawn is None else two_sided(drawn))

@@ -18,6 +18,7 @@ Conventions: all arrays lie on one `Canvas`, float32; colours in [0, 255]. A cha
 own left and right side, in the order of `facs.AUS`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
@@ -66,8 +67,8 @@ class Change:
 class Transfer:
     """One photo's face on its canvas; everything constant is computed here, once."""
 
-    def __init__(self, canvas: Canvas, points: Array, reference: Pixels, photo: Image) -> None:
-        """points: (68, 2) on the canvas; reference: (R, R, 3); photo: (H, W, 3) the photo seen on the canvas.
+    def __init__(self, canvas: Canvas, points: Array, reference: Callable[[], Pixels], photo: Image) -> None:
+        """points: (68, 2) on the canvas; reference: tells (R, R, 3); photo: (H, W, 3) the photo seen on the canvas.
 
         left: (H, W) in [0, 1], the person's own left half of the face.
         """
@@ -92,11 +93,11 @@ class Transfer:
 
     @cached_property
     def _alignment(self) -> Image:
-        return self._registration(self._canvas.enlarge(self._drawn), self._photo)
+        return self._registration(self._canvas.enlarge(self._drawn()), self._photo)
 
     @cached_property
     def _reference(self) -> Image:
-        return self.enlarge(self._drawn)
+        return self.enlarge(self._drawn())
 
     @cached_property
     def gain(self) -> Image:
@@ -112,13 +113,13 @@ class Transfer:
         """(R, R, 3) of the generator -> (H, W, 3) on the canvas, registered to the photo."""
         return warp(self._canvas.enlarge(crop), self._alignment)
 
-    def change(self, generated: Pixels, asked: Array, drawn: Array) -> Change:
+    def change(self, generated: Pixels | None, asked: Array, drawn: Array) -> Change:
         """What the frame differs by from the photo.
 
         Parameters
         ----------
         generated
-            (R, R, 3) of the generator.
+            (R, R, 3) of the generator; None where it has none that can be used.
         asked
             (2, 28) by how much the AUs change from what the photo shows.
         drawn
@@ -129,12 +130,13 @@ class Transfer:
         within = self._within(asked)
         flow = (self.field.frame.to_photo(motion.source) - self._grid).astype(np.float32) * within[..., None]
         gain, added = self._shading.gain(motion.source, asked), self._unfolded(flow, asked, moves.sites)
-        opens = generated.shape[0] >= SHARP and float(lips_apart(drawn.mean(axis=0))) > _OPENS
+        opens = float(lips_apart(drawn.mean(axis=0))) > _OPENS
+        picture = generated if opens and generated is not None and generated.shape[0] >= SHARP else None
         frame = None
-        if motion.parted.any() and opens:
-            frame = self._brought(self.enlarge(generated), moves.sites, asked, drawn, flow)
+        if motion.parted.any() and picture is not None:
+            frame = self._brought(self.enlarge(picture), moves.sites, asked, drawn, flow)
             frame = np.clip(self._sharpened(frame) * self.gain, 0, 255).astype(np.float32)
-        mouth = self._mouth.change(moves, within * (self._generated if opens else self.mask), frame)
+        mouth = self._mouth.change(moves, within * (self.mask if picture is None else self._generated), frame)
         if mouth is not None:
             mouth = replace(mouth, fresh=self._palette.toned(mouth.fresh))
         return Change(

@@ -12,7 +12,7 @@ from facsmith.latent import Latent
 from facsmith.networks import Networks
 from facsmith.options import AnimateOptions
 from facsmith.render import Renderer
-from facsmith.subject import Image, Subject
+from facsmith.subject import Encoded, FaceCode, Image, Subject
 
 __all__ = ["FrameEditor"]
 
@@ -31,8 +31,8 @@ class FrameEditor:
         self._networks = networks
         generator = networks.generator
         mean = generator.w_avg.expand(generator.num_ws, -1).float().cpu().numpy()
-        self._mean = Latent(mean, generator.generator_id)
-        self._blank = np.zeros((_SIDE, _SIDE, 3), np.uint8)
+        blank = np.zeros((_SIDE, _SIDE, 3), np.uint8)
+        self._code = FaceCode.of(Encoded(Latent(mean, generator.generator_id), blank))
 
     def edited(self, pixels: Image, face: Face, change: Array, source: Array, *, asked: Array | None = None) -> Image:
         """The frame with the face changed; the very array without any change.
@@ -53,18 +53,16 @@ class FrameEditor:
         if not change.any():
             return pixels
         transform = crop_transform(face.landmarks, _SIDE)
-        compositor = Compositor(pixels, transform, face.landmarks, self._blank)
+        compositor = Compositor(pixels, transform, face.landmarks, self._code.found().reference)
         subject = Subject(
             name="frame",
             photo=pixels,
-            latent=self._mean,
-            reference=self._blank,
+            code=self._code,
             photo_aus=ActionUnits.from_vector(np.clip(source, 0.0, 1.0)),
             face=face,
             faces=1,
             face_index=0,
             transform=transform,
-            inversion=None,
             compositor=compositor,
         )
         renderer = Renderer(

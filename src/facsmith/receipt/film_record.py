@@ -119,7 +119,7 @@ class FilmRecord:
             source=named(subject.photo_aus),
             personal={f"AU{au}": round(factor, 3) for au, factor in sorted(renderer.strengths.items())},
             keyframes=tuple(records[index] for index in self.keyframes),
-            inversion=summary.inversion(subject),
+            inversion=summary.inversion(subject) if renderer.draws else None,  # whoever else asked for the latent
             tuning=summary.tuning(subject),
             output={
                 "frames": len(self.times),
