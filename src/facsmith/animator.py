@@ -16,6 +16,7 @@ import numpy.typing as npt
 import torch
 
 from facsmith import face
+from facsmith._types import Image
 from facsmith.boundary import BoundarySet
 from facsmith.bundle import DEFAULT_BUNDLE, load_bundle
 from facsmith.cutout import NOTE as CUTOUT_NOTE
@@ -46,7 +47,7 @@ from facsmith.receipt import FrameReader
 from facsmith.render import Renderer
 from facsmith.several_faces import GroupAnimation
 from facsmith.strengths import strengthened
-from facsmith.subject import Image, Subject, fingerprint, read_photo
+from facsmith.subject import Subject, fingerprint, read_photo
 from facsmith.timeline import Timeline
 from facsmith.tuning import TunedLatent
 from facsmith.video import open_footage

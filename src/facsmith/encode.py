@@ -6,6 +6,7 @@ from collections.abc import Callable
 import torch
 
 from facsmith import face, image, measure
+from facsmith._types import Image
 from facsmith.compose import Compositor
 from facsmith.compose.transfer import SHARP
 from facsmith.framing import framing_of
@@ -14,7 +15,7 @@ from facsmith.latent import Latent
 from facsmith.networks import Networks, picture_of
 from facsmith.options import EncodeOptions, Progress
 from facsmith.source_smile import refine_source_smile
-from facsmith.subject import Encoded, FaceCode, Image, Subject
+from facsmith.subject import Encoded, FaceCode, Subject
 from facsmith.tuning import TunedLatent, tune_to_face
 
 __all__ = ["encode", "sample"]

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from facsmith import image, tracks, video
+from facsmith._types import Image
 from facsmith.errors import InputError
 from facsmith.facs import AUS, EYE_AUS
-from facsmith.image import Pixels as Image
 from facsmith.options import Progress
 from facsmith.plan import lead
 from facsmith.receipt import (

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 
 from facsmith import image
+from facsmith._types import Array, Codes, Image
 from facsmith.boundary import BoundarySet
 from facsmith.compose import Eyes, join
 from facsmith.compose.transfer import SHARP
@@ -19,13 +20,11 @@ from facsmith.face.muscles import PARTING, lips_apart
 from facsmith.facs import AUS, EYE_AUS
 from facsmith.generator import Generator, graphed
 from facsmith.options import AnimateOptions, EditMode
-from facsmith.subject import Image, Subject
+from facsmith.subject import Subject
 from facsmith.ways import Way
 
 __all__ = ["Renderer"]
 
-Array = npt.NDArray[np.float64]
-Codes = npt.NDArray[np.float32]
 
 MUSCLE_MODES = ("transfer",)
 """Compositing modes in which muscles move the photo; the others show the generator's picture alone."""

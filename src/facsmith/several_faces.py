@@ -5,13 +5,13 @@ import os
 from collections.abc import Iterator, Sequence
 
 from facsmith import video
+from facsmith._types import Image
 from facsmith.compose.several import composed
 from facsmith.errors import InputError
 from facsmith.film import Animation
 from facsmith.options import Progress
 from facsmith.receipt.receipt import Receipt, face_receipt_path
 from facsmith.signing import Credentials, sign
-from facsmith.subject import Image
 
 __all__ = ["GroupAnimation"]
 

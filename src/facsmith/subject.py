@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith import image
+from facsmith._types import Image
 from facsmith.compose import Compositor
 from facsmith.cutout import Cutout
 from facsmith.errors import PhotoError
@@ -22,9 +23,7 @@ from facsmith.latent import Latent
 from facsmith.options import Progress
 from facsmith.tuning import TunedLatent
 
-__all__ = ["Encoded", "FaceCode", "Image", "Subject", "fingerprint", "read_photo"]
-
-Image = npt.NDArray[np.uint8]
+__all__ = ["Encoded", "FaceCode", "Subject", "fingerprint", "read_photo"]
 
 
 class Encoded(NamedTuple):

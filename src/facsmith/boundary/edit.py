@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith._arrays import read_tensors, write_tensors
+from facsmith._types import Array
 from facsmith.boundary.calibration import Calibration
 from facsmith.boundary.response import LandmarkResponse, Response
 from facsmith.errors import ActionUnitError, BoundaryError, LatentError
@@ -19,7 +20,6 @@ from facsmith.latent import MAX_NUM_WS, MAX_W_DIM, Latent
 
 __all__ = ["Boundary", "BoundarySet"]
 
-Array = npt.NDArray[np.float64]
 
 _FORMAT = "facsmith-boundaries-1"
 _MAX_FILE_BYTES = 64 << 20

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import FloatImage, Pixels
 from facsmith.compose.canvas import Band, Canvas, canvas
 from facsmith.compose.lips import lip_gap, seal
 from facsmith.compose.masks import fade, left_half
@@ -21,8 +22,6 @@ from facsmith.face.points import LEFT_HALF, RIGHT_HALF, interocular
 
 __all__ = ["Compositor", "Mode", "join"]
 
-Pixels = npt.NDArray[np.uint8]
-Image = npt.NDArray[np.float32]
 Mode = Literal["transfer", "paste", "crop"]
 
 _OPEN = 0.025  # IOD: a smaller gap between the inner lips is a landmarker's doubt
@@ -240,7 +239,7 @@ class Compositor:
             part += opacity * (mouth.window.lift(mouth.fresh, near, smooth=True) - part)
         self._write(picture, band, out)
 
-    def _behind(self, picture: Image, flow: Image, part: Band) -> Image:
+    def _behind(self, picture: FloatImage, flow: FloatImage, part: Band) -> FloatImage:
         """The moved photo (h, w, 3) of a part with the skin, where it slid, that stands behind something."""
         way = np.hypot(flow[..., 0], flow[..., 1]) * np.float32(self._canvas.scale / self._canvas.iod)
         box = self._front_box
@@ -269,7 +268,7 @@ class Compositor:
         """How far `paste` has faded in, 0 to 1."""
         return float(fade(np.abs(generated.astype(np.float32) - self._reference).mean(), 0, _PASTED))
 
-    def _write(self, picture: Image, band: Band, out: Pixels) -> None:
+    def _write(self, picture: FloatImage, band: Band, out: Pixels) -> None:
         inside = self._canvas.lift(self._transfer.mask, band) > 0
         rounded = np.rint(np.clip(picture, 0, 255)).astype(np.uint8)
         np.copyto(out[band.slices], rounded, where=inside[..., None])
@@ -281,7 +280,7 @@ class Compositor:
         return crop
 
 
-def _moved(photo: Pixels, x: Image, y: Image) -> Image:
+def _moved(photo: Pixels, x: FloatImage, y: FloatImage) -> FloatImage:
     """A photo (H, W, 3) at places (h, w)."""
     return cv2.remap(photo, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101).astype(np.float32)
 

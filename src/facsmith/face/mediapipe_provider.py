@@ -20,9 +20,10 @@ import cv2
 import numpy as np
 
 from facsmith._late_imports import late
+from facsmith._types import Image, Points
 from facsmith.errors import FacsmithError, ModelUnavailableError
 from facsmith.face.points import to_ibug
-from facsmith.face.types import Image, Points, Reading
+from facsmith.face.types import Reading
 
 __all__ = ["MODEL", "MediaPipeProvider", "load"]
 

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from facsmith._types import Array, Image
 from facsmith.face.mouth import LipLine, OwnMouth, upper_row
 from facsmith.face.muscle_table import MuscleTable
 from facsmith.face.muscles import FaceMuscles, jaw_drop, two_sided
@@ -22,8 +23,6 @@ from facsmith.facs import AUS
 
 __all__ = ["Motion", "Moves", "MuscleField", "MuscleWarp", "warp"]
 
-Array = NDArray[np.float64]
-Image = NDArray[np.uint8]
 
 _STEP: Final = 0.08  # grid of the displacement field, IOD
 _X, _Y = (-2.4, 2.4), (-2.0, 3.2)

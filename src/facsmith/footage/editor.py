@@ -3,8 +3,8 @@
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from facsmith._types import Array, Image
 from facsmith.compose import Compositor
 from facsmith.face import Face, crop_transform
 from facsmith.facs import ActionUnits
@@ -12,11 +12,10 @@ from facsmith.latent import Latent
 from facsmith.networks import Networks
 from facsmith.options import AnimateOptions
 from facsmith.render import Renderer
-from facsmith.subject import Encoded, FaceCode, Image, Subject
+from facsmith.subject import Encoded, FaceCode, Subject
 
 __all__ = ["FrameEditor"]
 
-Array = npt.NDArray[np.float64]
 
 _SIDE: Final = 128
 """Pixels of the crop that stands for a generator's, too few for its pixels to be taken (`compose.transfer.SHARP`): of

@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple, cast
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import Array, Image
 from facsmith.errors import CheckpointError, ModelUnavailableError
 from facsmith.face.points import MIRROR
 from facsmith.measure.appearance_features import APPEARANCE_LENGTH, part_features
@@ -23,8 +24,6 @@ from facsmith.measure.displacement import aligned_displacement, unmixed
 
 __all__ = ["LENGTH", "Appearance", "Readout", "available_readout", "default_readout", "difference", "observe"]
 
-Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.uint8]
 
 LENGTH: Final = 2 * 68 + APPEARANCE_LENGTH
 _KIND: Final = "readout"

@@ -11,12 +11,12 @@ from typing import Any, Final, cast
 import numpy as np
 
 from facsmith import image, video
+from facsmith._types import Image
 from facsmith.errors import InputError
 from facsmith.footage import FilmChange, FilmOptions, FilmReceipt
 from facsmith.options import Progress
 from facsmith.studio.jobs import JobCancelledError
 from facsmith.studio.session import LONGEST_FILM, StudioSession, file_stem, readable
-from facsmith.subject import Image
 
 __all__ = ["MOST_PICTURES", "EditedFilm", "edit_film", "take_film"]
 

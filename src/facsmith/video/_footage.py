@@ -19,13 +19,13 @@ from typing import Any, Final, cast
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import Pixels
 from facsmith.errors import InputError
 from facsmith.image import MAX_PIXELS
 from facsmith.video._tone import hdr_codes, shown
 
 __all__ = ["FilmFrame", "Footage", "open_footage", "planes_with"]
 
-Pixels = npt.NDArray[np.uint8]
 
 _HDR: Final = {16: "PQ", 18: "HLG"}
 """Transfer characteristics (ITU-T H.273) of high dynamic range."""

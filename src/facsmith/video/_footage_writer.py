@@ -11,10 +11,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, cast
 
-import numpy as np
-import numpy.typing as npt
-
 from facsmith._files import atomic_path
+from facsmith._types import Pixels
 from facsmith.errors import InputError, OutputError
 from facsmith.synthetic import KEY, mp4_box, packet
 from facsmith.video._footage import FilmFrame, Footage, planes_with
@@ -22,7 +20,6 @@ from facsmith.video._mp4 import effort, tags
 
 __all__ = ["FOOTAGE_SUFFIXES", "check_holds", "join_parts", "write_part"]
 
-Pixels = npt.NDArray[np.uint8]
 
 FOOTAGE_SUFFIXES: Final = (".mp4", ".mov", ".mkv")
 """Endings of films that hold another film's sound and subtitles."""

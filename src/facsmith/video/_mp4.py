@@ -8,8 +8,8 @@ from typing import Any, cast
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from facsmith._types import Pixels
 from facsmith.errors import InputError
 from facsmith.image import as_lines, from_lines
 from facsmith.synthetic import KEY, mp4_box
@@ -17,7 +17,6 @@ from facsmith.video._sound import Sound, SoundTrack
 
 __all__ = ["effort", "metadata", "read", "tags", "timed", "write"]
 
-Pixels = npt.NDArray[np.uint8]
 
 _BT709 = 1  # the number that H.264 gives BT.709 as primaries, transfer and matrix alike
 _MOST_PIXELS = 4096 * 4096

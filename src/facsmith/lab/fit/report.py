@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-import numpy.typing as npt
 
+from facsmith._types import Array
 from facsmith.boundary import BoundarySet
 from facsmith.facs import AU_NAMES, DISFA
 from facsmith.lab.fit import FitOptions, fit_boundaries
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 __all__ = ["BoundariesReport", "BoundaryRow", "boundaries_report", "boundaries_tables"]
-
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facsmith._types import Array, Image
 from facsmith.errors import InputError
 from facsmith.face.muscle_table import MIDLINE_AUS, MuscleTable, ShadingGrid, mirrored_sites
 from facsmith.face.points import JAW, eye_centers, interocular, to_ibug
@@ -25,8 +26,6 @@ from facsmith.measure.displacement import aligned_displacement
 
 __all__ = ["BLENDSHAPES", "CodedPeak", "MusclesOptions", "fit_muscles", "read_coded_peaks"]
 
-Array = NDArray[np.float64]
-Image = NDArray[np.uint8]
 
 BLENDSHAPES: Final[Mapping[int, tuple[tuple[str, float], ...]]] = {
     1: (("browInnerUp", 1.0),),

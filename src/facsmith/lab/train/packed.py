@@ -22,6 +22,7 @@ import numpy.typing as npt
 from PIL import Image as Pillow
 
 from facsmith._arrays import read_tensors, write_tensors
+from facsmith._types import Image
 from facsmith.errors import InputError
 from facsmith.face.align import crop_transform
 from facsmith.framing import FACSMITH, Framing
@@ -29,7 +30,6 @@ from facsmith.lab.train.photos import Photo
 
 __all__ = ["PackOptions", "pack", "unpack"]
 
-Image = npt.NDArray[np.uint8]
 
 _FORMAT = "facsmith-photos-2"
 _QUALITIES = (95, 90, 85, 80, 70, 60)
