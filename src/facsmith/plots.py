@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 import numpy as np
 
 from facsmith import _optional
+from facsmith._json import is_record
 from facsmith._types import Array, Pixels
 from facsmith.boundary import Boundary, BoundarySet
 from facsmith.errors import InputError
@@ -232,8 +233,8 @@ def _counts(boundary: Boundary) -> str:
     training = boundary.report.get("training")
     accuracy = boundary.report.get("accuracy_within_person")
     said: list[str] = []
-    if isinstance(training, dict):
-        known = cast("dict[str, Any]", training)
+    if is_record(training):
+        known = training
         said.append(f"{known.get('active')} active, {known.get('neutral')} neutral")
     if accuracy is not None:
         said.append(f"accuracy {accuracy:.2f}")

@@ -257,7 +257,7 @@ class BoundarySet:
         if metadata.get("format") != _FORMAT or set(tensors) != {"normals"}:
             raise BoundaryError(f"{path} holds no boundaries of facsmith. Give a file of `facsmith boundaries fit`.")
         try:
-            entries = cast("list[dict[str, Any]]", json.loads(metadata["boundaries"]))
+            entries: list[dict[str, Any]] = json.loads(metadata["boundaries"])
             boundaries = tuple(
                 _boundary(entry, normal) for entry, normal in zip(entries, tensors["normals"], strict=True)
             )

@@ -12,7 +12,7 @@ Conventions: a `Window` of PIXELS pixels per inter-ocular distance (IOD); places
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -23,6 +23,8 @@ from facsmith.compose.canvas import Band, Canvas, Window
 from facsmith.face.muscles import FaceFrame
 
 __all__ = ["Still", "filled", "rims_moved", "still"]
+
+_cv2: Any = cv2  # whose stubs do not know all outputs
 
 
 _WIDELY: Final = 16.0  # pixels of a blur
@@ -75,7 +77,7 @@ class Still:
         """Parts of the photo, apart from each other, that hold all of it and where skin may slide to from behind it."""
         near = cv2.dilate((self.around > 0).astype(np.uint8), _disc(_SLIDES))
         while True:
-            _, _, boxes, _ = cast(Any, cv2).connectedComponentsWithStats(near)
+            _, _, boxes, _ = _cv2.connectedComponentsWithStats(near)
             before = near.copy()
             for left, top, width, height, _ in np.asarray(boxes, np.intp)[1:].tolist():
                 near[top : top + height, left : left + width] = 1
@@ -333,7 +335,7 @@ def _draw(found: Pixels, seen: FloatImage, places: Array, path: Array, contrast:
     if len(elsewhere):
         widest = max(float(np.percentile(elsewhere, 60)), _THIN * PIXELS)
         rim &= ((brows == 0) | (away <= widest)).astype(np.uint8)
-    parts = np.asarray(cast(Any, cv2).connectedComponents(rim)[1], np.intp)
+    parts = np.asarray(_cv2.connectedComponents(rim)[1], np.intp)
     kept = np.unique(parts[line > 0])
     found |= np.isin(parts, kept[kept > 0]).astype(np.uint8)
 
@@ -360,7 +362,7 @@ def _hair(seen: FloatImage, places: Array, face: Array) -> npt.NDArray[np.bool_]
         cv2.fillPoly(eyes, [_pixels(points, places)], (1,))
     eyes = cv2.dilate(eyes, _disc(0.13))
     unlike &= (1 - brows) & (1 - eyes)
-    _, parts, boxes, _ = cast(Any, cv2).connectedComponentsWithStats(unlike)
+    _, parts, boxes, _ = _cv2.connectedComponentsWithStats(unlike)
     parts, boxes = np.asarray(parts, np.intp), np.asarray(boxes, np.intp)
     left, top, width = boxes[:, cv2.CC_STAT_LEFT], boxes[:, cv2.CC_STAT_TOP], boxes[:, cv2.CC_STAT_WIDTH]
     kept = (top <= 1) | (left <= 1) | (left + width >= unlike.shape[1] - 1)

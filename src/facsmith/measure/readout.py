@@ -175,7 +175,7 @@ class Readout:
         weights = {name: tensor.numpy().astype(np.float64) for name, tensor in tensors.items()}
         try:
             aus = tuple(int(au) for au in cast("list[int]", config["aus"]))
-            card = cast("Mapping[str, Any]", config["card"])
+            card: Mapping[str, Any] = config["card"]
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{path} is damaged ({error}); make it again: facsmith train readout.") from error
         if not weights or any(w.shape != (LENGTH, len(aus)) or not np.isfinite(w).all() for w in weights.values()):

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from facsmith.footage import FilmChange, FilmOptions, FilmReceipt
 from facsmith.options import Progress
 from facsmith.studio.jobs import JobCancelledError
 from facsmith.studio.session import LONGEST_FILM, StudioSession, file_stem, readable
+from facsmith.video._av import open_film
 
 __all__ = ["MOST_PICTURES", "EditedFilm", "edit_film", "take_film"]
 
@@ -127,13 +128,12 @@ def _seconds(path: Path) -> float:
     InputError
         It has more seconds or pictures than are taken here, or is damaged.
     """
-    import av
     from av.error import FFmpegError
 
     first, last = math.inf, -math.inf
     pictures = 0
     try:
-        with cast(Any, av.open(path)) as container:
+        with open_film(path) as container:
             stream = container.streams.video[0]
             for packet in container.demux(stream):
                 pictures += packet.size > 0

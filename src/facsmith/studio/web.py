@@ -10,6 +10,8 @@ import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, cast
 
+from facsmith._json import is_list
+
 __all__ = ["Gate"]
 
 Scope = MutableMapping[str, Any]
@@ -141,8 +143,8 @@ def _names_a_file(body: bytes) -> bool:
             if "path" in fields:
                 return True
             waiting.extend(fields.values())
-        elif isinstance(value, list):
-            waiting.extend(cast("list[Any]", value))
+        elif is_list(value):
+            waiting.extend(value)
     return False
 
 

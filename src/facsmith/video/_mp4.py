@@ -13,6 +13,7 @@ from facsmith._types import Pixels
 from facsmith.errors import InputError
 from facsmith.image import as_lines, from_lines
 from facsmith.synthetic import KEY, mp4_box
+from facsmith.video._av import open_film
 from facsmith.video._sound import Sound, SoundTrack
 
 __all__ = ["effort", "metadata", "read", "tags", "timed", "write"]
@@ -32,11 +33,10 @@ def write(
 
     Colours are converted and tagged as BT.709: untagged, players guess by the size.
     """
-    import av
     from av.video.frame import VideoFrame
 
     count = 0
-    opened = cast(Any, av.open(path, "w", format="mp4", options={"movflags": "+faststart"}))
+    opened = open_film(path, "w", format="mp4", options={"movflags": "+faststart"})
     with opened as container:
         container.metadata.update(tags(metadata))
         stream = container.add_stream("libx264", rate=fps)

@@ -159,10 +159,10 @@ def _edits(boundaries: BoundarySet) -> Array:
 
 def _row(au: int, report: Any) -> BoundaryRow:
     held, trained = cast(dict[str, int], report.get("held_out", {})), cast(dict[str, int], report.get("training", {}))
-    shown = cast(dict[str, Any], report.get("shown", {}))
-    asked = cast("list[float]", shown.get("asked", []))
-    bands = cast("list[list[float | None]]", shown.get("band", [[None, None]] * len(asked)))
-    shares = cast("list[float]", shown.get("share_of_muscles", []))
+    shown: dict[str, Any] = report.get("shown", {})
+    asked: list[float] = shown.get("asked", [])
+    bands: list[list[float | None]] = shown.get("band", [[None, None]] * len(asked))
+    shares: list[float] = shown.get("share_of_muscles", [])
     return BoundaryRow(
         au=au,
         accuracy=report.get("accuracy"),
