@@ -13,7 +13,8 @@ folder.mkdir(parents=True, exist_ok=True)
 animator = Animator.from_pretrained()
 options = AnimateOptions(fps=12, apex=0.5)
 film = animator.animate(skimage.data.astronaut(), ["neutral", "sadness", "surprise"], options=options)
-receipt = film.save(folder / "film.mp4", contact_sheet=folder / "film.png")
+film.save(folder / "film.mp4", contact_sheet=folder / "film.png")
+receipt = film.receipt
 
 for moment in receipt.keyframes:
     asked = ", ".join(f"{au} {intensity:.2f}" for au, intensity in moment.asked.items()) or "neutral"

@@ -128,8 +128,8 @@ def test_a_film_saves_itself_with_receipt_and_sheet(make_animator, photo, tmp_pa
     assert {"AU4": 1.0, "AU5": 1.0, "AU7": 1.0, "AU23": 1.0} in asked
     assert all(len(key["measured"]) >= 12 for key in account["keyframes"])
     assert account["settings"]["inversion"]["iterations"] == 2
-    assert account["inversion"]["start"] == "encoder"
-    assert account["timings"].keys() >= {"face", "inversion", "frames"}
+    assert account["inversion"] is None  # a picture of 16 px reaches no pixel: nobody searched for its latent
+    assert account["timings"].keys() >= {"face", "frames"} and "inversion" not in account["timings"]
     ways = account["ways"]
     assert [ways[au] for au in ("AU4", "AU5", "AU7", "AU23")] == ["muscles"] * 4  # a picture of 16 px shows nothing
 
@@ -197,6 +197,56 @@ def test_an_action_unit_without_boundary_comes_from_the_muscles_or_is_named_befo
         animator.animate(photo, "AU4=E", options=replace(QUICK, mode="crop", edit="relative"))
     film = animator.animate(photo, "AU12=E,AU4=E", options=replace(QUICK, mode="crop", edit="relative"))
     assert any("AU4 has no boundary" in note and "left out" in note for note in film.notes)
+
+
+def test_a_film_that_shows_the_generators_picture_tells_how_its_latent_was_found(make_animator, photo):
+    account = make_animator().animate(photo, "anger", options=replace(QUICK, mode="paste")).receipt
+    assert account.inversion is not None
+    assert account.inversion["start"] == "encoder" and account.inversion["iterations"] == 2
+    assert account.timings.keys() >= {"face", "inversion", "frames"}
+
+
+def test_the_latent_is_searched_for_when_it_is_asked_for_and_is_the_same(make_animator, photo):
+    """A film that muscles move needs none; what is found later depends on nothing that was done before."""
+    animator, steps = make_animator(), []
+    film = animator.animate(photo, "happiness", options=QUICK)
+    before = list(film.frames())
+    assert film.subject.code.known is None
+    account = film.receipt
+    found = animator.prepare(photo, options=QUICK, progress=lambda *step: steps.append(step))
+    assert steps[-1] == ("inversion", 2, 2)
+    assert found.code is film.subject.code
+    assert np.array_equal(found.latent.ws, make_animator().prepare(photo, options=QUICK).latent.ws)
+    assert all(map(np.array_equal, before, film.frames()))
+    assert film.receipt.inversion is account.inversion is None
+
+
+@pytest.mark.parametrize("mode", ["transfer", "crop"])
+def test_without_a_receipt_a_film_is_the_same_and_nothing_looks_at_it(
+    make_animator, photo, tmp_path, monkeypatch, mode
+):
+    options = replace(QUICK, mode=mode)
+    film = make_animator().animate(photo, "happiness", options=options)
+    assert film.save(tmp_path / "a.mp4") is not None
+    for look in ("frame_reader.FrameReader.read", "frame_stats.FrameStats.see"):
+        monkeypatch.setattr(f"facsmith.receipt.{look}", None)
+    alone, told = make_animator().animate(photo, "happiness", options=options, receipt=False), []
+    assert alone.save(tmp_path / "b.mp4", progress=lambda *step: told.append(step)) is None
+    assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
+    assert not (tmp_path / "b.mp4.json").exists()
+    assert alone.size == film.size and told[-1] == ("frames", len(alone), len(alone))
+
+
+def test_without_a_receipt_there_is_none_to_be_had(make_animator, photo, tmp_path):
+    film = make_animator().animate(photo, "happiness", options=QUICK, receipt=False)
+    with pytest.raises(InputError, match="receipt=False"):
+        _ = film.receipt
+    with pytest.raises(InputError, match="contact sheet"):
+        film.save(tmp_path / "a.mp4", contact_sheet=tmp_path / "a.png")
+    assert not list(tmp_path.iterdir())
+    picture = make_animator().edit(photo, "happiness", options=QUICK, receipt=False)
+    assert picture.save(tmp_path / "a.png") is None
+    assert [file.name for file in tmp_path.iterdir()] == ["a.png"]
 
 
 def test_a_known_latent_needs_no_inversion(make_animator, photo):
@@ -400,7 +450,8 @@ def composed(monkeypatch):
         def frame(self, generated, right=None, *, change, **rest):
             out = super().frame(generated, right, change=change, **rest)
             if change.any():
-                seen.append((change, not np.array_equal(generated, self._reference)))
+                at_rest = generated is None or np.array_equal(generated, self._reference)
+                seen.append((change, not at_rest))
                 out[0, 0, :2] = np.rint(100 * change[:, [AUS.index(7), AUS.index(14)]].max(axis=1))
             return out
 

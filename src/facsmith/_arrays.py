@@ -55,7 +55,7 @@ def read_tensors(
             raise error(f"{path} is no safetensors file, or its header is damaged. Give a file that facsmith saved.")
         opened = cast(Any, safe_open)(os.fspath(path), framework="numpy")
         with opened as tensors:
-            metadata = cast("dict[str, str] | None", tensors.metadata())
+            metadata: dict[str, str] | None = tensors.metadata()
             return {name: cast(Array, tensors.get_tensor(name)) for name in tensors.keys()}, metadata or {}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError) as cause:
         if isinstance(cause, InputError):

@@ -42,7 +42,7 @@ def _save(what: str, film: Animation, stem: Path) -> list[Path]:
     movie, sheet = stem.with_suffix(".mp4"), stem.with_name(f"{stem.name}-sheet.png")
     receipt = film.save(movie, contact_sheet=sheet)
     print(f"{what}: {len(film)} frames in {time.perf_counter() - began:.1f} s")
-    for note in receipt.notes:
+    for note in receipt.notes if receipt else ():
         print(f"  note: {note}")
     return [movie, sheet]
 

@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save  # pyright: ignore[reportUnknownVa
 from torch import Tensor
 
 from facsmith._files import atomic_path
-from facsmith._json import parse_json
+from facsmith._json import is_record, parse_json
 from facsmith.errors import CheckpointError
 
 __all__ = ["load_weights", "read_metadata", "save_weights"]
@@ -63,9 +63,9 @@ def load_weights(path: str | os.PathLike[str], *, kind: str) -> tuple[dict[str, 
         tensors = load_file(path)
     except (KeyError, ValueError, SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} is a damaged {kind} file ({error}); fetch or make it again.") from error
-    if not isinstance(config, dict):
+    if not is_record(config):
         raise CheckpointError(f"{path} is a damaged {kind} file (no configuration inside); fetch or make it again.")
-    return cast(dict[str, Any], config), {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}
+    return config, {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:

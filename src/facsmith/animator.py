@@ -16,6 +16,7 @@ import numpy.typing as npt
 import torch
 
 from facsmith import face
+from facsmith._types import Image
 from facsmith.boundary import BoundarySet
 from facsmith.bundle import DEFAULT_BUNDLE, load_bundle
 from facsmith.cutout import NOTE as CUTOUT_NOTE
@@ -46,7 +47,7 @@ from facsmith.receipt import FrameReader
 from facsmith.render import Renderer
 from facsmith.several_faces import GroupAnimation
 from facsmith.strengths import strengthened
-from facsmith.subject import Image, Subject, fingerprint, read_photo
+from facsmith.subject import Subject, fingerprint, read_photo
 from facsmith.timeline import Timeline
 from facsmith.tuning import TunedLatent
 from facsmith.video import open_footage
@@ -155,6 +156,7 @@ class Animator:
         options: AnimateOptions | None = None,
         latent: Latent | TunedLatent | None = None,
         progress: Progress | None = None,
+        receipt: bool = True,
         **changes: Any,
     ) -> Animation:
         """A film of the photo's face: to the expression and back, through several, or along a Timeline.
@@ -171,16 +173,19 @@ class Animator:
             The photo's code of an earlier inversion, or tuning; without it the photo is inverted now.
         progress
             Told (stage, done, total).
+        receipt
+            False for the film alone: nothing is measured, and what is saved is the same to the byte.
         **changes
             Single options by name: ``fps=30``.
         """
         options = changed(options, changes)
         plan(expression, ActionUnits(), options)  # a misspelt expression is named before seconds go into the photo
-        subject = self.prepare(photo, options=options.encoding, latent=latent, progress=progress)
+        subject = self._found(photo, options.encoding, latent, progress)
         start = subject.photo_aus if options.edit == "absolute" else ActionUnits()
         timeline = plan(expression, start, options)
         renderer, reader = self._renderer(subject, timeline, options, progress)
-        return Animation(timeline, renderer, reader, model=self.model, notes=tuple(expression_notes(expression)))
+        notes = tuple(expression_notes(expression))
+        return Animation(timeline, renderer, reader, model=self.model, notes=notes, receipt=receipt)
 
     def animate_faces(
         self,
@@ -189,6 +194,7 @@ class Animator:
         *,
         options: AnimateOptions | None = None,
         progress: Progress | None = None,
+        receipt: bool = True,
         **changes: Any,
     ) -> GroupAnimation:
         """One film of several faces of a photo, each with its own expression, latent and receipt.
@@ -199,7 +205,7 @@ class Animator:
             A file or pixels.
         expressions
             Number of a face, 0 the largest -> what it does; or what all faces do that can be used.
-        options, progress, **changes
+        options, progress, receipt, **changes
             As for `animate`, of all faces alike.
         """
         options = changed(options, changes)
@@ -210,7 +216,8 @@ class Animator:
             expressions = dict.fromkeys(face.usable(found), expressions)
         films: list[Animation] = []
         for number, expression in expressions.items():
-            films.append(self.animate(photo, expression, options=replace(options, face=number), progress=progress))
+            own = replace(options, face=number)
+            films.append(self.animate(photo, expression, options=own, progress=progress, receipt=receipt))
         return GroupAnimation(films)
 
     def edit(
@@ -221,11 +228,14 @@ class Animator:
         options: AnimateOptions | None = None,
         latent: Latent | TunedLatent | None = None,
         progress: Progress | None = None,
+        receipt: bool = True,
         **changes: Any,
     ) -> Picture:
         """One picture of the photo's face with the expression. Parameters as for `animate`."""
         target = Timeline.sequence([(0.0, read_expression(expression))])
-        film = self.animate(photo, target, options=options, latent=latent, progress=progress, **changes)
+        film = self.animate(
+            photo, target, options=options, latent=latent, progress=progress, receipt=receipt, **changes
+        )
         film.notes += tuple(expression_notes(expression))
         return Picture(film)
 
@@ -343,10 +353,18 @@ class Animator:
         progress: Progress | None = None,
     ) -> Subject:
         """Find, crop and encode one face; the same photo and options of encoding again cost nothing."""
-        if isinstance(photo, Subject):
-            return photo
         options = options or AnimateOptions()
         settings = options if isinstance(options, EncodeOptions) else options.encoding
+        subject = self._found(photo, settings, latent, progress)
+        subject.code.found(progress)
+        return subject
+
+    def _found(
+        self, photo: Photo, settings: EncodeOptions, latent: Latent | TunedLatent | None, progress: Progress | None
+    ) -> Subject:
+        """The same, its code searched for only once it is needed."""
+        if isinstance(photo, Subject):
+            return photo
         pixels, name = read_photo(photo)
         key = f"{fingerprint(pixels)} {settings} {_fingerprint(latent)}"
         if key not in self._subjects:
@@ -393,6 +411,8 @@ class Animator:
         networks = self.networks
         if self._last is None or not _same(self._last[0], subject, options):
             renderer = Renderer(subject, networks.generator, networks.boundaries, options)
+            if renderer.draws:
+                subject.code.found(progress)
             self._last = renderer, FrameReader(networks.faces, renderer)
         renderer, reader = self._last
         shown = timeline.sides(timeline.frame_times(options.fps)).max(axis=(0, 1)) + subject.photo_aus.vector()
@@ -402,7 +422,7 @@ class Animator:
 
 def _same(renderer: Renderer, subject: Subject, options: AnimateOptions) -> bool:
     known = renderer.subject
-    same = known.compositor is subject.compositor and known.latent is subject.latent and known.face is subject.face
+    same = known.compositor is subject.compositor and known.code is subject.code and known.face is subject.face
     return same and known.photo_aus == subject.photo_aus and renderer.options == options
 
 

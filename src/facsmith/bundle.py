@@ -10,10 +10,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from facsmith._files import atomic_path, file_sha256
-from facsmith._json import parse_json
+from facsmith._json import is_record, parse_json
 from facsmith.boundary import BoundarySet
 from facsmith.descriptor import Descriptor, load_descriptor
 from facsmith.encoder import Encoder
@@ -136,9 +136,9 @@ def read_card(folder: Path) -> dict[str, Any]:
         card = parse_json((folder / "card.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{folder / 'card.json'} is not readable as JSON ({error}); fetch it again.") from error
-    if not isinstance(card, dict):
+    if not is_record(card):
         raise CheckpointError(f"{folder / 'card.json'} holds no JSON object; fetch it again.")
-    return cast(dict[str, Any], card)
+    return card
 
 
 def seal(folder: Path, card: Mapping[str, Any]) -> None:
@@ -168,7 +168,7 @@ def verified(folder: Path, name: str, card: Mapping[str, Any] | None = None) -> 
     path = folder / name
     if not path.is_file():
         raise CheckpointError(f"{folder} lacks {name}; fetch the model again.")
-    if not isinstance(hashes, dict) or cast(dict[str, Any], hashes).get(name) != file_sha256(path):
+    if not is_record(hashes) or hashes.get(name) != file_sha256(path):
         raise CheckpointError(f"{path} is not the file that card.json names by its sha256; fetch the model again.")
     return path
 

@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from facsmith import image
+from facsmith._types import Pixels
 from facsmith.errors import InputError, PhotoError
 
 __all__ = ["NOTE", "Cutout", "read_cutout"]
 
-Pixels = npt.NDArray[np.uint8]
 
 NOTE: Final = (
     "The photo is transparent in parts: that is kept in .png, .webp, .tif and folders of PNGs, where the outline stays "

@@ -101,7 +101,7 @@ class VGG16(nn.Module):
         width = 3
         for stage in _VGG16_CHANNELS:
             for out in stage:
-                modules += [nn.Conv2d(width, out, 3, padding=1), nn.ReLU()]
+                modules += [nn.Conv2d(width, out, 3, padding=1), nn.ReLU(inplace=True)]
                 width = out
             modules.append(nn.MaxPool2d(2))
         self.features = nn.Sequential(*modules)
@@ -295,7 +295,7 @@ class BundledDescriptor(nn.Module):
         for out, convs in zip(self.config.widths, self.config.convs, strict=True):
             modules: list[nn.Module] = []
             for _ in range(convs):
-                modules += [nn.Conv2d(width, out, 3, padding=1), nn.ReLU()]
+                modules += [nn.Conv2d(width, out, 3, padding=1), nn.ReLU(inplace=True)]
                 width = out
             stages.append(nn.Sequential(*modules))
         self.stages = nn.ModuleList(stages)

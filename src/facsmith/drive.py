@@ -11,9 +11,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from facsmith import face, measure, video
+from facsmith._types import Array, Image
 from facsmith.errors import NoFaceError, TimelineError
 from facsmith.face import Face
 from facsmith.face.points import LEFT_EYE, RIGHT_EYE, interocular, yaw_degrees
@@ -23,8 +23,6 @@ from facsmith.tracks import OneEuro, Resampler, to_timeline
 
 __all__ = ["DriveOptions", "read_performance"]
 
-Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.uint8]
 
 _LONGEST_SIDE = 1280  # pixels: landmarks are no better in larger frames
 _MOST_TURN = 25.0  # degrees from the neutral frame's yaw: further, turning looks like an expression

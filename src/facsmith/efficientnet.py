@@ -73,7 +73,7 @@ class EfficientNetLite0(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = nn.Sequential(nn.Conv2d(3, _STEM, 3, 2, 1), nn.ReLU6())
+        self.stem = nn.Sequential(nn.Conv2d(3, _STEM, 3, 2, 1), nn.ReLU6(inplace=True))
         blocks: list[nn.Module] = []
         width = _STEM
         for stage in _STAGES:
@@ -82,7 +82,7 @@ class EfficientNetLite0(nn.Module):
                 blocks.append(_Bottleneck(width, stage.width, stage.kernel, stride, stage.expansion))
                 width = stage.width
         self.blocks = nn.ModuleList(blocks)
-        self.head = nn.Sequential(nn.Conv2d(width, POOLED, 1), nn.ReLU6())
+        self.head = nn.Sequential(nn.Conv2d(width, POOLED, 1), nn.ReLU6(inplace=True))
         self.fc = nn.Linear(POOLED, CLASSES)
 
     @classmethod
@@ -99,7 +99,9 @@ class EfficientNetLite0(nn.Module):
         CheckpointError
             A tensor is missing, of another shape, or not finite.
         """
-        net = cls()
+        with torch.device("meta"):  # its weights come from the file: none are drawn at random first
+            net = cls()
+        net.to_empty(device="cpu")
         try:
             _fold(net.stem[0], state, "_conv_stem", "_bn0")
             for index, block in enumerate(net.blocks):
@@ -216,9 +218,9 @@ class _Bottleneck(nn.Module):
         super().__init__()
         inner = width * expansion
         self.skip = stride == 1 and width == out
-        widen: list[nn.Module] = [nn.Conv2d(width, inner, 1), nn.ReLU6()] if expansion != 1 else []
+        widen: list[nn.Module] = [nn.Conv2d(width, inner, 1), nn.ReLU6(inplace=True)] if expansion != 1 else []
         depthwise = nn.Conv2d(inner, inner, kernel, stride, kernel // 2, groups=inner)
-        self.path = nn.Sequential(*widen, depthwise, nn.ReLU6(), nn.Conv2d(inner, out, 1))
+        self.path = nn.Sequential(*widen, depthwise, nn.ReLU6(inplace=True), nn.Conv2d(inner, out, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.path(x)

@@ -6,14 +6,16 @@ from collections.abc import Callable
 import torch
 
 from facsmith import face, image, measure
+from facsmith._types import Image
 from facsmith.compose import Compositor
+from facsmith.compose.transfer import SHARP
 from facsmith.framing import framing_of
-from facsmith.inversion import Inversion, check_claim, invert
+from facsmith.inversion import check_claim, invert
 from facsmith.latent import Latent
 from facsmith.networks import Networks, picture_of
 from facsmith.options import EncodeOptions, Progress
 from facsmith.source_smile import refine_source_smile
-from facsmith.subject import Image, Subject
+from facsmith.subject import Encoded, FaceCode, Subject
 from facsmith.tuning import TunedLatent, tune_to_face
 
 __all__ = ["encode", "sample"]
@@ -29,6 +31,9 @@ def encode(
     progress: Progress | None = None,
 ) -> Subject:
     """Find the face of a photo and its code in the generator's latent space.
+
+    Of a generator too coarse for its pixels to reach the photo (`compose.transfer.SHARP`), the code is searched for
+    when it is first asked for; what it is does not depend on when.
 
     Parameters
     ----------
@@ -58,12 +63,10 @@ def encode(
     transform = face.crop_transform(chosen.landmarks, seen.resolution, framing_of(seen))
     timings = {"face": round(time.perf_counter() - began, 3)}
 
-    device = networks.generator.w_avg.device
-    inversion: Inversion | None = None
-    if latent is None:
+    def search(progress: Progress | None) -> Encoded:
         began = time.perf_counter()
-        inversion = invert(
-            image.to_tensor(transform.crop(pixels)).to(device),
+        found = invert(
+            image.to_tensor(transform.crop(pixels)).to(networks.generator.w_avg.device),
             seen,
             descriptor=networks.descriptor,
             encoder=networks.encoder,
@@ -71,36 +74,41 @@ def encode(
             edits=networks.edits,
             on_step=_report(progress, options.inversion.iterations),
         )
-        latent = inversion.latent.single()
         timings["inversion"] = round(time.perf_counter() - began, 3)
+        return Encoded(found.latent.single(), image.to_uint8(found.reconstruction)[0], found)
+
+    high = options.fidelity == "high" and tuned is None
+    code = FaceCode(search) if latent is None else None
+    if code is not None and (high or seen.resolution >= SHARP):
+        latent = code.found(progress).latent
     began = time.perf_counter()
     photo_aus = measure.alone(pixels, chosen).action_units
     timings["photo AUs"] = round(time.perf_counter() - began, 3)
-    if options.fidelity == "high" and tuned is None:
+    if high:
+        assert latent is not None
         began = time.perf_counter()
         at = transform.to_crop(chosen.landmarks)
         tuned = tune_to_face(transform.crop(pixels), at, latent, photo_aus, networks, progress)
         timings["tuning"] = round(time.perf_counter() - began, 3)
     generator = seen if tuned is None else tuned.generator(networks.generator)
     notes = _notes(chosen, index, count, options)
-    if latent.claimed:
+    if latent is not None and latent.claimed:
         notes.append(check_claim(transform.crop(pixels), latent, seen, networks.descriptor))
-    if inversion is not None and tuned is None:
-        reference = image.to_uint8(inversion.reconstruction)[0]
-    else:
+    if latent is not None and (code is None or tuned is not None):
         reference = picture_of(generator, latent)
+        inversion = None if code is None else code.found().inversion
+        code = FaceCode.of(Encoded(latent, reference, inversion))
+    assert code is not None
     subject = Subject(
         name=name,
         photo=pixels,
-        latent=latent,
-        reference=reference,
+        code=code,
         photo_aus=photo_aus,
         face=chosen,
         faces=count,
         face_index=index,
         transform=transform,
-        inversion=inversion,
-        compositor=Compositor(pixels, transform, chosen.landmarks, reference),
+        compositor=Compositor(pixels, transform, chosen.landmarks, lambda: code.found().reference),
         tuned=tuned,
         generator=generator,
         timings=timings,
@@ -122,14 +130,12 @@ def sample(networks: Networks, *, seed: int, psi: float) -> Subject:
     return Subject(
         name=f"sample-{seed}",
         photo=picture,
-        latent=latent,
-        reference=picture,
+        code=FaceCode.of(Encoded(latent, picture)),
         photo_aus=shown,
         face=faces[0] if faces else None,
         faces=len(faces),
         face_index=0,
         transform=None,
-        inversion=None,
     )
 
 

@@ -4,12 +4,12 @@ the face's alone."""
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from facsmith import image
+from facsmith._types import Image, Points
 from facsmith.compose import Compositor
 from facsmith.face import CropTransform, Face
-from facsmith.subject import Image, Subject
+from facsmith.subject import Subject
 
 __all__ = ["LONGEST_SIDE", "FaceRegion", "close_up"]
 
@@ -17,8 +17,6 @@ LONGEST_SIDE = 512
 """Pixels of a close-up, at most."""
 REACH = 1.6
 """What a close-up shows, in sides of the face's crop."""
-
-Points = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -115,6 +113,6 @@ def close_up(subject: Subject, *, longest: int = LONGEST_SIDE, reach: float = RE
         photo=photo,
         face=face,
         transform=transform,
-        compositor=Compositor(photo, transform, face.landmarks, subject.reference),
+        compositor=Compositor(photo, transform, face.landmarks, lambda: subject.reference),
         neutral=None,
     )

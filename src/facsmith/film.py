@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from facsmith import image, tracks, video
+from facsmith._types import Image
+from facsmith.errors import InputError
 from facsmith.facs import AUS, EYE_AUS
-from facsmith.image import Pixels as Image
 from facsmith.options import Progress
 from facsmith.plan import lead
 from facsmith.receipt import (
@@ -62,14 +63,18 @@ class Picture:
 
     @property
     def receipt(self) -> Receipt:
-        """What was asked, and what is measured on the picture."""
+        """What was asked, and what is measured on the picture. InputError where it was made with ``receipt=False``."""
         return self._film.receipt
 
-    def save(self, path: str | os.PathLike[str], *, sign_with: Credentials | None = None) -> Receipt:
-        """Write the picture, signed where there is something to sign with, and its receipt beside it."""
-        receipt = self.receipt
+    def save(self, path: str | os.PathLike[str], *, sign_with: Credentials | None = None) -> Receipt | None:
+        """Write the picture, signed where there is something to sign with, and its receipt beside it.
+
+        Made with ``receipt=False`` it is written alone, and None is returned.
+        """
+        receipt = self.receipt if self._film.has_receipt else None
         self.write(path, sign_with=sign_with)
-        receipt.write(receipt_path(path))
+        if receipt is not None:
+            receipt.write(receipt_path(path))
         return receipt
 
     def write(self, path: str | os.PathLike[str], *, sign_with: Credentials | None = None) -> None:
@@ -94,6 +99,8 @@ class Animation:
         The networks that draw, for the receipt.
     notes
         What the user should know, besides what the subject's notes say.
+    receipt
+        Whether frames are looked at as they pass, for a receipt.
 
     Raises
     ------
@@ -109,7 +116,9 @@ class Animation:
         *,
         model: Mapping[str, Any],
         notes: tuple[str, ...] = (),
+        receipt: bool = True,
     ) -> None:
+        self.has_receipt = receipt
         self.subject = renderer.subject
         self.timeline = timeline
         self.options = renderer.options
@@ -143,7 +152,8 @@ class Animation:
 
     def frames(self, progress: Progress | None = None) -> Iterator[Image]:
         """Render: yields (H, W, 3) uint8 RGB frames; equal neighbours may be one and the same array."""
-        return self._record.watch(self._renderer.frames(self._intensities), progress)
+        frames = self._renderer.frames(self._intensities)
+        return self._record.watch(frames, progress) if self.has_receipt else _told(frames, len(self), progress)
 
     def save(
         self,
@@ -154,8 +164,10 @@ class Animation:
         sound: video.Sound | None = None,
         sign_with: Credentials | None = None,
         progress: Progress | None = None,
-    ) -> Receipt:
+    ) -> Receipt | None:
         """Render and write .mp4, .gif, .webp or a folder of PNGs; the receipt goes beside it.
+
+        Made with ``receipt=False``, the film is written alone, the same to the byte, and None is returned.
 
         Parameters
         ----------
@@ -171,7 +183,11 @@ class Animation:
         """
         if page is not None:
             check_page(page)
+        if not (page is None and contact_sheet is None):
+            self._check_receipt()
         self.write(path, sound=sound, sign_with=sign_with, progress=progress)
+        if not self.has_receipt:
+            return None
         receipt = self._receipt(progress)
         receipt.write(receipt_path(path))
         if contact_sheet is not None:
@@ -243,8 +259,9 @@ class Animation:
 
     @property
     def size(self) -> tuple[int, int]:
-        """(height, width) of its frames; renders the film if that was not done yet."""
-        return self._rendered().size
+        """(height, width) of its frames."""
+        shape = self.subject.reference.shape if self.options.mode == "crop" else self.subject.photo.shape
+        return shape[0], shape[1]
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -266,7 +283,7 @@ class Animation:
 
     @property
     def receipt(self) -> Receipt:
-        """The account of this film; renders it if that was not done yet."""
+        """The account of this film; renders it if that was not done yet. InputError where it was made without one."""
         return self._receipt(None)
 
     def _receipt(self, progress: Progress | None) -> Receipt:
@@ -280,9 +297,25 @@ class Animation:
             progress=progress,
         )
 
+    def _check_receipt(self) -> None:
+        if not self.has_receipt:
+            raise InputError(
+                "This film was made with receipt=False, so nothing of it was measured or kept; leave that out for a "
+                "receipt, its page, or a contact sheet."
+            )
+
     def _rendered(self) -> FrameStats:
+        self._check_receipt()
         if self._record.stats is None:
             for _ in self.frames():
                 pass
         assert self._record.stats is not None
         return self._record.stats
+
+
+def _told(frames: Iterator[Image], count: int, progress: Progress | None) -> Iterator[Image]:
+    """The same frames; their progress is told."""
+    for done, frame in enumerate(frames, 1):
+        yield frame
+        if progress is not None:
+            progress("frames", done, count)

@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith._json import parse_json
+from facsmith._types import Array
 from facsmith.errors import InputError, NoFaceError
 
 __all__ = ["FACSMITH", "PRESETS", "Framing", "Square", "framing_of", "parse_framing"]
 
-Array = npt.NDArray[np.float64]
 Formula = Literal["eyes", "ffhq", "celebahq"]
 
 _EYE_CORNERS: Final = ((36, 39), (42, 45))

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import numpy as np
-import numpy.typing as npt
 from PIL import ExifTags, Image, ImageCms, ImageDraw, ImageFont, ImageOps, PngImagePlugin
 
 from facsmith import __version__
 from facsmith._files import atomic_path
 from facsmith._float_tiff import from_floats, read_float_tiff
+from facsmith._types import Pixels
 from facsmith.errors import InputError, OutputError, PhotoError
 from facsmith.synthetic import GENERATED, KEY, packet
 
@@ -48,7 +48,6 @@ __all__ = [
     "write",
 ]
 
-Pixels = npt.NDArray[np.uint8]
 T = TypeVar("T")
 
 MAX_PIXELS: Final = 64_000_000

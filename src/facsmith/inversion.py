@@ -16,11 +16,11 @@ import torch
 from torch import Tensor
 
 from facsmith import image
+from facsmith._types import Pixels
 from facsmith.descriptor import Descriptor, apart, perceptual_distance, unit_length
 from facsmith.encoder import Encoder
 from facsmith.errors import InputError, LatentError
 from facsmith.generator import Generator
-from facsmith.image import Pixels
 from facsmith.latent import Latent
 from facsmith.networks import picture_of
 from facsmith.options import InversionOptions, Start

@@ -7,10 +7,10 @@ import numpy.typing as npt
 import torch
 
 from facsmith import image
+from facsmith._types import Image
 from facsmith.errors import InputError, LatentError
 from facsmith.latent import Latent
 from facsmith.networks import Networks
-from facsmith.subject import Image
 
 __all__ = ["morph"]
 

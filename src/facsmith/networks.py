@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from facsmith import image
+from facsmith._types import Pixels
 from facsmith.boundary import BoundarySet
 from facsmith.compose.flow import FLOW_SIZE
 from facsmith.descriptor import Descriptor
@@ -14,7 +15,6 @@ from facsmith.encoder import Encoder
 from facsmith.face import FaceReader
 from facsmith.facs import ActionUnits
 from facsmith.generator import Generator, lowered, read_device, use_half_precision
-from facsmith.image import Pixels
 from facsmith.latent import Latent
 
 __all__ = ["Networks", "picture_of"]

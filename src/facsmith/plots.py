@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from typing import Any, Final, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from facsmith import _optional
+from facsmith._json import is_record
+from facsmith._types import Array, Pixels
 from facsmith.boundary import Boundary, BoundarySet
 from facsmith.errors import InputError
 from facsmith.facs import AU_NAMES, AUS, DISFA
@@ -21,8 +22,6 @@ from facsmith.timeline import Timeline
 
 __all__ = ["Band", "calibration_plot", "convergence_chart", "leakage_chart", "scatter_chart", "timeline_plot"]
 
-Pixels = npt.NDArray[np.uint8]
-Array = npt.NDArray[np.float64]
 Band = tuple[Array, Array, Array]
 """Lower quartile, median and upper quartile, (T,) each."""
 
@@ -234,8 +233,8 @@ def _counts(boundary: Boundary) -> str:
     training = boundary.report.get("training")
     accuracy = boundary.report.get("accuracy_within_person")
     said: list[str] = []
-    if isinstance(training, dict):
-        known = cast("dict[str, Any]", training)
+    if is_record(training):
+        known = training
         said.append(f"{known.get('active')} active, {known.get('neutral')} neutral")
     if accuracy is not None:
         said.append(f"accuracy {accuracy:.2f}")

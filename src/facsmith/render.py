@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 
 from facsmith import image
+from facsmith._types import Array, Codes, Image
 from facsmith.boundary import BoundarySet
 from facsmith.compose import Eyes, join
 from facsmith.compose.transfer import SHARP
@@ -19,13 +20,11 @@ from facsmith.face.muscles import PARTING, lips_apart
 from facsmith.facs import AUS, EYE_AUS
 from facsmith.generator import Generator, graphed
 from facsmith.options import AnimateOptions, EditMode
-from facsmith.subject import Image, Subject
+from facsmith.subject import Subject
 from facsmith.ways import Way
 
 __all__ = ["Renderer"]
 
-Array = npt.NDArray[np.float64]
-Codes = npt.NDArray[np.float32]
 
 MUSCLE_MODES = ("transfer",)
 """Compositing modes in which muscles move the photo; the others show the generator's picture alone."""
@@ -66,7 +65,8 @@ class Renderer:
         """The same of every AU that was measured on this face so far; copies share it."""
         self._generator = graphed(subject.generator or generator, options.batch)
         self._moves = subject.compositor is not None and options.mode in MUSCLE_MODES
-        self._draws = not self._moves or self._generator.resolution >= SHARP
+        self.draws = not self._moves or self._generator.resolution >= SHARP
+        """Whether what the generator draws of latents reaches the frames: of a coarse one only in some modes."""
         self._latent_columns = [AUS.index(au) for au in boundaries.aus]
         self._muscle_columns = [AUS.index(au) for au in AUS if au not in EYE_AUS] if self._moves else []
         self._skin = np.array([au not in EYE_AUS for au in AUS], np.float64)
@@ -91,7 +91,7 @@ class Renderer:
         """Where an AU of this film comes from; None: nothing here can show it."""
         if au in EYE_AUS:
             return "eyes"
-        if self._draws and au in self.boundaries.aus:
+        if self.draws and au in self.boundaries.aus:
             return "latent"
         return "muscles" if self._moves else None
 
@@ -113,13 +113,12 @@ class Renderer:
 
         Returns
         -------
-        ws (T, num_ws, w_dim).
+        ws (T, num_ws, w_dim); where muscles draw all, `_own` T times.
         """
-        own = self.subject.latent
-        if not self._draws:
-            return np.repeat(own.ws[None], len(intensities), axis=0)
+        if not self.draws:
+            return np.repeat(self._own[None], len(intensities), axis=0)
         return self.boundaries.edit(
-            own,
+            self.subject.latent,
             intensities[:, self._latent_columns],
             mode=self.options.edit,
             entangled=self.options.entangled,
@@ -142,8 +141,8 @@ class Renderer:
         """
         asked = np.zeros((*intensities.shape[:-1], len(AUS)))
         asked[..., [AUS.index(au) for au in aus]] = intensities
-        rest = still = frame = self._compose(self.subject.reference)
-        shown = _Moment(self.subject.latent.ws[None], np.zeros((2, len(self._muscle_columns))))
+        rest = still = frame = self._compose(self._reference)
+        shown = _Moment(self._own[None], np.zeros((2, len(self._muscle_columns))))
         turned = np.zeros(4)
         for first in range(0, len(asked), self.options.batch):
             rows = asked[first : first + self.options.batch]
@@ -159,7 +158,7 @@ class Renderer:
                 moments, fresh, changes, openings, _eyes(rows), strict=True
             ):
                 if is_fresh:
-                    at_rest = same(moment.ws, self.subject.latent.ws[None]) and not moment.muscles.any()
+                    at_rest = same(moment.ws, self._own[None]) and not moment.muscles.any()
                     drawn = (pictures[key(ws)] for ws in moment.ws)
                     still = rest if at_rest else self._compose(*drawn, asked=change, lips_open=lips_open)
                 if is_fresh or not np.array_equal(eyes, turned):
@@ -195,8 +194,8 @@ class Renderer:
         """One frame that shows intensities (K,) and nothing else, by these boundaries or the renderer's own."""
         lips_open = self._lips_open(intensities[None], edit="absolute")[0]
         change = np.tile(intensities - self.subject.photo_aus.vector(), (2, 1))
-        drawn = self.subject.reference
-        if self._draws:
+        drawn = self._reference
+        if self.draws:
             asked, known = intensities[self._latent_columns], boundaries or self.boundaries
             edited = known.edit(self.subject.latent, asked, source=self.subject.photo_aus, aus=known.aus)
             drawn = self._synthesise(edited.ws)[0]
@@ -215,9 +214,19 @@ class Renderer:
         shown = np.clip(self.subject.photo_aus.vector() + by, 0.0, 1.0)[None]  # (1, 2, K)
         parts = bool(change[:, self._parting_columns].any())
         lips_open = self._lips_open(shown, edit="absolute")[0] if parts else 1.0
-        frame = self._compose(self.subject.reference, asked=change, lips_open=lips_open)
+        frame = self._compose(self._reference, asked=change, lips_open=lips_open)
         eyes = _eyes(change[None])[0]
         return self._with_eyes(frame, eyes, change) if eyes.any() else frame
+
+    @cached_property
+    def _own(self) -> Codes:
+        """z_x; where muscles draw all, whatever it is, one stand-in for it, so that nobody need search."""
+        return self.subject.latent.ws if self.draws else np.zeros((1, 1), np.float32)
+
+    @property
+    def _reference(self) -> Image | None:
+        """What the generator draws of z_x; None where muscles draw all."""
+        return self.subject.reference if self.draws else None
 
     def _codes(self, intensities: Array) -> list[Codes]:
         """Per frame the codes (1, num_ws, w_dim) of both sides, or (2, num_ws, w_dim) where they differ."""
@@ -228,12 +237,12 @@ class Renderer:
         left, right = (self.latents(intensities[:, side]) for side in (0, 1))
         return [a[None] if same(a, b) else np.stack([a, b]) for a, b in zip(left, right, strict=True)]
 
-    def _pictures(self, moments: Iterable["_Moment"]) -> dict[bytes, Image]:
-        """The picture of every code; z_x's is the reference itself."""
-        own = self.subject.latent.ws
+    def _pictures(self, moments: Iterable["_Moment"]) -> "dict[bytes, Image | None]":
+        """The picture of every code; z_x's is `_reference` itself."""
+        own = self._own
         wanted = {key(ws): ws for moment in moments for ws in moment.ws if not same(ws, own)}
         drawn = self._synthesise(np.array([*wanted.values()], np.float32).reshape(-1, *own.shape))
-        return {key(own): self.subject.reference, **dict(zip(wanted, drawn, strict=True))}
+        return {key(own): self._reference, **dict(zip(wanted, drawn, strict=True))}
 
     @cached_property
     def _eye_layers(self) -> Eyes | None:
@@ -287,7 +296,7 @@ class Renderer:
 
     def _compose(
         self,
-        generated: Image,
+        generated: Image | None,
         right: Image | None = None,
         *,
         asked: Array | None = None,
@@ -304,6 +313,7 @@ class Renderer:
                 lips_open=lips_open,
                 mode=self.options.mode,
             )
+        generated = self.subject.reference if generated is None else generated
         if right is None or self.subject.face is None:
             return generated
         return join(generated, right, self.subject.face.landmarks)

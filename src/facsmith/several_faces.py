@@ -5,13 +5,13 @@ import os
 from collections.abc import Iterator, Sequence
 
 from facsmith import video
+from facsmith._types import Image
 from facsmith.compose.several import composed
 from facsmith.errors import InputError
 from facsmith.film import Animation
 from facsmith.options import Progress
 from facsmith.receipt.receipt import Receipt, face_receipt_path
 from facsmith.signing import Credentials, sign
-from facsmith.subject import Image
 
 __all__ = ["GroupAnimation"]
 
@@ -71,16 +71,16 @@ class GroupAnimation:
         sign_with: Credentials | None = None,
         progress: Progress | None = None,
     ) -> tuple[Receipt, ...]:
-        """Write the film, and each face's receipt beside it (`face_receipt_path`)."""
+        """Write the film, and beside it the receipt of each face that has one (`face_receipt_path`)."""
         first = self.films[0]
         video.write(path, self.frames(progress), fps=first.options.fps, metadata=first.metadata)
-        receipts = tuple(film.receipt for film in self.films)
+        receipts = {film.subject.face_index: film.receipt for film in self.films if film.has_receipt}
         if sign_with is not None:
             asked = {f"face {film.subject.face_index}": film.request for film in self.films}
             sign(path, sign_with, source_type=first.source_type, asked=asked)
-        for film, receipt in zip(self.films, receipts, strict=True):
-            receipt.write(face_receipt_path(path, film.subject.face_index))
-        return receipts
+        for face, receipt in receipts.items():
+            receipt.write(face_receipt_path(path, face))
+        return tuple(receipts.values())
 
 
 def _held(film: Animation, count: int) -> Iterator[Image]:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import Image
 from facsmith.boundary import BoundarySet, Response
 from facsmith.compose.flow import FLOW_SIZE
 from facsmith.compose.motion import Motion
@@ -25,7 +26,6 @@ from facsmith.facs import AUS
 from facsmith.measure import Follow, NeutralFace
 from facsmith.options import Progress
 from facsmith.render import MUSCLE_MODES, Renderer
-from facsmith.subject import Image
 
 __all__ = ["Draw", "fit_strengths", "strengthened"]
 

@@ -2,14 +2,16 @@
 
 import hashlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from facsmith import image
+from facsmith._types import Image
 from facsmith.compose import Compositor
 from facsmith.cutout import Cutout
 from facsmith.errors import PhotoError
@@ -18,11 +20,46 @@ from facsmith.facs import ActionUnits
 from facsmith.generator import Generator
 from facsmith.inversion import Inversion
 from facsmith.latent import Latent
+from facsmith.options import Progress
 from facsmith.tuning import TunedLatent
 
-__all__ = ["Image", "Subject", "fingerprint", "read_photo"]
+__all__ = ["Encoded", "FaceCode", "Subject", "fingerprint", "read_photo"]
 
-Image = npt.NDArray[np.uint8]
+
+class Encoded(NamedTuple):
+    """latent: z_x, ws (num_ws, w_dim). reference: (R, R, 3) uint8, g(z_x). inversion: None where z_x was given."""
+
+    latent: Latent
+    reference: Image
+    inversion: Inversion | None = None
+
+
+class FaceCode:
+    """A face in the latent space, searched for when somebody first wants to know: a film that muscles move never does.
+
+    Parameters
+    ----------
+    search
+        Finds it, and tells its progress.
+    """
+
+    def __init__(self, search: Callable[[Progress | None], Encoded]) -> None:
+        self._search = search
+        self.known: Encoded | None = None
+        """What was found, without a search."""
+
+    @classmethod
+    def of(cls, known: Encoded) -> "FaceCode":
+        """One that is known already."""
+        code = cls(lambda _: known)
+        code.known = known
+        return code
+
+    def found(self, progress: Progress | None = None) -> Encoded:
+        """Search, unless that was done before."""
+        if self.known is None:
+            self.known = self._search(progress)
+        return self.known
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,10 +72,8 @@ class Subject:
         Name of the photo, for receipts.
     photo
         (H, W, 3) uint8 RGB.
-    latent
-        z_x, ws (num_ws, w_dim).
-    reference
-        (R, R, 3) uint8, g(z_x).
+    code
+        The face in the latent space; `latent`, `reference` and `inversion` are of it.
     photo_aus
         What the photo shows (`measure.alone`).
     face
@@ -47,8 +82,6 @@ class Subject:
         How many were found, and which one this is.
     transform
         Photo -> crop; None where the photo is the generator's own picture.
-    inversion
-        None where the latent was given.
     compositor
         Brings generated crops into the photo; None where ``transform`` is.
     neutral
@@ -67,14 +100,12 @@ class Subject:
 
     name: str
     photo: Image
-    latent: Latent
-    reference: Image
+    code: FaceCode
     photo_aus: ActionUnits
     face: Face | None
     faces: int
     face_index: int
     transform: CropTransform | None
-    inversion: Inversion | None
     compositor: Compositor | None = None
     neutral: Image | None = None
     tuned: TunedLatent | None = None
@@ -82,6 +113,21 @@ class Subject:
     timings: dict[str, float] = field(default_factory=dict[str, float])
     notes: tuple[str, ...] = ()
     cutout: Cutout | None = None
+
+    @property
+    def latent(self) -> Latent:
+        """z_x, ws (num_ws, w_dim)."""
+        return self.code.found().latent
+
+    @property
+    def reference(self) -> Image:
+        """(R, R, 3) uint8, g(z_x)."""
+        return self.code.found().reference
+
+    @property
+    def inversion(self) -> Inversion | None:
+        """How the latent was found; None where it was given."""
+        return self.code.found().inversion
 
     @property
     def sha256(self) -> str:

@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facsmith import image, measure
+from facsmith._types import Pixels
 from facsmith._weights import load_weights, read_metadata, save_weights
 from facsmith.checkpoint import read_stored_tensors
 from facsmith.descriptor import Descriptor, apart, perceptual_distance, unit_length
 from facsmith.errors import CheckpointError, InputError, LatentError
 from facsmith.facs import ActionUnits
 from facsmith.generator import Generator, TunedGenerator, tunable
-from facsmith.image import Pixels
 from facsmith.latent import MAX_NUM_WS, MAX_W_DIM, Latent
 from facsmith.networks import Networks, picture_of
 from facsmith.options import Progress

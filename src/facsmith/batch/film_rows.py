@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from facsmith.batch.cells import input_file, read_expressions, read_timeline
 from facsmith.batch.units import Unit
@@ -95,7 +95,7 @@ def edited_film(
     credentials: Credentials | None,
 ) -> FilmReceipt:
     """Make a unit's film. inputs: local files, in the unit's order."""
-    asked = cast("dict[str, Any]", unit.settings["film"])
+    asked: dict[str, Any] = unit.settings["film"]
     change = _change(asked, Timeline.from_yaml(inputs[1]) if asked.get("timeline") else None, options)
     neutral = inputs[-1] if asked.get("neutral") == "photo" else asked.get("neutral")
     receipt = animator.edit_film(

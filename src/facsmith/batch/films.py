@@ -4,7 +4,7 @@ commands make."""
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from facsmith import __version__
 from facsmith._files import file_sha256
@@ -101,7 +101,8 @@ class _Films:
     def __call__(self, unit: Unit, inputs: Sequence[Path], output: Path) -> Iterable[str]:
         if "film" in unit.settings:
             return edited_film(self._animator, unit, [*inputs], output, self._options_of(unit), self._credentials).notes
-        return self._made(unit, inputs).save(output, sign_with=self._credentials).notes
+        receipt = self._made(unit, inputs).save(output, sign_with=self._credentials)
+        return receipt.notes if receipt else ()
 
     def _options_of(self, unit: Unit) -> AnimateOptions:
         return chosen(self._options, {"seed": int(unit.settings["seed"]), **unit.settings.get("options", {})})
@@ -110,7 +111,7 @@ class _Films:
         options = self._options_of(unit)
         if unit.settings.get("timeline"):
             return self._animator.animate(inputs[0], Timeline.from_yaml(inputs[1]), options=options)
-        expression = cast("list[str]", unit.settings["expression"])
+        expression: list[str] = unit.settings["expression"]
         if unit.output.lower().endswith(PICTURES):
             return self._animator.edit(inputs[0], expression[0], options=options)
         asked = expression if len(expression) > 1 else expression[0]

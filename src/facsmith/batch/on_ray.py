@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from facsmith import _alloc, _optional
 from facsmith.batch.ledger import Ledger
@@ -117,7 +117,7 @@ class OnRay:
         """A cluster may grow; this machine does not."""
         if self._options.address is not None:
             return
-        there = cast("dict[str, float]", ray.cluster_resources())
+        there: dict[str, float] = ray.cluster_resources()
         for name, wanted in (("GPU", self._options.gpus), ("CPU", float(self._options.threads))):
             if self._options.workers * wanted > there.get(name, 0) + 1e-9:
                 raise InputError(
@@ -186,7 +186,7 @@ class _Run:
     def _come(self, slot: _Slot, reference: Any) -> Iterator[Outcome]:
         exceptions = self._ray.exceptions
         try:
-            found = cast("list[Outcome]", self._ray.get(reference))
+            found: list[Outcome] = self._ray.get(reference)
         except (exceptions.RayActorError, exceptions.OutOfMemoryError) as error:
             yield from self._bury(slot, error)
             return

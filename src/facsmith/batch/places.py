@@ -92,7 +92,7 @@ class Place:
             if self.is_local:
                 path = Path(self.at(name))
                 return 0 if path.is_dir() else path.stat().st_size
-            info = cast("dict[str, Any]", self.fs.info(self.at(name)))
+            info: dict[str, Any] = self.fs.info(self.at(name))
             return 0 if info.get("type") == "directory" else int(info.get("size") or 0)
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -100,11 +100,11 @@ class Place:
     def names(self, folder: str) -> list[str]:
         """The names of the files in a folder of it, sorted; none where there is no such folder."""
         try:
-            found = cast("list[dict[str, Any]]", self.fs.ls(self.at(folder), detail=True, refresh=True))
+            found: list[dict[str, Any]] = self.fs.ls(self.at(folder), detail=True, refresh=True)
         except (FileNotFoundError, NotADirectoryError):
             return []
         except TypeError:  # a file system whose ls knows no refresh
-            found = cast("list[dict[str, Any]]", self.fs.ls(self.at(folder), detail=True))
+            found: list[dict[str, Any]] = self.fs.ls(self.at(folder), detail=True)
         return sorted(PurePosixPath(str(entry["name"])).name for entry in found if entry.get("type") == "file")
 
     def read(self, name: str) -> bytes:
@@ -261,7 +261,7 @@ def stamp(url: str) -> str | None:
         if _is_local(fs):
             status = os.stat(path)
             return f"{status.st_size} {status.st_mtime_ns}"
-        info = cast("dict[str, Any]", fs.info(path))
+        info: dict[str, Any] = fs.info(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except PermissionError as error:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol, cast, get_args
+from typing import Any, Literal, Protocol, get_args
 
 __all__ = ["Entry", "Job", "Outcome", "Plain", "Refusal", "Status", "Unit", "Work", "address_of", "digest"]
 
@@ -57,7 +57,7 @@ class Entry:
     def from_json(cls, line: str | bytes) -> "Entry | None":
         """Read a line again; None where it is damaged, as after a power cut: that unit is then simply done again."""
         try:
-            value = cast("dict[str, Any]", json.loads(line))
+            value: dict[str, Any] = json.loads(line)
             if value["status"] not in get_args(Status) or not value["address"]:
                 return None
             return cls(

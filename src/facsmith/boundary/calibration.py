@@ -7,11 +7,11 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import Array
 from facsmith.errors import BoundaryError
 
 __all__ = ["Calibration"]
 
-Array = npt.NDArray[np.float64]
 
 _MAX_NODES = 256
 _FARTHEST = 1e9

@@ -9,13 +9,13 @@ import numpy.typing as npt
 
 from facsmith._arrays import read_npy
 from facsmith._files import atomic_path
+from facsmith._types import Array
 from facsmith.boundary.calibration import Calibration
 from facsmith.boundary.edit import Boundary, BoundarySet
 from facsmith.errors import BoundaryError
 
 __all__ = ["conditional", "export_directions", "import_direction", "read_direction"]
 
-Array = npt.NDArray[np.float64]
 
 _MAX_FILE_BYTES = 16 << 20
 _DEPENDENT = 1e-8

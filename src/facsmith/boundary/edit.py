@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith._arrays import read_tensors, write_tensors
+from facsmith._types import Array
 from facsmith.boundary.calibration import Calibration
 from facsmith.boundary.response import LandmarkResponse, Response
 from facsmith.errors import ActionUnitError, BoundaryError, LatentError
@@ -19,7 +20,6 @@ from facsmith.latent import MAX_NUM_WS, MAX_W_DIM, Latent
 
 __all__ = ["Boundary", "BoundarySet"]
 
-Array = npt.NDArray[np.float64]
 
 _FORMAT = "facsmith-boundaries-1"
 _MAX_FILE_BYTES = 64 << 20
@@ -257,7 +257,7 @@ class BoundarySet:
         if metadata.get("format") != _FORMAT or set(tensors) != {"normals"}:
             raise BoundaryError(f"{path} holds no boundaries of facsmith. Give a file of `facsmith boundaries fit`.")
         try:
-            entries = cast("list[dict[str, Any]]", json.loads(metadata["boundaries"]))
+            entries: list[dict[str, Any]] = json.loads(metadata["boundaries"])
             boundaries = tuple(
                 _boundary(entry, normal) for entry, normal in zip(entries, tensors["normals"], strict=True)
             )

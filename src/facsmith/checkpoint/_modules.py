@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
+from facsmith._json import is_record
 from facsmith.checkpoint._arrays import Array, StoredTensor
 from facsmith.checkpoint._pickle import Record
 from facsmith.errors import CheckpointError
@@ -62,10 +63,10 @@ def as_module(value: Any) -> Module | None:
     if isinstance(value, Module):
         return value
     state: Any = value.state if isinstance(value, Record) else None
-    if not isinstance(state, dict) or "_modules" not in state:
+    if not is_record(state) or "_modules" not in state:
         return None
-    return Module(cast(Record, value).name.name, cast(dict[str, Any], state))
+    return Module(cast(Record, value).name.name, state)
 
 
 def _pairs(value: Any) -> Iterable[tuple[Any, Any]]:
-    return cast(dict[Any, Any], value).items() if isinstance(value, dict) else ()
+    return value.items() if is_record(value) else ()

@@ -5,6 +5,7 @@ Such a pickle holds the source text of its classes and asks its loader to run it
 
 from typing import Any, Final, cast
 
+from facsmith._json import is_record
 from facsmith.checkpoint._modules import Module
 from facsmith.checkpoint._pickle import Budget, Builder, Name, Record, read_pickle
 from facsmith.checkpoint._torch import container_builders, read_legacy, tensor_builders
@@ -21,9 +22,9 @@ def read_nvidia(data: memoryview, *, source: str) -> Any:
     def module(args: tuple[Any, ...]) -> Module:
         meta = cast(dict[str, Any], args[0])
         name, state = meta["class_name"], meta["state"]
-        if not isinstance(name, str) or not isinstance(state, dict):
+        if not isinstance(name, str) or not is_record(state):
             raise TypeError("a module without class name or state")
-        return Module(name, cast(dict[str, Any], state))
+        return Module(name, state)
 
     def nested(args: tuple[Any, ...]) -> Any:
         stream = args[0]

@@ -1,9 +1,8 @@
 """Generators of NVIDIA's own pickles: StyleGAN1 and StyleGAN2 of TensorFlow, StyleGAN2-ADA of PyTorch."""
 
-from typing import Any, cast
-
 from torch import Tensor
 
+from facsmith._json import is_record
 from facsmith.checkpoint._modules import Module
 from facsmith.checkpoint._network import Config, checked_state
 from facsmith.checkpoint._nvidia import read_nvidia
@@ -24,8 +23,8 @@ def read_pickled(data: memoryview, *, source: str) -> tuple[str, Config, dict[st
         Refused, damaged, or no network that is run here.
     """
     value = read_nvidia(data, source=source)
-    if isinstance(value, dict):
-        generator = cast(dict[str, Any], value).get("G_ema")
+    if is_record(value):
+        generator = value.get("G_ema")
         if not isinstance(generator, Module):
             raise CheckpointError("It is a pickle without the network G_ema; no StyleGAN2-ADA file.")
         config, arrays, notes = from_ada(generator)

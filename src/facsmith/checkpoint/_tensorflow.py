@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from facsmith._json import is_record
 from facsmith.checkpoint._arrays import StoredArray, as_numpy
 from facsmith.checkpoint._nvidia import NETWORK
 from facsmith.checkpoint._pickle import Record
@@ -71,7 +72,7 @@ def average_generator(value: Any) -> AverageGenerator:
     if len(networks) != 3:
         raise CheckpointError("It is no StyleGAN pickle: it must hold the three networks G, D and Gs.")
     state = _state(networks[2])
-    parts = cast(dict[str, Any], state.get("components") or {})
+    parts: dict[str, Any] = state.get("components") or {}
     if "mapping" not in parts or "synthesis" not in parts:
         raise CheckpointError(
             f"It is a TensorFlow network {reprlib.repr(state.get('build_func_name'))} without mapping and synthesis; "
@@ -86,7 +87,7 @@ def average_generator(value: Any) -> AverageGenerator:
 
 
 def _check_arguments(network: dict[str, Any]) -> None:
-    arguments = cast(dict[str, Any], network.get("static_kwargs") or {})
+    arguments: dict[str, Any] = network.get("static_kwargs") or {}
     for name, wanted in _SUPPORTED.items():
         given = arguments.get(name, wanted)
         if given != wanted:
@@ -107,7 +108,7 @@ def stylegan1_from(network: AverageGenerator) -> tuple[StyleGAN1Config, dict[str
 
 
 def _variables(state: dict[str, Any]) -> dict[str, NDArray[Any]]:
-    pairs = cast(list[tuple[Any, Any]], state.get("variables") or [])
+    pairs: list[tuple[Any, Any]] = state.get("variables") or []
     found = {name: item for name, item in pairs if isinstance(name, str)}
     arrays = {name: item for name, item in found.items() if isinstance(item, StoredArray)}
     scalars = {name: np.asarray(item, np.float32) for name, item in found.items() if isinstance(item, int | float)}
@@ -116,6 +117,6 @@ def _variables(state: dict[str, Any]) -> dict[str, NDArray[Any]]:
 
 def _state(network: Any) -> dict[str, Any]:
     state: Any = network.state if isinstance(network, Record) and network.name == NETWORK else None
-    if not isinstance(state, dict):
+    if not is_record(state):
         raise CheckpointError("It is no StyleGAN pickle: a network without state.")
-    return cast(dict[str, Any], state)
+    return state

@@ -11,6 +11,7 @@ from collections.abc import Generator, Hashable
 from contextlib import contextmanager
 from typing import Any, Final, cast
 
+from facsmith._json import is_list, is_record
 from facsmith.checkpoint._arrays import STORAGE_TYPES, Storage, StoredTensor, numpy_builders, size_text
 from facsmith.checkpoint._files import LEGACY_TORCH_MAGIC
 from facsmith.checkpoint._pickle import Budget, Builder, Name, Record, plain_key, read_pickle
@@ -88,15 +89,15 @@ def read_legacy(data: memoryview, *, source: str, budget: Budget | None = None) 
     magic, at = read_pickle(data, source=source, names=names, budget=budget)
     version, at = read_pickle(data, at, source=source, names=names, budget=budget)
     system, at = read_pickle(data, at, source=source, names=names, budget=budget)
-    if magic != LEGACY_TORCH_MAGIC or version != 1001 or not isinstance(system, dict):
+    if magic != LEGACY_TORCH_MAGIC or version != 1001 or not is_record(system):
         raise CheckpointError(f"{source} is damaged: it lacks the header of a torch file. Fetch it again.")
-    if cast(dict[str, Any], system).get("little_endian") is not True:
+    if system.get("little_endian") is not True:
         raise CheckpointError(f"{source} was saved on a big-endian machine, which is not read. Save it elsewhere.")
     value, at = read_pickle(data, at, source=source, names=names, persistent=persistent, budget=budget, objects=True)
     keys, at = read_pickle(data, at, source=source, names=names, budget=budget)
-    if not isinstance(keys, list):
+    if not is_list(keys):
         raise CheckpointError(f"{source} is damaged: it does not say which tensors follow. Fetch it again.")
-    for key in cast(list[Any], keys):
+    for key in keys:
         storage = storages.get(key) if isinstance(key, str) else None
         count = struct.unpack("<q", _slice(data, at, 8, source))[0]
         if storage is None or count != storage.count:

@@ -212,7 +212,9 @@ def animate(
         together = per_face(faces, expression)
         if any(x is not None for x in (timeline, track, drive, contact_sheet, page, openface, livelink, latent)):
             raise InputError("Several faces take expressions alone (-e), and each gets a receipt of its own.")
-        _animate_faces(_animator(model, boundaries, device), photo, together, output, options, by)
+        _animate_faces(
+            _animator(model, boundaries, device), photo, together, output, options, by, receipt=not no_receipt
+        )
         return
     if faces is not None:
         options = replace(options, face=int(faces[0]))
@@ -223,20 +225,23 @@ def animate(
     asked = expressions(source, recording, gain=gain, neutral=drive_neutral, provider=options.provider)
     animator = _animator(model, boundaries, device)
     with progress_bar() as progress:
-        animation = animator.animate(photo, asked, options=options, latent=_latent(latent, animator), progress=progress)
+        animation = animator.animate(
+            photo,
+            asked,
+            options=options,
+            latent=_latent(latent, animator),
+            progress=progress,
+            receipt=not no_receipt,
+        )
     for sentence in animation.notes:  # what cannot be shown is said before seconds go into showing it
         note(sentence)
     sound = source.sound(recording, output)
     with progress_bar() as progress:
-        if no_receipt:
-            animation.write(output, sound=sound, sign_with=by, progress=progress)
-            notes: tuple[str, ...] = ()
-        else:
-            notes = animation.save(
-                output, contact_sheet=contact_sheet, page=page, sound=sound, sign_with=by, progress=progress
-            ).notes[len(animation.notes) :]
+        receipt = animation.save(
+            output, contact_sheet=contact_sheet, page=page, sound=sound, sign_with=by, progress=progress
+        )
     animation.save_tracks(openface=openface, livelink=livelink)
-    for sentence in notes:
+    for sentence in receipt.notes[len(animation.notes) :] if receipt else ():
         note(sentence)
     height, width = animation.size
     typer.echo(f"{output}  {len(animation)} frames, {animation.timeline.duration:.1f} s, {width} x {height}")
@@ -253,15 +258,17 @@ def _animate_faces(
     output: Path,
     options: AnimateOptions,
     by: "Credentials | None",
+    *,
+    receipt: bool,
 ) -> None:
     with progress_bar() as progress:
-        film = animator.animate_faces(photo, asked, options=options, progress=progress)
+        film = animator.animate_faces(photo, asked, options=options, progress=progress, receipt=receipt)
     for sentence in film.notes:
         note(sentence)
     with progress_bar() as progress:
-        receipts = film.save(output, sign_with=by, progress=progress)
-    size = f"{receipts[0].output['width']} x {receipts[0].output['height']}"
-    typer.echo(f"{output}  {len(film)} frames, {len(film.films)} faces, {size}")
+        film.save(output, sign_with=by, progress=progress)
+    height, width = film.films[0].size
+    typer.echo(f"{output}  {len(film)} frames, {len(film.films)} faces, {width} x {height}")
 
 
 @with_options(*(name for name in EDIT if name != "face"))
@@ -351,10 +358,11 @@ def edit(
             options = replace(options, edit="absolute")  # the change is added here
             subject = animator.prepare(photo, options=options, latent=known, progress=progress)
             asked = whole.applied(subject.photo_aus)
-        picture = animator.edit(subject, asked, options=options, latent=known, progress=progress)
-    if no_receipt:
-        picture.write(output, sign_with=by)
-    for sentence in picture.notes if no_receipt else picture.save(output, sign_with=by).notes:
+        picture = animator.edit(
+            subject, asked, options=options, latent=known, progress=progress, receipt=not no_receipt
+        )
+    receipt = picture.save(output, sign_with=by)
+    for sentence in receipt.notes if receipt else picture.notes:
         note(sentence)
     typer.echo(str(output))
     tell_tuning(tuning(picture.subject))

@@ -2,10 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 
+from facsmith._json import is_record
 from facsmith.cli._common import print_json
 
 __all__ = ["info"]
@@ -31,9 +32,9 @@ def info(
         print_json(known)
         return
     for key, value in known.items():
-        if isinstance(value, dict):
+        if is_record(value):
             typer.echo(f"{key}:")
-            for inner, text in cast(dict[str, str], value).items():
+            for inner, text in value.items():
                 typer.echo(f"  {inner:<22} {text}")
         else:
             typer.echo(f"{key}: {value}")

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import FloatImage, Pixels
 from facsmith.compose.flow import FLOW_SIZE
 from facsmith.compose.masks import border
 from facsmith.face.align import CropTransform, crop_transform
@@ -19,8 +20,6 @@ from facsmith.framing import FACSMITH
 
 __all__ = ["Band", "Canvas", "Window", "canvas"]
 
-Pixels = npt.NDArray[np.uint8]
-Image = npt.NDArray[np.float32]
 
 _STRIP = 0.35  # IOD, below the crop
 _BAND = 1 << 19  # photo pixels composed at a time: the working set stays in the cache and small
@@ -83,17 +82,17 @@ class Canvas:
         """(..., 2) photo pixels -> (..., 2) canvas pixels."""
         return np.asarray(points, np.float64) @ self.matrix[:, :2].T + self.matrix[:, 2]
 
-    def vectors_to_photo(self, vectors: Image) -> Image:
+    def vectors_to_photo(self, vectors: FloatImage) -> FloatImage:
         """Displacements (H, W, 2) in canvas pixels -> in photo pixels, still on the canvas."""
         return vectors @ np.linalg.inv(self.matrix[:, :2]).T.astype(np.float32)
 
-    def enlarge(self, crop: Pixels) -> Image:
+    def enlarge(self, crop: Pixels) -> FloatImage:
         """(R, R, 3) crop -> (height, width, 3) float32 in [0, 255]; the strip, and what the crop has not, repeats its
         border."""
         picture = crop.astype(np.float32)
         return self.extend(_scaled(picture, self.side)) if self.drawn is None else self._placed(picture)
 
-    def within(self, margin: float) -> Image:
+    def within(self, margin: float) -> FloatImage:
         """(height, width) in [0, 1]: where the generator's crop has something to say, fading over ``margin`` canvas
         pixels inside its border."""
         if self.drawn is None:
@@ -101,7 +100,7 @@ class Canvas:
         scale = float(np.hypot(self.drawn[0, 0], self.drawn[1, 0]))
         return self._placed(border((self.crop, self.crop), margin / scale), outside=cv2.BORDER_CONSTANT)
 
-    def _placed(self, picture: Image, *, outside: int = cv2.BORDER_REPLICATE) -> Image:
+    def _placed(self, picture: FloatImage, *, outside: int = cv2.BORDER_REPLICATE) -> FloatImage:
         """A picture in the crop's pixels -> on the canvas."""
         assert self.drawn is not None
         height, width = self.shape
@@ -109,15 +108,15 @@ class Canvas:
         placed = cv2.warpAffine(picture, self.drawn, (width, height), flags=how, borderMode=outside)
         return np.asarray(placed, np.float32)
 
-    def extend(self, square: Image) -> Image:
+    def extend(self, square: FloatImage) -> FloatImage:
         """(side, side, C) -> (height, width, C): the strip repeats the last row."""
         return np.asarray(cv2.copyMakeBorder(square, 0, self.strip, 0, 0, cv2.BORDER_REPLICATE), np.float32)
 
-    def sample(self, photo: Pixels) -> Image:
+    def sample(self, photo: Pixels) -> FloatImage:
         """The photo seen on the canvas, (height, width, 3) float32, each pixel the mean of the area it covers."""
         return _sampled(photo, self.matrix, self.shape)
 
-    def bands(self, mask: Image, photo_shape: tuple[int, ...]) -> Iterator[Band]:
+    def bands(self, mask: FloatImage, photo_shape: tuple[int, ...]) -> Iterator[Band]:
         """The strips of the photo that cover the canvas's pixels where ``mask`` (height, width) is above 0."""
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         if len(rows) == 0:
@@ -133,7 +132,7 @@ class Canvas:
         for first in range(top, bottom, step):
             yield Band(left, first, right, min(first + step, bottom))
 
-    def lift(self, field: Image, band: Band, *, smooth: bool = False) -> Image:
+    def lift(self, field: FloatImage, band: Band, *, smooth: bool = False) -> FloatImage:
         """A field on the canvas (height, width[, C]) -> on the photo's pixels of a band; 0 outside the canvas.
 
         Parameters
@@ -189,7 +188,7 @@ class Window:
         width, height = (last - first).tolist()
         return Window(matrix, self.origin + first / self.finer, self.finer, (height, width))
 
-    def of_canvas(self, field: Image) -> Image:
+    def of_canvas(self, field: FloatImage) -> FloatImage:
         """A field on the canvas, (H, W[, C]), seen here."""
         height, width = self.shape
         shift = (0.5 / self.finer - 0.5 + self.origin)[:, None]
@@ -199,7 +198,7 @@ class Window:
             cv2.warpAffine(field, way, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE), np.float32
         )
 
-    def sample(self, photo: Pixels) -> Image:
+    def sample(self, photo: Pixels) -> FloatImage:
         """As `Canvas.sample`."""
         return _sampled(photo, self.matrix, self.shape)
 
@@ -212,12 +211,12 @@ class Window:
         right, bottom = np.clip(np.ceil(corners.max(axis=0)) + 1, 0, size).astype(int).tolist()
         return Band(left, top, right, bottom) if left < right and top < bottom else None
 
-    def lift(self, field: Image, band: Band, *, smooth: bool = False) -> Image:
+    def lift(self, field: FloatImage, band: Band, *, smooth: bool = False) -> FloatImage:
         """As `Canvas.lift`."""
         return _lifted(self.matrix, field, band, smooth=smooth)
 
 
-def _sampled(photo: Pixels, matrix: npt.NDArray[np.float64], shape: tuple[int, int]) -> Image:
+def _sampled(photo: Pixels, matrix: npt.NDArray[np.float64], shape: tuple[int, int]) -> FloatImage:
     k = max(1, int(np.ceil(1 / float(np.hypot(matrix[0, 0], matrix[1, 0])) - 1e-9)))
     fine = matrix * k
     fine[:, 2] += (k - 1) / 2
@@ -226,7 +225,7 @@ def _sampled(photo: Pixels, matrix: npt.NDArray[np.float64], shape: tuple[int, i
     return np.asarray(cv2.resize(seen, (width, height), interpolation=cv2.INTER_AREA), np.float32)
 
 
-def _lifted(matrix: npt.NDArray[np.float64], field: Image, band: Band, *, smooth: bool) -> Image:
+def _lifted(matrix: npt.NDArray[np.float64], field: FloatImage, band: Band, *, smooth: bool) -> FloatImage:
     matrix = matrix.copy()
     matrix[:, 2] += matrix[:, :2] @ (band.left, band.top)
     lifted = cv2.warpAffine(
@@ -263,7 +262,7 @@ def canvas(transform: CropTransform, landmarks: npt.ArrayLike) -> Canvas:
     return Canvas(matrix, side, round(_STRIP * side / FACSMITH.side), transform.resolution)
 
 
-def _scaled(image: Image, side: int) -> Image:
+def _scaled(image: FloatImage, side: int) -> FloatImage:
     if image.shape[0] == side:
         return image
     return np.asarray(cv2.resize(image, (side, side), interpolation=cv2.INTER_CUBIC), np.float32)

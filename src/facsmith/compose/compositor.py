@@ -1,6 +1,7 @@
 """The compositor of one photo: constants once, then frame after frame."""
 
 import itertools
+from collections.abc import Callable
 from functools import cached_property
 from typing import Literal, get_args
 
@@ -8,11 +9,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import FloatImage, Pixels
 from facsmith.compose.canvas import Band, Canvas, canvas
 from facsmith.compose.lips import lip_gap, seal
 from facsmith.compose.masks import fade, left_half
 from facsmith.compose.still import Still, filled, still
-from facsmith.compose.transfer import Change, Transfer
+from facsmith.compose.transfer import SHARP, Change, Transfer
 from facsmith.errors import InputError
 from facsmith.face.align import CropTransform
 from facsmith.face.muscles import FaceMuscles, two_sided
@@ -20,8 +22,6 @@ from facsmith.face.points import LEFT_HALF, RIGHT_HALF, interocular
 
 __all__ = ["Compositor", "Mode", "join"]
 
-Pixels = npt.NDArray[np.uint8]
-Image = npt.NDArray[np.float32]
 Mode = Literal["transfer", "paste", "crop"]
 
 _OPEN = 0.025  # IOD: a smaller gap between the inner lips is a landmarker's doubt
@@ -49,14 +49,24 @@ class Compositor:
     landmarks
         (68, 2) photo pixels.
     reference
-        (R, R, 3) uint8, what the generator makes of the photo's own latent.
+        (R, R, 3) uint8, what the generator makes of the photo's own latent; or what tells it when it is needed.
     """
 
-    def __init__(self, photo: Pixels, transform: CropTransform, landmarks: npt.ArrayLike, reference: Pixels) -> None:
+    def __init__(
+        self,
+        photo: Pixels,
+        transform: CropTransform,
+        landmarks: npt.ArrayLike,
+        reference: Pixels | Callable[[], Pixels],
+    ) -> None:
         self._photo = photo
         self._transform = transform
         self._landmarks = np.asarray(landmarks, np.float64)
-        self._reference = self._checked(reference)
+        self._given = reference if callable(reference) else self._checked(reference)
+
+    @cached_property
+    def _reference(self) -> Pixels:
+        return self._checked(self._given()) if callable(self._given) else self._given
 
     @cached_property
     def _muscles(self) -> FaceMuscles:
@@ -73,7 +83,7 @@ class Compositor:
     @cached_property
     def _transfer(self) -> Transfer:
         seen = self._canvas.sample(self._photo)
-        return Transfer(self._canvas, self._canvas.points(self._landmarks), self._reference, seen)
+        return Transfer(self._canvas, self._canvas.points(self._landmarks), lambda: self._reference, seen)
 
     @cached_property
     def _bands(self) -> list[Band]:
@@ -130,7 +140,7 @@ class Compositor:
 
     def frame(
         self,
-        generated: Pixels,
+        generated: Pixels | None,
         right: Pixels | None = None,
         *,
         change: npt.ArrayLike,
@@ -143,7 +153,7 @@ class Compositor:
         Parameters
         ----------
         generated
-            (R, R, 3) uint8 of the generator.
+            (R, R, 3) uint8 of the generator; None: the reference, looked at only where its pixels are used.
         right
             Another crop for the person's own right side; ``generated`` is then the left's.
         change
@@ -164,15 +174,19 @@ class Compositor:
         """
         if mode not in get_args(Mode):
             raise InputError(f"There is no compositing mode {mode!r}. Choose one of {', '.join(get_args(Mode))}.")
-        self._checked(generated)
-        if right is not None and not np.array_equal(generated, self._checked(right)):
-            generated = join(generated, right, self._transform.to_crop(self._landmarks))
-        if mode == "crop":
-            return generated.copy()
+        if generated is None and (mode != "transfer" or self._transform.resolution >= SHARP):
+            generated = self._reference
+        at_rest = generated is None
+        if generated is not None:
+            self._checked(generated)
+            if right is not None and not np.array_equal(generated, self._checked(right)):
+                generated = join(generated, right, self._transform.to_crop(self._landmarks))
+            if mode == "crop":
+                return generated.copy()
+            at_rest = np.array_equal(generated, self._reference)
+            if mode == "paste":
+                return self._photo.copy() if at_rest else self._paste(generated)
         asked = two_sided(change)
-        at_rest = np.array_equal(generated, self._reference)
-        if mode == "paste":
-            return self._photo.copy() if at_rest else self._paste(generated)
         if not asked.any() and at_rest:
             return self._photo.copy()
         moved = self._transfer.change(generated, asked, asked if drawn is None else two_sided(drawn))
@@ -225,7 +239,7 @@ class Compositor:
             part += opacity * (mouth.window.lift(mouth.fresh, near, smooth=True) - part)
         self._write(picture, band, out)
 
-    def _behind(self, picture: Image, flow: Image, part: Band) -> Image:
+    def _behind(self, picture: FloatImage, flow: FloatImage, part: Band) -> FloatImage:
         """The moved photo (h, w, 3) of a part with the skin, where it slid, that stands behind something."""
         way = np.hypot(flow[..., 0], flow[..., 1]) * np.float32(self._canvas.scale / self._canvas.iod)
         box = self._front_box
@@ -254,7 +268,7 @@ class Compositor:
         """How far `paste` has faded in, 0 to 1."""
         return float(fade(np.abs(generated.astype(np.float32) - self._reference).mean(), 0, _PASTED))
 
-    def _write(self, picture: Image, band: Band, out: Pixels) -> None:
+    def _write(self, picture: FloatImage, band: Band, out: Pixels) -> None:
         inside = self._canvas.lift(self._transfer.mask, band) > 0
         rounded = np.rint(np.clip(picture, 0, 255)).astype(np.uint8)
         np.copyto(out[band.slices], rounded, where=inside[..., None])
@@ -266,7 +280,7 @@ class Compositor:
         return crop
 
 
-def _moved(photo: Pixels, x: Image, y: Image) -> Image:
+def _moved(photo: Pixels, x: FloatImage, y: FloatImage) -> FloatImage:
     """A photo (H, W, 3) at places (h, w)."""
     return cv2.remap(photo, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101).astype(np.float32)
 

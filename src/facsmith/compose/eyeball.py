@@ -9,13 +9,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import Array, FloatImage
 from facsmith.compose.eyelids import Lids, located, step
 from facsmith.compose.iris import Iris
 
 __all__ = ["Eyeball", "eyeball"]
 
-Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.float32]
 
 _LIMBUS = 1.03, 1.2  # radii: up to the first all is iris, from the second on nothing
 _SCLERA = 1.16, 1.26  # radii: up to the first the sclera is completed, from the second on it is the photo's
@@ -45,12 +44,12 @@ class Eyeball:
 
     box: tuple[int, int, int, int]
     iris: Iris
-    sclera: Image
-    disc: Image
-    glint: Image
-    remains: Image
+    sclera: FloatImage
+    disc: FloatImage
+    glint: FloatImage
+    remains: FloatImage
 
-    def looking(self, move: Array) -> Image:
+    def looking(self, move: Array) -> FloatImage:
         """(h, w, 3): the ball with its iris moved by ``move`` (2,) photo pixels."""
         left, top, right, bottom = self.box
         x = np.arange(left, right, dtype=np.float32)[None] - np.float32(self.iris.centre[0] + move[0])
@@ -118,13 +117,13 @@ def eyeball(photo: npt.NDArray[np.uint8], lids: Lids, iris: Iris) -> Eyeball | N
 
 
 def _sclera(
-    seen: Image,
-    radius: Image,
+    seen: FloatImage,
+    radius: FloatImage,
     sure: npt.NDArray[np.bool_],
-    clear: Image,
+    clear: FloatImage,
     opening: npt.NDArray[np.bool_],
     r: float,
-) -> tuple[Image, float]:
+) -> tuple[FloatImage, float]:
     """(h, w, 3) the sclera everywhere: the photo's where it shows, else smoothly completed; its brightness."""
     grey = seen.mean(axis=2)
     known = sure & (radius > _SCLERA[0])
@@ -149,8 +148,13 @@ def _sclera(
 
 
 def _iris(
-    seen: Image, radius: Image, free: npt.NDArray[np.bool_], r: float, white: float, centre: tuple[float, float]
-) -> tuple[Image, Image]:
+    seen: FloatImage,
+    radius: FloatImage,
+    free: npt.NDArray[np.bool_],
+    r: float,
+    white: float,
+    centre: tuple[float, float],
+) -> tuple[FloatImage, FloatImage]:
     """(h, w, 3) the whole iris, completed by its own rings, and the light that the cornea mirrors."""
     edges = np.linspace(0, 1.4, 29)
     middles = (edges[1:] + edges[:-1]) / 2

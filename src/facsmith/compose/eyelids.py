@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import Array, FloatImage
+
 __all__ = ["BROW_OF", "POINTS_OF", "Lids", "Pixel", "at_s", "closing", "lids", "located", "step"]
 
-Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.float32]
 
 POINTS_OF = (slice(42, 48), slice(36, 42))
 """Landmarks of the person's own left eye (on the image's right) and of the right one."""
@@ -49,11 +49,11 @@ class Pixel:
     """
 
     box: tuple[int, int, int, int]
-    s: Image
-    depth: Image
-    upper: Image
-    opening: Image
-    skin: Image
+    s: FloatImage
+    depth: FloatImage
+    upper: FloatImage
+    opening: FloatImage
+    skin: FloatImage
 
     @property
     def slices(self) -> tuple[slice, slice]:
@@ -123,7 +123,7 @@ class Lids:
             return None
         return located(self, (left, top, right, bottom))
 
-    def showing(self, at: Pixel, moves: Image | float = 0.0, opened: float = 0.0) -> Image:
+    def showing(self, at: Pixel, moves: FloatImage | float = 0.0, opened: float = 0.0) -> FloatImage:
         """(h, w) in [0, 1]: how much of the eyeball shows, with the upper lid's edge lower by ``moves`` pixels.
 
         The eyeball appears softly from under the lashes' roots, and ends at the corners.
@@ -141,12 +141,12 @@ class Lids:
             step(under / np.float32(edge * self.iod)) * step(over / np.float32(_LOWER_EDGE * self.iod)) * step(inside)
         )
 
-    def shade(self, at: Pixel, moves: Image | float = 0.0) -> Image:
+    def shade(self, at: Pixel, moves: FloatImage | float = 0.0) -> FloatImage:
         """(h, w): the part of the light that the upper lid, its edge lower by ``moves`` pixels, lets onto the ball."""
         under = np.clip(at.depth - at.upper - moves, 0, None)
         return np.asarray(1 - np.float32(_SHADE) * np.exp(-under / np.float32(_SHADED * self.iod)), np.float32)
 
-    def lowered(self, skin: Image, at: Pixel, moves: Image) -> tuple[Image, Image]:
+    def lowered(self, skin: FloatImage, at: Pixel, moves: FloatImage) -> tuple[FloatImage, FloatImage]:
         """(h, w, 3) the upper lid's skin, and (h, w), where it lies.
 
         Lashes move as they are, the skin above is stretched, none where the brow begins.
@@ -229,13 +229,13 @@ def located(eye: Lids, box: tuple[int, int, int, int]) -> Pixel:
     return Pixel(box, s, depth, upper, opening, skin)
 
 
-def closing(at: Pixel, iod: float) -> Image:
+def closing(at: Pixel, iod: float) -> FloatImage:
     """(h, w) pixels by which the upper lid's edge sinks until the eye is shut."""
     bulge = np.clip(4 * at.s * (1 - at.s), 0, None)
     return np.asarray(at.opening + np.float32(_CLOSED * iod) * bulge, np.float32)
 
 
-def at_s(table: Array, s: Image) -> Image:
+def at_s(table: Array, s: FloatImage) -> FloatImage:
     """A table (161,) or (161, C) over `S` at (h, w): (h, w) or (h, w, C)."""
     place = (s - np.float32(S[0])) / np.float32(S[1] - S[0])
     rows = np.ascontiguousarray(table[None], np.float32)
@@ -261,7 +261,7 @@ def _smooth(table: Array) -> Array:
     return np.asarray(rounded, np.float64)[:, 0]
 
 
-def step(x: npt.NDArray[np.floating]) -> Image:
+def step(x: npt.NDArray[np.floating]) -> FloatImage:
     """From 0 to 1 smoothly while x does."""
     x = np.clip(x, 0, 1)
     return np.asarray(x * x * (3 - 2 * x), np.float32)

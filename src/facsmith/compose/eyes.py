@@ -11,15 +11,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import Array, FloatImage, Pixels
 from facsmith.compose.eyeball import Eyeball, eyeball
-from facsmith.compose.eyelids import POINTS_OF, Image, Lids, Pixel, closing, lids
+from facsmith.compose.eyelids import POINTS_OF, Lids, Pixel, closing, lids
 from facsmith.compose.iris import Iris, fit_iris
 from facsmith.compose.rims import rim
 
 __all__ = ["Eyes"]
 
-Pixels = npt.NDArray[np.uint8]
-Array = npt.NDArray[np.float64]
 
 _SIDES: Final = ("left", "right")
 _SHUT: Final = "is shut in the photo and is left as it is"
@@ -186,7 +185,7 @@ class Eyes:
         return across * self._reach[int(across < 0)] * radius, -up * (_UP if up > 0 else _DOWN) * radius
 
     @staticmethod
-    def _follow(at: Pixel, eye: Lids, follow: float) -> Image:
+    def _follow(at: Pixel, eye: Lids, follow: float) -> FloatImage:
         """(h, w) pixels by which the upper lid's edge goes along with the iris."""
         bulge = np.clip(4 * at.s * (1 - at.s), 0, None)
         return np.asarray(
@@ -239,8 +238,12 @@ def _mean(photo: Pixels, place: Array, half: float) -> float:
 
 
 def _placed(
-    picture: Image, box: tuple[int, int, int, int], at: Pixel, head: Array | None = None, outside: float | None = None
-) -> Image:
+    picture: FloatImage,
+    box: tuple[int, int, int, int],
+    at: Pixel,
+    head: Array | None = None,
+    outside: float | None = None,
+) -> FloatImage:
     """(h, w[, 3]): a picture of a box of the photo, on the pixels ``at``.
 
     head: (2, 3), where the photo's pixels lie in the frame; None: where they are. outside: its value

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import FloatImage
 from facsmith.compose.masks import fade
 
 __all__ = ["FLOW_SIZE", "backward_flow", "blur", "warp"]
@@ -29,10 +30,8 @@ _STRETCH_TRUSTED, _STRETCH_DOUBTED = 0.7, 0.2  # old area per new area: far belo
 _MISMATCH = 10.0  # grey levels between the new frame and the moved old one
 _STILL = 0.15  # motion of this size and less is the search's own noise
 
-Image = npt.NDArray[np.float32]
 
-
-def backward_flow(old: npt.NDArray[np.uint8], new: npt.NDArray[np.uint8], guess: Image) -> Image:
+def backward_flow(old: npt.NDArray[np.uint8], new: npt.NDArray[np.uint8], guess: FloatImage) -> FloatImage:
     """Dense inverse search (Kroeger et al. 2016), new frame to old, for what ``guess`` leaves unexplained.
 
     Every frame is searched afresh: the flow depends on the two frames only, neither on the order in which frames are
@@ -53,7 +52,7 @@ def backward_flow(old: npt.NDArray[np.uint8], new: npt.NDArray[np.uint8], guess:
     return composed(remaining_flow(old, new, guess), guess)
 
 
-def remaining_flow(old: npt.NDArray[np.uint8], new: npt.NDArray[np.uint8], guess: Image) -> Image:
+def remaining_flow(old: npt.NDArray[np.uint8], new: npt.NDArray[np.uint8], guess: FloatImage) -> FloatImage:
     """The part of `backward_flow` that ``guess`` left: from the new frame to the old one moved along the guess."""
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     guessed = np.asarray(np.rint(warp(old.astype(np.float32), guess)), np.uint8)
@@ -68,19 +67,21 @@ def remaining_flow(old: npt.NDArray[np.uint8], new: npt.NDArray[np.uint8], guess
     return np.asarray(certain * (near / near_trust) + (1 - certain) * (wide / wide_trust), np.float32)
 
 
-def composed(remaining: Image, guess: Image) -> Image:
+def composed(remaining: FloatImage, guess: FloatImage) -> FloatImage:
     """Of both, the flow from the new frame to the old one; what is no more than the search's noise is stilled."""
     flow = _after(remaining, guess)
     length = np.einsum("ijk,ijk->ij", flow, flow)[..., None]
     return np.asarray(flow * (length / (length + _STILL**2)), np.float32)
 
 
-def _after(flow: Image, guess: Image) -> Image:
+def _after(flow: FloatImage, guess: FloatImage) -> FloatImage:
     """The flow from new to old, of a flow from new to the guessed frame and of one from there to old."""
     return np.asarray(flow + warp(guess, flow), np.float32)
 
 
-def _trust(found: Image, guess: Image, guessed: npt.NDArray[np.uint8], new: npt.NDArray[np.uint8]) -> Image:
+def _trust(
+    found: FloatImage, guess: FloatImage, guessed: npt.NDArray[np.uint8], new: npt.NDArray[np.uint8]
+) -> FloatImage:
     """(H, W) in (0, 1]: low where the flow magnifies the old frame, or does not lead to the new one."""
     smooth = blur(_after(found, guess), 1.5)
     across, down = (cv2.Sobel(smooth, cv2.CV_32F, *order, scale=1 / 8) for order in ((1, 0), (0, 1)))
@@ -89,7 +90,7 @@ def _trust(found: Image, guess: Image, guessed: npt.NDArray[np.uint8], new: npt.
     return fade(area, _STRETCH_DOUBTED, _STRETCH_TRUSTED) * np.exp(-((mismatch / _MISMATCH) ** 2)) + np.float32(1e-3)
 
 
-def warp(image: Image, flow: Image) -> Image:
+def warp(image: FloatImage, flow: FloatImage) -> FloatImage:
     """``image[p + flow[p]]``, bilinear, the border repeated.
 
     Parameters
@@ -105,7 +106,7 @@ def warp(image: Image, flow: Image) -> Image:
     return np.asarray(moved, np.float32)
 
 
-def blur(image: npt.NDArray[np.floating[Any]], sigma: float) -> Image:
+def blur(image: npt.NDArray[np.floating[Any]], sigma: float) -> FloatImage:
     """Gaussian blur, cut at three sigma.
 
     Parameters
@@ -119,7 +120,7 @@ def blur(image: npt.NDArray[np.floating[Any]], sigma: float) -> Image:
     return np.asarray(cv2.GaussianBlur(np.asarray(image, np.float32), (side, side), sigma), np.float32)
 
 
-def _wide_blur(image: Image, sigma: float) -> Image:
+def _wide_blur(image: FloatImage, sigma: float) -> FloatImage:
     """`blur` for large sigma, at a quarter of the size."""
     height, width = image.shape[:2]
     small = np.asarray(cv2.resize(image, (width // 4, height // 4), interpolation=cv2.INTER_AREA), np.float32)

@@ -8,14 +8,12 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from facsmith._types import Array, FloatImage
 from facsmith.compose.eyelids import Lids, at_s
 
 __all__ = ["Iris", "fit_iris"]
 
-Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.float32]
 
 _RADIUS = 0.205  # of the eye's width: 5.9 mm of 29 mm
 _RADII = 0.8, 1.25  # of it: what a fitted radius may be
@@ -41,7 +39,7 @@ class Iris(NamedTuple):
     contrast: float
 
 
-def fit_iris(grey: Image, lids: Lids, start: Array | None = None) -> Iris:
+def fit_iris(grey: FloatImage, lids: Lids, start: Array | None = None) -> Iris:
     """The disc whose rim has the greatest contrast.
 
     Parameters
@@ -78,7 +76,7 @@ def fit_iris(grey: Image, lids: Lids, start: Array | None = None) -> Iris:
     return Iris(np.asarray(place, np.float64), float(best[2]), contrast)
 
 
-def _contrast(grey: Image, lids: Lids, discs: Array) -> Array:
+def _contrast(grey: FloatImage, lids: Lids, discs: Array) -> Array:
     """(N,) mean rise of brightness across the rims of discs (N, 3) in the eye's axes, where the opening shows them."""
     around = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=-1)  # (A, 2)
     tables = np.stack([lids.upper, lids.opening], axis=-1)

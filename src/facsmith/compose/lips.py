@@ -11,14 +11,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import Array, Pixels
 from facsmith.compose.masks import fade
 from facsmith.face.mouth import curve
 from facsmith.face.points import interocular
 
 __all__ = ["lip_gap", "seal"]
 
-Pixels = npt.NDArray[np.uint8]
-Array = npt.NDArray[np.float64]
 
 _PAIRS = ((61, 67), (62, 66), (63, 65))
 _REACH = 0.28  # IOD from the contour on which the skin gives way

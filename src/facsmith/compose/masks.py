@@ -8,13 +8,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import Points
+
 __all__ = ["border", "face_mask", "fade", "left_half"]
 
 _SEAM = 0.12  # IOD, to each side of the midline
 _MIDLINE = ((21, 22), (27,), (28,), (30,), (33,), (51,), (62, 66), (57,), (8,))  # from the glabella to the chin
 
 Mask = npt.NDArray[np.float32]
-Points = npt.NDArray[np.float64]
 
 
 def fade(value: npt.ArrayLike, low: float, high: float) -> Mask:

@@ -17,15 +17,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import Array, Image
 from facsmith.compose.flow import FLOW_SIZE, backward_flow
 from facsmith.face.muscle_warp import MuscleWarp
 from facsmith.face.points import interocular
 from facsmith.facs import spread
 
 __all__ = ["Motion"]
-
-Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.uint8]
 
 
 class Motion:

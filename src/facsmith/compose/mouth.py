@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import Array, FloatImage
 from facsmith.compose.canvas import Canvas, Window
 from facsmith.compose.flow import blur
 from facsmith.compose.masks import border, fade
@@ -19,8 +20,6 @@ from facsmith.face.teeth import Dentition, mouth_light
 
 __all__ = ["Mouth", "MouthChange"]
 
-Image = npt.NDArray[np.float32]
-Array = npt.NDArray[np.float64]
 
 _FINEST: Final = 200.0  # window pixels per IOD
 _ROOM: Final = (0.35, 0.3, 0.8)  # IOD around the lips at rest: sideways, upwards, downwards
@@ -37,16 +36,16 @@ class MouthChange:
     share: (h, w), how much of a pixel follows this grid rather than the canvas."""
 
     window: Window
-    flow: Image
-    fresh: Image
-    opacity: Image
-    share: Image
+    flow: FloatImage
+    fresh: FloatImage
+    opacity: FloatImage
+    share: FloatImage
 
 
 class Mouth:
     """One photo's mouth; everything constant is computed here, once."""
 
-    def __init__(self, canvas: Canvas, field: MuscleField, photo: Image) -> None:
+    def __init__(self, canvas: Canvas, field: MuscleField, photo: FloatImage) -> None:
         """photo: (H, W, 3) the photo on the canvas; field: of the face on it."""
         self._field = field
         self._iod = field.frame.iod
@@ -64,7 +63,7 @@ class Mouth:
         )
         self._lips = float(np.median(photo[_near(places, field)].mean(axis=1))) + 1
 
-    def change(self, moves: Moves, mask: Image, drawn: Image | None = None) -> MouthChange | None:
+    def change(self, moves: Moves, mask: FloatImage, drawn: FloatImage | None = None) -> MouthChange | None:
         """What the mouth does; None where its lips stay.
 
         Parameters
@@ -100,7 +99,7 @@ class Mouth:
         share = border(window.shape, _FADES * scale * window.finer)
         return MouthChange(window, flow, fresh, opacity, share)
 
-    def _with_teeth(self, drawn: Image, painted: Image, scale: float) -> Image:
+    def _with_teeth(self, drawn: FloatImage, painted: FloatImage, scale: float) -> FloatImage:
         """The generator's mouth, its teeth painted anew: a small generator draws them as one bright band."""
         bright = fade(blur(drawn.mean(axis=2), 0.03 * scale) / np.float32(self._lips), *_BRIGHT)
         return np.asarray(drawn + (_PAINTED * bright)[..., None] * (painted - drawn), np.float32)

@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import FloatImage
 from facsmith.compose.eyelids import Lids, Pixel, step
 
 __all__ = ["Rim", "rim"]
 
-Image = npt.NDArray[np.float32]
 
 _LONG = 0.8  # of the width looked at, 1.6 eyes: lashes and their paint are shorter
 _BESIDE = 0.04  # IOD along the eye: lashes are narrower, rims and brows longer
@@ -34,8 +34,8 @@ class Rim:
     """
 
     box: tuple[int, int, int, int]
-    share: Image
-    skin: Image
+    share: FloatImage
+    skin: FloatImage
 
 
 def rim(photo: npt.NDArray[np.uint8], eye: Lids, at: Pixel) -> Rim | None:

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
+
+from facsmith._types import Pixels
 
 __all__ = ["composed"]
-
-Pixels = npt.NDArray[np.uint8]
 
 
 def composed(photo: Pixels, frames: Sequence[Pixels]) -> Pixels:

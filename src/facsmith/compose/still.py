@@ -12,20 +12,20 @@ Conventions: a `Window` of PIXELS pixels per inter-ocular distance (IOD); places
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import Array, FloatImage, Pixels
 from facsmith.compose.canvas import Band, Canvas, Window
 from facsmith.face.muscles import FaceFrame
 
 __all__ = ["Still", "filled", "rims_moved", "still"]
 
-Pixels = npt.NDArray[np.uint8]
-Image = npt.NDArray[np.float32]
-Array = npt.NDArray[np.float64]
+_cv2: Any = cv2  # whose stubs do not know all outputs
+
 
 _WIDELY: Final = 16.0  # pixels of a blur
 PIXELS: Final = 120
@@ -62,8 +62,8 @@ class Still:
     would still show its edge. brows: (h, w) 1 where brows' hair is. glasses, hair: whether some were found."""
 
     window: Window
-    share: Image
-    around: Image
+    share: FloatImage
+    around: FloatImage
     brows: Pixels
     glasses: bool
     hair: bool
@@ -77,7 +77,7 @@ class Still:
         """Parts of the photo, apart from each other, that hold all of it and where skin may slide to from behind it."""
         near = cv2.dilate((self.around > 0).astype(np.uint8), _disc(_SLIDES))
         while True:
-            _, _, boxes, _ = cast(Any, cv2).connectedComponentsWithStats(near)
+            _, _, boxes, _ = _cv2.connectedComponentsWithStats(near)
             before = near.copy()
             for left, top, width, height, _ in np.asarray(boxes, np.intp)[1:].tolist():
                 near[top : top + height, left : left + width] = 1
@@ -104,7 +104,7 @@ def _apart(parts: list[Band]) -> list[Band]:
     return parts
 
 
-def still(photo: Pixels, canvas: Canvas, frame: FaceFrame, face: Array, mask: Image) -> Still | None:
+def still(photo: Pixels, canvas: Canvas, frame: FaceFrame, face: Array, mask: FloatImage) -> Still | None:
     """What of a photo (H, W, 3) stands still before its face; None where there is nothing.
 
     Parameters
@@ -143,7 +143,7 @@ def still(photo: Pixels, canvas: Canvas, frame: FaceFrame, face: Array, mask: Im
     return Still(window, share, np.maximum(share, around), brows, rims is not None, has_hair)
 
 
-def _brows(seen: Image, places: Array, face: Array) -> Pixels:
+def _brows(seen: FloatImage, places: Array, face: Array) -> Pixels:
     """(h, w) 1 where brows' hair is, darker than the skin about it."""
     zone = _brow_zone(places, face)
     bright = seen.mean(axis=2)
@@ -167,7 +167,7 @@ def _looked_at(canvas: Canvas, frame: FaceFrame) -> tuple[Window, Array]:
     return window, frame.to_face(window.grid)
 
 
-def _softened(mask: npt.NDArray[Any]) -> Image:
+def _softened(mask: npt.NDArray[Any]) -> FloatImage:
     soft = np.asarray(cv2.GaussianBlur(mask.astype(np.float32), (0, 0), _SOFT * PIXELS), np.float32)
     return np.asarray(np.clip(1.25 * soft - 0.1, 0, 1), np.float32)
 
@@ -205,7 +205,7 @@ def rims_moved(photo: Pixels, picture: Pixels, canvas: Canvas, landmarks: Array)
     return float(np.percentile(found, 90)) if len(found) else 0.0
 
 
-def filled(seen: Image, share: Image, brows: Pixels) -> Image:
+def filled(seen: FloatImage, share: FloatImage, brows: Pixels) -> FloatImage:
     """(h, w, 3) a picture with what stands before the face, (h, w), replaced by the skin around it, which brows' hair,
     (h, w), is not."""
     weight = (share < 0.02).astype(np.float32) * (1 - cv2.dilate(brows, _disc(_GROWN)))
@@ -217,7 +217,7 @@ def filled(seen: Image, share: Image, brows: Pixels) -> Image:
     return np.asarray(seen + (share > 0)[..., None] * (out - seen), np.float32)
 
 
-def _spread(values: Image, sigma: float) -> Image:
+def _spread(values: FloatImage, sigma: float) -> FloatImage:
     """Values (h, w, ...) blurred; widely at a quarter of their size: the same within half a grey level, sooner."""
     if sigma < _WIDELY:
         return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma), np.float32)
@@ -226,7 +226,7 @@ def _spread(values: Image, sigma: float) -> Image:
     return np.asarray(cv2.resize(cv2.GaussianBlur(small, (0, 0), sigma / 4), (width, height)), np.float32)
 
 
-def _rims(seen: Image, places: Array, face: Array) -> Pixels | None:
+def _rims(seen: FloatImage, places: Array, face: Array) -> Pixels | None:
     """(h, w) 1 where the rim of glasses is."""
     lenses = [_lens(seen, places, face[eye].mean(axis=0) + [0, _LENS_BELOW]) for eye in (slice(36, 42), slice(42, 48))]
     marks = [float(np.percentile(contrast, 20)) for _, contrast in lenses]
@@ -247,7 +247,7 @@ def _rims(seen: Image, places: Array, face: Array) -> Pixels | None:
     return found
 
 
-def _lens(seen: Image, places: Array, middle: Array) -> tuple[Array, Array]:
+def _lens(seen: FloatImage, places: Array, middle: Array) -> tuple[Array, Array]:
     """(N, 2) the closed path of most contrast around an eye, and its contrast (N,)."""
     angles = np.arange(_RAYS) * 2 * np.pi / _RAYS
     way = np.stack([np.cos(angles), np.sin(angles)], axis=1)
@@ -260,7 +260,7 @@ def _lens(seen: Image, places: Array, middle: Array) -> tuple[Array, Array]:
     return at[rows, best], contrast[rows, best]
 
 
-def _bar(seen: Image, places: Array) -> tuple[Array, Array]:
+def _bar(seen: FloatImage, places: Array) -> tuple[Array, Array]:
     """(N, 2) the path of most contrast from temple to temple, and its contrast (N,)."""
     at = np.stack(np.meshgrid(*_BAR, indexing="ij"), axis=-1)
     contrast = _ridges(_read(np.asarray(cv2.GaussianBlur(seen, (0, 0), 0.8), np.float32), places, at))
@@ -269,13 +269,13 @@ def _bar(seen: Image, places: Array) -> tuple[Array, Array]:
     return at[rows, best], contrast[rows, best]
 
 
-def _read(seen: Image, places: Array, at: Array) -> Image:
+def _read(seen: FloatImage, places: Array, at: Array) -> FloatImage:
     """The picture (h, w, 3) at places (n, m, 2) of the face."""
     x, y = np.moveaxis((at - places[0, 0]) * PIXELS, -1, 0).astype(np.float32)
     return np.asarray(cv2.remap(seen, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
-def _ridges(lines: Image) -> Array:
+def _ridges(lines: FloatImage) -> Array:
     """(n, m) how far each sample of n lines (n, m, 3) is darker or brighter than both its sides, in [0, .6]."""
     best = np.zeros(lines.shape[:2], np.float32)
     sides = np.asarray(cv2.blur(lines, (5, 1), borderType=cv2.BORDER_REPLICATE), np.float32)
@@ -284,7 +284,7 @@ def _ridges(lines: Image) -> Array:
         before, after = np.roll(sides, off, axis=1), np.roll(sides, -off, axis=1)
         before[:, :off], after[:, -off:] = middle[:, :off], middle[:, -off:]
         darker, brighter = np.minimum(before, after) - middle, middle - np.maximum(before, after)
-        ratio: Image = np.asarray(np.maximum(darker, 0.8 * brighter) / ((before + after) / 2 + _FLAT), np.float32)
+        ratio: FloatImage = np.asarray(np.maximum(darker, 0.8 * brighter) / ((before + after) / 2 + _FLAT), np.float32)
         best = np.maximum(best, ratio.max(axis=2))
     return np.minimum(best, 0.6).astype(np.float64)
 
@@ -311,7 +311,7 @@ def _path(contrast: Array, widest: int) -> npt.NDArray[np.intp]:
     return path
 
 
-def _draw(found: Pixels, seen: Image, places: Array, path: Array, contrast: Array, brows: Pixels) -> None:
+def _draw(found: Pixels, seen: FloatImage, places: Array, path: Array, contrast: Array, brows: Pixels) -> None:
     """Mark the rim (h, w) along a path (N, 2) where it is seen: as wide as it differs from both sides, but beside
     brows, (h, w) 1, which are as dark, no wider than elsewhere."""
     at = np.rint((path - places[0, 0]) * PIXELS).astype(np.int32)
@@ -335,12 +335,12 @@ def _draw(found: Pixels, seen: Image, places: Array, path: Array, contrast: Arra
     if len(elsewhere):
         widest = max(float(np.percentile(elsewhere, 60)), _THIN * PIXELS)
         rim &= ((brows == 0) | (away <= widest)).astype(np.uint8)
-    parts = np.asarray(cast(Any, cv2).connectedComponents(rim)[1], np.intp)
+    parts = np.asarray(_cv2.connectedComponents(rim)[1], np.intp)
     kept = np.unique(parts[line > 0])
     found |= np.isin(parts, kept[kept > 0]).astype(np.uint8)
 
 
-def _hair(seen: Image, places: Array, face: Array) -> npt.NDArray[np.bool_]:
+def _hair(seen: FloatImage, places: Array, face: Array) -> npt.NDArray[np.bool_]:
     """(h, w) where hair or a hat reaches in from outside, above the cheeks."""
     x, y = places[..., 0], places[..., 1]
     smooth = np.asarray(cv2.GaussianBlur(seen, (0, 0), 1.0), np.float32)
@@ -362,7 +362,7 @@ def _hair(seen: Image, places: Array, face: Array) -> npt.NDArray[np.bool_]:
         cv2.fillPoly(eyes, [_pixels(points, places)], (1,))
     eyes = cv2.dilate(eyes, _disc(0.13))
     unlike &= (1 - brows) & (1 - eyes)
-    _, parts, boxes, _ = cast(Any, cv2).connectedComponentsWithStats(unlike)
+    _, parts, boxes, _ = _cv2.connectedComponentsWithStats(unlike)
     parts, boxes = np.asarray(parts, np.intp), np.asarray(boxes, np.intp)
     left, top, width = boxes[:, cv2.CC_STAT_LEFT], boxes[:, cv2.CC_STAT_TOP], boxes[:, cv2.CC_STAT_WIDTH]
     kept = (top <= 1) | (left <= 1) | (left + width >= unlike.shape[1] - 1)

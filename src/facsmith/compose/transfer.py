@@ -18,14 +18,15 @@ Conventions: all arrays lie on one `Canvas`, float32; colours in [0, 255]. A cha
 own left and right side, in the order of `facs.AUS`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from facsmith._types import Array, FloatImage, Pixels
 from facsmith.compose.canvas import Canvas
 from facsmith.compose.flow import FLOW_SIZE, blur, remaining_flow, warp
 from facsmith.compose.masks import face_mask, left_half
@@ -38,9 +39,6 @@ from facsmith.facs import AUS
 
 __all__ = ["SHARP", "Change", "Transfer", "matching_gain"]
 
-Pixels = npt.NDArray[np.uint8]
-Image = npt.NDArray[np.float32]
-Array = npt.NDArray[np.float64]
 
 # All lengths in canvas pixels per 256 of the canvas's side.
 _DETAIL: Final = 2.5
@@ -57,17 +55,17 @@ class Change:
     (H, W) of their luminance. mouth: what happens between the lips and around them, or None. All of it fades to nothing
     at the edge of the face."""
 
-    flow: Image
-    added: Image | None
-    gain: Image
+    flow: FloatImage
+    added: FloatImage | None
+    gain: FloatImage
     mouth: MouthChange | None
 
 
 class Transfer:
     """One photo's face on its canvas; everything constant is computed here, once."""
 
-    def __init__(self, canvas: Canvas, points: Array, reference: Pixels, photo: Image) -> None:
-        """points: (68, 2) on the canvas; reference: (R, R, 3); photo: (H, W, 3) the photo seen on the canvas.
+    def __init__(self, canvas: Canvas, points: Array, reference: Callable[[], Pixels], photo: FloatImage) -> None:
+        """points: (68, 2) on the canvas; reference: tells (R, R, 3); photo: (H, W, 3) the photo seen on the canvas.
 
         left: (H, W) in [0, 1], the person's own left half of the face.
         """
@@ -91,15 +89,15 @@ class Transfer:
     # What only a generator's picture needs is computed when one is laid in.
 
     @cached_property
-    def _alignment(self) -> Image:
-        return self._registration(self._canvas.enlarge(self._drawn), self._photo)
+    def _alignment(self) -> FloatImage:
+        return self._registration(self._canvas.enlarge(self._drawn()), self._photo)
 
     @cached_property
-    def _reference(self) -> Image:
-        return self.enlarge(self._drawn)
+    def _reference(self) -> FloatImage:
+        return self.enlarge(self._drawn())
 
     @cached_property
-    def gain(self) -> Image:
+    def gain(self) -> FloatImage:
         """(H, W, 3) factors that bring the generator's colours to the photo's."""
         return matching_gain(self._photo, self._reference, self.mask, self._canvas.iod)
 
@@ -108,17 +106,17 @@ class Transfer:
         ratio = self._detail(self._photo) / self._detail(self._reference)
         return np.float32(np.clip(ratio - 1, 0, _SHARPEST))
 
-    def enlarge(self, crop: Pixels) -> Image:
+    def enlarge(self, crop: Pixels) -> FloatImage:
         """(R, R, 3) of the generator -> (H, W, 3) on the canvas, registered to the photo."""
         return warp(self._canvas.enlarge(crop), self._alignment)
 
-    def change(self, generated: Pixels, asked: Array, drawn: Array) -> Change:
+    def change(self, generated: Pixels | None, asked: Array, drawn: Array) -> Change:
         """What the frame differs by from the photo.
 
         Parameters
         ----------
         generated
-            (R, R, 3) of the generator.
+            (R, R, 3) of the generator; None where it has none that can be used.
         asked
             (2, 28) by how much the AUs change from what the photo shows.
         drawn
@@ -129,12 +127,13 @@ class Transfer:
         within = self._within(asked)
         flow = (self.field.frame.to_photo(motion.source) - self._grid).astype(np.float32) * within[..., None]
         gain, added = self._shading.gain(motion.source, asked), self._unfolded(flow, asked, moves.sites)
-        opens = generated.shape[0] >= SHARP and float(lips_apart(drawn.mean(axis=0))) > _OPENS
+        opens = float(lips_apart(drawn.mean(axis=0))) > _OPENS
+        picture = generated if opens and generated is not None and generated.shape[0] >= SHARP else None
         frame = None
-        if motion.parted.any() and opens:
-            frame = self._brought(self.enlarge(generated), moves.sites, asked, drawn, flow)
+        if motion.parted.any() and picture is not None:
+            frame = self._brought(self.enlarge(picture), moves.sites, asked, drawn, flow)
             frame = np.clip(self._sharpened(frame) * self.gain, 0, 255).astype(np.float32)
-        mouth = self._mouth.change(moves, within * (self._generated if opens else self.mask), frame)
+        mouth = self._mouth.change(moves, within * (self.mask if picture is None else self._generated), frame)
         if mouth is not None:
             mouth = replace(mouth, fresh=self._palette.toned(mouth.fresh))
         return Change(
@@ -144,14 +143,14 @@ class Transfer:
             mouth=mouth,
         )
 
-    def _within(self, asked: Array) -> Image:
+    def _within(self, asked: Array) -> FloatImage:
         """(H, W) in [0, 1]: where something may change. A side on which nothing is asked stays, up to the seam."""
         left, right = (bool(side.any()) for side in asked)
         if left and right:
             return np.ones(self._canvas.shape, np.float32)
         return self.left if left else 1 - self.left
 
-    def _unfolded(self, flow: Image, asked: Array, moved: Array) -> Image | None:
+    def _unfolded(self, flow: FloatImage, asked: Array, moved: Array) -> FloatImage | None:
         """(H, W, 3) what takes a smile's folds away where it is undone. moved: (S, 2), `Moves.sites`."""
         smile = float(asked[:, _SMILE].mean())
         if smile >= 0:
@@ -162,7 +161,7 @@ class Transfer:
         added = unfolded(small, self._places[::stride, ::stride], face, -smile)
         return np.asarray(cv2.resize(added, flow.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
-    def _brought(self, frame: Image, moved: Array, asked: Array, drawn: Array, flow: Image) -> Image:
+    def _brought(self, frame: FloatImage, moved: Array, asked: Array, drawn: Array, flow: FloatImage) -> FloatImage:
         """The generator's picture (H, W, 3) with its face where the asked change has it. moved: `Moves.sites`."""
         if not np.array_equal(asked, drawn):
             way = self.field.between(self._places, moved, self.field.muscles.moved(drawn))
@@ -174,24 +173,24 @@ class Transfer:
             back = -warp(off, back)
         return warp(frame, back)
 
-    def _limited(self, flow: Image) -> Image:
+    def _limited(self, flow: FloatImage) -> FloatImage:
         length = np.linalg.norm(flow, axis=-1, keepdims=True)
         longest = _REGISTRATION_REACH * self._canvas.iod
         return np.asarray(flow * (longest / (longest + length)), np.float32)
 
-    def _sharpened(self, frame: Image) -> Image:
+    def _sharpened(self, frame: FloatImage) -> FloatImage:
         """Unsharp masking by as much as the photo is sharper than the generator's picture of it."""
         if self._sharpening == 0:
             return frame
         fine = frame - blur(frame, _DETAIL * self._unit)
         return np.asarray(frame + self._sharpening * fine, np.float32)
 
-    def _detail(self, picture: Image) -> float:
+    def _detail(self, picture: FloatImage) -> float:
         """Contrast of a picture (H, W, 3) at the finest scale, inside the face; above 0."""
         fine = (picture - blur(picture, _DETAIL * self._unit)) * self.mask[..., None]
         return float(np.abs(fine).mean()) + 0.01
 
-    def _registration(self, reference: Image, photo: Image) -> Image:
+    def _registration(self, reference: FloatImage, photo: FloatImage) -> FloatImage:
         """(H, W, 2): the backward flow from the reference to the photo, where both can be told to show the same.
 
         An inverted mouth or brow lies a little off the photo's; what the generator does to its own must happen to the
@@ -201,7 +200,7 @@ class Transfer:
         flow = self._flow(reference, blur(alike, _DETAIL * self._unit))
         return self._limited(blur(self._canvas.extend(flow) * self.mask[..., None], _REGISTRATION_BLUR * self._unit))
 
-    def _flow(self, old: Image, new: Image) -> Image:
+    def _flow(self, old: FloatImage, new: FloatImage) -> FloatImage:
         """(side, side, 2): the backward flow between two pictures (H, W, 3), found on a square of FLOW_SIZE."""
         nothing = np.zeros((FLOW_SIZE, FLOW_SIZE, 2), np.float32)
         flow, side = remaining_flow(self._searchable(old), self._searchable(new), nothing), self._canvas.side
@@ -209,7 +208,7 @@ class Transfer:
             return flow
         return np.asarray(cv2.resize(flow, (side, side)), np.float32) * np.float32(side / FLOW_SIZE)
 
-    def _searchable(self, picture: Image) -> Pixels:
+    def _searchable(self, picture: FloatImage) -> Pixels:
         """(H, W, 3) -> (FLOW_SIZE, FLOW_SIZE) uint8 grey, without the strip."""
         side = self._canvas.side
         square = picture[:side]
@@ -218,7 +217,7 @@ class Transfer:
         return np.asarray(np.clip(np.rint(cv2.cvtColor(square, cv2.COLOR_RGB2GRAY)), 0, 255), np.uint8)
 
 
-def matching_gain(photo: Image, reference: Image, mask: Image, iod: float) -> Image:
+def matching_gain(photo: FloatImage, reference: FloatImage, mask: FloatImage, iod: float) -> FloatImage:
     """(H, W, 3) factors that bring the generator's colours to the photo's, locally: dark stays dark.
 
     Parameters

@@ -15,8 +15,9 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
+from facsmith._types import Image, Points
 from facsmith.errors import ModelUnavailableError
-from facsmith.face.types import Image, Points, Reading
+from facsmith.face.types import Reading
 from facsmith.framing import FACSMITH
 
 __all__ = ["LICENCE_NOTE", "DlibProvider", "embed"]

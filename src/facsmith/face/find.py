@@ -12,12 +12,13 @@ from typing import Final
 
 import numpy as np
 
+from facsmith._types import Image, Points
 from facsmith.errors import FacsmithError, InputError, ModelUnavailableError, NoFaceError
 from facsmith.face import mediapipe_provider
 from facsmith.face.align import CropTransform, crop_transform
 from facsmith.face.dlib_provider import DlibProvider
 from facsmith.face.points import MIRROR, eye_centers, interocular, yaw_degrees
-from facsmith.face.types import Choice, Face, Image, Points, Provider
+from facsmith.face.types import Choice, Face, Provider
 from facsmith.image import enlarged
 
 __all__ = [

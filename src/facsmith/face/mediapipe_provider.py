@@ -19,9 +19,11 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
+from facsmith._late_imports import late
+from facsmith._types import Image, Points
 from facsmith.errors import FacsmithError, ModelUnavailableError
 from facsmith.face.points import to_ibug
-from facsmith.face.types import Image, Points, Reading
+from facsmith.face.types import Reading
 
 __all__ = ["MODEL", "MediaPipeProvider", "load"]
 
@@ -32,6 +34,8 @@ _PROBE_SECONDS: Final = 3.0
 _FAILURE_REMEMBERED_SECONDS: Final = 24 * 3600.0
 _MAX_SIDE: Final = 1280  # the detector looks at 128 x 128 pixels, the landmark network at 256 x 256
 _MAX_FACES: Final = 10
+_UNUSED: Final = ("matplotlib", "matplotlib.pyplot", "sounddevice")
+"""What MediaPipe imports for drawing and for microphones: seven eighths of its own import."""
 
 _lock: Final = Lock()
 
@@ -104,7 +108,7 @@ def load(*, retry: bool = False) -> MediaPipeProvider:
 @lru_cache(maxsize=1)
 def _load(path: Path) -> MediaPipeProvider:
     try:
-        with _quiet_stderr():
+        with _quiet_stderr(), late(*_UNUSED):
             vision: Any = importlib.import_module("mediapipe.tasks.python.vision")
             base_options: Any = importlib.import_module("mediapipe.tasks.python").BaseOptions
             base = _without_statistics(base_options(model_asset_buffer=path.read_bytes()))

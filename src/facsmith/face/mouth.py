@@ -8,9 +8,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from facsmith._types import Array
+
 __all__ = ["LipLine", "OwnMouth", "curve", "ramp", "upper_row"]
 
-Array = NDArray[np.float64]
 
 _UPPER, _LOWER = [60, 61, 62, 63, 64], [60, 67, 66, 65, 64]  # inner contours, corner to corner
 _SOFT: Final = 0.025  # IOD beside a lip that may be lip, once the lip has gone

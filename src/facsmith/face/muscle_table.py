@@ -20,13 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facsmith._arrays import read_tensors, write_tensors
+from facsmith._types import Array
 from facsmith.errors import InputError
 from facsmith.face.points import MIRROR
 from facsmith.facs import AUS
 
 __all__ = ["MIDLINE_AUS", "MuscleTable", "ShadingGrid", "muscle_table"]
 
-Array = NDArray[np.float64]
 
 _FORMAT: Final = "facsmith-muscles-1"
 _MAX_BYTES: Final = 16 << 20

@@ -17,6 +17,7 @@ from typing import Any, Final, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from facsmith._types import Array
 from facsmith.face.muscle_table import MuscleTable, muscle_table
 from facsmith.face.points import eye_centers, interocular, yaw_degrees
 from facsmith.facs import AUS, DISFA, spread
@@ -33,7 +34,6 @@ __all__ = [
     "two_sided",
 ]
 
-Array = NDArray[np.float64]
 
 _LIP_PAIRS: Final = ((61, 67), (62, 66), (63, 65))
 _PUSH: Final = 0.2  # of a collision of the lips, the part that moves the upper lip

@@ -3,12 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from facsmith._types import Array
 from facsmith.face.muscles import basis
 from facsmith.facs import AUS, DISFA
 
 __all__ = ["READABLE", "own_expression"]
 
-Array = NDArray[np.float64]
 
 READABLE = (12, 25, 26)
 """The AUs that differ more between a face at rest and in action than between people."""

@@ -10,6 +10,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import Points
+
 __all__ = [
     "BROWS",
     "EYES",
@@ -80,8 +82,6 @@ MESH_TO_IBUG: Final = (
     (78, 78), (82, 82), (13, 13), (312, 312), (308, 308), (317, 317), (14, 14), (87, 87),  # inner lips
 )
 # fmt: on
-
-Points = npt.NDArray[np.float64]
 
 
 def to_ibug(landmarks: npt.ArrayLike) -> Points:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facsmith._types import Array
 from facsmith.face.muscles import FaceMuscles
 
 SKIN_SHADE: Final = np.array([0.8, 1.0, 1.1], np.float32)
@@ -15,7 +16,6 @@ SKIN_SHADE: Final = np.array([0.8, 1.0, 1.1], np.float32)
 
 __all__ = ["SKIN_SHADE", "FaceShading", "unfolded"]
 
-Array = NDArray[np.float64]
 _STEP: Final = 0.1  # IOD, of the map from a face to the mean face
 _EXTENT_X, _EXTENT_Y = (-1.6, 1.6), (-1.4, 2.4)
 _STRENGTH: Final = np.float32(0.75)  # of people under a flash; most portraits are lit more softly

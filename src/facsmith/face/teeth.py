@@ -11,11 +11,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from facsmith._types import Array
 from facsmith.face.mouth import LipLine, ramp
 
 __all__ = ["Dentition", "mouth_light"]
 
-Array = NDArray[np.float64]
 
 _ARCH: Final = (0.44, 0.62)  # IOD: half-width and depth of the dental arch
 _SEEN: Final = 0.065  # IOD below the upper lip at rest that the upper incisors reach; of 45 open smiles half reach .056

@@ -4,17 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
+from facsmith._types import Image, Points
 from facsmith.face.points import interocular
 
-__all__ = ["Choice", "Face", "FaceReader", "Image", "Points", "Provider", "Reading"]
-
-Image = npt.NDArray[np.uint8]
-"""(H, W, 3) uint8 RGB."""
-Points = npt.NDArray[np.float64]
-"""(..., 2) float64 (x, y) in pixels, pixel centres at integer coordinates."""
+__all__ = ["Choice", "Face", "FaceReader", "Provider", "Reading"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith import measure
+from facsmith._types import Array, Image
 from facsmith.errors import NoFaceError
 from facsmith.face import Face, FaceReader
 from facsmith.footage.neutral import FilmNeutral
@@ -21,9 +22,7 @@ from facsmith.receipt.frame_stats import BACKGROUND_GAP, near_face, second_diffe
 
 __all__ = ["FrameAccounts", "FrameObserver"]
 
-Array = npt.NDArray[np.float64]
 Grey = npt.NDArray[np.float32]
-Image = npt.NDArray[np.uint8]
 
 _IDENTITY_EVERY: Final = 5
 """Frames: the embedding takes as long as everything else that is measured."""

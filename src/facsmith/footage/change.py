@@ -11,15 +11,14 @@ from math import inf, isfinite, isnan
 from typing import Any, Final, Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
 
+from facsmith._types import Array
 from facsmith.errors import ActionUnitError, TimelineError
 from facsmith.facs import AUS, EYE_AUS, INTENSITY_LETTERS, UNSIDED, ActionUnits, au_list, playable
 from facsmith.timeline import Timeline, ease
 
 __all__ = ["FADE", "FilmChange", "Law", "read_changes"]
 
-Array = npt.NDArray[np.float64]
 Law = Literal["relative", "gain", "absolute"]
 """relative: added to what the face shows. gain: what it shows, times this. absolute: shown instead."""
 Asked = Mapping[tuple[str, int], float]

@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 
 from facsmith import image, video
+from facsmith._types import Image
 from facsmith.footage.receipt import FilmReceipt
-from facsmith.subject import Image
 
 __all__ = ["write_contact_sheet"]
 

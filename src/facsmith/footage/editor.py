@@ -3,8 +3,8 @@
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from facsmith._types import Array, Image
 from facsmith.compose import Compositor
 from facsmith.face import Face, crop_transform
 from facsmith.facs import ActionUnits
@@ -12,11 +12,10 @@ from facsmith.latent import Latent
 from facsmith.networks import Networks
 from facsmith.options import AnimateOptions
 from facsmith.render import Renderer
-from facsmith.subject import Image, Subject
+from facsmith.subject import Encoded, FaceCode, Subject
 
 __all__ = ["FrameEditor"]
 
-Array = npt.NDArray[np.float64]
 
 _SIDE: Final = 128
 """Pixels of the crop that stands for a generator's, too few for its pixels to be taken (`compose.transfer.SHARP`): of
@@ -31,8 +30,8 @@ class FrameEditor:
         self._networks = networks
         generator = networks.generator
         mean = generator.w_avg.expand(generator.num_ws, -1).float().cpu().numpy()
-        self._mean = Latent(mean, generator.generator_id)
-        self._blank = np.zeros((_SIDE, _SIDE, 3), np.uint8)
+        blank = np.zeros((_SIDE, _SIDE, 3), np.uint8)
+        self._code = FaceCode.of(Encoded(Latent(mean, generator.generator_id), blank))
 
     def edited(self, pixels: Image, face: Face, change: Array, source: Array, *, asked: Array | None = None) -> Image:
         """The frame with the face changed; the very array without any change.
@@ -53,18 +52,16 @@ class FrameEditor:
         if not change.any():
             return pixels
         transform = crop_transform(face.landmarks, _SIDE)
-        compositor = Compositor(pixels, transform, face.landmarks, self._blank)
+        compositor = Compositor(pixels, transform, face.landmarks, self._code.found().reference)
         subject = Subject(
             name="frame",
             photo=pixels,
-            latent=self._mean,
-            reference=self._blank,
+            code=self._code,
             photo_aus=ActionUnits.from_vector(np.clip(source, 0.0, 1.0)),
             face=face,
             faces=1,
             face_index=0,
             transform=transform,
-            inversion=None,
             compositor=compositor,
         )
         renderer = Renderer(

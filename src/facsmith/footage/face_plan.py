@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from facsmith import image
+from facsmith._types import Array
 from facsmith.errors import ActionUnitError
 from facsmith.face import FaceReader, choose
 from facsmith.facs import AUS, EYE_AUS, au_list
@@ -18,7 +18,6 @@ from facsmith.video import Footage
 
 __all__ = ["FacePlan", "plan_face"]
 
-Array = npt.NDArray[np.float64]
 
 _NOTHING = 1e-3
 """Intensity below which a change is none: the frame stays the film's own."""

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
+from facsmith._types import Array, Image
 from facsmith.errors import NoFaceError
 from facsmith.face import FaceReader
 from facsmith.footage.account import FrameObserver
@@ -13,12 +13,9 @@ from facsmith.footage.editor import FrameEditor
 from facsmith.footage.face_plan import FacePlan
 from facsmith.footage.step_fit import Steps, fit_steps, fitting_frames
 from facsmith.networks import Networks
-from facsmith.subject import Image
 from facsmith.video import FilmFrame, Footage
 
 __all__ = ["FilmFace"]
-
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,13 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith import measure
+from facsmith._types import Array, Image
 from facsmith.errors import NoFaceError
 from facsmith.face import Face, FaceReader, choose
 
 __all__ = ["FaceFollower", "Followed", "Sight"]
 
-Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.uint8]
 
 _ASK_EVERY: Final = 0.5
 """Seconds after which it is asked again who the face is."""

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import Array, Image
 from facsmith.errors import InputError, NoFaceError
 from facsmith.face import Face, follow
 from facsmith.face.points import yaw_degrees
@@ -23,8 +24,6 @@ from facsmith.timeline import ease
 
 __all__ = ["FilmNeutral", "film_neutral", "frames_at_rest", "photo_neutral"]
 
-Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.uint8]
 
 _SHARE, _FEWEST, _MOST = 0.1, 12, 25  # of a film's frames, those nearest to rest
 _STILL: Final = 0.25

@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith import image, video
+from facsmith._types import Image
 from facsmith.compose.several import composed
 from facsmith.footage.account import FrameAccounts, FrameObserver
 from facsmith.footage.film_face import FilmFace
 from facsmith.footage.work_folder import WorkFolder
 from facsmith.options import Progress
-from facsmith.subject import Image
 from facsmith.synthetic import provenance
 from facsmith.video import FilmFrame, Footage
 

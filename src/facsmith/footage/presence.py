@@ -3,8 +3,8 @@
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from facsmith._types import Array
 from facsmith.face.points import yaw_degrees
 from facsmith.footage.smoothing import runs_of, smoothed
 from facsmith.footage.survey import Survey
@@ -12,7 +12,6 @@ from facsmith.timeline import ease
 
 __all__ = ["presence", "steady_landmarks"]
 
-Array = npt.NDArray[np.float64]
 
 _FADE: Final = 0.25
 """Seconds in which a change goes before the face is lost, and comes after it is found: shorter is seen as a jump."""

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from facsmith import __version__
 from facsmith._files import atomic_path, file_sha256
+from facsmith._types import Array
 from facsmith.footage.account import FrameAccounts
 from facsmith.footage.face_plan import FacePlan
 from facsmith.footage.follow import Sight
@@ -21,7 +22,6 @@ from facsmith.video import Footage
 
 __all__ = ["FilmReceipt", "film_receipt"]
 
-Array = npt.NDArray[np.float64]
 
 _NEAR: Final = 0.15
 """Intensity within which a frame's measured change is what was asked."""

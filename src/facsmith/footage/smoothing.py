@@ -10,9 +10,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import Array
+
 __all__ = ["runs_of", "smoothed"]
 
-Array = npt.NDArray[np.float64]
 
 _REACH: Final = 3.0  # standard deviations in time
 

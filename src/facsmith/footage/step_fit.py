@@ -13,12 +13,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import Array
 from facsmith.face.muscles import moved_points
 from facsmith.facs import AUS
 
 __all__ = ["Steps", "fit_steps", "fitting_frames"]
 
-Array = npt.NDArray[np.float64]
 
 FRAMES_OF_EACH: Final = 5
 """Frames looked at for each AU that is asked."""

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import Array, Image
 from facsmith.errors import InputError, NoFaceError
 from facsmith.face import Face, own_expression
 from facsmith.footage.follow import FaceFollower, Sight
@@ -20,8 +21,6 @@ from facsmith.video import FilmFrame
 
 __all__ = ["Survey", "survey_film"]
 
-Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.uint8]
 
 _MOST_FRAMES: Final = 1_000_000
 """Frames of a film that is edited: nine hours at 30 a second, 700 MB of survey."""

@@ -122,7 +122,7 @@ class FaceFolder:
         if not path.is_file():
             return None
         try:
-            known = cast("dict[str, dict[str, Any]]", json.loads(path.read_text()))
+            known: dict[str, dict[str, Any]] = json.loads(path.read_text())
             longer = {int(au): float(step) for au, step in known["longer"].items()}
             held = {
                 int(au): {int(other): float(step) for other, step in cast("dict[str, Any]", each).items()}

@@ -9,13 +9,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from facsmith._types import Array
 from facsmith.descriptor import Descriptor
 from facsmith.errors import InputError
 from facsmith.generator import Generator
 
 __all__ = ["described", "frechet_distance", "random_faces"]
 
-Array = npt.NDArray[np.float64]
 
 _CHUNK = 32
 

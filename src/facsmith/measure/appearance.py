@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import Array, Image
 from facsmith.face import Face, crop_transform
 from facsmith.measure.population import Population
 
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["APPEARANCE_RESOLUTION", "appearance_features", "even_grey", "even_light", "from_appearance"]
 
-Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.uint8]
 
 APPEARANCE_RESOLUTION: Final = 128
 """Side of the crops that are described."""

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import Array, Image
 from facsmith.face import CropTransform
 from facsmith.face.points import eye_centers
 from facsmith.measure.appearance import even_grey
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["APPEARANCE_LENGTH", "PARTS", "part_crops", "part_features"]
 
-Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.uint8]
 
 PARTS: Final = {"eyes": (0.15, 48.0), "mouth": (1.15, 50.0)}
 """Crop -> its centre below the eyes in IOD, and pixels an IOD."""

@@ -8,13 +8,12 @@ from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from facsmith._types import Array
 from facsmith.facs import DISFA
 
 __all__ = ["DEAD", "from_blendshapes"]
 
-Array = npt.NDArray[np.float64]
 
 DEAD: Final = (5, 6, 9)
 """AUs whose blendshapes do not answer: NaN in every reading."""

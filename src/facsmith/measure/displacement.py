@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import Array
 from facsmith.errors import ActionUnitError, InputError
 from facsmith.face.muscles import basis, moved_points
 from facsmith.face.points import EYE_CORNERS, JAW, eye_centers
@@ -29,8 +30,6 @@ __all__ = [
     "unmixed",
 ]
 
-Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.uint8]
 
 _STABLE: Final = [*EYE_CORNERS, 27, 28]  # no AU of the twelve moves these: the eye corners and the upper nose bridge
 NOISE: Final = 0.01

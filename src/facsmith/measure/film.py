@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from facsmith import face as face_module
 from facsmith import video
+from facsmith._types import Image
 from facsmith.errors import InputError, NoFaceError
 from facsmith.face import Face
 from facsmith.measure.measured import Measured
@@ -16,8 +16,6 @@ from facsmith.measure.pictures import alone
 from facsmith.measure.table import Row
 
 __all__ = ["read_film"]
-
-Image = npt.NDArray[np.uint8]
 
 
 def read_film(

@@ -3,15 +3,12 @@
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from facsmith._types import Array, Image
 from facsmith.face import choose, find
 from facsmith.face.dlib_provider import embed
 
 __all__ = ["Identity", "alike", "embedding", "identity"]
-
-Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.uint8]
 
 
 class Identity(NamedTuple):

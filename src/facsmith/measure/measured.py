@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import Array
 from facsmith.face import Face
 from facsmith.facs import DISFA, ActionUnits
 
@@ -19,8 +20,6 @@ FAINT = np.array([0.5 if au in (4, 9, 15, 17) else 0.2 for au in DISFA])
 Of 40 people's neutral faces 19 AUs in a thousand are read above .2. AU4, 9, 15 and 17 are told from other people's
 faces with an area under the curve of .71 to .83 only (58 coded peaks), the others with .91 and more.
 """
-
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,9 +13,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from facsmith import face as face_module
+from facsmith._types import Array, Image
 from facsmith.errors import ModelUnavailableError, NoFaceError
 from facsmith.face import Face, crop_transform
 from facsmith.face.muscle_warp import MuscleWarp
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["READ_SIDE", "Follow", "NeutralFace", "relative_response"]
 
-Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.uint8]
 Follow = Callable[[Image, Face], Face]
 """The same face in another picture of the same framing; NoFaceError where it cannot be seen: `face.follow`."""
 

@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from facsmith import face as face_module
+from facsmith._types import Array, Image
 from facsmith.errors import NoFaceError
 from facsmith.face import Face
 from facsmith.facs import DISFA
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["action_units", "alone"]
 
-Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.uint8]
 
 SKILLED = 0.5
 """Correlation with the truth, on people held out, from which an AU of a stranger is reliable."""

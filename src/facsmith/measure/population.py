@@ -12,8 +12,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
 
 import numpy as np
-import numpy.typing as npt
 
+from facsmith._types import Array
 from facsmith.errors import CheckpointError
 from facsmith.facs import DISFA
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["FILE", "SOURCES", "Population", "Source", "default_population"]
 
-Array = npt.NDArray[np.float64]
 
 Source = Literal["landmarks", "blendshapes", "appearance"]
 """Who says what a face shows."""

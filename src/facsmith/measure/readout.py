@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple, cast
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import Array, Image
 from facsmith.errors import CheckpointError, ModelUnavailableError
 from facsmith.face.points import MIRROR
 from facsmith.measure.appearance_features import APPEARANCE_LENGTH, part_features
@@ -23,8 +24,6 @@ from facsmith.measure.displacement import aligned_displacement, unmixed
 
 __all__ = ["LENGTH", "Appearance", "Readout", "available_readout", "default_readout", "difference", "observe"]
 
-Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.uint8]
 
 LENGTH: Final = 2 * 68 + APPEARANCE_LENGTH
 _KIND: Final = "readout"
@@ -176,7 +175,7 @@ class Readout:
         weights = {name: tensor.numpy().astype(np.float64) for name, tensor in tensors.items()}
         try:
             aus = tuple(int(au) for au in cast("list[int]", config["aus"]))
-            card = cast("Mapping[str, Any]", config["card"])
+            card: Mapping[str, Any] = config["card"]
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{path} is damaged ({error}); make it again: facsmith train readout.") from error
         if not weights or any(w.shape != (LENGTH, len(aus)) or not np.isfinite(w).all() for w in weights.values()):

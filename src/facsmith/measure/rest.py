@@ -6,12 +6,12 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import Array
 from facsmith.errors import InputError
 from facsmith.measure.displacement import NOISE, POINT_WEIGHTS, aligned_displacement
 
 __all__ = ["Rest", "rest_of", "resting_frames"]
 
-Array = npt.NDArray[np.float64]
 
 _MOST: Final = 25
 _WINDOW: Final = 1.0

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import Array
 from facsmith.face.points import MIRROR
 from facsmith.facs import DISFA
 from facsmith.measure.displacement import aligned_displacement, unmixed
@@ -17,7 +18,6 @@ from facsmith.measure.population import SOURCES, Population
 
 __all__ = ["combined", "from_shape", "symmetric"]
 
-Array = npt.NDArray[np.float64]
 
 _UNSEEN: Final = 1e-3  # IOD^2: variance of a point that the covariance does not know of, such as a head's nod
 _TAUGHT: Final = 3.0

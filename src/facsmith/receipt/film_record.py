@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from facsmith._types import Image
 from facsmith.facs import EYE_AUS, ActionUnits
 from facsmith.options import Progress
 from facsmith.plan import keyframe_seconds
@@ -15,7 +16,6 @@ from facsmith.receipt.frame_reader import FrameReader
 from facsmith.receipt.frame_stats import FrameStats
 from facsmith.receipt.receipt import KeyframeRecord, Receipt, named
 from facsmith.render import Renderer
-from facsmith.subject import Image
 from facsmith.timeline import Timeline
 
 __all__ = ["FilmRecord"]
@@ -119,7 +119,7 @@ class FilmRecord:
             source=named(subject.photo_aus),
             personal={f"AU{au}": round(factor, 3) for au, factor in sorted(renderer.strengths.items())},
             keyframes=tuple(records[index] for index in self.keyframes),
-            inversion=summary.inversion(subject),
+            inversion=summary.inversion(subject) if renderer.draws else None,  # whoever else asked for the latent
             tuning=summary.tuning(subject),
             output={
                 "frames": len(self.times),

@@ -7,13 +7,14 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith import measure
+from facsmith._types import Image
 from facsmith.errors import NoFaceError
 from facsmith.face import Face, FaceReader
 from facsmith.face.points import LEFT_HALF, MIRROR, RIGHT_HALF
 from facsmith.face_region import FaceRegion
 from facsmith.facs import DISFA, ActionUnits
 from facsmith.render import Renderer
-from facsmith.subject import Image, fingerprint
+from facsmith.subject import fingerprint
 
 __all__ = ["FrameReader", "Reading"]
 

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import Image
 from facsmith.face import Face
 from facsmith.face.points import BROWS, interocular
 from facsmith.face_region import FaceRegion
-from facsmith.subject import Image
 
 __all__ = ["BACKGROUND_GAP", "FrameStats", "near_face", "second_difference"]
 

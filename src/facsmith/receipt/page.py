@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from facsmith import __version__, _optional, image
 from facsmith._files import atomic_path
+from facsmith._types import Image
 from facsmith.errors import OutputError
 from facsmith.receipt import panels
 from facsmith.receipt.receipt import Receipt
-from facsmith.subject import Image
 
 __all__ = ["PAGE_SUFFIXES", "check_page", "write_page"]
 

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from facsmith._types import Image
 from facsmith.facs import AU_NAMES, AUS, DISFA
 from facsmith.receipt.receipt import KeyframeRecord, Leakage, Receipt
 from facsmith.receipt.summary import ASKED
-from facsmith.subject import Image
 
 __all__ = ["MOST_ROWS", "curves", "facts", "figures", "head", "matrix", "over_time", "plain", "strip"]
 

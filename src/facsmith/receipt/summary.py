@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
+from facsmith._types import Array
 from facsmith.facs import AUS, DISFA, ActionUnits
 from facsmith.receipt.frame_stats import FrameStats
 from facsmith.receipt.receipt import Curves, KeyframeRecord, Leakage, named
@@ -16,8 +16,6 @@ __all__ = ["ASKED", "curves", "inversion", "leakage", "measured_frames", "photo"
 ASKED: Final = 0.05
 """An AU counts as asked from this intensity on."""
 _FEWEST, _MOST, _EVERY = 16, 48, 16
-
-Array = npt.NDArray[np.float64]
 
 
 def measured_frames(count: int, keyframes: Iterable[int]) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import Delaunay  # pyright: ignore[reportMissingTypeStubs]
 
+from facsmith._types import Array, Pixels
 from facsmith.errors import InputError
 from facsmith.face.points import BROWS, JAW
 from facsmith.stimuli.luminance import decode, encode
@@ -16,8 +17,6 @@ from facsmith.stimuli.norms import Frame, Norms
 
 __all__ = ["average_faces", "draw_groups"]
 
-Pixels = npt.NDArray[np.uint8]
-Array = npt.NDArray[np.float64]
 
 _FOREHEAD: Final = 7  # points of the hairline's arc, which the 68 landmarks lack
 _BORDER: Final = 4  # points a side of the picture, which stay

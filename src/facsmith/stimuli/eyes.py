@@ -10,15 +10,13 @@ from typing import Any, Final, cast
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from facsmith._types import Array, Pixels
 from facsmith.face import Face
 from facsmith.face.points import eye_centers
 
 __all__ = ["read_eyes", "track_eyes"]
 
-Pixels = npt.NDArray[np.uint8]
-Array = npt.NDArray[np.float64]
 
 # Scale, turn in degrees, shift in IOD. In pairs of opposites, so that what is linear in them cancels.
 _READINGS: Final = (

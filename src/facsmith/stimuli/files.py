@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith import image, signing, video
+from facsmith._types import Pixels
 from facsmith.animator import Animator
 from facsmith.options import AnimateOptions
 from facsmith.receipt import Receipt, receipt_path
@@ -18,8 +19,6 @@ from facsmith.stimuli.stills import PlacedStill
 from facsmith.synthetic import provenance
 
 __all__ = ["Files", "Written"]
-
-Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)

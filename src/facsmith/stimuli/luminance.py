@@ -11,10 +11,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import Array, Pixels
+
 __all__ = ["Light", "Tone", "decode", "encode", "grey_of", "light_of", "match", "toned"]
 
-Pixels = npt.NDArray[np.uint8]
-Array = npt.NDArray[np.float64]
 
 _WEIGHTS: Final = np.array([0.2126, 0.7152, 0.0722])
 _CLIPPED: Final = 0.01

@@ -11,14 +11,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import Array, Pixels
 from facsmith.errors import InputError
 from facsmith.face.points import BROWS, JAW, eye_centers, interocular
 from facsmith.stimuli.luminance import Tone, grey_of, toned
 
 __all__ = ["Frame", "Norms", "Oval", "parse_size"]
 
-Pixels = npt.NDArray[np.uint8]
-Array = npt.NDArray[np.float64]
 
 SMALLEST, LARGEST = 64, 8192
 _EYES_APART, _EYES_DOWN = 0.25, 0.42  # of the width, of the height: the whole head is seen

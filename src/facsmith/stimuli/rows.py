@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith._files import file_sha256
+from facsmith._types import Pixels
 from facsmith.errors import NoFaceError
 from facsmith.facs import AUS, DISFA, ActionUnits
 from facsmith.options import AnimateOptions
@@ -21,8 +22,6 @@ from facsmith.stimuli.norms import Norms
 from facsmith.stimuli.stills import Follow, Person, PlacedStill
 
 __all__ = ["Rows", "settings", "told"]
-
-Pixels = npt.NDArray[np.uint8]
 
 
 class Rows:

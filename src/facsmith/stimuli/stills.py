@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
+from facsmith._types import Pixels
 from facsmith.animator import Animator
 from facsmith.errors import NoFaceError
 from facsmith.face import Face
@@ -22,7 +22,6 @@ from facsmith.subject import Subject
 
 __all__ = ["Follow", "Person", "PlacedStill", "place", "tones"]
 
-Pixels = npt.NDArray[np.uint8]
 Follow = Callable[[Pixels, Face], Face]
 
 _ROUNDS: Final = 6

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import gradio as gr
 
+from facsmith._json import is_record
 from facsmith.errors import FacsmithError, InputError
 from facsmith.footage import FilmChange, FilmOptions
 from facsmith.options import Progress
@@ -477,7 +478,7 @@ def _add_photo(session: StudioSession, value: Any) -> None:
 
 def _kind(value: Any) -> str:
     """The file that is asked for."""
-    return str(cast("dict[str, Any]", value).get("kind")) if isinstance(value, dict) else ""
+    return str(value.get("kind")) if is_record(value) else ""
 
 
 def _chip(session: StudioSession) -> Any:

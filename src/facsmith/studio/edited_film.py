@@ -7,17 +7,18 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final
 
 import numpy as np
 
 from facsmith import image, video
+from facsmith._types import Image
 from facsmith.errors import InputError
 from facsmith.footage import FilmChange, FilmOptions, FilmReceipt
 from facsmith.options import Progress
 from facsmith.studio.jobs import JobCancelledError
 from facsmith.studio.session import LONGEST_FILM, StudioSession, file_stem, readable
-from facsmith.subject import Image
+from facsmith.video._av import open_film
 
 __all__ = ["MOST_PICTURES", "EditedFilm", "await_film", "edit_film", "take_film"]
 
@@ -143,13 +144,12 @@ def _seconds(path: Path) -> float:
     InputError
         It has more seconds or pictures than are taken here, or is damaged.
     """
-    import av
     from av.error import FFmpegError
 
     first, last = math.inf, -math.inf
     pictures = 0
     try:
-        with cast(Any, av.open(path)) as container:
+        with open_film(path) as container:
             stream = container.streams.video[0]
             for packet in container.demux(stream):
                 pictures += packet.size > 0

@@ -4,16 +4,15 @@ import base64
 import io
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image as Pillow
 
 from facsmith import image
+from facsmith._types import Image
 from facsmith.animator import Animator
 from facsmith.facs import ActionUnits
 
 __all__ = ["data_uri", "jpeg", "pictograms", "thumbnail"]
 
-Image = npt.NDArray[np.uint8]
 
 MODEL_SEED, MODEL_PSI = 39, 0.6
 """A clear face of the bundled generator."""

@@ -2,13 +2,14 @@
 
 import numpy as np
 
+from facsmith._types import Image
 from facsmith.face_region import close_up
 from facsmith.facs import ActionUnits
 from facsmith.networks import Networks
 from facsmith.options import AnimateOptions, Progress
 from facsmith.render import Renderer
 from facsmith.strengths import strengthened
-from facsmith.subject import Image, Subject
+from facsmith.subject import Subject
 
 __all__ = ["Preview"]
 

@@ -9,12 +9,12 @@ from typing import Any, cast
 import numpy as np
 
 from facsmith import video
+from facsmith._types import Image
 from facsmith.face_region import FaceRegion
 from facsmith.film import Animation
 from facsmith.options import Progress
 from facsmith.receipt import Receipt
 from facsmith.several_faces import GroupAnimation
-from facsmith.subject import Image
 
 __all__ = ["Rendered", "render"]
 

@@ -5,8 +5,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from facsmith import _optional
+from facsmith._types import Image
 from facsmith.animator import Animator
-from facsmith.subject import Image
 
 __all__ = ["SAMPLES", "SAMPLE_PSI", "Sample", "sample_photo"]
 

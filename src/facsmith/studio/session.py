@@ -12,6 +12,7 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, Final
 
 from facsmith import face, image
+from facsmith._types import Image
 from facsmith.animator import Animator
 from facsmith.encode import encode
 from facsmith.errors import InputError, PhotoError, TimelineError
@@ -30,7 +31,7 @@ from facsmith.studio.pose import History, Moment, Pose
 from facsmith.studio.preview import Preview
 from facsmith.studio.rendered import Rendered, render
 from facsmith.studio.samples import SAMPLE_PSI, SAMPLES, sample_photo
-from facsmith.subject import Image, Subject
+from facsmith.subject import Subject
 from facsmith.timeline import Timeline
 from facsmith.tracks import TrackOptions, read_track
 

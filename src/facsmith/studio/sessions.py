@@ -11,13 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
 
+from facsmith._types import Image
 from facsmith.animator import Animator
 from facsmith.errors import InputError
 from facsmith.face import Face, FaceReader
 from facsmith.studio.jobs import Line
 from facsmith.studio.options import StudioOptions
 from facsmith.studio.session import StudioSession
-from facsmith.subject import Image
 
 __all__ = ["Sessions"]
 

@@ -13,6 +13,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from facsmith._json import is_list
+
 __all__ = ["Gate"]
 
 _OPEN: Final = {
@@ -132,8 +134,8 @@ def _names_a_file(body: bytes) -> bool:
             if "path" in fields:
                 return True
             waiting.extend(fields.values())
-        elif isinstance(value, list):
-            waiting.extend(cast("list[Any]", value))
+        elif is_list(value):
+            waiting.extend(value)
     return False
 
 

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import Array
 from facsmith.errors import ActionUnitError, TimelineError
 from facsmith.facs import AUS, EYE_AUS, UNSIDED, ActionUnits, Emotion, playable
 from facsmith.options import MAX_FPS
@@ -44,7 +45,6 @@ __all__ = ["MAX_FPS", "Sides", "Timeline"]
 
 Sides = Literal["left", "right"]
 Change = Callable[[int, Track], Track]
-Array = npt.NDArray[np.float64]
 
 _RETURN = 0.6
 """Seconds in which a loop goes back to its first pose."""

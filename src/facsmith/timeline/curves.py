@@ -8,11 +8,11 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import Array
 from facsmith.errors import TimelineError
 
 __all__ = ["BLINK", "EASINGS", "MAX_SECONDS", "Easing", "Keyframe", "Samples", "Track", "ease", "evaluate"]
 
-Array = npt.NDArray[np.float64]
 Easing = Literal["linear", "smooth", "min-jerk", "relax"]
 EASINGS: tuple[Easing, ...] = ("linear", "smooth", "min-jerk", "relax")
 

@@ -7,9 +7,10 @@ constructed. Every refusal says where in the file it is.
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from facsmith._files import atomic_path
+from facsmith._json import is_list, is_record
 from facsmith.errors import ActionUnitError, InputError, TimelineError
 from facsmith.facs import INTENSITY_LETTERS, UNSIDED, playable
 from facsmith.timeline._plain import load_plain, shown
@@ -172,9 +173,9 @@ def _add_keyframes(tracks: dict[Sides | None, Tracks], data: Any) -> None:
         one = tracks[_SIDES[prefix]]
         if int(number) in one:
             raise TimelineError(f"{where} is given twice.")
-        if not isinstance(rows, list) or not rows:
+        if not is_list(rows) or not rows:
             raise TimelineError(f"{where} is {shown(rows)}; give a list as in - [0.5, C, smooth].")
-        keys = [_keyframe(row, f"{where}[{i}]") for i, row in enumerate(cast("list[Any]", rows))]
+        keys = [_keyframe(row, f"{where}[{i}]") for i, row in enumerate(rows)]
         one[int(number)] = tuple(keys)
     for au in tracks[None]:  # `AU12` beside `L12`: the side replaces it
         if au in tracks["left"] and au in tracks["right"]:
@@ -182,8 +183,8 @@ def _add_keyframes(tracks: dict[Sides | None, Tracks], data: Any) -> None:
 
 
 def _keyframe(row: Any, where: str) -> Keyframe:
-    if isinstance(row, list):
-        values = cast("list[Any]", row)
+    if is_list(row):
+        values = row
         if len(values) not in (2, 3):
             raise TimelineError(f"{where} has {len(values)} values; give [seconds, intensity] or add the easing.")
         row = dict(zip(("at", "intensity", "easing"), values, strict=False))
@@ -238,22 +239,23 @@ def _add_blinks(tracks: dict[Sides | None, Tracks], rows: list[Any]) -> None:
 
 
 def _mapping(data: Any, where: str, known: tuple[str, ...] | None) -> dict[str, Any]:
-    if not isinstance(data, dict):
+    if not is_record(data):
         raise TimelineError(f"{where} is {shown(data)}; give keys with values.")
-    for key in cast("dict[Any, Any]", data):
+    keys: list[Any] = list(data)
+    for key in keys:
         if not isinstance(key, str) or (known is not None and key not in known):
             allowed = f"allowed: {', '.join(known)}" if known else "give names"
             raise TimelineError(f"{where} has the key {shown(key)}; {allowed}.")
-    return cast("dict[str, Any]", data)
+    return data
 
 
 def _list(top: dict[str, Any], key: str) -> list[Any]:
     value = top.get(key)
     if value is None:
         return []
-    if not isinstance(value, list):
+    if not is_list(value):
         raise TimelineError(f"{key} is {shown(value)}; give a list, one entry a line, each after a dash.")
-    return cast("list[Any]", value)
+    return value
 
 
 def _number(value: Any, where: str) -> float:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO, cast
 
-from facsmith._json import parse_json
+from facsmith._json import is_list, is_record, parse_json
 from facsmith.errors import TimelineError
 
 __all__ = ["number", "open_rows"]
@@ -77,11 +77,7 @@ def _json_rows(file: Path) -> Iterator[list[str]]:
         raise TimelineError(f"it is no JSON ({error}); give MediaPipe's blendshapes, a list of frames.") from error
     if isinstance(data, dict):
         data = next((cast(dict[str, Any], data)[key] for key in ("frames", "results", "data") if key in data), None)
-    frames = (
-        [cast(dict[str, Any], frame) for frame in cast(list[Any], data) if isinstance(frame, dict)]
-        if isinstance(data, list)
-        else []
-    )
+    frames = [frame for frame in data if is_record(frame)] if is_list(data) else []
     if not frames:
         raise TimelineError("it holds no list of frames; give [{timestamp_ms: 0, faceBlendshapes: [...]}, ...].")
     clock = next((key for key in _TIMES if key in frames[0]), None)
@@ -99,8 +95,8 @@ def _json_rows(file: Path) -> Iterator[list[str]]:
 def _scores(frame: dict[str, Any]) -> dict[str, Any]:
     """Blendshape -> score, from the JavaScript, the Python or the plain spelling; empty where no face was found."""
     found: Any = next((frame[key] for key in _SHAPES if key in frame), frame)
-    while isinstance(found, list) and found and not _named(found[0]):
-        found = cast(list[Any], found)[0]
+    while is_list(found) and found and not _named(found[0]):
+        found = found[0]
         if isinstance(found, dict) and "categories" in found:
             found = cast(dict[str, Any], found)["categories"]
             break
@@ -108,7 +104,7 @@ def _scores(frame: dict[str, Any]) -> dict[str, Any]:
             break
     if isinstance(found, dict):
         return {str(k): v for k, v in cast(dict[str, Any], found).items() if isinstance(v, int | float)}
-    entries = [cast(dict[str, Any], e) for e in cast(list[Any], found) if _named(e)] if isinstance(found, list) else []
+    entries = [cast(dict[str, Any], e) for e in found if _named(e)] if is_list(found) else []
     return {str(e.get("categoryName", e.get("category_name"))): e.get("score", "") for e in entries}
 
 

@@ -12,14 +12,13 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from facsmith._types import Array
 from facsmith.facs import AUS
 from facsmith.timeline import BLINK, Sides
 
 __all__ = ["SHAPES", "Curves", "action_units", "blendshapes", "unread"]
 
-Array = npt.NDArray[np.float64]
 Curves = dict[tuple[int, Sides | None], Array]
 """(AU, side) -> intensities (T,) of that side, or of both (None)."""
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from facsmith._types import Array
 from facsmith.errors import TimelineError
 from facsmith.facs import AUS, DISFA, OCCURRENCE, au_list
 from facsmith.timeline import BLINK, Sides
@@ -16,7 +16,6 @@ from facsmith.tracks.arkit import Curves
 
 __all__ = ["GAZE", "GAZE_AUS", "Clock", "Column", "Layout", "layout"]
 
-Array = npt.NDArray[np.float64]
 Clock = Literal["seconds", "milliseconds", "timecode", "frames"]
 
 GAZE = {"gaze_angle_x": (61, 62), "gaze_angle_y": (64, 63)}

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import Array
 from facsmith.errors import TimelineError
 from facsmith.timeline import MAX_SECONDS, Samples, Sides, Timeline, Track
 from facsmith.tracks.options import OneEuro
 
 __all__ = ["Resampler", "from_rest", "one_euro", "to_timeline"]
 
-Array = npt.NDArray[np.float64]
 
 _CHUNK = 4096
 _REST, _ENOUGH = 0.1, 25

@@ -5,9 +5,9 @@ import os
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
 from facsmith._files import atomic_path
+from facsmith._types import Array
 from facsmith.facs import AUS
 from facsmith.timeline import Timeline
 from facsmith.tracks.arkit import blendshapes
@@ -15,7 +15,6 @@ from facsmith.tracks.layouts import FULL_GAZE, GAZE, GAZE_AUS
 
 __all__ = ["write_livelink", "write_openface"]
 
-Array = npt.NDArray[np.float64]
 
 _CHUNK = 4096
 _SHOWS = 1.0

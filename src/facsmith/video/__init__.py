@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from facsmith._files import atomic_path
+from facsmith._types import Pixels
 from facsmith.errors import InputError, OutputError
 from facsmith.image import provenance
 from facsmith.video import _gif, _mp4, _png, _webp
@@ -44,7 +44,6 @@ __all__ = [
     "write_part",
 ]
 
-Pixels = npt.NDArray[np.uint8]
 Writer = Callable[[Path, Iterator[Pixels], Fraction, Mapping[str, str]], int]
 
 _WRITERS: Final[dict[str, Writer]] = {".mp4": _mp4.write, ".gif": _gif.write, ".webp": _webp.write}

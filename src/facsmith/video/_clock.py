@@ -5,16 +5,15 @@ that begins before the first picture, or after it.
 """
 
 from pathlib import Path
-from typing import Any, cast
+
+from facsmith.video._av import open_film
 
 __all__ = ["first_picture"]
 
 
 def first_picture(path: Path) -> float | None:
     """The file's own second of its first picture; None of a file without pictures, such as a sound."""
-    import av
-
-    with cast(Any, av.open(path)) as container:
+    with open_film(path) as container:
         if not container.streams.video:
             return None
         for frame in container.decode(container.streams.video[0]):

@@ -19,13 +19,14 @@ from typing import Any, Final, cast
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import Pixels
 from facsmith.errors import InputError
 from facsmith.image import MAX_PIXELS
+from facsmith.video._av import open_film
 from facsmith.video._tone import hdr_codes, shown
 
 __all__ = ["FilmFrame", "Footage", "open_footage", "planes_with"]
 
-Pixels = npt.NDArray[np.uint8]
 
 _HDR: Final = {16: "PQ", 18: "HLG"}
 """Transfer characteristics (ITU-T H.273) of high dynamic range."""
@@ -112,14 +113,13 @@ class Footage:
         InputError
             The film is damaged, or its frames change their size.
         """
-        import av
         from av.error import FFmpegError
 
         begin: int | None = None
         before: int | None = None
         step = max(1, round(1 / (self.rate * self.time_base)))
         try:
-            with cast(Any, av.open(self.path)) as container:
+            with open_film(self.path) as container:
                 stream = container.streams.video[0]
                 stream.thread_type = "AUTO"
                 for index, decoded in enumerate(container.decode(stream)):
@@ -156,13 +156,12 @@ def open_footage(path: str | os.PathLike[str]) -> Footage:
     InputError
         No such film, damaged, or of frames too large.
     """
-    import av
     from av.error import FFmpegError
 
     if not Path(path).is_file():
         raise InputError(f"There is no film {path}. Check the path.")
     try:
-        with cast(Any, av.open(path)) as container:
+        with open_film(path) as container:
             video = container.streams.video[0]
             first = next(container.decode(video))
             if first.width * first.height > MAX_PIXELS:

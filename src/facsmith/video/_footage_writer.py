@@ -9,20 +9,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final, cast
-
-import numpy as np
-import numpy.typing as npt
+from typing import Any, Final
 
 from facsmith._files import atomic_path
+from facsmith._types import Pixels
 from facsmith.errors import InputError, OutputError
 from facsmith.synthetic import KEY, mp4_box, packet
+from facsmith.video._av import open_film
 from facsmith.video._footage import FilmFrame, Footage, planes_with
 from facsmith.video._mp4 import effort, tags
 
 __all__ = ["FOOTAGE_SUFFIXES", "check_holds", "join_parts", "write_part"]
 
-Pixels = npt.NDArray[np.uint8]
 
 FOOTAGE_SUFFIXES: Final = (".mp4", ".mov", ".mkv")
 """Endings of films that hold another film's sound and subtitles."""
@@ -59,10 +57,9 @@ def write_part(path: Path, footage: Footage, frames: Iterable[tuple[FilmFrame, P
 
     A frame is encoded while the next one is made; no more than these two are held.
     """
-    import av
 
     count = 0
-    with atomic_path(path) as temporary, cast(Any, av.open(temporary, "w", format="nut")) as container:
+    with atomic_path(path) as temporary, open_film(temporary, "w", format="nut") as container:
         stream = container.add_stream("libx264", rate=footage.rate)
         _describe(stream, footage)
 
@@ -97,16 +94,15 @@ def join_parts(
     metadata
         Text to store inside (`facsmith.image.provenance`), beside the film's own.
     """
-    import av
     from av.error import FFmpegError
 
     matroska = Path(path).suffix.lower() == ".mkv"
     try:
         with atomic_path(path) as temporary:
             with (
-                cast(Any, av.open(footage.path)) as source,
-                cast(Any, av.open(parts[0])) as pattern,
-                cast(Any, av.open(temporary, "w", format="matroska" if matroska else _muxer(path))) as into,
+                open_film(footage.path) as source,
+                open_film(parts[0]) as pattern,
+                open_film(temporary, "w", format="matroska" if matroska else _muxer(path)) as into,
             ):
                 into.metadata.update({**source.metadata, **(metadata if matroska else tags(metadata))})
                 if matroska:
@@ -182,9 +178,8 @@ def _pictures(parts: Sequence[Path], footage: Footage) -> Iterator[tuple[float, 
 
 def _coded(part: Path, footage: Footage) -> Iterator[Any]:
     """A part's packets in the order of decoding, ``pts`` on the footage's clock."""
-    import av
 
-    with cast(Any, av.open(part)) as container:
+    with open_film(part) as container:
         for coded in container.demux(container.streams.video[0]):
             if coded.pts is not None and coded.size:
                 coded.pts = round(coded.pts * coded.time_base / footage.time_base) - _LATER

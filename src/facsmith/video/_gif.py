@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import GifImagePlugin, Image
 
+from facsmith._types import Pixels
 from facsmith.errors import InputError
 from facsmith.image import as_lines
 from facsmith.synthetic import KEY, packet
@@ -20,7 +21,6 @@ from facsmith.video._timing import changed, durations
 
 __all__ = ["write"]
 
-Pixels = npt.NDArray[np.uint8]
 
 _COLOURS = 256
 _SAMPLES = 4096  # pixels of each frame that the palette sees

@@ -8,16 +8,16 @@ from typing import Any, cast
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from facsmith._types import Pixels
 from facsmith.errors import InputError
 from facsmith.image import as_lines, from_lines
 from facsmith.synthetic import KEY, mp4_box
+from facsmith.video._av import open_film
 from facsmith.video._sound import Sound, SoundTrack
 
 __all__ = ["effort", "metadata", "read", "tags", "timed", "write"]
 
-Pixels = npt.NDArray[np.uint8]
 
 _BT709 = 1  # the number that H.264 gives BT.709 as primaries, transfer and matrix alike
 _MOST_PIXELS = 4096 * 4096
@@ -33,11 +33,10 @@ def write(
 
     Colours are converted and tagged as BT.709: untagged, players guess by the size.
     """
-    import av
     from av.video.frame import VideoFrame
 
     count = 0
-    opened = cast(Any, av.open(path, "w", format="mp4", options={"movflags": "+faststart"}))
+    opened = open_film(path, "w", format="mp4", options={"movflags": "+faststart"})
     with opened as container:
         container.metadata.update(tags(metadata))
         stream = container.add_stream("libx264", rate=fps)

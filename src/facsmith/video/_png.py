@@ -10,15 +10,14 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from PIL import ExifTags, Image, PngImagePlugin
 
+from facsmith._types import Pixels
 from facsmith.errors import InputError, OutputError
 from facsmith.image import from_lines, png_text
 
 __all__ = ["animation_metadata", "metadata", "read", "read_animation", "write"]
 
-Pixels = npt.NDArray[np.uint8]
 
 _FRAME = re.compile(r"frame_\d{5,}\.png")
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import inf, isfinite
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from facsmith.errors import InputError
+from facsmith.video._av import open_film
 from facsmith.video._clock import first_picture
 
 __all__ = ["Sound", "SoundTrack"]
@@ -44,13 +45,12 @@ class SoundTrack:
         container
             An output container to which no packet was written yet.
         """
-        import av
         from av.error import FFmpegError
 
         self._into = container
         try:
             origin = first_picture(sound.path) or 0.0
-            self._from = cast(Any, av.open(sound.path))
+            self._from = open_film(sound.path)
         except (FFmpegError, OSError) as error:
             raise InputError(f"{sound.path} is no film or sound that can be read here ({error}).") from error
         self._begin = origin + sound.start  # on the file's own clock

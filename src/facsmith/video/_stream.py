@@ -6,14 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from facsmith._types import Pixels
 from facsmith.errors import InputError
 from facsmith.image import MAX_PIXELS
 
 __all__ = ["TimedFrame", "stream"]
-
-Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)

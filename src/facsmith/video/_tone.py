@@ -12,9 +12,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import Array
+
 __all__ = ["hdr_codes", "shown"]
 
-Array = npt.NDArray[np.float64]
 
 _WHITE: Final = 203.0  # cd/m2
 _BRIGHTEST: Final = {"PQ": 10000.0, "HLG": 1000.0}  # cd/m2

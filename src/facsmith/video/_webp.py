@@ -9,10 +9,9 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
+from facsmith._types import Pixels
 from facsmith.errors import InputError
 from facsmith.image import exif
 from facsmith.synthetic import KEY, packet
@@ -20,7 +19,6 @@ from facsmith.video._timing import changed, durations
 
 __all__ = ["write"]
 
-Pixels = npt.NDArray[np.uint8]
 
 _ANIMATED, _HAS_XMP, _HAS_EXIF, _HAS_ALPHA = 0x02, 0x04, 0x08, 0x10
 _STILL = (b"ALPH", b"VP8 ", b"VP8L")  # chunks of a still picture that a frame holds

@@ -5,10 +5,10 @@ from dataclasses import asdict, replace
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from facsmith import image
+from facsmith._types import Codes
 from facsmith.boundary import Boundary, BoundarySet, Calibration
 from facsmith.bundle import FILES
 from facsmith.errors import BoundaryError
@@ -22,7 +22,6 @@ from facsmith.lab.fit.own_faces import OwnFace
 
 __all__ = ["fit"]
 
-Codes = npt.NDArray[np.float32]
 
 _ENOUGH: Final = 0.7
 """Share of the muscles' motion that a generator must show of an AU; with less the muscles do it: `check`'s."""

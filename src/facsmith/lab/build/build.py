@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
 from facsmith._files import file_sha256
+from facsmith._types import Image
 from facsmith.batch import Here, Runner
 from facsmith.errors import OutputError
 from facsmith.lab.build.bench import Bench, Progress
@@ -22,8 +20,6 @@ if TYPE_CHECKING:
     from facsmith.lab.evaluate.check import Check
 
 __all__ = ["Built", "build_model"]
-
-Image = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)

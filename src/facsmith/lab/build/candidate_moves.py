@@ -6,6 +6,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import Codes
 from facsmith.errors import BoundaryError
 from facsmith.facs import DISFA
 from facsmith.lab.build.bench import Bench
@@ -18,7 +19,6 @@ from facsmith.lab.fit.moves import moves_of
 
 __all__ = ["candidate_moves", "ranked"]
 
-Codes = npt.NDArray[np.float32]
 
 _SHOWS: Final = 0.7
 _NATURAL_SHOWS: Final = 0.4  # what is measured on strangers is drawn towards 0

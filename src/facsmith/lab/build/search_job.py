@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from facsmith import __version__
 from facsmith._arrays import read_tensors, write_tensors
+from facsmith._types import Codes
 from facsmith.batch import Plain, Unit, Work
 from facsmith.batch.films import limit_threads, sha256_of
 from facsmith.bundle import FILES
@@ -21,7 +21,6 @@ from facsmith.lab.fit.search_known import SearchOptions, search_moves, w_spread
 
 __all__ = ["SearchJob", "SearchWork", "read_moves", "search_unit"]
 
-Codes = npt.NDArray[np.float32]
 
 _MAX_BYTES: Final = 1 << 30
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 
 from facsmith._arrays import write_tensors
+from facsmith._types import Codes
 from facsmith.batch import Ledger, Outcome, Place, Runner, Standing, Task, Unit, run_batch
 from facsmith.errors import InputError
 from facsmith.facs import DISFA
@@ -25,8 +26,6 @@ from facsmith.lab.fit.collect_codes import HeldJob
 from facsmith.lab.fit.search_known import SearchOptions
 
 __all__ = ["found_moves", "rounds", "search"]
-
-Codes = npt.NDArray[np.float32]
 
 
 def search(bench: Bench) -> dict[str, Any]:

@@ -17,9 +17,9 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from facsmith import face, measure
+from facsmith._types import Array, Image
 from facsmith.errors import InputError, ModelUnavailableError, NoFaceError
 from facsmith.face import Face
 from facsmith.facs import AU_NAMES, DISFA
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["LEVELS", "Check", "Reading", "Render", "Row", "Thresholds", "animator_render", "check", "rows_of", "table"]
 
-Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.uint8]
 
 LEVELS = (0.25, 0.5, 0.75, 1.0)
 """Intensities asked of every AU, besides 0."""

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from facsmith import face
+from facsmith._types import Array
 from facsmith.errors import InputError, PhotoError
 from facsmith.facs import DISFA, INTENSITY_LETTERS
 from facsmith.lab.coded_pairs import CodedPair, read_pairs
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 __all__ = ["AUAgreement", "CodedAgreement", "against_coders", "agreement_of", "coded_table", "truth_of"]
-
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

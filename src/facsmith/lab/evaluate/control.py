@@ -7,18 +7,15 @@ neutral frame (`measure.NeutralFace`), so that a landmarker that under-reports d
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from facsmith import measure
+from facsmith._types import Array, Image
 from facsmith.face import Face
 from facsmith.facs import DISFA
 from facsmith.lab.evaluate.check import LEVELS
 from facsmith.lab.evaluate.resting import Render, Resting
 
 __all__ = ["Control", "entanglement", "mixed_expressions", "read_control"]
-
-Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith import _optional, face, measure
+from facsmith._types import Array, Image
 from facsmith.errors import InputError, PhotoError
 from facsmith.facs import DISFA
 from facsmith.lab.picture_archive import PictureArchive
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["QUESTIONS", "Agreement", "Question", "agreement", "agreement_table"]
 
-Image = npt.NDArray[np.uint8]
-Array = npt.NDArray[np.float64]
 
 NEUTRAL: Final = "neutral"
 _MAX_LABELS: Final = 1_000_000

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith import face, image
+from facsmith._types import Array, Image
 from facsmith.errors import InputError, NoFaceError
 from facsmith.face import READABLE_SIDE
 from facsmith.framing import FACSMITH, Framing
@@ -26,8 +27,6 @@ __all__ = [
     "training_crops",
 ]
 
-Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.uint8]
 
 AGE_BANDS = ((0, 30), (30, 45), (45, 60), (60, 200))
 """Years, the upper end excluded."""

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from facsmith._types import Array, Image
 from facsmith.animator import Animator
 from facsmith.errors import InputError, NoFaceError
 from facsmith.facs import DISFA
@@ -39,9 +40,6 @@ from facsmith.lab.frechet import described, frechet_distance, random_faces
 from facsmith.options import AnimateOptions, Fidelity
 
 __all__ = ["AuRow", "Group", "Judgement", "ModelOptions", "ModelReport", "evaluate_model", "summarise"]
-
-Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from facsmith import face, image
+from facsmith._types import Array, Image
 from facsmith.animator import Animator
 from facsmith.descriptor import EfficientNetDescriptor, unit_length
 from facsmith.errors import InputError, PhotoError
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
 __all__ = ["WAYS", "Peak", "PeaksReport", "against_peaks", "contact_sheet", "peaks_table"]
 
-Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.uint8]
 
 WAYS: Final = ("edit", "muscles", "latent")
 """What is judged: the whole edit, the muscles' warp alone, the latent path alone."""

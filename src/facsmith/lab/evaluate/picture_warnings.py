@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith import measure
+from facsmith._types import Array, Pixels
 from facsmith.compose.canvas import canvas
 from facsmith.compose.masks import face_mask
 from facsmith.compose.still import rims_moved
@@ -34,8 +35,6 @@ from facsmith.facs import DISFA
 
 __all__ = ["BARS", "film_jitter", "fired", "picture_warnings"]
 
-Pixels = npt.NDArray[np.uint8]
-Array = npt.NDArray[np.float64]
 
 BARS: Final[Mapping[str, float]] = {
     "hue": 0.12,

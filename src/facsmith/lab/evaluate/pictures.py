@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from facsmith import face, image
+from facsmith._types import Pixels
 from facsmith.animator import Animator
 from facsmith.errors import FacsmithError, InputError
 from facsmith.facs import AUS, EMOTIONS, ActionUnits
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["GRADES", "Edit", "Grades", "PicturesReport", "evaluate_pictures", "expressions", "grades_report", "tables"]
 
-Pixels = npt.NDArray[np.uint8]
-Array = npt.NDArray[np.float64]
 
 GRADES: Final = ("convincing", "acceptable", "sent back")
 _JITTER_OF: Final = "surprise"  # what a film of is looked at for jitter: the face that moves most

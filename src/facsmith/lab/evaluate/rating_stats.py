@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
-import numpy.typing as npt
 
+from facsmith._types import Array
 from facsmith.errors import InputError
 
 __all__ = ["Icc", "complete", "fleiss_kappa", "icc"]
 
-Array = npt.NDArray[np.float64]
 _TAIL = 0.975
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from facsmith._files import atomic_path
 from facsmith.errors import InputError
@@ -30,7 +29,6 @@ __all__ = [
     "write_tables",
 ]
 
-Array = npt.NDArray[np.float64]
 Of = Literal["stimulus", "condition"]
 
 SCALES = ("naturalness", "intensity")

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 
 from facsmith import _optional, image
+from facsmith._types import Image
 from facsmith.checkpoint import cached_path
 from facsmith.descriptor import Descriptor, load_descriptor, perceptual_distance
 from facsmith.errors import InputError
@@ -25,8 +26,6 @@ from facsmith.options import AnimateOptions
 
 __all__ = ["Principal", "Reconstruction", "evaluation_descriptor", "likeness", "reconstructions"]
 
-Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.uint8]
 
 _CHUNK = 8
 

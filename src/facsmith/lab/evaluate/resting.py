@@ -4,9 +4,9 @@ from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from facsmith import face
+from facsmith._types import Array, Image
 from facsmith.compose.flow import FLOW_SIZE
 from facsmith.compose.motion import Motion
 from facsmith.face import Face, crop_transform
@@ -16,8 +16,6 @@ from facsmith.measure import NeutralFace
 
 __all__ = ["Render", "Resting"]
 
-Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.uint8]
 
 Render = Callable[[Image, Array], Image]
 """(photo (H, W, 3) uint8 RGB, (12,) intensities that the face shall show) -> a frame of the same size and framing."""

@@ -6,12 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith import _optional
+from facsmith._types import Array
 from facsmith.boundary import BoundarySet, Calibration
 from facsmith.errors import BoundaryError
 
 __all__ = ["Fitted", "calibrate", "recalibrate"]
 
-Array = npt.NDArray[np.float64]
 
 _LEVELS = 5  # intensities are pooled at fifths: the FACS letters A-E
 _ROUNDS = 3

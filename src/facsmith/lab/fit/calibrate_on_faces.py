@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from facsmith import image
+from facsmith._types import Array, Image
 from facsmith.boundary import BoundarySet, Calibration
 from facsmith.compose.motion import Motion
 from facsmith.errors import BoundaryError
@@ -32,8 +33,6 @@ from facsmith.measure import empty_points
 
 __all__ = ["Judge", "calibrate", "held_out_judges", "until_lost"]
 
-Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.uint8]
 
 Progress = Callable[[str, int, int], None]
 """Told (stage, done, total)."""

@@ -19,9 +19,9 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from facsmith import measure
+from facsmith._types import Array, Image
 from facsmith.boundary import BoundarySet, LandmarkResponse, Response
 from facsmith.facs import DISFA
 from facsmith.lab.evaluate.check import LEVELS, Check, Reading, animator_render, check
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["calibrate_on_films"]
 
-Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.uint8]
 
 _REACH = 1.5  # times the old range, at most, in one go
 _SURE = 2.0  # standard errors

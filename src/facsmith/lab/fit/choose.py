@@ -7,12 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith import _optional
+from facsmith._types import Array
 from facsmith.errors import BoundaryError
 from facsmith.lab.fit.svm_normals import Scaling, svm_normal
 
 __all__ = ["Choice", "cross_validated", "layer_shares", "masked_layers"]
 
-Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 _FOLDS: Final = 3

@@ -17,6 +17,7 @@ from facsmith import face as face_module
 from facsmith._arrays import read_tensors, write_tensors
 from facsmith._files import file_sha256
 from facsmith._json import parse_json
+from facsmith._types import Array, Codes, Image
 from facsmith.errors import BoundaryError
 from facsmith.facs import DISFA
 from facsmith.framing import Framing, framing_of
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["encode_portion", "read_portions", "source_name"]
 
-Array = npt.NDArray[np.float64]
-Codes = npt.NDArray[np.float32]
-Image = npt.NDArray[np.uint8]
 
 _BATCH: Final = 16
 _NAMED: Final = 10

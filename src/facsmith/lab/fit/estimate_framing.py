@@ -7,13 +7,13 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import Array
 from facsmith.face import crop_transform
 from facsmith.face.points import eye_centers
 from facsmith.framing import PRESETS, Framing
 
 __all__ = ["FramingEstimate", "estimate_framing"]
 
-Array = npt.NDArray[np.float64]
 
 _SAME: Final = 0.06  # of the side: presets that miss by less are what the generator was trained with
 

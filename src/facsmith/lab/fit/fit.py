@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import Array
 from facsmith.boundary import Boundary, BoundarySet
 from facsmith.errors import BoundaryError
 from facsmith.facs import DISFA
@@ -25,7 +26,6 @@ from facsmith.lab.fit.svm_normals import (
 
 __all__ = ["FitOptions", "Separable", "enough", "fit_boundaries", "fit_separable"]
 
-Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 _SPLITS = 20

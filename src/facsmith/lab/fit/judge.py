@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import Array
 from facsmith.lab.fit.calibrate import Fitted, calibrate
 from facsmith.lab.fit.svm_normals import own_baseline
 
 __all__ = ["classes", "counts", "leaks", "level", "quality", "tried"]
 
-Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 
 from facsmith import image
+from facsmith._types import Array, Codes
 from facsmith.boundary import Boundary, BoundarySet, Calibration
 from facsmith.compose.motion import Motion
 from facsmith.errors import BoundaryError
@@ -27,8 +28,6 @@ from facsmith.measure import empty_points
 
 __all__ = ["Choice", "Shown", "best_moves", "boundaries_of_moves", "mixes", "moves_of", "shown_by"]
 
-Array = npt.NDArray[np.float64]
-Codes = npt.NDArray[np.float32]
 
 _MULTIPLES: Final = (0.5, 1.0, 1.5, 2.0, 2.5, 3.25, 4.25, 6.0)
 _LEAK: Final = 0.03  # IOD: `boundaries check`'s

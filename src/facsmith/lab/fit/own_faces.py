@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from facsmith import face, image
+from facsmith._types import Array, Codes, Image
 from facsmith.errors import NoFaceError
 from facsmith.face import Face
 from facsmith.generator import Generator, lowered
@@ -23,9 +22,6 @@ from facsmith.generator.protocol import NoiseMode
 
 __all__ = ["WORKING_SIDE", "OwnFace", "drawn", "own_face", "own_faces", "usable_face", "working"]
 
-Array = npt.NDArray[np.float64]
-Codes = npt.NDArray[np.float32]
-Image = npt.NDArray[np.uint8]
 
 WORKING_SIDE: Final = 256
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from facsmith import face
+from facsmith._types import Array, Image
 from facsmith.errors import InputError, NoFaceError, PhotoError
 from facsmith.face import Face, crop_transform
 from facsmith.face.muscle_warp import MuscleWarp
@@ -25,8 +25,6 @@ from facsmith.measure.readout import Appearance, Readout, difference, observe
 
 __all__ = ["BEYOND", "ReadoutTraining", "fit_readout", "summary"]
 
-Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.uint8]
 Progress = Callable[[str, int, int], None]
 
 BEYOND: Final = (7, 23, 24, 27)

@@ -10,7 +10,6 @@ from facsmith.errors import BoundaryError
 
 __all__ = ["remove_leakage"]
 
-Array = npt.NDArray[np.float64]
 
 _MOST = 0.5  # of all others together, that is taken out of one AU's edit: near 1, two AUs would become one
 

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-import numpy.typing as npt
 
+from facsmith._types import Array
 from facsmith.boundary import BoundarySet
 from facsmith.facs import AU_NAMES, DISFA
 from facsmith.lab.fit import FitOptions, fit_boundaries
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 __all__ = ["BoundariesReport", "BoundaryRow", "boundaries_report", "boundaries_tables"]
-
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -161,10 +159,10 @@ def _edits(boundaries: BoundarySet) -> Array:
 
 def _row(au: int, report: Any) -> BoundaryRow:
     held, trained = cast(dict[str, int], report.get("held_out", {})), cast(dict[str, int], report.get("training", {}))
-    shown = cast(dict[str, Any], report.get("shown", {}))
-    asked = cast("list[float]", shown.get("asked", []))
-    bands = cast("list[list[float | None]]", shown.get("band", [[None, None]] * len(asked)))
-    shares = cast("list[float]", shown.get("share_of_muscles", []))
+    shown: dict[str, Any] = report.get("shown", {})
+    asked: list[float] = shown.get("asked", [])
+    bands: list[list[float | None]] = shown.get("band", [[None, None]] * len(asked))
+    shares: list[float] = shown.get("share_of_muscles", [])
     return BoundaryRow(
         au=au,
         accuracy=report.get("accuracy"),

@@ -27,6 +27,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from facsmith import image
+from facsmith._types import Codes, Image
 from facsmith.descriptor import Descriptor, EfficientNetDescriptor, unit_length
 from facsmith.errors import InputError
 from facsmith.face.muscle_warp import MuscleWarp
@@ -36,8 +37,6 @@ from facsmith.lab.fit.own_faces import OwnFace
 
 __all__ = ["MovedCodes", "SearchOptions", "looks_of", "moved_pictures", "search_moves", "w_spread"]
 
-Codes = npt.NDArray[np.float32]
-Image = npt.NDArray[np.uint8]
 
 _WARP_SIDE: Final = 256  # pictures are moved at this size at least: a lid is two pixels of a small one
 _BETAS: Final = (0.8, 0.95)

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith import _optional
+from facsmith._types import Array
 from facsmith.errors import BoundaryError
 
 __all__ = ["SCALINGS", "Baseline", "Scaling", "balanced_weights", "own_baseline", "svm_normal", "unmix"]
@@ -24,7 +25,6 @@ Baseline = Literal["mean", "neutral", "none"]
 Scaling = Literal["whole", "each"]
 """Of the codes before an SVM: one factor for all numbers, or each number by its own spread."""
 SCALINGS: tuple[Scaling, ...] = get_args(Scaling)
-Array = npt.NDArray[np.float64]
 
 _WEIGHT_RANGE = 10.0
 _COLLINEAR = 1e-3

@@ -7,8 +7,6 @@ import numpy.typing as npt
 
 __all__ = ["Agreement", "agree"]
 
-Array = npt.NDArray[np.float64]
-
 
 class Agreement(NamedTuple):
     """How well measured intensities agree with asked ones.

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from facsmith import __version__
+from facsmith._types import Image
 from facsmith.animator import Animator
 from facsmith.boundary import BoundarySet
 from facsmith.errors import InputError
@@ -31,7 +31,6 @@ __all__ = [
     "set_up",
 ]
 
-Image = npt.NDArray[np.uint8]
 Progress = Callable[[str, int, int], None]
 
 

@@ -5,16 +5,15 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
 from facsmith import image
+from facsmith._types import Image
 from facsmith.lab.reproduce.parts import Figure
 
 __all__ = ["board", "photographic"]
 
-Image = npt.NDArray[np.uint8]
 
 _GAP: Final = 4
 _INK, _FAINT = "#222222", "#666666"

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 import numpy as np
-import numpy.typing as npt
 
+from facsmith._types import Array
 from facsmith.facs import AU_NAMES, DISFA
 from facsmith.lab.evaluate.check import LEVELS
 from facsmith.lab.evaluate.model import AuRow, Judgement, summarise
@@ -19,7 +19,6 @@ from facsmith.plots import leakage_chart, scatter_chart
 
 __all__ = ["comparison"]
 
-Array = npt.NDArray[np.float64]
 
 _UNIT = (
     "Unit: what the same landmarks report for the same face's muscles (face.muscles) at intensity 1; AUs whose "

@@ -17,7 +17,6 @@ from facsmith.plots import Band, convergence_chart
 
 __all__ = ["convergence"]
 
-Array = npt.NDArray[np.float64]
 _SHOWN_FACES: Final = 3
 _STRIP: Final = (0, 1, 4, 16, 64, 256, 512)
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
+from facsmith._types import Array, Image
 from facsmith.face import crop_transform
 from facsmith.facs import AU_NAMES, DISFA, EMOTIONS, ActionUnits, au_list
 from facsmith.lab.evaluate.faces import JudgedFace
@@ -19,8 +19,6 @@ from facsmith.lab.reproduce.store import Pieces
 
 __all__ = ["expressions"]
 
-Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.uint8]
 _Drawn = TypeVar("_Drawn")
 
 _SIDE: Final = 144

@@ -1,9 +1,7 @@
 """The faces of a report where the user gives none: the astronaut, then samples that the model draws itself."""
 
-import numpy as np
-import numpy.typing as npt
-
 from facsmith import _optional, image
+from facsmith._types import Image
 from facsmith.face import READABLE_SIDE
 from facsmith.framing import framing_of
 from facsmith.lab.evaluate.faces import JudgedFace, photographed
@@ -13,7 +11,6 @@ from facsmith.networks import Networks
 
 __all__ = ["ASTRONAUT", "chosen_faces", "sample_photo"]
 
-Image = npt.NDArray[np.uint8]
 
 ASTRONAUT = "astronaut"
 """Eileen Collins, NASA, in the public domain; scikit-image carries it."""

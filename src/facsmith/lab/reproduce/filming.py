@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from facsmith._types import Array, Image
 from facsmith.errors import NoFaceError
 from facsmith.face import CropTransform, Face, MuscleWarp
 from facsmith.facs import DISFA
@@ -19,9 +19,6 @@ from facsmith.strengths import strengthened
 from facsmith.subject import Subject
 
 __all__ = ["Filming", "filming"]
-
-Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)

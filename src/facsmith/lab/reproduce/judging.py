@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from facsmith._types import Array, Image
 from facsmith.errors import NoFaceError
 from facsmith.facs import DISFA, EMOTIONS
 from facsmith.lab.evaluate.check import LEVELS
@@ -21,8 +21,6 @@ from facsmith.lab.reproduce.store import Pieces
 
 __all__ = ["Judged", "judged"]
 
-Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.uint8]
 
 _CONTROL: Final = ("visible", "shares", "flow", "measured", "asked", "mixed")
 _TOGETHER: Final = 4

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from facsmith import image
+from facsmith._types import Array, Image
 from facsmith.descriptor import Descriptor
 from facsmith.inversion import InversionOptions, Start, invert
 from facsmith.lab.evaluate.faces import JudgedFace
@@ -20,8 +21,6 @@ from facsmith.lab.reproduce.store import Pieces
 
 __all__ = ["LIKENESS", "STARTS", "Search", "batches", "eq1", "searches", "watched"]
 
-Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.uint8]
 
 LIKENESS: Final = ("l1", "lpips", "identity", "identity_distance")
 """What is read of a picture beside its photo: fields of `Search` and `Reconstruction` (`lab.evaluate`)."""

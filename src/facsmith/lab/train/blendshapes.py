@@ -8,14 +8,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facsmith._types import Array, Image
 from facsmith.errors import InputError
 from facsmith.face.muscle_table import ShadingGrid, mirrored_sites
 from facsmith.face.points import JAW
 
 __all__ = ["BLENDSHAPES", "GRID", "JAW_AUS", "Blendshapes", "grid_freedom", "skin"]
 
-Array = NDArray[np.float64]
-Image = NDArray[np.uint8]
 
 BLENDSHAPES: Final[Mapping[int, tuple[tuple[str, float], ...]]] = {
     1: (("browInnerUp", 1.0),),

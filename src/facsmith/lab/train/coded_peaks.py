@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facsmith._types import Array, Image
 from facsmith.errors import InputError
 from facsmith.face.points import eye_centers, interocular, to_ibug
 from facsmith.lab.coded_pairs import UNLETTERED, CodedPair, read_pairs
@@ -19,8 +20,6 @@ from facsmith.measure.displacement import aligned_displacement
 
 __all__ = ["CodedPeak", "read_coded_peaks"]
 
-Array = NDArray[np.float64]
-Image = NDArray[np.uint8]
 
 _SKIN_BLUR: Final = 0.025  # IOD
 _DEEPEST: Final = 0.8  # natural logarithm of luminance

@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facsmith import _optional
+from facsmith._types import Array, Image
 from facsmith.errors import InputError
 from facsmith.face.align import crop_transform
 from facsmith.face.muscle_warp import MuscleWarp
@@ -40,9 +41,6 @@ from facsmith.lab.train.dataset import FRAMING
 from facsmith.lab.train.photos import Photo
 
 __all__ = ["DataOptions", "build_dataset", "random_expression"]
-
-Array = NDArray[np.float64]
-Image = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)

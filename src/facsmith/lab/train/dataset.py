@@ -8,13 +8,13 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import Array
 from facsmith.errors import InputError
 from facsmith.facs import AUS, columns
 from facsmith.framing import FACSMITH, Framing, parse_framing
 
 __all__ = ["FRAMING", "REST", "Dataset", "check_framing", "dataset_framing", "open_dataset", "reading"]
 
-Array = npt.NDArray[np.float64]
 
 REST: Final = 1
 """The variant that shows each person at rest."""

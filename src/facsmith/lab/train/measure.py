@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from facsmith import face as face_module
 from facsmith import image
+from facsmith._types import Array, Image
 from facsmith.descriptor import Descriptor
 from facsmith.errors import InputError, NoFaceError
 from facsmith.face import Face
@@ -28,8 +29,6 @@ from facsmith.measure.single_photo import combined, symmetric
 
 __all__ = ["MeasureTraining", "fit_population"]
 
-Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.uint8]
 Progress = Callable[[str, int, int], None]
 """Told (stage, done, total)."""
 

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from facsmith._types import Image
 from facsmith.facs import AUS
 from facsmith.generator.stylegan2 import StyleGAN2
 from facsmith.lab.frechet import frechet_distance
@@ -20,7 +21,6 @@ from facsmith.lab.train.views import whole_face
 
 __all__ = ["Monitor"]
 
-Image = npt.NDArray[np.uint8]
 
 _SAMPLES = 8  # a side of the sheet of random faces
 _PSI = 0.7

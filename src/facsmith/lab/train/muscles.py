@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facsmith._types import Array
 from facsmith.errors import InputError
 from facsmith.face.muscle_table import MIDLINE_AUS, MuscleTable
 from facsmith.face.points import JAW
@@ -23,8 +24,6 @@ from facsmith.lab.train.blendshapes import BLENDSHAPES, GRID, JAW_AUS, Blendshap
 from facsmith.lab.train.coded_peaks import CodedPeak
 
 __all__ = ["MusclesOptions", "fit_muscles"]
-
-Array = NDArray[np.float64]
 
 _LOWER_LIP: Final = (57, 66)
 

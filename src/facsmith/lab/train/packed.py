@@ -14,7 +14,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,6 +22,7 @@ import numpy.typing as npt
 from PIL import Image as Pillow
 
 from facsmith._arrays import read_tensors, write_tensors
+from facsmith._types import Image
 from facsmith.errors import InputError
 from facsmith.face.align import crop_transform
 from facsmith.framing import FACSMITH, Framing
@@ -29,7 +30,6 @@ from facsmith.lab.train.photos import Photo
 
 __all__ = ["PackOptions", "pack", "unpack"]
 
-Image = npt.NDArray[np.uint8]
 
 _FORMAT = "facsmith-photos-2"
 _QUALITIES = (95, 90, 85, 80, 70, 60)
@@ -105,9 +105,9 @@ def unpack(file: str | Path) -> list[Photo]:
     if metadata.get("format") != _FORMAT:
         raise InputError(f"{file} holds no packed photos; give a folder, or a file of `facsmith train data --packed`.")
     try:
-        names = cast("list[str]", json.loads(metadata["names"]))
+        names: list[str] = json.loads(metadata["names"])
         starts = np.concatenate([[0], tensors["ends"][:-1]])
-        groups = cast("list[str]", json.loads(metadata["groups"]))
+        groups: list[str] = json.loads(metadata["groups"])
         rows = zip(
             names, groups, starts, tensors["ends"], tensors["landmarks"], tensors["age"], tensors["gender"], strict=True
         )

@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facsmith._types import Array, Image
 from facsmith.errors import InputError, PhotoError
 from facsmith.face.points import to_ibug
 from facsmith.lab.picture_archive import PictureArchive
 
 __all__ = ["Photo", "archive_photos", "folder_photos", "read_names"]
-
-Array = NDArray[np.float64]
-Image = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import Image
 from facsmith.errors import InputError
 from facsmith.face.align import crop_transform
 from facsmith.face.points import eye_centers, interocular, yaw_degrees
@@ -15,8 +16,6 @@ from facsmith.lab.train.photos import Photo
 
 __all__ = ["Selection", "pitch_degrees", "selected", "sharpness"]
 
-Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.uint8]
 
 # Heights below the eye line in IOD of nose tip (points 29 and 30), nose base (33) and the jaw's ends (0 and 16), and 1:
 # regression on MediaPipe's head pose over the 4,700 of 5,408 faces that are turned by less than 20 degrees; r = .96,

@@ -16,13 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from facsmith import video
+from facsmith._types import Array
 from facsmith.errors import InputError
 from facsmith.facs import DISFA
 from facsmith.lab.fit.sources.types import Item, Portion, everything
 
 __all__ = ["DISFAOptions", "DISFASource"]
 
-Array = npt.NDArray[np.float64]
 
 _LABELS: Final = "ActionUnit_Labels"
 _VIDEO: Final = re.compile(r"(left|right)video_?(sn\d{3})", re.IGNORECASE)

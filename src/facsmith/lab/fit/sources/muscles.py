@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from facsmith import face, image
+from facsmith._types import Array, Image
 from facsmith.errors import InputError, PhotoError
 from facsmith.face.muscle_warp import MuscleWarp
 from facsmith.facs import AUS, DISFA, columns
@@ -18,8 +18,6 @@ from facsmith.lab.train.dataset import check_framing
 
 __all__ = ["MuscleOptions", "MuscleSource"]
 
-Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.uint8]
 
 _SIDE: Final = 256  # of the crop that is moved
 

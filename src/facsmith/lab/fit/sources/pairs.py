@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from facsmith import image
+from facsmith._types import Array
 from facsmith.errors import InputError, PhotoError
 from facsmith.facs import DISFA
 from facsmith.lab.coded_pairs import CodedPair, read_pairs
@@ -20,7 +20,6 @@ from facsmith.lab.fit.sources.types import SOME, Item, Portion, everything, port
 
 __all__ = ["PairSource"]
 
-Array = npt.NDArray[np.float64]
 
 _JAW: Final = 26
 _STRETCHED: Final = 27

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import numpy.typing as npt
 
+from facsmith._types import Array, Image
 from facsmith.errors import InputError
 from facsmith.facs import DISFA
 from facsmith.lab.fit.sources.types import SOME, Item, Portion, portions
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Keeper", "SampleOptions", "Samples", "Score"]
 
-Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.uint8]
 Score = Callable[[Image], Array | None]
 """(H, W, 3) uint8 RGB -> (12,) intensities in [0, 1], NaN where an AU cannot be told; None without a usable face."""
 

@@ -14,16 +14,15 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from facsmith import image, video
+from facsmith._types import Array
 from facsmith.errors import InputError, PhotoError
 from facsmith.facs import DISFA
 from facsmith.lab.fit.sources.types import MANY, SOME, Item, Portion, everything, portions, readable
 
 __all__ = ["TableOptions", "TableSource"]
 
-Array = npt.NDArray[np.float64]
 
 _NAMES: Final = ("input", "image", "file", "filename", "name")
 _PEOPLE: Final = ("person", "subject", "identity")

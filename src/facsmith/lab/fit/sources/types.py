@@ -9,10 +9,10 @@ from typing import Final, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from facsmith._types import Array, Image
+
 __all__ = ["MANY", "SOME", "Item", "Portion", "Source", "everything", "portions", "readable"]
 
-Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.uint8]
 
 SOME: Final = 256
 """Places of a portion whose files are its own."""
