@@ -20,6 +20,7 @@ from facsmith.lab.train.distributed import Team
 from facsmith.lab.train.faces import Faces
 from facsmith.lab.train.generator import GeneratorOptions, train_generator
 from facsmith.lab.train.generator_run import GeneratorRun
+from facsmith.lab.train.reuse_codes import known_in
 from facsmith.lab.train.start import keep
 from facsmith.lab.train.views import whole_face
 
@@ -191,6 +192,40 @@ def test_discriminators_take_photographs_alone_for_real(dataset: Path, tmp_path:
     nearest = torch.cdist(shown.flatten(1), known.flatten(1)).amin(dim=1)
     assert len(shown) == 12
     assert nearest[[0, 2, 4, 6, 8, 9, 10, 11]].max() < 1e-3 < nearest[[1, 3, 5, 7]].max()
+
+
+def test_soft_photos_are_drawn_but_never_taken_for_real(tmp_path: Path):
+    photos = [replace(sketch(seed), soft=seed >= 8) for seed in range(16)]
+    options = DataOptions(resolution=32, variants=2, held_out=0.2, codes=6, workers=1)
+    faces = Faces(build_dataset(photos, tmp_path / "data", options), code_size=6)
+    random = np.random.default_rng(0)
+    batch = faces.batch(random, 200, 16, CPU)
+    soft = batch.photos.numpy() >= (~np.load(tmp_path / "data/attributes.npz")["held_out"][:8]).sum()
+    assert soft.any() and not soft.all()
+    assert (batch.photographed.numpy()[::2] == ~soft[::2]).all()  # the first of each pair is as it was photographed
+    pool = torch.nn.functional.adaptive_avg_pool2d
+    sharp = torch.tensor(np.load(tmp_path / "data/images.npy")[:8, 0]).permute(0, 3, 1, 2).float() / 127.5 - 1
+    shown = faces.photographs(random, 50, 16, CPU)[0]
+    assert float(torch.cdist(shown.flatten(1), pool(sharp, 16).flatten(1)).amin(dim=1).max()) < 0.1
+    assert len(faces.photographed(99, held_out=False)) == len(faces.photos) - 8
+
+    train_generator(tmp_path / "data", tmp_path / "run", replace(OPTIONS, grow=(), steps=2), features=FEATURES)
+    with pytest.raises(InputError, match="not soft; got 0"):
+        build_dataset([replace(p, soft=True) for p in photos], tmp_path / "soft", options)
+
+
+def test_a_run_begins_with_the_corrections_of_the_photos_that_were_there_before(dataset: Path, tmp_path: Path):
+    train_generator(dataset, tmp_path / "old", replace(OPTIONS, steps=4), features=FEATURES)
+    known = load_file(tmp_path / "old/state.safetensors")["latents/delta.weight"]
+    photos = [*known_in(dataset, [sketch(seed) for seed in range(8)]), *(replace(sketch(k), soft=True) for k in (8, 9))]
+    options = DataOptions(resolution=32, variants=3, codes=6, workers=1)
+    more = build_dataset(photos, tmp_path / "more", options, codes_of=dataset)
+    start = tmp_path / "old/state.safetensors"
+    train_generator(more, tmp_path / "new", replace(OPTIONS, steps=1), start=start, features=FEATURES)
+    found = load_file(tmp_path / "new/state.safetensors")["latents/delta.weight"]
+    assert len(found) == len(known) + 2
+    torch.testing.assert_close(found[:-2], known)
+    assert not found[-2:].any()
 
 
 def test_people_are_drawn_by_their_groups_chances(tmp_path: Path):

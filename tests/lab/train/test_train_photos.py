@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from facsmith.__main__ import app
 from facsmith.errors import InputError
-from facsmith.lab.train.data import DataOptions, build_dataset
+from facsmith.lab.train.data import DataOptions, build_dataset, codes_along
 from facsmith.lab.train.packed import PackOptions, pack, unpack
 from facsmith.lab.train.photos import archive_photos, read_names
 from facsmith.lab.train.reuse_codes import known_in
@@ -98,6 +98,37 @@ def test_codes_and_held_out_people_come_from_the_older_data_set(tmp_path: Path):
     assert (np.load(new / "attributes.npz")["held_out"][::-1] == np.load(old / "attributes.npz")["held_out"]).all()
     with pytest.raises(InputError, match="no data set"):
         list(known_in(tmp_path, PHOTOS))
+
+
+@pytest.mark.slow
+def test_soft_photos_join_a_data_set_along_its_own_axes(tmp_path: Path):
+    sharp = [sketch(seed) for seed in range(12)]
+    file = pack(sharp, tmp_path / "sharp.safetensors", PackOptions(side=160))
+    soft = pack([replace(photo, name=f"soft-{photo.name}") for photo in sharp[:5]], tmp_path / "soft.safetensors")
+    run = CliRunner().invoke
+
+    def build(name: str, *more: str) -> Path:
+        base = ["train", "data", str(file), "-o", str(tmp_path / name), "--resolution", "64", "--variants", "1"]
+        done = run(app, [*base, "--workers", "1", *more])
+        assert done.exit_code == 0, done.exception
+        return tmp_path / name
+
+    old = build("old")
+    new = build("new", "--soft", str(soft), "--codes-of", str(old))
+    with np.load(old / "attributes.npz") as was, np.load(new / "attributes.npz") as now:
+        assert list(now["name"]) == [*was["name"], *(f"soft-{photo.name}" for photo in sharp[:5])]
+        assert list(now["soft"]) == [False] * 12 + [True] * 5
+        assert list(now["held_out"]) == [*was["held_out"], *[False] * 5]
+        training = ~was["held_out"]
+    known, codes = np.load(old / "codes.npy"), np.load(new / "codes.npy")
+    np.testing.assert_allclose(codes[:12], known, atol=1e-5)
+    assert np.isfinite(codes).all() and codes[12:].any(axis=1).all()
+    along = codes_along(old, np.load(old / "images.npy"), np.load(old / "au.npy"))
+    np.testing.assert_allclose(along[training], known[training], atol=1e-3)
+    held_out = np.load(build("fresh", "--soft", str(soft)) / "attributes.npz")["held_out"]
+    assert held_out[:12].any() and not held_out[12:].any()
+    refused = run(app, ["train", "data", str(file), "--soft", str(soft), "--packed", str(tmp_path / "x")])
+    assert isinstance(refused.exception, InputError) and "--soft" in str(refused.exception)
 
 
 def test_the_command_packs_builds_and_says_what_is_missing(tmp_path: Path):

@@ -1,8 +1,9 @@
 """``facsmith train data | generator | adopt | keep | descriptor | encoder | measure | muscles``."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
@@ -81,6 +82,14 @@ def data(
     yaw: Annotated[float, typer.Option("--max-yaw", help="Degrees that a face may be turned to a side.")] = 90.0,
     pitch: Annotated[float, typer.Option("--max-pitch", help="Degrees that a face may look up or down.")] = 90.0,
     age: Annotated[int, typer.Option("--min-age", help="Years, where they are known.")] = 18,
+    soft: Annotated[
+        Path | None,
+        typer.Option(
+            "--soft",
+            metavar="PHOTOS",
+            help="Further people, less sharp: they teach at half size, and never what a photo looks like.",
+        ),
+    ] = None,
     leave_out: Annotated[
         Path | None, typer.Option("--leave-out", metavar="FILE", help="Names of photos to leave out, one a line.")
     ] = None,
@@ -112,12 +121,14 @@ def data(
     from facsmith.framing import parse_framing
     from facsmith.lab.train.data import DataOptions, build_dataset
     from facsmith.lab.train.packed import PackOptions, pack, unpack
-    from facsmith.lab.train.photos import archive_photos, folder_photos, read_names
+    from facsmith.lab.train.photos import Photo, archive_photos, folder_photos, read_names
     from facsmith.lab.train.reuse_codes import known_in
     from facsmith.lab.train.select import Selection, selected
 
     if output is None and packed is None:
         raise InputError("There is nothing to write: give -o FOLDER for a data set, --packed FILE for its photos.")
+    if packed is not None and soft is not None:
+        raise InputError("A packed file does not say which photos are --soft: pack these into a file of their own.")
     check_place(output)
     check_place(packed)
     framed = parse_framing(framing)
@@ -127,23 +138,28 @@ def data(
 
     absent = frozenset[str]() if leave_out is None else read_names(leave_out)
     kept = None if held_out is None else read_names(held_out)
-    if photos.is_file():
-        read = archive_photos(photos, progress=tell) if photos.suffix == ".tar" else iter(unpack(photos))
-    elif photos.is_dir():
-        read = folder_photos(photos, progress=tell)
-    else:
-        raise OutputError(f"There is no folder {photos}; give a folder of face photos.")
+
+    def read(place: Path) -> Iterator[Photo]:
+        if place.is_file():
+            return archive_photos(place, progress=tell) if place.suffix == ".tar" else iter(unpack(place))
+        if place.is_dir():
+            return folder_photos(place, progress=tell)
+        raise OutputError(f"There is no folder {place}; give a folder of face photos.")
+
     wanted = Selection(sharpness=sharpness, yaw=yaw, pitch=pitch, age=age)
-    named = (photo for photo in read if photo.name not in absent)
+    named = (photo for photo in read(photos) if photo.name not in absent)
     welcome = selected(named, wanted, resolution=resolution, progress=tell)
     if kept is not None:
         welcome = (replace(photo, held_out=photo.name in kept) for photo in welcome)
+    if soft is not None:
+        softer = (replace(photo, soft=True) for photo in read(soft) if photo.name not in absent)
+        welcome = chain(welcome, selected(softer, wanted, resolution=resolution, progress=tell))
     found = list(welcome if known is None else known_in(known, welcome, progress=tell))
     if packed is not None:
         typer.echo(str(pack(found, packed, PackOptions(megabytes=megabytes, framing=framed))))
     if output is not None:
         options = DataOptions(resolution=resolution, variants=variants, framing=framed, workers=workers, seed=seed)
-        typer.echo(str(build_dataset(found, output, options)))
+        typer.echo(str(build_dataset(found, output, options, codes_of=known)))
 
 
 @app.command("generator")

@@ -11,7 +11,7 @@ A data set is a folder of plain arrays, N photos by V variants by R x R pixels, 
     au.npy          (N, V, K) float32 total intensities of `facs.AUS`
     landmarks.npy   (N, V, 68, 2) float32 crop pixels
     codes.npy       (N, C) float32 whitened PCA codes of the photographs, with the AUs' part removed
-    attributes.npz  name, age, gender, group, held_out
+    attributes.npz  name, age, gender, group, held_out, soft (see `Photo`)
     framing.json    how the crops frame the faces (`facsmith.framing`)
 
 At 256 px a crop is 0.2 MB: 3,500 photos take 0.7 GB a variant, on disk and, once read, in the system's page cache.
@@ -22,7 +22,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -37,10 +37,10 @@ from facsmith.face.muscles import displacement
 from facsmith.face.own import own_expression
 from facsmith.facs import AUS, EYE_AUS, spread
 from facsmith.framing import FACSMITH, Framing
-from facsmith.lab.train.dataset import FRAMING
+from facsmith.lab.train.dataset import FRAMING, reading
 from facsmith.lab.train.photos import Photo
 
-__all__ = ["DataOptions", "build_dataset", "random_expression"]
+__all__ = ["DataOptions", "build_dataset", "codes_along", "random_expression"]
 
 
 @dataclass(frozen=True)
@@ -86,11 +86,20 @@ def random_expression(random: np.random.Generator) -> Array:
     return e
 
 
-def build_dataset(photos: list[Photo], out: str | Path, options: DataOptions | None = None) -> Path:
-    """Write the data set of `photos` to the folder `out` and return it."""
+def build_dataset(
+    photos: list[Photo], out: str | Path, options: DataOptions | None = None, *, codes_of: str | Path | None = None
+) -> Path:
+    """Write the data set of `photos` to the folder `out` and return it.
+
+    Parameters
+    ----------
+    codes_of
+        The data set where photos that bring codes have them from: those that bring none get codes along the same axes.
+    """
     options = options or DataOptions()
-    if len(photos) < 2:
-        raise InputError(f"A data set needs at least 2 photos with a face; got {len(photos)}.")
+    sharp = sum(not photo.soft for photo in photos)
+    if sharp < 2:
+        raise InputError(f"A data set needs at least 2 photos with a face that are not soft; got {sharp}.")
     root = Path(out)
     root.mkdir(parents=True, exist_ok=True)
     n, v, r = len(photos), options.variants, options.resolution
@@ -115,19 +124,72 @@ def build_dataset(photos: list[Photo], out: str | Path, options: DataOptions | N
         gender=np.array([p.gender for p in photos], np.int8),
         group=np.array([p.group for p in photos]),
         held_out=held_out,
+        soft=np.array([p.soft for p in photos]),
     )
-    known = [photo.codes for photo in photos if photo.codes is not None]
-    codes = np.stack(known) if len(known) == n else photograph_codes(images, au, held_out, count=options.codes)
-    np.save(root / "codes.npy", codes.astype(np.float32))
+    np.save(root / "codes.npy", _codes(photos, images, au, held_out, options, codes_of))
     return root
+
+
+def _codes(
+    photos: list[Photo],
+    images: Image,
+    au: NDArray[np.float32],
+    held_out: NDArray[np.bool_],
+    options: DataOptions,
+    codes_of: str | Path | None,
+) -> NDArray[np.float32]:
+    known = {row: photo.codes for row, photo in enumerate(photos) if photo.codes is not None}
+    if not known:
+        return photograph_codes(images, au, held_out, count=options.codes)
+    codes = np.zeros((len(photos), len(next(iter(known.values())))), np.float32)
+    codes[list(known)] = list(known.values())
+    new = [row for row in range(len(photos)) if row not in known]
+    if new:
+        if codes_of is None:
+            raise InputError(f"{len(new)} of {len(photos)} photos bring no codes; say which data set has the others'.")
+        codes[new] = codes_along(codes_of, images[new, :1], au[new, :1])
+    return codes
+
+
+def codes_along(dataset: str | Path, images: Image, au: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Codes of other photos along the axes of a data set's own: by the linear map from pixels to codes found there.
+
+    Parameters
+    ----------
+    images
+        (N, V, R, R, 3), of which the first variant counts; framed as the data set's.
+    au
+        (N, V, K).
+
+    Raises
+    ------
+    InputError
+        No such data set.
+    """
+    root = Path(dataset)
+    with reading(root):
+        seen = np.load(root / "images.npy", mmap_mode="r", allow_pickle=False)
+        shown = np.load(root / "au.npy", allow_pickle=False)
+        codes = np.load(root / "codes.npy", allow_pickle=False)
+        with np.load(root / "attributes.npz", allow_pickle=False) as attributes:
+            training = ~attributes["held_out"].astype(bool)
+    axes = _Principal.of(_floats(seen)[training], count=codes.shape[1])
+
+    def terms(pictures: Image, intensities: NDArray[np.float32]) -> Array:
+        parts = [axes(_floats(pictures)), intensities[:, 0], np.ones((len(pictures), 1))]
+        return np.concatenate([np.asarray(part, np.float64) for part in parts], axis=1)
+
+    known: Array = cast(Any, np.linalg).lstsq(terms(seen, shown)[training], codes[training], rcond=None)[0]
+    return np.asarray(terms(images, au) @ known, np.float32)
 
 
 def _held_out(photos: list[Photo], options: DataOptions) -> NDArray[np.bool_]:
     if any(photo.held_out is not None for photo in photos):
         return np.array([bool(photo.held_out) for photo in photos])
     held_out = np.zeros(len(photos), bool)
-    chosen = np.random.default_rng(options.seed).permutation(len(photos))
-    held_out[chosen[: max(1, round(options.held_out * len(photos)))]] = True
+    sharp = np.flatnonzero([not photo.soft for photo in photos])
+    chosen = np.random.default_rng(options.seed).permutation(sharp)
+    held_out[chosen[: max(1, round(options.held_out * len(sharp)))]] = True
     return held_out
 
 
@@ -188,15 +250,35 @@ def photograph_codes(
 
     Fitted on the photos not held out.
     """
-    small = np.stack([_shrink(image, 64).ravel() for image in images[:, 0]])
-    data = small.astype(np.float32) / 127.5 - 1
-    train = data[~held_out]
-    mean = train.mean(axis=0)
-    svd: Any = _optional.load("sklearn.utils.extmath").randomized_svd
-    found: tuple[Array, Array, Array] = svd(train - mean, min(count, *train.shape), n_iter=4, random_state=0)
-    _, singular, basis = found
-    singular = np.maximum(singular, 1e-6 * singular[0])  # fewer photos than codes: the last ones say nothing
-    codes = (data - mean) @ basis.T / (singular / np.sqrt(len(train)))
+    data = _floats(images)
+    codes = _Principal.of(data[~held_out], count=count)(data)
     own = np.concatenate([au[:, 0], np.ones((len(au), 1), np.float32)], axis=1)
     trace: Array = cast(Any, np.linalg).lstsq(own[~held_out], codes[~held_out], rcond=None)[0]
     return np.asarray(codes - own @ trace, np.float32)
+
+
+class _Principal(NamedTuple):
+    """Principal components of pictures: mean (D,), basis (count, D), and the spread (count,) along each."""
+
+    mean: NDArray[np.float32]
+    basis: NDArray[np.float32]
+    spread: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, data: NDArray[np.float32], *, count: int) -> "_Principal":
+        """Of (N, D) pictures."""
+        mean = data.mean(axis=0)
+        svd: Any = _optional.load("sklearn.utils.extmath").randomized_svd
+        _, singular, basis = svd(data - mean, min(count, *data.shape), n_iter=4, random_state=0)
+        singular = np.maximum(singular, 1e-6 * singular[0])  # fewer photos than codes: the last ones say nothing
+        return cls(mean, basis, singular / np.float32(np.sqrt(len(data))))
+
+    def __call__(self, data: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(N, D) -> (N, count), white on the pictures that this was found on."""
+        return np.asarray((data - self.mean) @ self.basis.T / self.spread, np.float32)
+
+
+def _floats(images: Image) -> NDArray[np.float32]:
+    """(N, 64 * 64 * 3) in [-1, 1] of each photo's first variant."""
+    small = np.stack([_shrink(image, 64).ravel() for image in images[:, 0]])
+    return small.astype(np.float32) / 127.5 - 1

@@ -42,7 +42,7 @@ class FaceBatch:
     photos
         (N,) rows of the training photos.
     photographed
-        (N,) bool, False where the picture was warped.
+        (N,) bool, False where the picture was warped, or is of a soft photo.
     """
 
     images: Tensor
@@ -103,6 +103,7 @@ class Faces:
         self._codes = codes[:, :code_size]
         with np.load(root / "attributes.npz", allow_pickle=False) as attributes:
             held_out, group = attributes["held_out"].astype(bool), attributes["group"]
+            soft = attributes["soft"].astype(bool) if "soft" in attributes else np.zeros(len(held_out), bool)
         self.photos, self._held_out = np.flatnonzero(~held_out), np.flatnonzero(held_out)
         self.own = np.arange(share[0], len(self.photos), share[1])
         if len(self.own) == 0:
@@ -110,6 +111,11 @@ class Faces:
         _, at, count = np.unique(group[self.photos[self.own]], return_inverse=True, return_counts=True)
         chance = count[at] ** -float(balance)
         self._chance = chance / chance.sum()
+        self._soft = soft
+        sharp = self._chance * ~soft[self.photos[self.own]]
+        if not sharp.any():
+            raise InputError(f"{root} has soft photos alone for a process to train on: nothing shows what to draw.")
+        self._sharp_chance = sharp / sharp.sum()
 
     def batch(self, random: np.random.Generator, size: int, resolution: int, device: torch.device) -> FaceBatch:
         """Random people: a photograph and another expression of each, or photographs alone."""
@@ -123,13 +129,16 @@ class Faces:
     def photographs(
         self, random: np.random.Generator, size: int, resolution: int, device: torch.device
     ) -> tuple[Tensor, Tensor]:
-        """Random people as photographed: images (N, 3, R, R) in [-1, 1], inside (N, 1, R, R) in [0, 1]."""
-        rows = self.photos[self._people(random, size)]
+        """Random sharp photos: images (N, 3, R, R) in [-1, 1], inside (N, 1, R, R) in [0, 1]."""
+        rows = self.photos[self._sharp_people(random, size)]
         images, inside = self._pictures.get(rows, np.zeros(size, int), device)
         return F.adaptive_avg_pool2d(images, resolution), F.adaptive_avg_pool2d(inside, resolution)
 
     def _people(self, random: np.random.Generator, size: int) -> NDArray[np.int_]:
         return self.own[random.choice(len(self.own), size=size, p=self._chance)]
+
+    def _sharp_people(self, random: np.random.Generator, size: int) -> NDArray[np.int_]:
+        return self.own[random.choice(len(self.own), size=size, p=self._sharp_chance)]
 
     def held_out(self, limit: int, resolution: int, device: torch.device) -> FaceBatch:
         """The first held-out people as photographed."""
@@ -137,8 +146,8 @@ class Faces:
         return self._load(rows, np.zeros(len(rows), int), np.zeros(len(rows), int), resolution, device)
 
     def photographed(self, limit: int, *, held_out: bool) -> NDArray[np.int_]:
-        """Rows of at most ``limit`` people, training or held out, spread over the data set, for `pictures`."""
-        rows = self._held_out if held_out else self.photos
+        """Rows of at most ``limit`` sharp photos, training or held out, spread over the data set, for `pictures`."""
+        rows = self._held_out if held_out else self.photos[~self._soft[self.photos]]
         return rows[np.linspace(0, len(rows) - 1, min(limit, len(rows))).astype(int)]
 
     def pictures(self, rows: NDArray[np.int_], resolution: int, device: torch.device) -> Tensor:
@@ -146,8 +155,8 @@ class Faces:
         return F.adaptive_avg_pool2d(self._pictures.get(rows, np.zeros(len(rows), int), device)[0], resolution)
 
     def expressions(self, random: np.random.Generator, count: int) -> Tensor:
-        """AU vectors (count, K) that photographs show."""
-        return _tensor(self._au[self.photos[self._people(random, count)], 0])
+        """AU vectors (count, K) that sharp photos show."""
+        return _tensor(self._au[self.photos[self._sharp_people(random, count)], 0])
 
     def _load(
         self,
@@ -169,7 +178,7 @@ class Faces:
             landmarks=_tensor((self._landmarks[rows, variants] + 0.5) / self._side).to(device),
             codes=_tensor(self._codes[rows]).to(device),
             photos=_tensor(photos).to(device),
-            photographed=_tensor(variants == 0).to(device),
+            photographed=_tensor((variants == 0) & ~self._soft[rows]).to(device),
         )
 
 

@@ -21,8 +21,6 @@ __all__ = ["Photo", "archive_photos", "folder_photos", "read_names"]
 class Photo:
     """One face to train on.
 
-    codes (K,),
-
     Parameters
     ----------
     landmarks
@@ -34,6 +32,9 @@ class Photo:
     codes, held_out
         (K,) codes, and whether it was held out, as in another data set, where this one goes on from it
         (`lab.train.reuse_codes`).
+    soft
+        Less sharp than pictures are to become: it teaches who there is at half its size, as a warped one does, and
+        never what a photograph looks like.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Photo:
     group: str = ""
     codes: NDArray[np.float32] | None = None
     held_out: bool | None = None
+    soft: bool = False
 
 
 def folder_photos(folder: str | Path, *, progress: Callable[[str], None] = lambda _: None) -> Iterator[Photo]:

@@ -17,6 +17,7 @@ def known_in(
     dataset: str | Path, photos: Iterable[Photo], *, progress: Callable[[str], None] = lambda _: None
 ) -> Iterator[Photo]:
     """The photos that a data set has, by name, with their codes and whether they were held out; in the given order.
+    Soft ones that it lacks follow as they are: they join it.
 
     Parameters
     ----------
@@ -38,5 +39,7 @@ def known_in(
         if photo.name in row:
             at = row[photo.name]
             yield replace(photo, codes=codes[at].astype(np.float32), held_out=bool(held_out[at]))
+        elif photo.soft:
+            yield photo
         else:
             progress(f"skipped {photo.name}: {root} has no photo of this name")

@@ -42,7 +42,8 @@ def begin_from(path: str | Path, modules: dict[str, nn.Module]) -> int:
     """Copy a state of another run, or its essence, into networks of the same sizes; returns on how many images they
     were trained, as far as the file says.
 
-    Optimisers stay fresh. So do the photos' corrections, unless the file has some for just as many photos.
+    Optimisers stay fresh. The photos' corrections, where the file has some, are those of the first photos: what a data
+    set adds (`train data --soft`) comes after them.
 
     Parameters
     ----------
@@ -72,8 +73,8 @@ def begin_from(path: str | Path, modules: dict[str, nn.Module]) -> int:
         with torch.no_grad():
             for key, value in wanted.items():
                 value.copy_(tensors[key])
-            if own is not None and corrections is not None and corrections.shape == own.shape:
-                own.copy_(corrections)
+            if own is not None and corrections is not None and len(corrections) <= len(own):
+                own[: len(corrections)].copy_(corrections)
     modules["generator"].load_state_dict(modules["average"].state_dict())
     counters: dict[str, Any] = json.loads(read_metadata(path).get("counters", "{}"))
     return int(counters.get("images", 0))
