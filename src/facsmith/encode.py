@@ -7,8 +7,7 @@ import torch
 
 from facsmith import face, image, measure
 from facsmith._types import Image
-from facsmith.compose import Compositor
-from facsmith.compose.transfer import SHARP
+from facsmith.compose import SHARP, Compositor
 from facsmith.framing import framing_of
 from facsmith.inversion import check_claim, invert
 from facsmith.latent import Latent

@@ -7,7 +7,6 @@ from typing import Any
 
 from facsmith import image, tracks, video
 from facsmith._types import Image
-from facsmith.errors import InputError
 from facsmith.facs import AUS, EYE_AUS
 from facsmith.options import Progress
 from facsmith.plan import lead
@@ -118,14 +117,13 @@ class Animation:
         notes: tuple[str, ...] = (),
         receipt: bool = True,
     ) -> None:
-        self.has_receipt = receipt
         self.subject = renderer.subject
         self.timeline = timeline
         self.options = renderer.options
         self.notes = (*self.subject.notes, *notes)
         self._renderer = renderer
         self.model = model
-        self._record = FilmRecord(timeline, renderer, reader)
+        self._record = FilmRecord(timeline, renderer, reader, measured=receipt)
         times = self._record.times  # (T,)
         at = timeline.at if timeline.is_symmetric else timeline.sides
         self._intensities = at(times)  # (T, K), or (T, 2, K) where the sides differ
@@ -152,8 +150,7 @@ class Animation:
 
     def frames(self, progress: Progress | None = None) -> Iterator[Image]:
         """Render: yields (H, W, 3) uint8 RGB frames; equal neighbours may be one and the same array."""
-        frames = self._renderer.frames(self._intensities)
-        return self._record.watch(frames, progress) if self.has_receipt else _told(frames, len(self), progress)
+        return self._record.watch(self._renderer.frames(self._intensities), progress)
 
     def save(
         self,
@@ -184,7 +181,7 @@ class Animation:
         if page is not None:
             check_page(page)
         if not (page is None and contact_sheet is None):
-            self._check_receipt()
+            self._record.check_measured()
         self.write(path, sound=sound, sign_with=sign_with, progress=progress)
         if not self.has_receipt:
             return None
@@ -264,6 +261,11 @@ class Animation:
         return shape[0], shape[1]
 
     @property
+    def has_receipt(self) -> bool:
+        """Whether frames are looked at as they pass, for a receipt."""
+        return self._record.measured
+
+    @property
     def metadata(self) -> dict[str, str]:
         """What its files say inside: which generator drew them, and IPTC's digital source type."""
         return provenance(self.model, self.source_type)
@@ -297,25 +299,10 @@ class Animation:
             progress=progress,
         )
 
-    def _check_receipt(self) -> None:
-        if not self.has_receipt:
-            raise InputError(
-                "This film was made with receipt=False, so nothing of it was measured or kept; leave that out for a "
-                "receipt, its page, or a contact sheet."
-            )
-
     def _rendered(self) -> FrameStats:
-        self._check_receipt()
+        self._record.check_measured()
         if self._record.stats is None:
             for _ in self.frames():
                 pass
         assert self._record.stats is not None
         return self._record.stats
-
-
-def _told(frames: Iterator[Image], count: int, progress: Progress | None) -> Iterator[Image]:
-    """The same frames; their progress is told."""
-    for done, frame in enumerate(frames, 1):
-        yield frame
-        if progress is not None:
-            progress("frames", done, count)

@@ -13,8 +13,7 @@ import torch
 from facsmith import image
 from facsmith._types import Array, Codes, Image
 from facsmith.boundary import BoundarySet
-from facsmith.compose import Eyes, join
-from facsmith.compose.transfer import SHARP
+from facsmith.compose import SHARP, Eyes, join
 from facsmith.face import Face
 from facsmith.face.muscles import PARTING, lips_apart
 from facsmith.facs import AUS, EYE_AUS

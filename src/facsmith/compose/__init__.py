@@ -2,5 +2,6 @@
 
 from facsmith.compose.compositor import Compositor, Mode, join
 from facsmith.compose.eyes import Eyes
+from facsmith.compose.transfer import SHARP
 
-__all__ = ["Compositor", "Eyes", "Mode", "join"]
+__all__ = ["SHARP", "Compositor", "Eyes", "Mode", "join"]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from facsmith._types import Image
+from facsmith.errors import InputError
 from facsmith.facs import EYE_AUS, ActionUnits
 from facsmith.options import Progress
 from facsmith.plan import keyframe_seconds
@@ -32,6 +33,8 @@ class FilmRecord:
         What draws the frames.
     reader
         Measures the frames that are kept.
+    measured
+        Whether frames are looked at at all.
 
     Attributes
     ----------
@@ -41,8 +44,8 @@ class FilmRecord:
         Numbers of the frames at which something is asked.
     """
 
-    def __init__(self, timeline: Timeline, renderer: Renderer, reader: FrameReader) -> None:
-        self.timeline = timeline
+    def __init__(self, timeline: Timeline, renderer: Renderer, reader: FrameReader, *, measured: bool = True) -> None:
+        self.timeline, self.measured = timeline, measured
         self._renderer, self._reader = renderer, reader
         self.times = timeline.frame_times(renderer.options.fps)
         self.keyframes = sorted({self._frame_at(seconds) for seconds in keyframe_seconds(timeline)})
@@ -56,6 +59,12 @@ class FilmRecord:
 
     def watch(self, frames: Iterable[Image], progress: Progress | None = None) -> Iterator[Image]:
         """The same frames, looked at on their way."""
+        for index, frame in enumerate(self._seen(frames) if self.measured else frames):
+            yield frame
+            if progress is not None:
+                progress("frames", index + 1, len(self.times))
+
+    def _seen(self, frames: Iterable[Image]) -> Iterator[Image]:
         began = time.perf_counter()
         wanted = frozenset(summary.measured_frames(len(self.times), self.keyframes))
         stats = FrameStats(self._reader.rest, self._reader.face, self._reader.view, keep=wanted)
@@ -64,8 +73,14 @@ class FilmRecord:
             if index + 1 == len(self.times):
                 self._stats, self._seconds = stats, time.perf_counter() - began
             yield frame
-            if progress is not None:
-                progress("frames", index + 1, len(self.times))
+
+    def check_measured(self) -> None:
+        """Raise InputError where nothing was looked at."""
+        if not self.measured:
+            raise InputError(
+                "This film was made with receipt=False, so nothing of it was measured or kept; leave that out for a "
+                "receipt, its page, or a contact sheet."
+            )
 
     def asked(self, index: int) -> ActionUnits:
         """What the timeline asks of a frame."""

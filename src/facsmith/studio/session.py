@@ -161,9 +161,9 @@ class StudioSession:
         known = self.scene.subject.inversion if self.scene is not None and self._at == index else None
         if latent is None and known is not None and known.iterations[0] >= min(1, options.inversion.iterations):
             return
-        self._enter(
-            encode(self._photo(), networks, name=name, options=options.encoding, latent=latent, progress=progress)
-        )
+        subject = encode(self._photo(), networks, name=name, options=options.encoding, latent=latent, progress=progress)
+        subject.code.found(progress)
+        self._enter(subject)
         self.scene_or_raise().preview.fit(progress)
 
     def open_face(self, index: int, progress: Progress) -> None:
