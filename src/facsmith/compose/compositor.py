@@ -222,6 +222,10 @@ class Compositor:
             share = mouth.window.lift(mouth.share, near)[..., None]
             part = flow[near.within(band)]
             part += share * (mouth.window.lift(mouth.flow, near) - part)
+        for part in self._front_parts:
+            front = band.common(part)
+            if front is not None and self.still is not None and self.still.hair:
+                flow[front.within(band)] *= 1 - self.still.window.lift(self.still.held, front)[..., None]
         x = np.arange(band.left, band.right, dtype=np.float32)
         y = np.arange(band.top, band.bottom, dtype=np.float32)[:, None]
         picture = _moved(self._photo, flow[..., 0] + x, flow[..., 1] + y)

@@ -53,18 +53,22 @@ _LOWER_HAIR: Final = 0.04  # IOD: of a brow's hair the middle lies below its lan
 _DARKER: Final = 0.72  # of the brightness of skin that a brow's hair has at most
 _SLIDES: Final = 0.18  # IOD: no skin above the cheeks goes farther
 _NARROW: Final = 0.03  # IOD: half the width of the narrowest strand
+_TOUCHED: Final = 0.05  # IOD beside hair in which a brow stands still
+_BENDS: Final = 0.11  # IOD: blur of that
 _GROWN, _SEAM, _SOFT = 0.02, 0.035, 0.012  # IOD
 
 
 @dataclass(frozen=True, eq=False)
 class Still:
     """window: where. share: (h, w) in [0, 1]. around: (h, w), the same with a seam around it, where skin that moves
-    would still show its edge. brows: (h, w) 1 where brows' hair is. glasses, hair: whether some were found."""
+    would still show its edge. brows: (h, w) 1 where brows' hair is. held: (h, w) in [0, 1], how far hair that touches a
+    brow keeps it from moving: it bends there, where it would break off. glasses, hair: whether some were found."""
 
     window: Window
     share: FloatImage
     around: FloatImage
     brows: Pixels
+    held: FloatImage
     glasses: bool
     hair: bool
 
@@ -140,7 +144,16 @@ def still(photo: Pixels, canvas: Canvas, frame: FaceFrame, face: Array, mask: Fl
         cv2.fillPoly(eyes, [_pixels(points, places)], (1,))
     # An eye that a rim comes near is no skin to be filled.
     around *= 1 - _softened(cv2.dilate(eyes, _disc(_SEAM)))
-    return Still(window, share, np.maximum(share, around), brows, rims is not None, has_hair)
+    held = _held(hair, places, face) if has_hair else np.zeros(window.shape, np.float32)
+    return Still(window, share, np.maximum(share, around), brows, held, rims is not None, has_hair)
+
+
+def _held(hair: npt.NDArray[np.bool_], places: Array, face: Array) -> FloatImage:
+    """(h, w) in [0, 1], 1 where hair lies on a brow, less the farther it is."""
+    zone = cv2.dilate(_brow_zone(places, face), _disc(_TOUCHED)).astype(np.float32)
+    near = cv2.dilate(hair.astype(np.uint8), _disc(_TOUCHED)).astype(np.float32)
+    bent = 1.6 * _spread(near, _BENDS * PIXELS) * np.minimum(1.6 * _spread(zone, 0.5 * _BENDS * PIXELS), 1)
+    return np.asarray(np.minimum(bent, 1), np.float32)
 
 
 def _brows(seen: FloatImage, places: Array, face: Array) -> Pixels:

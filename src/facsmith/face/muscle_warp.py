@@ -17,6 +17,7 @@ from facsmith.face.mouth import LipLine, OwnMouth, upper_row
 from facsmith.face.muscle_table import MuscleTable
 from facsmith.face.muscles import FaceMuscles, jaw_drop, two_sided
 from facsmith.face.palette import Palette
+from facsmith.face.points import BROWS
 from facsmith.face.shading import SKIN_SHADE, FaceShading, unfolded
 from facsmith.face.teeth import Dentition, mouth_light
 from facsmith.facs import AUS
@@ -38,6 +39,12 @@ _UPPER_LIP: Final = (49, 50, 51, 52, 53, 61, 62, 63)
 _LOWER_JAW: Final = tuple(range(4, 13))
 _BELOW: Final = ("mentolabial", "chin", "marionette", "jaw")
 _ABOVE: Final = ("philtrum", "upper")
+_ABOVE_BROW: Final = 0.04
+_BELOW_BROW: Final = (0.05, 0.09)
+_TO_LID: Final = (0.25, 0.45)
+"""IOD above and below its landmarks in which a brow moves as one piece; at most these parts of the way to a lid."""
+_LIDS_BELOW: Final = (36, 36, 37, 38, 39, 42, 43, 44, 45, 45)
+"""The point of the eye under each of the brows'."""
 _APART: Final = 0.03  # IOD of the lips' own movement from which what lies between them is new
 
 
@@ -92,17 +99,28 @@ class MuscleField:
         grid = np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2)
         near = _near_face(grid)[:, None]
         self._branches = [
-            (kept, near * _spline(np.concatenate([self.muscles.sites[kept], self._anchors]), grid))
+            (kept, near * _spline(self._controls(self.muscles.sites, kept), grid))
             for kept in (np.array(above), np.array(below))
         ]
 
     def moves(self, intensities: ArrayLike) -> Moves:
         """One expression, (28,) or (2, 28)."""
         sites = self.muscles.moved(intensities)
-        still = np.zeros_like(self._anchors)
-        upper, lower = (self._inverse(spline @ np.concatenate([sites[kept], still])) for kept, spline in self._branches)
+        upper, lower = (self._inverse(spline @ self._moved(sites, kept)) for kept, spline in self._branches)
         inverse = np.concatenate([upper, lower], axis=-1)
         return Moves(sites, jaw_drop(intensities), inverse, LipLine(self.face + sites[:68]))
+
+    def _controls(self, sites: Array, kept: NDArray[np.intp]) -> Array:
+        """(M, 2) points whose displacement is known: sites, both edges of the brows, and what never moves."""
+        brow = sites[list(BROWS)]
+        to_lid = np.maximum(sites[list(_LIDS_BELOW), 1] - brow[:, 1], 0)
+        lower = [np.minimum(most, part * to_lid) for most, part in zip(_BELOW_BROW, _TO_LID, strict=True)]
+        edges = [brow + np.stack([np.zeros(len(brow)), y], axis=1) for y in (np.full(len(brow), -_ABOVE_BROW), *lower)]
+        return np.concatenate([sites[kept], *edges, self._anchors])
+
+    def _moved(self, moved: Array, kept: NDArray[np.intp]) -> Array:
+        """(M, 2) their displacements, by those of the sites: a brow's edges follow its landmarks."""
+        return np.concatenate([moved[kept], *[moved[list(BROWS)]] * (1 + len(_TO_LID)), np.zeros_like(self._anchors)])
 
     def motion(self, pixels: Array, moves: Moves, *, own: OwnMouth | None, pixel: float) -> Motion:
         """Where the pixels of the moved face come from.
@@ -134,8 +152,8 @@ class MuscleField:
     def between(self, pixels: Array, here: Array, there: Array) -> Array:
         """(h, w, 2) displacement in IOD that leads from the face whose sites (S, 2) moved by ``here`` to the one whose
         sites moved by ``there``; the mouth's inside goes with its lips."""
-        controls = np.concatenate([self.muscles.sites + here, self._anchors])
-        moves = np.concatenate([there - here, np.zeros_like(self._anchors)])
+        every = np.arange(len(self.muscles.sites))
+        controls, moves = self._controls(self.muscles.sites + here, every), self._moved(there - here, every)
         grid = np.stack(np.meshgrid(np.arange(*_X, 2 * _STEP), np.arange(*_Y, 2 * _STEP)), axis=-1)
         field = (_spline(controls, grid.reshape(-1, 2)) @ moves).reshape(grid.shape)
         at = _nodes(pixels.astype(np.float32), 2 * _STEP)
