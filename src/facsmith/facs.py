@@ -381,7 +381,11 @@ _EKMAN = "Ekman & Friesen 1978, Table 11-1"
 _PROTOTYPES = (
     Emotion("neutral", ActionUnits(), "FACS: no Action Unit active"),
     Emotion("happiness", ActionUnits({6: 1, 12: 1, 25: 1}), f"6+12+25: {_EKMAN}; Du et al. 2014; the paper's vector"),
-    Emotion("sadness", ActionUnits({1: 1, 4: 1, 15: 1}), f"1+4+15: {_EKMAN}; Du et al. 2014"),
+    Emotion(
+        "sadness",
+        ActionUnits({1: 1, 4: 0.5, 15: 1}),
+        f"1+4+15: {_EKMAN}; Du et al. 2014; 4 by half, as it draws down what 1 raises, and sad brows are oblique",
+    ),
     Emotion(
         "surprise",
         ActionUnits({1: 1, 2: 1, 5: 0.4, 25: 0.4, 26: 1}),
