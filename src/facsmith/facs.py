@@ -388,13 +388,14 @@ _PROTOTYPES = (
     ),
     Emotion(
         "surprise",
-        ActionUnits({1: 1, 2: 1, 5: 0.4, 25: 0.4, 26: 1}),
-        f"1+2+5B+26: {_EKMAN}; 25 follows the jaw, here as lightly as the lids (B)",
+        ActionUnits({1: 0.7, 2: 0.7, 5: 0.4, 25: 0.4, 26: 1}),
+        f"1+2+5B+26: {_EKMAN}; 1 and 2 as codes without a letter (.7); 25 follows the jaw, as lightly as the lids (B)",
     ),
     Emotion(
         "fear",
-        ActionUnits({1: 1, 2: 1, 4: 1, 5: 1, 20: 1, 25: 0.6}),
-        f"1+2+4+5+20+25: {_EKMAN}; Du et al. 2014; 25 at C, as lips that part wide under a stretch read as a grin",
+        ActionUnits({1: 1, 2: 0.5, 4: 0.8, 5: 1, 20: 1, 25: 0.6}),
+        f"1+2+4+5+20+25: {_EKMAN}; Du et al. 2014; 2 and 4 leave the brows oblique and raised; lips parted in "
+        "full under a stretch read as a grin",
     ),
     Emotion("anger", ActionUnits({4: 1, 5: 1, 7: 1, 23: 1}), f"4+5+7+23: {_EKMAN}"),
     Emotion(
