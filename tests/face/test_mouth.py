@@ -89,6 +89,13 @@ def test_a_tongue_is_no_row_of_teeth():
     assert upper_row(*seen_mouth([(1.0, (210, 100, 105))]))[1] is None
 
 
+def test_lips_whose_points_a_landmarker_crossed_are_lips():
+    face = face_points()
+    face[[61, 62]] = face[[62, 61]]
+    lips = LipLine(face)
+    assert np.isfinite(lips.upper(np.linspace(lips.left, lips.right, 9))).all()
+
+
 def test_a_curve_through_crowded_points_does_not_overshoot():
     """As of a turned head's lips, whose far side has them all."""
     x, y = np.array([0, 0.6, 0.8, 0.9, 1.0]), np.array([0, 0.1, 0.12, 0.1, 0])

@@ -38,7 +38,7 @@ class LipLine:
     def __init__(self, face: Array) -> None:
         upper, lower = face[_UPPER], face[_LOWER]
         middle = np.minimum(upper[:, 1], lower[:, 1]), np.maximum(upper[:, 1], lower[:, 1])
-        self._x = np.maximum.accumulate(upper[:, 0] + 1e-6 * np.arange(5))
+        self._x = np.maximum.accumulate(upper[:, 0]) + 1e-6 * np.arange(5)  # of crossed points, too, a rising row
         self.left, self.right = float(self._x[0]), float(self._x[-1])
         self.middle = float(face[[51, 57, 62, 66], 0].mean())
         self._table_x = np.linspace(self.left, self.right, 129)
