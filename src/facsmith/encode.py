@@ -77,9 +77,10 @@ def encode(
         return Encoded(found.latent.single(), image.to_uint8(found.reconstruction)[0], found)
 
     high = options.fidelity == "high" and tuned is None
-    code = FaceCode(search) if latent is None else None
-    if code is not None and (high or seen.resolution >= SHARP):
-        latent = code.found(progress).latent
+    code, found = FaceCode(search), None
+    if latent is None and (high or seen.resolution >= SHARP):
+        found = code.found(progress)
+        latent = found.latent
     began = time.perf_counter()
     photo_aus = measure.alone(pixels, chosen).action_units
     timings["photo AUs"] = round(time.perf_counter() - began, 3)
@@ -93,11 +94,9 @@ def encode(
     notes = _notes(chosen, index, count, options)
     if latent is not None and latent.claimed:
         notes.append(check_claim(transform.crop(pixels), latent, seen, networks.descriptor))
-    if latent is not None and (code is None or tuned is not None):
-        reference = picture_of(generator, latent)
-        inversion = None if code is None else code.found().inversion
-        code = FaceCode.of(Encoded(latent, reference, inversion))
-    assert code is not None
+    if latent is not None and (found is None or tuned is not None):  # given, or drawn by other weights since
+        inversion = None if found is None else found.inversion
+        code = FaceCode.of(Encoded(latent, picture_of(generator, latent), inversion))
     subject = Subject(
         name=name,
         photo=pixels,

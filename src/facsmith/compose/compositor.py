@@ -222,10 +222,7 @@ class Compositor:
             share = mouth.window.lift(mouth.share, near)[..., None]
             part = flow[near.within(band)]
             part += share * (mouth.window.lift(mouth.flow, near) - part)
-        for part in self._front_parts:
-            front = band.common(part)
-            if front is not None and self.still is not None and self.still.hair:
-                flow[front.within(band)] *= 1 - self.still.window.lift(self.still.held, front)[..., None]
+        self._hold(flow, band)
         x = np.arange(band.left, band.right, dtype=np.float32)
         y = np.arange(band.top, band.bottom, dtype=np.float32)[:, None]
         picture = _moved(self._photo, flow[..., 0] + x, flow[..., 1] + y)
@@ -242,6 +239,16 @@ class Compositor:
             part = picture[near.within(band)]
             part += opacity * (mouth.window.lift(mouth.fresh, near, smooth=True) - part)
         self._write(picture, band, out)
+
+    def _hold(self, flow: FloatImage, band: Band) -> None:
+        """Take from a band's flow (h, w, 2), in place, the part of a brow's way that hair on it keeps from it."""
+        front = self.still
+        if front is None or not front.hair:
+            return
+        for part in self._front_parts:
+            near = band.common(part)
+            if near is not None:
+                flow[near.within(band)] *= 1 - front.window.lift(front.held, near)[..., None]
 
     def _behind(self, picture: FloatImage, flow: FloatImage, part: Band) -> FloatImage:
         """The moved photo (h, w, 3) of a part with the skin, where it slid, that stands behind something."""

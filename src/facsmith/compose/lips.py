@@ -94,9 +94,9 @@ def _without_specks(picture: npt.NDArray[np.float32], where: Array, size: int) -
 def _contour(points: Array, width: float, s: Array) -> Array:
     """Height of a contour through (5, 2) points at each s: 0 at both corners. On a turned head the points crowd on the
     far side, so that nothing but a curve through all of them keeps to the lip."""
-    at = np.maximum.accumulate(np.clip(points[:, 0] / width, 0, 1)) + 1e-6 * np.arange(5)
+    at = np.clip(points[:, 0] / width, 0, 1)
     table = np.linspace(0, 1, 129)
-    return np.asarray(np.interp(s, table, curve(at, points[:, 1] * [0, 1, 1, 1, 0], np.clip(table, at[0], at[-1]))))
+    return np.asarray(np.interp(s, table, curve(at, points[:, 1] * [0, 1, 1, 1, 0], np.clip(table, at[0], at.max()))))
 
 
 def _give(distance: Array, iod: float) -> Array:

@@ -38,11 +38,10 @@ class LipLine:
     def __init__(self, face: Array) -> None:
         upper, lower = face[_UPPER], face[_LOWER]
         middle = np.minimum(upper[:, 1], lower[:, 1]), np.maximum(upper[:, 1], lower[:, 1])
-        self._x = np.maximum.accumulate(upper[:, 0]) + 1e-6 * np.arange(5)  # of crossed points, too, a rising row
-        self.left, self.right = float(self._x[0]), float(self._x[-1])
+        self.left, self.right = float(upper[0, 0]), float(upper[:, 0].max())
         self.middle = float(face[[51, 57, 62, 66], 0].mean())
         self._table_x = np.linspace(self.left, self.right, 129)
-        self._upper_y, self._lower_y = (curve(self._x, heights, self._table_x) for heights in middle)
+        self._upper_y, self._lower_y = (curve(upper[:, 0], heights, self._table_x) for heights in middle)
 
     @property
     def gap(self) -> float:
@@ -181,8 +180,12 @@ def upper_row(picture: NDArray[np.float32], places: Array, lips: LipLine) -> tup
 
 
 def curve(x: Array, y: Array, at: Array) -> Array:
-    """Through points (x, y), monotone between them, at ``at``; x rises."""
-    through: Any = importlib.import_module("scipy.interpolate").PchipInterpolator(x, y)
+    """Through points (x, y), monotone between them, at ``at``, within the x.
+
+    Where a landmarker crossed points, so that x does not rise, they stand side by side.
+    """
+    rising = np.maximum.accumulate(x) + 1e-6 * np.arange(len(x))
+    through: Any = importlib.import_module("scipy.interpolate").PchipInterpolator(rising, y)
     return np.asarray(through(at))
 
 

@@ -147,13 +147,16 @@ def data(
         raise OutputError(f"There is no folder {place}; give a folder of face photos.")
 
     wanted = Selection(sharpness=sharpness, yaw=yaw, pitch=pitch, age=age)
-    named = (photo for photo in read(photos) if photo.name not in absent)
-    welcome = selected(named, wanted, resolution=resolution, progress=tell)
+
+    def chosen(place: Path) -> Iterator[Photo]:
+        named = (photo for photo in read(place) if photo.name not in absent)
+        return selected(named, wanted, resolution=resolution, progress=tell)
+
+    welcome = chosen(photos)
     if kept is not None:
         welcome = (replace(photo, held_out=photo.name in kept) for photo in welcome)
     if soft is not None:
-        softer = (replace(photo, soft=True) for photo in read(soft) if photo.name not in absent)
-        welcome = chain(welcome, selected(softer, wanted, resolution=resolution, progress=tell))
+        welcome = chain(welcome, (replace(photo, soft=True) for photo in chosen(soft)))
     found = list(welcome if known is None else known_in(known, welcome, progress=tell))
     if packed is not None:
         typer.echo(str(pack(found, packed, PackOptions(megabytes=megabytes, framing=framed))))

@@ -37,7 +37,7 @@ from facsmith.face.muscles import displacement
 from facsmith.face.own import own_expression
 from facsmith.facs import AUS, EYE_AUS, spread
 from facsmith.framing import FACSMITH, Framing
-from facsmith.lab.train.dataset import FRAMING, reading
+from facsmith.lab.train.dataset import FRAMING, known_people, reading
 from facsmith.lab.train.photos import Photo
 
 __all__ = ["DataOptions", "build_dataset", "codes_along", "random_expression"]
@@ -167,12 +167,11 @@ def codes_along(dataset: str | Path, images: Image, au: NDArray[np.float32]) -> 
         No such data set.
     """
     root = Path(dataset)
+    _, codes, held_out = known_people(root)
     with reading(root):
         seen = np.load(root / "images.npy", mmap_mode="r", allow_pickle=False)
         shown = np.load(root / "au.npy", allow_pickle=False)
-        codes = np.load(root / "codes.npy", allow_pickle=False)
-        with np.load(root / "attributes.npz", allow_pickle=False) as attributes:
-            training = ~attributes["held_out"].astype(bool)
+    training = ~held_out
     axes = _Principal.of(_floats(seen)[training], count=codes.shape[1])
 
     def terms(pictures: Image, intensities: NDArray[np.float32]) -> Array:

@@ -13,7 +13,10 @@ from facsmith.errors import InputError
 from facsmith.facs import AUS, columns
 from facsmith.framing import FACSMITH, Framing, parse_framing
 
-__all__ = ["FRAMING", "REST", "Dataset", "check_framing", "dataset_framing", "open_dataset", "reading"]
+__all__ = [
+    "FRAMING", "REST", "Dataset", "KnownPeople", "check_framing", "dataset_framing", "known_people", "open_dataset",
+    "reading",
+]  # fmt: skip
 
 
 REST: Final = 1
@@ -41,6 +44,29 @@ class Dataset(NamedTuple):
     au: Array
     landmarks: Array
     held_out: npt.NDArray[np.bool_]
+
+
+class KnownPeople(NamedTuple):
+    """names (N,). codes (N, C) float32. held_out (N,), which people are kept from training."""
+
+    names: npt.NDArray[np.str_]
+    codes: npt.NDArray[np.float32]
+    held_out: npt.NDArray[np.bool_]
+
+
+def known_people(folder: str | Path) -> KnownPeople:
+    """By which codes a data set knows its people.
+
+    Raises
+    ------
+    InputError
+        No such data set.
+    """
+    root = Path(folder)
+    with reading(root):
+        codes = np.load(root / "codes.npy", allow_pickle=False).astype(np.float32)
+        with np.load(root / "attributes.npz", allow_pickle=False) as attributes:
+            return KnownPeople(attributes["name"], codes, attributes["held_out"].astype(bool))
 
 
 @contextmanager

@@ -5,9 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from facsmith.lab.train.dataset import reading
+from facsmith.lab.train.dataset import known_people
 from facsmith.lab.train.photos import Photo
 
 __all__ = ["known_in"]
@@ -29,17 +27,13 @@ def known_in(
     InputError
         No such data set.
     """
-    root = Path(dataset)
-    with reading(root):
-        codes = np.load(root / "codes.npy", allow_pickle=False)
-        with np.load(root / "attributes.npz", allow_pickle=False) as attributes:
-            names, held_out = attributes["name"], attributes["held_out"].astype(bool)
+    names, codes, held_out = known_people(dataset)
     row = {str(name): index for index, name in enumerate(names)}
     for photo in photos:
         if photo.name in row:
             at = row[photo.name]
-            yield replace(photo, codes=codes[at].astype(np.float32), held_out=bool(held_out[at]))
+            yield replace(photo, codes=codes[at], held_out=bool(held_out[at]))
         elif photo.soft:
             yield photo
         else:
-            progress(f"skipped {photo.name}: {root} has no photo of this name")
+            progress(f"skipped {photo.name}: {dataset} has no photo of this name")
