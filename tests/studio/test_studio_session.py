@@ -876,8 +876,8 @@ def test_a_line_tells_the_place_and_keeps_the_order():
     time.sleep(0.05)
     dropped = Job(line.wait(lambda progress: order.append(3)))
     time.sleep(0.3)
-    told += [jobs[1]._step, dropped._step]
-    assert [(step.stage, step.done, step.total) for step in told] == [("waiting", 1, 10), ("waiting", 2, 20)]
+    told += [jobs[0]._step, jobs[1]._step, dropped._step]
+    assert [tuple(step)[:3] for step in told] == [("beginning", 0, 0), ("waiting", 1, 10), ("waiting", 2, 20)]
     dropped.cancel()
     go.set()
     wait(jobs)

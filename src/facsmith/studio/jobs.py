@@ -117,7 +117,7 @@ class Line:
                     progress("waiting", place, max(1, round(place * self._usual)))
                     with self._moved:
                         self._moved.wait(_LOOK)
-                progress("waiting", 0, 1)  # called off while it woke up: nothing is begun
+                progress("beginning", 0, 0)  # called off while it woke up: nothing is begun
                 began = time.perf_counter()
                 outcome = work(progress)
                 self._usual += 0.3 * (time.perf_counter() - began - self._usual)

@@ -45,6 +45,7 @@ _FIGURES = {
     "background": "background moved", "flicker": "flicker", "largest_flicker": "flicker at worst",
 }  # fmt: skip
 _STAGES = {
+    "beginning": "It is your turn",
     "inversion": "Encoding the face",
     "strengths": "Seeing how strongly the face answers",
     "frames": "Rendering frames",
