@@ -383,8 +383,8 @@ _PROTOTYPES = (
     Emotion("happiness", ActionUnits({6: 1, 12: 1, 25: 1}), f"6+12+25: {_EKMAN}; Du et al. 2014; the paper's vector"),
     Emotion(
         "sadness",
-        ActionUnits({1: 1, 4: 0.5, 15: 1}),
-        f"1+4+15: {_EKMAN}; Du et al. 2014; 4 by half, as it draws down what 1 raises, and sad brows are oblique",
+        ActionUnits({1: 1, 4: 0.5, 15: 1, 17: 0.4, 64: 0.5}),
+        f"1+4+15B+17 with 64 (eyes down): {_EKMAN}; 4 by half, as it draws down what 1 raises: sad brows are oblique",
     ),
     Emotion(
         "surprise",
@@ -400,8 +400,9 @@ _PROTOTYPES = (
     Emotion("anger", ActionUnits({4: 1, 5: 1, 7: 1, 23: 1}), f"4+5+7+23: {_EKMAN}"),
     Emotion(
         "disgust",
-        ActionUnits({9: 1, 10: 1, 16: 1, 25: 0.4}),
-        f"9+10+16: {_EKMAN}; 25 follows the parted lips, lightly (B)",
+        ActionUnits({4: 0.4, 7: 0.6, 9: 1, 10: 0.8, 15: 0.5, 17: 0.7}),
+        f"9+17 and 10+17: {_EKMAN}; Du et al. 2014 (9+10+17, with 4); 15 keeps the raised lip from a grin, and 7 "
+        "narrows the eyes as a wrinkled nose does",
     ),
     Emotion(
         "contempt",
