@@ -85,6 +85,21 @@ def test_a_brim_stays_straight(bare):
     assert np.abs(frame[edge - 6 : edge, left:right].astype(int) - photo[edge - 6 : edge, left:right]).max() <= 3
 
 
+def test_skin_bends_beside_a_brim(bare):
+    """Brows go down, and nothing comes out from under the brim: the skin at its edge is the photo's."""
+    photo = bare.photo.copy()
+    iod = float(np.linalg.norm(bare.landmarks[45] - bare.landmarks[36]))
+    edge = int(bare.landmarks[17:27, 1].min() - 0.2 * iod)
+    left, right = (int(bare.landmarks[k, 0]) for k in (18, 25))
+    photo[edge : edge + round(0.15 * iod) : 2, left:right] -= 40  # texture that no fill has
+    photo[:edge] = (30, 32, 40)
+    scene = Scene(photo, bare.landmarks, bare.transform)
+    frame = compositor(scene).frame(scene.reference, change=change("AU4=1"))
+    off = np.abs(frame.astype(int) - photo)[:, left:right].mean(axis=(1, 2))
+    assert off[edge + 1 : edge + round(0.04 * iod)].max() < 6
+    assert off[edge + round(0.15 * iod) :].max() > 12
+
+
 def test_hidden_skin_is_filled_from_the_skin_around():
     seen = np.full((60, 60, 3), 150, np.float32)
     share = np.zeros((60, 60), np.float32)

@@ -109,11 +109,11 @@ class Compositor:
 
     @cached_property
     def _skin(self) -> Pixels:
-        """Of `_front_box` the photo without what stands before the face: the skin behind it goes on."""
+        """Of `_front_box` the photo without the rims before the face: the skin behind them goes on."""
         front, box = self.still, self._front_box
         if front is None or box is None:
             return self._photo[:0]
-        fill = filled(front.window.sample(self._photo), front.around, front.brows)
+        fill = filled(front.window.sample(self._photo), front.hiding, front.brows)
         out = self._photo[box.slices].copy()
         for band in self._bands:
             near = band.common(box)
@@ -241,7 +241,7 @@ class Compositor:
         self._write(picture, band, out)
 
     def _hold(self, flow: FloatImage, band: Band) -> None:
-        """Take from a band's flow (h, w, 2), in place, the part of a brow's way that hair on it keeps from it."""
+        """Take from a band's flow (h, w, 2), in place, what hair beside skin keeps it from moving."""
         front = self.still
         if front is None or not front.hair:
             return
@@ -251,11 +251,11 @@ class Compositor:
                 flow[near.within(band)] *= 1 - front.window.lift(front.held, near)[..., None]
 
     def _behind(self, picture: FloatImage, flow: FloatImage, part: Band) -> FloatImage:
-        """The moved photo (h, w, 3) of a part with the skin, where it slid, that stands behind something."""
-        way = np.hypot(flow[..., 0], flow[..., 1]) * np.float32(self._canvas.scale / self._canvas.iod)
-        box = self._front_box
-        if box is None or not way.any():
+        """The moved photo (h, w, 3) of a part with the skin, where it slid, that stands behind rims."""
+        front, box = self.still, self._front_box
+        if front is None or not front.glasses or box is None:
             return picture
+        way = np.hypot(flow[..., 0], flow[..., 1]) * np.float32(self._canvas.scale / self._canvas.iod)
         x = flow[..., 0] + np.arange(part.left - box.left, part.right - box.left, dtype=np.float32)
         y = flow[..., 1] + np.arange(part.top - box.top, part.bottom - box.top, dtype=np.float32)[:, None]
         height, width = self._skin.shape[:2]

@@ -1,5 +1,8 @@
 """What stands before the face and does not move with it: the rims of glasses, a fringe, a brim.
 
+Skin slides behind rims, and what comes out from behind them is filled. Beside hair and hats it bends instead: what
+would come out is forehead in their shade, which no fill looks like.
+
 Rims are found as paths: a closed one around each eye, or a bar from temple to temple, along which the picture is a
 narrow ridge all the way. Lids, lashes and brows make ridges, too, but none that closes below an eye or crosses the
 nose. Hair and hats are found by their colour, which is not that of nose and cheeks, where it reaches in from outside;
@@ -53,16 +56,16 @@ _LOWER_HAIR: Final = 0.04  # IOD: of a brow's hair the middle lies below its lan
 _DARKER: Final = 0.72  # of the brightness of skin that a brow's hair has at most
 _SLIDES: Final = 0.18  # IOD: no skin above the cheeks goes farther
 _NARROW: Final = 0.03  # IOD: half the width of the narrowest strand
-_TOUCHED: Final = 0.05  # IOD beside hair in which a brow stands still
-_BENDS: Final = 0.11  # IOD: blur of that
+_TOUCHED: Final = 0.05  # IOD beside hair in which skin stands still
+_BENDS: Final = 0.09  # IOD: blur of that
 _GROWN, _SEAM, _SOFT = 0.02, 0.035, 0.012  # IOD
 
 
 @dataclass(frozen=True, eq=False)
 class Still:
-    """window: where. share: (h, w) in [0, 1]. around: (h, w), the same with a seam around it, where skin that moves
-    would still show its edge. brows: (h, w) 1 where brows' hair is. held: (h, w) in [0, 1], how far hair that touches a
-    brow keeps it from moving: it bends there, where it would break off. glasses, hair: whether some were found."""
+    """window: where. share: (h, w) in [0, 1]. around: (h, w), of the rims with a seam around them, where skin that
+    slides behind them would show their edge. brows: (h, w) 1 where brows' hair is. held: (h, w) in [0, 1], how far
+    hair keeps skin beside it from moving: nothing comes out from behind it. glasses, hair: whether some were found."""
 
     window: Window
     share: FloatImage
@@ -73,13 +76,18 @@ class Still:
     hair: bool
 
     @property
+    def hiding(self) -> FloatImage:
+        """(h, w) in [0, 1], where no skin is to be seen, or skin beside an edge."""
+        return np.maximum(self.share, self.around)
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What stays still, for receipts."""
         return ("Glasses stay where they are: skin moves behind them.",) if self.glasses else ()
 
     def parts(self, photo_shape: tuple[int, ...]) -> list[Band]:
         """Parts of the photo, apart from each other, that hold all of it and where skin may slide to from behind it."""
-        near = cv2.dilate((self.around > 0).astype(np.uint8), _disc(_SLIDES))
+        near = cv2.dilate((self.hiding > 0).astype(np.uint8), _disc(_SLIDES))
         while True:
             _, _, boxes, _ = _cv2.connectedComponentsWithStats(near)
             before = near.copy()
@@ -126,34 +134,43 @@ def still(photo: Pixels, canvas: Canvas, frame: FaceFrame, face: Array, mask: Fl
     rims = _rims(seen, places, face)
     hair = _hair(seen, places, face)
     hair &= inside > 0
-    found = np.zeros(window.shape, np.uint8)
+    has_hair = float(hair.sum()) > 0.02 * PIXELS**2
+    found = hair.astype(np.uint8) * has_hair
     if rims is not None:
         found |= rims
-    has_hair = float(hair.sum()) > 0.02 * PIXELS**2
-    if has_hair:
-        found |= hair.astype(np.uint8)
     if not (found.astype(bool) & (inside > 0)).any():
         return None
+    nothing = np.zeros(window.shape, np.float32)
     brows = _brows(seen, places, face)
-    share, around = (_softened(cv2.dilate(found, _disc(by))) for by in (_GROWN, _GROWN + _SEAM))
+    return Still(
+        window,
+        share=_softened(cv2.dilate(found, _disc(_GROWN))),
+        around=nothing if rims is None else _seam(rims, brows, places, face),
+        brows=brows,
+        held=_held(hair) if has_hair else nothing,
+        glasses=rims is not None,
+        hair=has_hair,
+    )
+
+
+def _seam(rims: Pixels, brows: Pixels, places: Array, face: Array) -> FloatImage:
+    """(h, w) in [0, 1] where rims are, and around them."""
+    share, around = (_softened(cv2.dilate(rims, _disc(by))) for by in (_GROWN, _GROWN + _SEAM))
     # A brow beside a rim is narrower than the seam would be, and it is what is looked at.
     near = _softened(cv2.dilate(brows, _disc(_GROWN)))
     around += near * (share - around)
-    eyes = np.zeros(window.shape, np.uint8)
+    eyes = np.zeros(rims.shape, np.uint8)
     for points in (face[36:42], face[42:48]):
         cv2.fillPoly(eyes, [_pixels(points, places)], (1,))
     # An eye that a rim comes near is no skin to be filled.
     around *= 1 - _softened(cv2.dilate(eyes, _disc(_SEAM)))
-    held = _held(hair, places, face) if has_hair else np.zeros(window.shape, np.float32)
-    return Still(window, share, np.maximum(share, around), brows, held, rims is not None, has_hair)
+    return np.maximum(share, around)
 
 
-def _held(hair: npt.NDArray[np.bool_], places: Array, face: Array) -> FloatImage:
-    """(h, w) in [0, 1], 1 where hair lies on a brow, less the farther it is."""
-    zone = cv2.dilate(_brow_zone(places, face), _disc(_TOUCHED)).astype(np.float32)
+def _held(hair: npt.NDArray[np.bool_]) -> FloatImage:
+    """(h, w) in [0, 1], 1 on hair, less the farther from it."""
     near = cv2.dilate(hair.astype(np.uint8), _disc(_TOUCHED)).astype(np.float32)
-    bent = 1.6 * _spread(near, _BENDS * PIXELS) * np.minimum(1.6 * _spread(zone, 0.5 * _BENDS * PIXELS), 1)
-    return np.asarray(np.minimum(bent, 1), np.float32)
+    return np.asarray(np.clip(1.7 * _spread(near, _BENDS * PIXELS) - 0.06, 0, 1), np.float32)
 
 
 def _brows(seen: FloatImage, places: Array, face: Array) -> Pixels:

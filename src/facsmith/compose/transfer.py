@@ -7,7 +7,8 @@ The compositor's laws, each tested as a property of pictures (docs/design.md tel
    generator's reference and what the generator drew says how far its picture lies off.
 2. Shading is the muscle table's, in the skin's own hue, and bounded both ways (`face.shading`).
 3. No colour appears that the photo's palette does not explain: a grey photo stays grey (`face.palette`).
-4. What stands before the face (glasses, hair, a brim) does not move; skin slides behind it (`compose.still`).
+4. What stands before the face (glasses, hair, a brim) does not move; skin slides behind rims, and bends beside hair
+   (`compose.still`).
 5. Nothing is drawn out into streaks: a row of teeth is lengthened by half of its height at most, then painted anew
    (`face.mouth`).
 6. Between the lips the photo's own teeth come first, then the generator's mouth where it is sharp, then a painted one,
