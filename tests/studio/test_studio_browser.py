@@ -129,7 +129,7 @@ def watched(page: Any, url: str) -> Any:
     page.on("dialog", lambda dialog: (page.dialogs.append(dialog.type), dialog.accept()))
     page.set_default_timeout(PATIENCE)
     page.goto(url)
-    page.wait_for_selector("#photo [data-sample]")
+    page.wait_for_selector("#photo [data-sample]", state="attached")  # behind Expression, where work was found
     return page
 
 
