@@ -109,15 +109,28 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
-@pytest.fixture
-def page(browser: Any, studio: Studio) -> Iterator[Any]:
-    """The page, just opened; it may complain of nothing, and ask nobody but its own server."""
+@pytest.fixture(scope="module")
+def window(browser: Any) -> Iterator[Any]:
+    """One window for the pages of all tests: the browser takes a second to make another."""
     context = browser.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=True)
-    opened = watched(context.new_page(), studio.url)
+    context.new_page()  # keeps it open
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(window: Any, studio: Studio) -> Iterator[Any]:
+    """The page, just opened in a browser that remembers nothing; it may complain of nothing, and ask nobody but its own
+    server."""
+    tab = window.new_page()
+    origin = {"origin": studio.url.rstrip("/"), "storageTypes": "all"}
+    window.new_cdp_session(tab).send("Storage.clearDataForOrigin", origin)
+    opened = watched(tab, studio.url)
     yield opened
     assert opened.complaints == []
     assert [url for url in opened.asked if not url.startswith((studio.url, "data:", "blob:"))] == []
-    context.close()
+    for used in window.pages[1:]:
+        used.close()
 
 
 def watched(page: Any, url: str) -> Any:
