@@ -1,8 +1,9 @@
-"""A studio whose networks are fakes, as a program: prints its address. Its argument is a folder.
+"""A studio whose networks are fakes, as a program: prints its address. Its first argument is a folder.
 
 While a file ``hold`` lies there, films stop at their second frame, having written ``begun``.
 """
 
+import argparse
 import sys
 import time
 from pathlib import Path
@@ -14,10 +15,10 @@ from facsmith.inversion import InversionOptions
 from facsmith.options import AnimateOptions
 from facsmith.studio import StudioOptions, serve
 
-QUICK = AnimateOptions(fps=8, inversion=InversionOptions(iterations=2))
+QUICK = AnimateOptions(fps=5, inversion=InversionOptions(iterations=2))
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, *, port: int, grace: float) -> None:
     frames = Animation.frames
 
     def held(self, progress=None):
@@ -29,7 +30,7 @@ def main(folder: Path) -> None:
             yield frame
 
     Animation.frames = held
-    serve(fake_animator(), StudioOptions(port=0, animate=QUICK, grace=2.0), ready=announce)
+    serve(fake_animator(), StudioOptions(port=port, animate=QUICK, grace=grace), ready=announce)
 
 
 def announce(address: str) -> None:
@@ -38,4 +39,8 @@ def announce(address: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--grace", type=float, default=2.0, help="seconds")
+    main(**vars(parser.parse_args()))
