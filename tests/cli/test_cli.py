@@ -18,6 +18,7 @@ from facsmith import image
 from facsmith.__main__ import main
 from facsmith.latent import Latent
 
+pytestmark = pytest.mark.usefixtures("landmarks_alone")
 FAST = ["--iterations", "1"]
 SHORT = ["--onset", "0.2", "--apex", "0", "--offset", "0", "--fps", "5", *FAST]
 
