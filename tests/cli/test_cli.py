@@ -259,6 +259,8 @@ def test_boundaries_fit_from_a_source_goes_on_and_leaves_out_what_is_not_shown(m
         str(model_folder),
         "-o",
         str(output),
+        "--engine",
+        "here",
     ]
     codes = [main(arguments) for _ in range(2)]  # noise has no AU: refused, or fitted to chance, but told alike
     assert codes[0] == codes[1]
