@@ -55,6 +55,7 @@ def status(out):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_a_row_s_film_is_that_of_a_single_run_and_what_was_stopped_goes_on(folder, photo, animator, monkeypatch):
     video.write(folder / "her.mp4", [photo] * 5, fps=0.2)  # three parts of ten seconds
     (folder / "m.csv").write_text("film,relative,output,face\nher.mp4,AU4=+0.6,out/frown.mp4,0\n")

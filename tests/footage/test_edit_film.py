@@ -113,6 +113,7 @@ def frowning(film, landmarks_alone, tmp_path_factory) -> Frowning:
     return Frowning(out, receipt, handed)
 
 
+@pytest.mark.slow
 def test_only_the_face_changes_and_lost_frames_are_the_film_s_own(frowning):
     receipt, handed = frowning.receipt, frowning.handed
     near = near_face(face_at(60, 35, 28).landmarks, handed[0][1].shape[:2], 0.5) > 0
@@ -127,6 +128,7 @@ def test_only_the_face_changes_and_lost_frames_are_the_film_s_own(frowning):
     assert stretch == {"from": 1.0, "to": 1.3, "frames": 4, "why": "no face was found"}
 
 
+@pytest.mark.slow
 def test_the_receipt_lies_beside_and_the_parts_are_gone(frowning):
     said = json.loads(frowning.path.with_name("out.mp4.json").read_text())
     assert said["synthetic"] is True and said["change"]["relative"] == {"AU4": 0.6}
@@ -183,6 +185,7 @@ def test_a_part_of_the_film(make_animator, film, tmp_path):
     assert not asked[:16].any() and not asked[20:].any() and asked[17:19].max() == pytest.approx(0.6)
 
 
+@pytest.mark.slow
 def test_a_contact_sheet(film, tmp_path, frowning):
     from facsmith import image
 
@@ -248,6 +251,7 @@ def test_eyes_close_and_sides_move_as_on_photos(make_animator, photo):
     assert moved[:, 70:].sum() > 20 * moved[:, :50].sum()
 
 
+@pytest.mark.slow
 def test_sound_and_time_stamps_stay(film, frowning):
     for path in (film, frowning.path):
         with av.open(str(path)) as container:

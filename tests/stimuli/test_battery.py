@@ -43,6 +43,7 @@ def manifest(place):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_the_whole_design_is_rendered_and_in_the_manifest(make_animator, folder, photo):
     options = replace(QUICK, fps=5)
     battery = render_battery(

@@ -134,6 +134,7 @@ def test_one_of_several_faces_is_chosen(make_animator, photo, tmp_path):
         session.open_face(2, nothing)
 
 
+@pytest.mark.slow
 def test_faces_keep_what_they_show_and_move_together(make_animator, photo, tmp_path, monkeypatch):
     faces = FakeFaces((face_at(35, 35, 28), face_at(80, 35, 26)))
     session = StudioSession(make_animator(faces=faces), folder=tmp_path, options=OPTIONS)
@@ -276,6 +277,7 @@ def test_a_new_film_calls_off_what_is_made_of_the_one_before(session, photo, tmp
     assert isinstance(job.exception(), JobCancelledError)
 
 
+@pytest.mark.slow
 def test_a_film_is_edited_once_and_its_files_go(session, photo, tmp_path):
     video.write(tmp_path / "talk.mp4", [photo] * 8, fps=8)
     data = (tmp_path / "talk.mp4").read_bytes()
