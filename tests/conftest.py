@@ -16,7 +16,7 @@ import torch
 from hypothesis import settings
 from torch import Tensor
 
-from facsmith.errors import NoFaceError
+from facsmith.errors import ModelUnavailableError, NoFaceError
 from facsmith.face import Face, choose, find
 from facsmith.facs import DISFA
 from facsmith.inversion import InversionOptions
@@ -171,6 +171,21 @@ def fake_animator(faces: FakeFaces | None = None, **parts: object):
 def make_animator(faces: FakeFaces) -> Callable[..., object]:
     """See `fake_animator`; all that one test makes look for faces by the same fake."""
     return partial(fake_animator, faces=faces)
+
+
+@pytest.fixture(scope="module")
+def landmarks_alone() -> Iterator[None]:
+    """Faces are read by landmarks alone: the networks that look, too, take seconds per face, and what they see is
+    tested in tests/measure and in test_receipt."""
+    from facsmith.measure import neutral_face
+
+    def unavailable() -> None:
+        raise ModelUnavailableError("left out of this test")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(neutral_face, "available_readout", lambda: None)
+        patch.setattr(neutral_face, "default_population", unavailable)
+        yield
 
 
 @pytest.fixture

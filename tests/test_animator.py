@@ -488,6 +488,7 @@ def test_eyes_close_on_a_frame_that_is_composed_once(make_animator, photo, compo
     assert len({frame.tobytes() for frame in frames}) > 3
 
 
+@pytest.mark.slow
 def test_one_film_draws_each_thing_once(monkeypatch):
     """One compositor, the neutral face drawn at most twice, nothing composed before frames are asked for."""
     made, changes = [], []

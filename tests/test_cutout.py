@@ -11,6 +11,8 @@ from facsmith import image, video
 from facsmith.cutout import NOTE, read_cutout
 from facsmith.errors import InputError
 
+pytestmark = pytest.mark.usefixtures("landmarks_alone")
+
 
 @pytest.fixture
 def cut(tmp_path, photo):

@@ -51,6 +51,7 @@ def test_all_faces_do_the_same(animator, two):
     assert [each.subject.face_index for each in film.films] == [0, 1]
 
 
+@pytest.mark.slow
 def test_each_has_its_receipt(animator, two, tmp_path):
     film = animator.animate_faces(two, {0: "happiness", 1: "surprise"}, options=SHORT)
     receipts = film.save(tmp_path / "two.mp4")

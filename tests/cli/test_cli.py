@@ -18,6 +18,7 @@ from facsmith import image
 from facsmith.__main__ import main
 from facsmith.latent import Latent
 
+pytestmark = pytest.mark.usefixtures("landmarks_alone")
 FAST = ["--iterations", "1"]
 SHORT = ["--onset", "0.2", "--apex", "0", "--offset", "0", "--fps", "5", *FAST]
 
@@ -258,6 +259,8 @@ def test_boundaries_fit_from_a_source_goes_on_and_leaves_out_what_is_not_shown(m
         str(model_folder),
         "-o",
         str(output),
+        "--engine",
+        "here",
     ]
     codes = [main(arguments) for _ in range(2)]  # noise has no AU: refused, or fitted to chance, but told alike
     assert codes[0] == codes[1]

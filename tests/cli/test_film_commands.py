@@ -33,6 +33,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_every_face_of_a_film(folder, capsys):
     assert main(["edit", "two.mp4", "--face", "all", "--relative", "AU4=+0.5", "-o", "out.mp4"]) == 0
     said = capsys.readouterr().out

@@ -1,19 +1,23 @@
 """A film in, a film out: what is asked changes, everything else stays."""
 
 import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
-from conftest import FakeFaces, face_at
+from conftest import FakeFaces, face_at, fake_animator, waves
 
 from facsmith import video
 from facsmith.errors import ActionUnitError, InputError, NoFaceError, OutputError
 from facsmith.facs import AUS
 from facsmith.footage import FilmChange, FilmOptions, edit_footage, read_changes, write_contact_sheet
 from facsmith.footage.editor import FrameEditor
+from facsmith.footage.receipt import FilmReceipt
 from facsmith.receipt.frame_stats import near_face
 
 FRAMES, LOST = 24, range(10, 14)
@@ -43,46 +47,75 @@ def faces():
     return Faces((face_at(60, 35, 28),))
 
 
-@pytest.fixture
-def film(tmp_path, photo):
-    """Two seconds and a half of a face that is not to be seen for four frames."""
-    path, nobody = tmp_path / "her.mp4", photo.copy()
+@pytest.fixture(scope="module")
+def film(tmp_path_factory):
+    """Two seconds and a half of a face that is not to be seen for four frames, two of them with sound."""
+    folder = tmp_path_factory.mktemp("film")
+    path, tone, photo = folder / "her.mp4", folder / "tone.mp4", waves()
+    with av.open(str(tone), "w") as container:
+        track = container.add_stream("aac", rate=16_000, layout="mono")
+        samples = (8000 * np.sin(np.arange(32_000) * 0.17)).astype(np.int16)
+        frame = av.AudioFrame.from_ndarray(samples[None], format="s16", layout="mono")
+        frame.sample_rate = 16_000
+        container.mux(track.encode(frame))
+        container.mux(track.encode(None))
+    nobody = photo.copy()
     nobody[:12, :12] = 255
-    video.write(path, (nobody if k in LOST else photo for k in range(FRAMES)), fps=10)
+    video.write(path, (nobody if k in LOST else photo for k in range(FRAMES)), fps=10, sound=video.Sound(tone))
     return path
 
 
-@pytest.fixture(autouse=True)
-def landmarks_alone(monkeypatch):
+@pytest.fixture(scope="module", autouse=True)
+def landmarks_alone():
     """No network looks at the pictures: seconds instead of minutes."""
     from facsmith.footage import people
     from facsmith.measure import NeutralFace
 
-    monkeypatch.setattr(people, "available_readout", lambda: None)
-    monkeypatch.setattr(NeutralFace, "scale", None)
-
-
-def pixels(path):
-    return [frame.pixels for frame in video.open_footage(path).read()]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(people, "available_readout", lambda: None)
+        patch.setattr(NeutralFace, "scale", None)
+        yield
 
 
 def edited(make_animator, film, out, change=FROWN, **options):
     return edit_footage(film, out, change, make_animator().networks, **({"options": QUICKLY} | options))
 
 
-@pytest.fixture
-def handed(monkeypatch):
+@contextmanager
+def watched() -> Iterator[list]:
     """Every frame that goes to the encoder, as it was and as it became."""
     kept = []
     write = video.write_part
-    monkeypatch.setattr(
-        video, "write_part", lambda path, footage, frames: write(path, footage, (kept.append(p) or p for p in frames))
-    )
-    return kept
+
+    def watch(path, footage, frames):
+        write(path, footage, (kept.append(p) or p for p in frames))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(video, "write_part", watch)
+        yield kept
 
 
-def test_only_the_face_changes_and_lost_frames_are_the_film_s_own(make_animator, film, tmp_path, handed):
-    receipt = edited(make_animator, film, tmp_path / "out.mp4")
+@dataclass
+class Frowning:
+    """The whole film with FROWN: its receipt, and every frame that went to the encoder, before and after."""
+
+    path: Path
+    receipt: FilmReceipt
+    handed: list
+
+
+@pytest.fixture(scope="module")
+def frowning(film, landmarks_alone, tmp_path_factory) -> Frowning:
+    """Made once and looked at by several tests."""
+    out = tmp_path_factory.mktemp("frowning") / "out.mp4"
+    with watched() as handed:
+        receipt = edited(lambda: fake_animator(Faces((face_at(60, 35, 28),))), film, out)
+    return Frowning(out, receipt, handed)
+
+
+@pytest.mark.slow
+def test_only_the_face_changes_and_lost_frames_are_the_film_s_own(frowning):
+    receipt, handed = frowning.receipt, frowning.handed
     near = near_face(face_at(60, 35, 28).landmarks, handed[0][1].shape[:2], 0.5) > 0
     apart = [np.abs(frame.pixels.astype(int) - now) for frame, now in handed]
     assert not any(each[~near].any() for each in apart)
@@ -95,26 +128,26 @@ def test_only_the_face_changes_and_lost_frames_are_the_film_s_own(make_animator,
     assert stretch == {"from": 1.0, "to": 1.3, "frames": 4, "why": "no face was found"}
 
 
-def test_the_receipt_lies_beside_and_the_parts_are_gone(make_animator, film, tmp_path):
-    receipt = edited(make_animator, film, tmp_path / "out.mp4")
-    said = json.loads((tmp_path / "out.mp4.json").read_text())
+@pytest.mark.slow
+def test_the_receipt_lies_beside_and_the_parts_are_gone(frowning):
+    said = json.loads(frowning.path.with_name("out.mp4.json").read_text())
     assert said["synthetic"] is True and said["change"]["relative"] == {"AU4": 0.6}
     assert len(said["frames"]["AU4"]["asked"]) == FRAMES == len(said["frames"]["flicker_after"])
     assert max(said["frames"]["AU4"]["asked"]) == pytest.approx(0.6)
-    assert receipt.summary["edited"] < FRAMES and not list(tmp_path.glob("*.parts"))
-    assert "compositeWithTrained" in video.metadata(tmp_path / "out.mp4")["digitalsourcetype"]
+    assert frowning.receipt.summary["edited"] < FRAMES and not list(frowning.path.parent.glob("*.parts"))
+    assert "compositeWithTrained" in video.metadata(frowning.path)["digitalsourcetype"]
 
 
-def test_nothing_asked_is_nothing_changed(make_animator, film, tmp_path, handed):
+def test_nothing_asked_is_nothing_changed(make_animator, film, tmp_path):
     nothing = FilmChange(gain=read_changes("AU12=1", "gain"))
-    receipt = edited(make_animator, film, tmp_path / "out.mp4", nothing)
+    with watched() as handed:
+        receipt = edited(make_animator, film, tmp_path / "out.mp4", nothing)
     assert len(handed) == FRAMES and all(now is frame.pixels for frame, now in handed)
     assert receipt.summary["edited"] == 0 and any("Nothing changed" in note for note in receipt.notes)
 
 
-def test_killed_and_gone_on_with_is_the_same_film(make_animator, film, tmp_path):
-    edited(make_animator, film, tmp_path / "whole.mp4")
-
+@pytest.mark.slow
+def test_killed_and_gone_on_with_is_the_same_film(make_animator, film, tmp_path, frowning):
     class KilledError(Exception):
         pass
 
@@ -133,7 +166,7 @@ def test_killed_and_gone_on_with_is_the_same_film(make_animator, film, tmp_path)
     edited(make_animator, film, tmp_path / "out.mp4", progress=lambda stage, done, total: stages.append((stage, done)))
     assert "looking" not in {stage for stage, _ in stages}
     assert min(done for stage, done in stages if stage == "frames") == 11, "the first second was done"
-    assert (tmp_path / "out.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
+    assert (tmp_path / "out.mp4").read_bytes() == frowning.path.read_bytes()
 
 
 def test_parts_of_another_change_are_not_taken(make_animator, film, tmp_path):
@@ -152,13 +185,13 @@ def test_a_part_of_the_film(make_animator, film, tmp_path):
     assert not asked[:16].any() and not asked[20:].any() and asked[17:19].max() == pytest.approx(0.6)
 
 
-def test_a_contact_sheet(make_animator, film, tmp_path):
+@pytest.mark.slow
+def test_a_contact_sheet(film, tmp_path, frowning):
     from facsmith import image
 
-    receipt = edited(make_animator, film, tmp_path / "out.mp4")
-    write_contact_sheet(tmp_path / "sheet.png", film, tmp_path / "out.mp4", receipt)
+    write_contact_sheet(tmp_path / "sheet.png", film, frowning.path, frowning.receipt)
     sheet = image.read(tmp_path / "sheet.png")
-    left, top, right, bottom = receipt.film["face_box"]
+    left, top, right, bottom = frowning.receipt.film["face_box"]
     assert sheet.shape[0] > 2 * (bottom - top) and sheet.shape[1] > 3 * (right - left)
 
 
@@ -177,16 +210,18 @@ def test_bad_input_is_one_sentence_and_no_file(make_animator, film, tmp_path):
 
 @pytest.mark.parametrize("name", ["../{}/her.mp4", "link.mp4", "same.mp4"])
 def test_a_film_is_not_written_over_itself(make_animator, film, tmp_path, name):
-    (tmp_path / "link.mp4").symlink_to(film)
-    (tmp_path / "same.mp4").hardlink_to(film)
-    before = film.read_bytes()
+    own = Path(shutil.copy(film, tmp_path))
+    (tmp_path / "link.mp4").symlink_to(own)
+    (tmp_path / "same.mp4").hardlink_to(own)
+    before = own.read_bytes()
     with pytest.raises(InputError, match="the film itself"):
-        edited(make_animator, film, tmp_path / name.format(tmp_path.name))
-    assert film.read_bytes() == before and not list(tmp_path.glob("*.parts"))
+        edited(make_animator, own, tmp_path / name.format(tmp_path.name))
+    assert own.read_bytes() == before and not list(tmp_path.glob("*.parts"))
 
 
-def test_the_animator_takes_changes_in_words(make_animator, film, tmp_path):
-    animator = make_animator()
+def test_the_animator_takes_changes_in_words(make_animator, photo, tmp_path):
+    animator, film = make_animator(), tmp_path / "her.mp4"
+    video.write(film, [photo] * 6, fps=10)
     receipt = animator.edit_film(film, tmp_path / "out.mp4", relative="L4=+0.5", absolute="AU45=1", options=QUICKLY)
     assert receipt.change["relative"] == {"L4": 0.5} and receipt.change["absolute"] == {"AU45": 1.0}
     with pytest.raises(InputError, match="not both"):
@@ -217,22 +252,12 @@ def test_eyes_close_and_sides_move_as_on_photos(make_animator, photo):
 
 
 @pytest.mark.slow
-def test_sound_and_time_stamps_stay(make_animator, film, tmp_path):
-    tone = tmp_path / "tone.mp4"
-    with av.open(str(tone), "w") as container:
-        track = container.add_stream("aac", rate=16_000, layout="mono")
-        samples = (8000 * np.sin(np.arange(32_000) * 0.17)).astype(np.int16)
-        frame = av.AudioFrame.from_ndarray(samples[None], format="s16", layout="mono")
-        frame.sample_rate = 16_000
-        container.mux(track.encode(frame))
-        container.mux(track.encode(None))
-    video.write(tmp_path / "loud.mp4", iter(pixels(film)), fps=10, sound=video.Sound(tone))
-    edited(make_animator, tmp_path / "loud.mp4", tmp_path / "out.mp4")
-    for path in (tmp_path / "loud.mp4", tmp_path / "out.mp4"):
+def test_sound_and_time_stamps_stay(film, frowning):
+    for path in (film, frowning.path):
         with av.open(str(path)) as container:
             heard = [bytes(p) for p in container.demux(container.streams.audio[0]) if p.size]
         with av.open(str(path)) as container:
             shown = [float(f.pts * f.time_base) for f in container.decode(video=0)]
-        if path.name == "loud.mp4":
+        if path == film:
             expected = heard, shown
-    assert heard == expected[0] and shown == pytest.approx(expected[1])
+    assert heard and heard == expected[0] and shown == pytest.approx(expected[1])

@@ -64,6 +64,7 @@ def handed(monkeypatch):
     return kept
 
 
+@pytest.mark.slow
 def test_each_face_is_as_if_alone_and_has_its_receipt(film, networks, tmp_path, handed):
     out = tmp_path / "out.mp4"
     receipts = edit_footage_faces(film, out, {0: FROWN, 1: SMILE}, networks, options=QUICKLY)
@@ -93,6 +94,7 @@ def test_a_face_that_is_not_there_is_named_and_the_others_stay(film, networks, t
     assert (tmp_path / "out.mp4.parts/face0-survey.npz").exists()
 
 
+@pytest.mark.slow
 def test_a_neutral_photo_is_one_person_s(film, networks, tmp_path):
     image.write(tmp_path / "her.png", np.zeros((160, 260, 3), np.uint8))
     both = {0: FROWN, 1: SMILE}

@@ -20,6 +20,7 @@ from facsmith.latent import Latent
 from facsmith.stimuli import Condition, Design, Norms, find_photos, parse_aus, parse_levels, render_battery
 from facsmith.synthetic import CAPTURED, COMPOSITE, read_source_type
 
+pytestmark = pytest.mark.usefixtures("landmarks_alone")
 TABLES = {"manifest.csv", "measured.csv", "codebook.csv", "settings.json"}
 DESIGN = Design(parse_aus("12,L4"), (0.4, 1.0))
 
@@ -42,6 +43,7 @@ def manifest(place):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_the_whole_design_is_rendered_and_in_the_manifest(make_animator, folder, photo):
     options = replace(QUICK, fps=5)
     battery = render_battery(

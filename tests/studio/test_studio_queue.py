@@ -183,6 +183,7 @@ def studio(running: Studio) -> Iterator[Studio]:
     running.release()
 
 
+@pytest.mark.slow
 def test_ten_visitors_at_once_get_what_the_api_gives(studio, make_animator, photo, tmp_path):
     """Each with a photo and an expression of their own, all in the same seconds."""
     photos = [np.roll(photo, 7 * n, axis=1) // (1 + n % 2) for n in range(10)]
@@ -266,6 +267,7 @@ def test_a_new_face_takes_the_place_of_the_film_of_the_old_one(studio, photo):
 
 
 @pytest.mark.filterwarnings("ignore")  # those of gradio_client's own threads would end its stream
+@pytest.mark.slow
 def test_a_script_comes_in_by_the_door(running, tmp_path, monkeypatch):
     """The example of the how-to page, as it stands there, against this studio."""
     import skimage.data

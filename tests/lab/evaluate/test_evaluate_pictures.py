@@ -82,6 +82,7 @@ def test_grades_say_what_warnings_are_worth():
     assert worth.shares == pytest.approx({"convincing": 1 / 3, "acceptable": 0, "sent back": 2 / 3})
 
 
+@pytest.mark.slow
 def test_a_folder_becomes_sheets(photo, tmp_path):
     image.write(tmp_path / "her.png", photo)
     image.write(tmp_path / "wall.png", np.full((64, 64, 3), 90, np.uint8))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from facsmith import face, image
 from facsmith._types import Array, Image
 from facsmith.errors import InputError, NoFaceError
 from facsmith.face import READABLE_SIDE
+from facsmith.face.dlib_provider import embed
 from facsmith.framing import FACSMITH, Framing
 from facsmith.lab.train.dataset import reading
 
@@ -58,6 +60,11 @@ class JudgedFace:
     crop: Image
     landmarks: Array
     age: int = -1
+
+    @cached_property
+    def identity(self) -> Array:
+        """(128,), see `embed`: kept, for a report compares dozens of pictures with each face."""
+        return embed(self.crop, self.landmarks)
 
     @property
     def typology_angle(self) -> float:

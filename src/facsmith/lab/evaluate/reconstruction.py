@@ -116,7 +116,7 @@ def likeness(way: str, faces: list[JudgedFace], pictures: Image, seen_by: Descri
     read: list[Mapping[str, float]] = []
     for face, picture in zip(faces, pictures, strict=True):
         a, b = image.to_tensor(face.crop), image.to_tensor(picture)
-        one, other = embed(face.crop, face.landmarks), embed(picture, face.landmarks)
+        one, other = face.identity, embed(picture, face.landmarks)
         read.append(
             {
                 "lpips": float(perceptual_distance(seen_by, a, b)),
