@@ -11,7 +11,7 @@ folder = Path(sys.argv[1] if len(sys.argv) > 1 else "results")
 folder.mkdir(parents=True, exist_ok=True)
 
 animator = Animator.from_pretrained()
-face = animator.prepare(skimage.data.astronaut())  # inverted once, used twice
+face = animator.prepare(skimage.data.astronaut())  # found once, used twice
 neutral = animator.edit(face, "neutral").image
 smiling = animator.edit(face, "AU12=D").image
 image.write(folder / "neutral.png", neutral)

@@ -213,7 +213,8 @@ def test_the_latent_is_searched_for_when_it_is_asked_for_and_is_the_same(make_an
     before = list(film.frames())
     assert film.subject.code.known is None
     account = film.receipt
-    found = animator.prepare(photo, options=QUICK, progress=lambda *step: steps.append(step))
+    found = animator.prepare(photo, options=QUICK)
+    found.code.found(lambda *step: steps.append(step))
     assert steps[-1] == ("inversion", 2, 2)
     assert found.code is film.subject.code
     assert np.array_equal(found.latent.ws, make_animator().prepare(photo, options=QUICK).latent.ws)

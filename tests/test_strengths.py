@@ -68,7 +68,7 @@ def fading(portrait: np.ndarray, found: Face) -> Callable[..., Any]:
     def draw(boundaries: BoundarySet, intensities: np.ndarray) -> np.ndarray:
         step = (boundaries[9].calibration.distance(1.0) + 1) / 2
         shown = intensities[[AUS.index(au) for au in DISFA]]
-        return warp(portrait, step * max(0, 1.4 - step) * shown)
+        return warp(portrait, step * max(0, 1.5 - step) * shown)
 
     return draw
 
@@ -87,7 +87,7 @@ def test_a_face_that_shows_less_of_more_gets_the_step_that_shows_most(
     """All of what was asked up to a half, then less and less: eyes fade behind their glasses."""
     assert fitting(trusting(tiny_boundaries("tiny"), {9: 1.0}), found, fading)(9)[9] == pytest.approx(
         0.75
-    )  # .45, .49 and .4 at .5, .75 and 1, and little at 1.5
+    )  # .5, .56 and .5 at .5, .75 and 1, and nothing at 1.5
     weak, _ = drawn(0.5, {9: 1.0})
     assert weak(9)[9] == pytest.approx(1.5)  # weak all along: a longer step
 

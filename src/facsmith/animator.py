@@ -180,7 +180,7 @@ class Animator:
         """
         options = changed(options, changes)
         plan(expression, ActionUnits(), options)  # a misspelt expression is named before seconds go into the photo
-        subject = self._found(photo, options.encoding, latent, progress)
+        subject = self.prepare(photo, options=options, latent=latent, progress=progress)
         start = subject.photo_aus if options.edit == "absolute" else ActionUnits()
         timeline = plan(expression, start, options)
         renderer, reader = self._renderer(subject, timeline, options, progress)
@@ -339,7 +339,7 @@ class Animator:
     ) -> Inversion:
         """The photo's face in W+ (Eq. 1), a batch of one, at the generator's full resolution."""
         whole = replace((options or AnimateOptions()).encoding, whole=True)
-        found = self.prepare(photo, options=whole, progress=progress).inversion
+        found = self.prepare(photo, options=whole, progress=progress).code.found(progress).inversion
         if found is None:
             raise PhotoError("This face has its latent already: it is the generator's own, or was given one.")
         return found
@@ -352,17 +352,13 @@ class Animator:
         latent: Latent | TunedLatent | None = None,
         progress: Progress | None = None,
     ) -> Subject:
-        """Find, crop and encode one face; the same photo and options of encoding again cost nothing."""
+        """Find and crop one face; the same photo and options of encoding again cost nothing.
+
+        Its latent is searched for when it is first asked for (``subject.latent``, ``subject.code.found``) or when a
+        film's pictures are the generator's.
+        """
         options = options or AnimateOptions()
         settings = options if isinstance(options, EncodeOptions) else options.encoding
-        subject = self._found(photo, settings, latent, progress)
-        subject.code.found(progress)
-        return subject
-
-    def _found(
-        self, photo: Photo, settings: EncodeOptions, latent: Latent | TunedLatent | None, progress: Progress | None
-    ) -> Subject:
-        """The same, its code searched for only once it is needed."""
         if isinstance(photo, Subject):
             return photo
         pixels, name = read_photo(photo)

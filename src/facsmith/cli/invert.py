@@ -71,6 +71,7 @@ def invert(
     check_picture(reconstruction)
     with progress_bar() as progress:
         subject = Animator.from_pretrained(model).to(device).prepare(photo, options=options, progress=progress)
+        subject.code.found(progress)
     (subject.tuned or subject.latent).save(output)
     if reconstruction is not None:
         image.write(reconstruction, subject.reference)
