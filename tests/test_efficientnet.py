@@ -68,6 +68,16 @@ def test_gradients_reach_the_picture_and_no_weight(net: EfficientNetLite0) -> No
     assert not any(p.requires_grad for p in net.parameters())
 
 
+def test_who_loads_it_without_gradients_takes_them_from_nobody() -> None:
+    load_efficientnet.cache_clear()
+    try:
+        with torch.inference_mode():
+            shared = load_efficientnet()
+        assert not any(tensor.is_inference() for tensor in shared.state_dict().values())
+    finally:
+        load_efficientnet.cache_clear()
+
+
 @pytest.mark.parametrize(
     ("shape", "blocks", "told"), [((3, 64, 64), (2,), "(N, 3, H, W)"), ((1, 3, 64, 64), (4, 2), "0 to 15")]
 )

