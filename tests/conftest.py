@@ -177,13 +177,15 @@ def make_animator(faces: FakeFaces) -> Callable[..., object]:
 def landmarks_alone() -> Iterator[None]:
     """Faces are read by landmarks alone: the networks that look, too, take seconds per face, and what they see is
     tested in tests/measure and in test_receipt."""
+    from facsmith.footage import people
     from facsmith.measure import neutral_face
 
     def unavailable() -> None:
         raise ModelUnavailableError("left out of this test")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(neutral_face, "available_readout", lambda: None)
+        for module in (neutral_face, people):
+            patch.setattr(module, "available_readout", lambda: None)
         patch.setattr(neutral_face, "default_population", unavailable)
         yield
 

@@ -20,6 +20,7 @@ from facsmith.footage.editor import FrameEditor
 from facsmith.footage.receipt import FilmReceipt
 from facsmith.receipt.frame_stats import near_face
 
+pytestmark = pytest.mark.usefixtures("landmarks_alone")
 FRAMES, LOST = 24, range(10, 14)
 QUICKLY = FilmOptions(fitted=False, part_seconds=1.0)
 FROWN = FilmChange(relative=read_changes("AU4=+0.6", "relative"))
@@ -63,18 +64,6 @@ def film(tmp_path_factory):
     nobody[:12, :12] = 255
     video.write(path, (nobody if k in LOST else photo for k in range(FRAMES)), fps=10, sound=video.Sound(tone))
     return path
-
-
-@pytest.fixture(scope="module", autouse=True)
-def landmarks_alone():
-    """No network looks at the pictures: seconds instead of minutes."""
-    from facsmith.footage import people
-    from facsmith.measure import NeutralFace
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(people, "available_readout", lambda: None)
-        patch.setattr(NeutralFace, "scale", None)
-        yield
 
 
 def edited(make_animator, film, out, change=FROWN, **options):

@@ -544,9 +544,9 @@ def test_every_format_comes_from_one_render(opened, monkeypatch):
     monkeypatch.setattr(Animation, "frames", lambda self, progress=None: renders.append(1) or frames(self, progress))
     opened.emotion("surprise")
     played = opened.render(nothing)
-    names = {path.name for kind in ("mp4", "gif", "webp", "png", "receipt") for path in export(opened, kind, nothing)}
+    names = {path.name for kind in ("mp4", "gif", "webp", "png", "page") for path in export(opened, kind, nothing)}
     assert renders == [1] and opened.rendered is played and not opened.is_stale
-    assert {"her_surprise.mp4", "her_surprise.mp4.json", "her_surprise_receipt.json"} <= names
+    assert {"her_surprise.mp4", "her_surprise.mp4.json", "her_surprise_receipt.pdf"} <= names
     own = list(opened.film().frames())
     assert all(np.array_equal(a, b) for a, b in zip(played.frames(), own, strict=True))
     opened.settle(Pose(ActionUnits({12: 0.5})))

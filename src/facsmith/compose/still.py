@@ -64,8 +64,9 @@ _GROWN, _SEAM, _SOFT = 0.02, 0.035, 0.012  # IOD
 @dataclass(frozen=True, eq=False)
 class Still:
     """window: where. share: (h, w) in [0, 1]. around: (h, w), of the rims with a seam around them, where skin that
-    slides behind them would show their edge. brows: (h, w) 1 where brows' hair is. held: (h, w) in [0, 1], how far
-    hair keeps skin beside it from moving: nothing comes out from behind it. glasses, hair: whether some were found."""
+    slides behind them would show their edge. brows: (h, w) 1 where brows' hair is, if there are rims. held: (h, w) in
+    [0, 1], how far hair keeps skin beside it from moving: nothing comes out from behind it. glasses, hair: whether some
+    were found."""
 
     window: Window
     share: FloatImage
@@ -141,7 +142,7 @@ def still(photo: Pixels, canvas: Canvas, frame: FaceFrame, face: Array, mask: Fl
     if not (found.astype(bool) & (inside > 0)).any():
         return None
     nothing = np.zeros(window.shape, np.float32)
-    brows = _brows(seen, places, face)
+    brows = nothing.astype(np.uint8) if rims is None else _brows(seen, places, face)
     return Still(
         window,
         share=_softened(cv2.dilate(found, _disc(_GROWN))),

@@ -165,8 +165,10 @@ class NeutralFace:
     def scale(self) -> tuple[Readout, Array] | None:
         """The reading as human coders see, and this person's scale of it (K, K) (`Readout.scale`); None where its
         network is not installed."""
-        readout, scale = self._readout, self._scale.readout
-        return None if readout is None or scale is None else (readout, scale)
+        if self._readout is None:
+            return None
+        scale = self._scale.readout
+        return None if scale is None else (self._readout, scale)
 
     @cached_property
     def _transform(self) -> face_module.CropTransform:
