@@ -99,9 +99,8 @@ class EfficientNetLite0(nn.Module):
         CheckpointError
             A tensor is missing, of another shape, or not finite.
         """
-        with torch.device("meta"):  # its weights come from the file: none are drawn at random first
+        with torch.device("meta"):  # the given tensors are taken: none of our own is drawn at random, or copied to
             net = cls()
-        net.to_empty(device="cpu")
         try:
             _fold(net.stem[0], state, "_conv_stem", "_bn0")
             for index, block in enumerate(net.blocks):
@@ -110,8 +109,7 @@ class EfficientNetLite0(nn.Module):
                 for conv, (weight, norm) in zip(convolutions, names[-len(convolutions) :], strict=True):
                     _fold(conv, state, f"_blocks.{index}.{weight}", f"_blocks.{index}.{norm}")
             _fold(net.head[0], state, "_conv_head", "_bn1")
-            _take(net.fc.weight, state["_fc.weight"])
-            _take(net.fc.bias, state["_fc.bias"])
+            _take(net.fc, state["_fc.weight"], state["_fc.bias"])
         except (KeyError, ValueError, RuntimeError) as error:
             raise CheckpointError(f"These weights are not EfficientNet-Lite0's ({error}).") from error
         for conv in _convolutions(net):
@@ -234,17 +232,16 @@ def _convolutions(net: nn.Module) -> Iterator[nn.Conv2d]:
 
 def _fold(conv: nn.Module, state: Mapping[str, Tensor], weight: str, norm: str) -> None:
     """y = g (W x - m) / sqrt(v + eps) + b becomes one convolution with a bias."""
-    assert isinstance(conv, nn.Conv2d) and conv.bias is not None
     scale, shift, mean, variance = (
         state[f"{norm}.{name}"].float() for name in ("weight", "bias", "running_mean", "running_var")
     )
     scale = scale / (variance + _EPS).sqrt()
-    _take(conv.weight, state[f"{weight}.weight"].float() * scale.view(-1, 1, 1, 1))
-    _take(conv.bias, shift - mean * scale)
+    _take(conv, state[f"{weight}.weight"].float() * scale.view(-1, 1, 1, 1), shift - mean * scale)
 
 
-def _take(parameter: Tensor, values: Tensor) -> None:
-    if parameter.shape != values.shape or not bool(torch.isfinite(values).all()):
-        raise ValueError(f"a tensor of shape {tuple(values.shape)} instead of {tuple(parameter.shape)}, or not finite")
-    with torch.no_grad():
-        parameter.copy_(values)
+def _take(layer: nn.Module, weight: Tensor, bias: Tensor) -> None:
+    for name, values in (("weight", weight), ("bias", bias)):
+        shape = getattr(layer, name).shape
+        if values.shape != shape or not bool(torch.isfinite(values).all()):
+            raise ValueError(f"a tensor of shape {tuple(values.shape)} instead of {tuple(shape)}, or not finite")
+        setattr(layer, name, nn.Parameter(values.float(), requires_grad=False))

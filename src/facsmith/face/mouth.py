@@ -72,10 +72,13 @@ class LipLine:
         outside = np.maximum(np.maximum(self.left - x, x - self.right), 0.0)
         # Beyond the corners the two fields agree less and less: the band in which they blend widens.
         band = pixel + 0.9 * outside
-        share = np.clip(0.5 + (above - below) / (2 * band), 0.0, 1.0)
-        share = share * share * (3 - 2 * share)
-        source = share[..., None] * from_upper + (1 - share[..., None]) * from_lower
-        inside = ramp(-above / pixel) * ramp(-below / pixel) * (outside == 0)
+        source = np.where((above > below)[..., None], from_upper, from_lower)
+        blend = np.abs(above - below) < band
+        share = ramp((above[blend] - below[blend]) / (2 * band[blend]))[:, None]
+        source[blend] = share * from_upper[blend] + (1 - share) * from_lower[blend]
+        inside = np.zeros(x.shape)
+        parted = (outside == 0) & (np.maximum(above, below) < pixel / 2)
+        inside[parted] = ramp(-above[parted] / pixel) * ramp(-below[parted] / pixel)
         return source, inside
 
 

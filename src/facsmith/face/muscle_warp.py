@@ -144,10 +144,12 @@ class MuscleField:
         source, inside = self.lips.join(upper, lower, pixel=pixel)
         if own is None or not inside.any():
             return Motion(source, inside)
-        seen, trust = own.seen(pixels, -float(moves.sites[62, 1]), float(moves.sites[66, 1]))
-        source = source + (inside * trust)[..., None] * (seen - source)
-        separated = np.clip((upper[..., 1] - lower[..., 1]) / _APART + self.lips.gap / _APART, 0, 1)
-        return Motion(source, inside * (1 - trust) * separated)
+        box = _box(inside)
+        seen, trust = own.seen(pixels[box], -float(moves.sites[62, 1]), float(moves.sites[66, 1]))
+        source[box] += (inside[box] * trust)[..., None] * (seen - source[box])
+        separated = np.clip((upper[box][..., 1] - lower[box][..., 1]) / _APART + self.lips.gap / _APART, 0, 1)
+        inside[box] *= (1 - trust) * separated
+        return Motion(source, inside)
 
     def between(self, pixels: Array, here: Array, there: Array) -> Array:
         """(h, w, 2) displacement in IOD that leads from the face whose sites (S, 2) moved by ``here`` to the one whose
@@ -220,8 +222,7 @@ class MuscleWarp:
         shade = 1 + Palette.of(image[y0:y1:4, x0:x1:4]).skin * (SKIN_SHADE - 1)  # a grey photo stays grey
         result *= 1 + (np.asarray(cv2.resize(gain, size, interpolation=cv2.INTER_LINEAR))[..., None] - 1) * shade
         if motion.parted.any():
-            rows, columns = np.flatnonzero(motion.parted.any(axis=1)), np.flatnonzero(motion.parted.any(axis=0))
-            box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+            box = _box(motion.parted)
             filling = inside.paint(self._pixels[box], moves.lips, jaw=moves.jaw)
             filling = Palette.of(image[y0:y1:4, x0:x1:4]).toned(filling)
             result[box] += motion.parted[box][..., None] * (filling - result[box])
@@ -276,6 +277,12 @@ def _fine_grid() -> NDArray[np.float32]:
     grid = np.stack(np.meshgrid(np.arange(*_X, _FINE), np.arange(*_Y, _FINE)), axis=-1).astype(np.float32)
     grid.setflags(write=False)
     return grid
+
+
+def _box(mask: Array) -> tuple[slice, slice]:
+    """The rows and columns that hold all of a mask that is not empty."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 def _nodes(points: NDArray[np.float32], step: float) -> NDArray[np.float32]:

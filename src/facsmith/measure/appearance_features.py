@@ -54,7 +54,8 @@ def part_features(image: Image, landmarks: npt.ArrayLike) -> Array:
     both = np.concatenate([crops, crops[:, :, ::-1]])
     pixels = torch.tensor(both[:, None].repeat(3, axis=1)) / 127.5 - 1
     with torch.inference_mode():
-        maps = load_efficientnet().features(pixels, blocks=(_BLOCK,))[0]
+        # One by one: four pictures' maps do not fit into a processor's cache.
+        maps = torch.cat([load_efficientnet().features(one[None], blocks=(_BLOCK,))[0] for one in pixels])
         cells = _symmetric(torch.nn.functional.adaptive_avg_pool2d(maps, _GRID), len(crops))
     return cells.flatten().double().numpy()
 
