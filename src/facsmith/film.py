@@ -185,7 +185,7 @@ class Animation:
         self.write(path, sound=sound, sign_with=sign_with, progress=progress)
         if not self.has_receipt:
             return None
-        receipt = self._receipt(progress)
+        receipt = self.measure(progress)
         receipt.write(receipt_path(path))
         if contact_sheet is not None:
             image.write(contact_sheet, self.contact_sheet(), metadata=self.metadata)
@@ -286,9 +286,10 @@ class Animation:
     @property
     def receipt(self) -> Receipt:
         """The account of this film; renders it if that was not done yet. InputError where it was made without one."""
-        return self._receipt(None)
+        return self.measure()
 
-    def _receipt(self, progress: Progress | None) -> Receipt:
+    def measure(self, progress: Progress | None = None) -> Receipt:
+        """The account of this film, as ``receipt`` is; ``progress`` is told ("measuring", done, total)."""
         self._rendered()
         return self._record.receipt(
             self.performance,

@@ -74,7 +74,7 @@ class GroupAnimation:
         """Write the film, and beside it the receipt of each face that has one (`face_receipt_path`)."""
         first = self.films[0]
         video.write(path, self.frames(progress), fps=first.options.fps, metadata=first.metadata)
-        receipts = {film.subject.face_index: film.receipt for film in self.films if film.has_receipt}
+        receipts = {film.subject.face_index: film.measure(progress) for film in self.films if film.has_receipt}
         if sign_with is not None:
             asked = {f"face {film.subject.face_index}": film.request for film in self.films}
             sign(path, sign_with, source_type=first.source_type, asked=asked)

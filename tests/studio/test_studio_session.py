@@ -558,6 +558,19 @@ def test_every_format_comes_from_one_render(opened, monkeypatch):
     assert not played.master.exists()  # old films go
 
 
+def test_a_film_can_be_cancelled_while_it_is_measured(opened):
+    opened.neutral()
+    before = opened.rendered
+
+    def progress(stage, done, total):
+        if stage == "measuring" and done == 1:
+            raise JobCancelledError("Cancelled.")
+
+    with pytest.raises(JobCancelledError):
+        opened.render(progress)
+    assert opened.rendered is before
+
+
 def test_what_is_played_is_what_is_exported(opened):
     opened.emotion("surprise")
     played = opened.render(nothing)

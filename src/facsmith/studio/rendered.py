@@ -92,7 +92,7 @@ def render(films: list[Animation], folder: Path, progress: Progress, *, asked: o
 
     video.write(close, seen(), fps=film.options.fps, metadata=film.metadata)
     progress("measuring", 0, 0)
-    receipts = [each.receipt for each in films]
+    receipts = [each.measure(progress) for each in films]
     movie = close.read_bytes()
     close.unlink()
     return Rendered(asked, films, receipts, movie, master)

@@ -56,6 +56,7 @@ def test_the_peak_itself_is_zero_and_the_neutral_photo_one(folder):
         assert whole.medians("edit")[figure] < 0.4  # dlib finds one jaw a little elsewhere than it follows it
         assert nothing.medians("edit")[figure] == pytest.approx(1, abs=0.1)
         assert whole.medians("muscles")[figure] == whole.medians("edit")[figure]
+        assert whole.medians("points")[figure] < 0.9, "it is told where points lie, not what a mouth shows"
     _, half = judged(folder, 0.5)
     assert whole.medians("edit")["landmarks"] < half.medians("edit")["landmarks"] < 0.9
 

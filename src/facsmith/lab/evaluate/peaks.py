@@ -3,8 +3,9 @@
 Two figures per pair, each relative to leaving the neutral photo as it is (1: no better than that; 0: the peak itself):
 how far brows, eyes and mouth lie from where they lie in the peak (IOD, aligned on eye corners and nose bridge), and how
 far ImageNet features are from the peak's (EfficientNet-Lite0, unit length over the channels; two photos of one neutral
-face are some .3 apart). Beside the whole edit, the muscles' warp alone and the latent path alone (the generated face
-feathered into the photo).
+face are some .3 apart). Beside the whole edit, the muscles' warp alone, the latent path alone (the generated face
+feathered into the photo), and a yardstick that was told the answer: the neutral photo warped until its 68 points lie
+where the peak's do.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -24,6 +25,7 @@ from facsmith.descriptor import EfficientNetDescriptor, unit_length
 from facsmith.errors import InputError, PhotoError
 from facsmith.face import Face, crop_transform
 from facsmith.face.muscle_warp import MuscleWarp
+from facsmith.face.muscles import FaceFrame
 from facsmith.face.points import BROWS, EYE_CORNERS, EYES, INNER_LIPS, OUTER_LIPS
 from facsmith.facs import ActionUnits
 from facsmith.lab.coded_pairs import CodedPair, read_pairs
@@ -37,11 +39,13 @@ if TYPE_CHECKING:
 __all__ = ["WAYS", "Peak", "PeaksReport", "against_peaks", "contact_sheet", "peaks_table"]
 
 
-WAYS: Final = ("edit", "muscles", "latent")
-"""What is judged: the whole edit, the muscles' warp alone, the latent path alone."""
+WAYS: Final = ("edit", "muscles", "latent", "points")
+"""What is judged: the whole edit, the muscles' warp alone, the latent path alone, a warp onto the peak's own points."""
 _SHOWN: Final = [*BROWS, *EYES, *OUTER_LIPS, *INNER_LIPS]
 _STABLE: Final = [*EYE_CORNERS, 27, 28]
 _SIDE: Final = 224
+_STILL: Final = 2.2  # IOD from the face's middle, where the warp onto the peak's points ends
+_NODES: Final = 64  # a side of the picture, at which that warp is computed
 _MEASURED: Final = 0.1  # where there are no codes: AUs measured above this are asked
 
 
@@ -174,17 +178,19 @@ def _judged(
         "muscles": MuscleWarp(at_rest.landmarks, rest.shape)(rest, np.stack([aus.vector("left"), aus.vector("right")])),
         "latent": animator.edit(rest, aus, options=replace(options, mode="paste")).image,
     }
-    wanted = aligned_displacement(at_peak.landmarks, at_rest.landmarks)[_SHOWN]
+    moved = aligned_displacement(at_peak.landmarks, at_rest.landmarks)
+    frames["points"] = _by_points(rest, at_rest, moved)
+    wanted = moved[_SHOWN]
     still = float(np.linalg.norm(wanted, axis=1).mean())
     transform = crop_transform(at_rest.landmarks, _SIDE)
     neutral, peak = transform.crop(rest), transform.crop(_laid_over(shown, at_peak, at_rest, rest.shape))
     features = _described([neutral, peak, *(transform.crop(frame) for frame in frames.values())], seen_by)
-    apart = [float(np.sqrt(sum(((f[k] - f[1]) ** 2).sum(0).mean() for f in features))) for k in range(5)]
+    apart = [float(np.sqrt(sum(((f[k] - f[1]) ** 2).sum(0).mean() for f in features))) for k in range(2 + len(frames))]
     landmarks: dict[str, float] = {}
     for way, frame in frames.items():
         try:
-            moved = aligned_displacement(face.follow(frame, at_rest).landmarks, at_rest.landmarks)[_SHOWN]
-            landmarks[way] = round(float(np.linalg.norm(moved - wanted, axis=1).mean()) / max(still, 1e-9), 3)
+            shows = aligned_displacement(face.follow(frame, at_rest).landmarks, at_rest.landmarks)[_SHOWN]
+            landmarks[way] = round(float(np.linalg.norm(shows - wanted, axis=1).mean()) / max(still, 1e-9), 3)
         except PhotoError:
             landmarks[way] = float("nan")
     return Peak(
@@ -212,6 +218,25 @@ def _laid_over(picture: Image, shown: Face, rest: Face, shape: tuple[int, ...]) 
         picture, matrix, (shape[1], shape[0]), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
     )
     return np.asarray(moved, np.uint8)
+
+
+def _by_points(rest: Image, at_rest: Face, moved: Array) -> Image:
+    """The neutral photo warped until its 68 points have moved by so much (68, 2) IOD: a thin-plate spline."""
+    from scipy.interpolate import RBFInterpolator  # pyright: ignore[reportMissingTypeStubs]
+
+    frame = FaceFrame.of(at_rest.landmarks)
+    points = frame.to_face(at_rest.landmarks)
+    middle, angles = points.mean(axis=0), np.linspace(0, 2 * np.pi, 24, endpoint=False)
+    ring = middle + _STILL * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    back: Any = RBFInterpolator(np.vstack([points + moved, ring]), np.vstack([-moved, np.zeros_like(ring)]))
+    y, x = np.indices(rest.shape[:2], dtype=np.float32)
+    coarse = np.asarray(cv2.resize(np.stack([x, y], axis=-1), (_NODES, _NODES), interpolation=cv2.INTER_AREA))
+    places = frame.to_face(coarse)
+    inside = np.linalg.norm(places - middle, axis=-1, keepdims=True) < _STILL
+    source: Array = frame.vectors_to_photo(back(places.reshape(-1, 2)).reshape(places.shape) * inside)
+    to = np.asarray(cv2.resize(source.astype(np.float32), rest.shape[1::-1], interpolation=cv2.INTER_LINEAR))
+    warped = cv2.remap(rest, x + to[..., 0], y + to[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(warped, np.uint8)
 
 
 def _described(crops: Sequence[Image], seen_by: EfficientNetDescriptor) -> list[Array]:

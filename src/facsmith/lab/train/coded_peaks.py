@@ -35,6 +35,8 @@ class CodedPeak:
         Who it is.
     intensities
         (2, K) of the person's own left and right side, in the order of `BLENDSHAPES`.
+    unlettered
+        (2, K) whether an AU was seen without a letter, its intensity a guess.
     moved
         (S, 2) displacement of the sites in IOD, face frame.
     at_rest
@@ -45,6 +47,7 @@ class CodedPeak:
 
     subject: str
     intensities: Array
+    unlettered: NDArray[np.bool_]
     moved: Array
     at_rest: Array
     shading: NDArray[np.float32]
@@ -100,10 +103,11 @@ def read_coded_peaks(
     peaks: list[CodedPeak] = []
     for row, pair, meshes in seen:
         codes, (rest, shown) = _intensities(row, unlettered), (mesh.symmetric(twin) for mesh in meshes)
+        guessed = codes != _intensities(row, 0.0)
         neutral = _Neutral(rest, known)
         moved, similarity = neutral.moved(shown)
         shading = _ratio(pair, neutral, moved, similarity)
-        peaks.append(CodedPeak(row.subject, codes, moved, neutral.sites, shading))
+        peaks.append(CodedPeak(row.subject, codes, guessed, moved, neutral.sites, shading))
     return peaks
 
 

@@ -6,6 +6,7 @@ that always come together (1, 2, 5, 25, 27 of surprise) cannot be told apart by 
 regression towards nothing of the logarithm of luminance at the peak over that at rest, on the skin's own points.
 """
 
+import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from facsmith._types import Array
 from facsmith.errors import InputError
 from facsmith.face.muscle_table import MIDLINE_AUS, MuscleTable
 from facsmith.face.points import JAW
+from facsmith.facs import INTENSITY_LETTERS
 from facsmith.lab.coded_pairs import UNLETTERED
 from facsmith.lab.train.blendshapes import BLENDSHAPES, GRID, JAW_AUS, Blendshapes, grid_freedom
 from facsmith.lab.train.coded_peaks import CodedPeak
@@ -26,6 +28,8 @@ from facsmith.lab.train.coded_peaks import CodedPeak
 __all__ = ["MusclesOptions", "fit_muscles"]
 
 _LOWER_LIP: Final = (57, 66)
+_SHOWN: Final = [*range(17, 27), *range(36, 68)]
+_FITTED: Final = ("blendshapes, fitted intensities", "people, fitted intensities")
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,8 @@ def fit_muscles(peaks: Sequence[CodedPeak], prior: str | Path, options: MusclesO
     """Fit the table to coded peaks; the report holds the cross-validated residuals.
 
     The residual of a peak is the mean error of the predicted displacement over brows, eyes and mouth, relative to the
-    mean displacement itself: 1 says that nothing was predicted.
+    mean displacement itself: 1 says that nothing was predicted. It is told twice: with ``unlettered`` for AUs that
+    coders saw without saying how strong, and with those intensities that explain the peak best.
     """
     options = options or MusclesOptions()
     known = Blendshapes(prior)
@@ -73,15 +78,16 @@ def fit_muscles(peaks: Sequence[CodedPeak], prior: str | Path, options: MusclesO
         raise InputError(f"{options.folds} folds need as many people with a coded peak; there are {len(people)}.")
     order = np.random.default_rng(options.seed).permutation(len(people))
     fold: dict[str, int] = {people[int(who)]: place % options.folds for place, who in enumerate(order.tolist())}
-    residuals: dict[str, list[float]] = {"blendshapes": [], "people": []}
+    residuals: dict[str, list[float]] = {name: [] for name in ("blendshapes", "people", *_FITTED)}
     explained: list[tuple[float, float]] = []
     for part in range(options.folds):
         train = [peak for peak in peaks if fold[peak.subject] != part]
         left = _displacements(train, known, options)
         shading = _shading(train, known, options)
         for peak in (peak for peak in peaks if fold[peak.subject] == part):
-            residuals["blendshapes"].append(_residual(peak, known.left, known.mirror))
-            residuals["people"].append(_residual(peak, left, known.mirror))
+            for table, guessed, fitted in zip((known.left, left), ("blendshapes", "people"), _FITTED, strict=True):
+                residuals[guessed].append(_residual(peak, peak.intensities, table, known.mirror))
+                residuals[fitted].append(_residual(peak, _fitted(peak, table, known.mirror), table, known.mirror))
             explained.append(_unexplained(peak, shading))
     before, after = (float(np.sum(part)) for part in zip(*explained, strict=True))
     report: dict[str, Any] = {
@@ -159,12 +165,32 @@ def _shading(peaks: Sequence[CodedPeak], prior: Blendshapes, options: MusclesOpt
     return maps.astype(np.float32)
 
 
-def _residual(peak: CodedPeak, left: Array, mirror: NDArray[np.intp]) -> float:
+def _residual(peak: CodedPeak, intensities: Array, left: Array, mirror: NDArray[np.intp]) -> float:
+    error = np.linalg.norm(_predicted(intensities, left, mirror) - peak.moved[_SHOWN], axis=1).mean()
+    return float(error / np.linalg.norm(peak.moved[_SHOWN], axis=1).mean())
+
+
+def _predicted(intensities: Array, left: Array, mirror: NDArray[np.intp]) -> Array:
+    """(P, 2) displacement of brows, eyes and mouth. intensities: (2, K)."""
     right = left[:, mirror] * [-1.0, 1.0, 1.0]
-    predicted = np.tensordot(peak.intensities[0], left, 1) + np.tensordot(peak.intensities[1], right, 1)
-    shown = [*range(17, 27), *range(36, 68)]
-    error = np.linalg.norm(predicted[shown, :2] - peak.moved[shown], axis=1).mean()
-    return float(error / np.linalg.norm(peak.moved[shown], axis=1).mean())
+    moved = np.tensordot(intensities[0], left, 1) + np.tensordot(intensities[1], right, 1)
+    return np.asarray(moved[_SHOWN, :2], np.float64)
+
+
+def _fitted(peak: CodedPeak, left: Array, mirror: NDArray[np.intp]) -> Array:
+    """(2, K): codes with a letter as they are, those without at that intensity from A to E which explains the peak
+    best."""
+    known: Array = np.where(peak.unlettered, 0.0, peak.intensities)
+    guessed = np.flatnonzero(peak.unlettered.any(axis=0))
+    if len(guessed) == 0:
+        return known
+    alone = np.zeros((len(guessed), *known.shape))
+    alone[np.arange(len(guessed)), :, guessed] = peak.unlettered[:, guessed].T
+    rows = np.stack([_predicted(alone[k], left, mirror).ravel() for k in range(len(guessed))], axis=1)
+    wanted = (peak.moved[_SHOWN] - _predicted(known, left, mirror)).ravel()
+    optimize: Any = importlib.import_module("scipy.optimize")
+    found = optimize.lsq_linear(rows, wanted, bounds=(INTENSITY_LETTERS["A"], INTENSITY_LETTERS["E"])).x
+    return np.asarray(known + np.tensordot(found, alone, 1), np.float64)
 
 
 def _unexplained(peak: CodedPeak, left: NDArray[np.float32]) -> tuple[float, float]:
