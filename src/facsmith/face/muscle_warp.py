@@ -193,7 +193,7 @@ class MuscleWarp:
         self._region = x0, y0, x1, y1 = self._affected(shape)
         xs, ys = np.meshgrid(np.arange(x0, x1, dtype=np.float64), np.arange(y0, y1, dtype=np.float64))
         self._pixels = frame.to_face(np.stack([xs, ys], axis=-1))  # (h, w, 2)
-        stride = max(1, round(0.02 * frame.iod))  # folds need no finer grid
+        stride = max(1, round(0.008 * frame.iod))  # wrinkles need no finer grid
         self._coarse = self._pixels[::stride, ::stride]
         self._shading = FaceShading(self.field.muscles)
 

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from facsmith._types import Array
 from facsmith.face.muscles import FaceMuscles
+from facsmith.face.wrinkles import EXTENT, STEP, wrinkle_maps
+from facsmith.facs import AUS
 
 SKIN_SHADE: Final = np.array([0.8, 1.0, 1.1], np.float32)
 """By how much red, green and blue follow a change of the skin's luminance: shaded skin is redder."""
@@ -21,6 +23,8 @@ _EXTENT_X, _EXTENT_Y = (-1.6, 1.6), (-1.4, 2.4)
 _STRENGTH: Final = np.float32(0.75)  # of people under a flash; most portraits are lit more softly
 _DARKEST, _LIGHTEST = np.float32(0.24), np.float32(0.10)
 """Natural logarithms of the gain that no fold and no bulge exceeds: skin turned to the light is soon overexposed."""
+_DEEPEST = np.float32(0.3)
+"""The same of wrinkles, which are thin."""
 
 
 class FaceShading:
@@ -55,7 +59,21 @@ class FaceShading:
         seen = cv2.remap(logs, node[..., 0], node[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT)
         values = np.asarray(seen, np.float32)
         most = np.where(values < 0, _DARKEST, _LIGHTEST)
-        return np.exp(most * np.tanh(values / most))
+        folds = most * np.tanh(values / most)
+        return np.exp(folds + _wrinkles(np.asarray(mean, np.float32), shown))
+
+
+def _wrinkles(mean: NDArray[np.float32], intensities: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(h, w) logarithm of the gain at points of the mean face (h, w, 2). An AU that is undone takes no line away:
+    nothing tells where a person has them."""
+    asked = {au: np.maximum(intensities[:, AUS.index(au)], 0) for au in wrinkle_maps()}
+    drawn = [np.tensordot(sides, wrinkle_maps()[au], axes=1) for au, sides in asked.items() if sides.any()]
+    if not drawn:
+        return np.zeros(mean.shape[:2], np.float32)
+    logs: NDArray[np.float32] = np.stack(drawn).sum(axis=0).astype(np.float32)
+    node = (mean - np.array([EXTENT[0], EXTENT[2]], np.float32)) / np.float32(STEP)
+    seen = cv2.remap(logs, node[..., 0], node[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    return _DEEPEST * np.tanh(np.asarray(seen, np.float32) / _DEEPEST)
 
 
 def unfolded(picture: NDArray[np.float32], pixels: Array, face: Array, smile: float) -> NDArray[np.float32]:

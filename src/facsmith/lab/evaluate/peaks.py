@@ -14,7 +14,6 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
-import cv2
 import numpy as np
 import torch
 
@@ -25,10 +24,9 @@ from facsmith.descriptor import EfficientNetDescriptor, unit_length
 from facsmith.errors import InputError, PhotoError
 from facsmith.face import Face, crop_transform
 from facsmith.face.muscle_warp import MuscleWarp
-from facsmith.face.muscles import FaceFrame
-from facsmith.face.points import BROWS, EYE_CORNERS, EYES, INNER_LIPS, OUTER_LIPS
 from facsmith.facs import ActionUnits
 from facsmith.lab.coded_pairs import CodedPair, read_pairs
+from facsmith.lab.evaluate.alignment import laid_over, onto_points
 from facsmith.lab.picture_archive import PictureArchive
 from facsmith.measure import NeutralFace, aligned_displacement
 from facsmith.options import AnimateOptions
@@ -41,11 +39,8 @@ __all__ = ["WAYS", "Peak", "PeaksReport", "against_peaks", "contact_sheet", "pea
 
 WAYS: Final = ("edit", "muscles", "latent", "points")
 """What is judged: the whole edit, the muscles' warp alone, the latent path alone, a warp onto the peak's own points."""
-_SHOWN: Final = [*BROWS, *EYES, *OUTER_LIPS, *INNER_LIPS]
-_STABLE: Final = [*EYE_CORNERS, 27, 28]
+_SHOWN: Final = [*range(17, 27), *range(36, 68)]  # brows, eyes and mouth
 _SIDE: Final = 224
-_STILL: Final = 2.2  # IOD from the face's middle, where the warp onto the peak's points ends
-_NODES: Final = 64  # a side of the picture, at which that warp is computed
 _MEASURED: Final = 0.1  # where there are no codes: AUs measured above this are asked
 
 
@@ -179,11 +174,14 @@ def _judged(
         "latent": animator.edit(rest, aus, options=replace(options, mode="paste")).image,
     }
     moved = aligned_displacement(at_peak.landmarks, at_rest.landmarks)
-    frames["points"] = _by_points(rest, at_rest, moved)
+    frames["points"] = onto_points(rest, at_rest.landmarks, moved)
     wanted = moved[_SHOWN]
     still = float(np.linalg.norm(wanted, axis=1).mean())
     transform = crop_transform(at_rest.landmarks, _SIDE)
-    neutral, peak = transform.crop(rest), transform.crop(_laid_over(shown, at_peak, at_rest, rest.shape))
+    neutral, peak = (
+        transform.crop(rest),
+        transform.crop(laid_over(shown, at_peak.landmarks, at_rest.landmarks, rest.shape)),
+    )
     features = _described([neutral, peak, *(transform.crop(frame) for frame in frames.values())], seen_by)
     apart = [float(np.sqrt(sum(((f[k] - f[1]) ** 2).sum(0).mean() for f in features))) for k in range(2 + len(frames))]
     landmarks: dict[str, float] = {}
@@ -205,38 +203,6 @@ def _judged(
 def _read(picture: Image, provider: str) -> tuple[Image, Face]:
     picture, _ = image.enlarged(picture, face.READABLE_SIDE)
     return picture, face.choose(face.find(picture, provider=provider)).face
-
-
-def _laid_over(picture: Image, shown: Face, rest: Face, shape: tuple[int, ...]) -> Image:
-    """A picture moved so that its eye corners and nose bridge lie over those of the neutral one, (H, W, 3)."""
-    matrix: Any = cv2.estimateAffinePartial2D(
-        shown.landmarks[_STABLE].astype(np.float32), rest.landmarks[_STABLE].astype(np.float32), method=cv2.LMEDS
-    )[0]
-    if matrix is None:
-        raise PhotoError("The peak's eyes and nose cannot be laid over the neutral face's.")
-    moved = cv2.warpAffine(
-        picture, matrix, (shape[1], shape[0]), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-    )
-    return np.asarray(moved, np.uint8)
-
-
-def _by_points(rest: Image, at_rest: Face, moved: Array) -> Image:
-    """The neutral photo warped until its 68 points have moved by so much (68, 2) IOD: a thin-plate spline."""
-    from scipy.interpolate import RBFInterpolator  # pyright: ignore[reportMissingTypeStubs]
-
-    frame = FaceFrame.of(at_rest.landmarks)
-    points = frame.to_face(at_rest.landmarks)
-    middle, angles = points.mean(axis=0), np.linspace(0, 2 * np.pi, 24, endpoint=False)
-    ring = middle + _STILL * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    back: Any = RBFInterpolator(np.vstack([points + moved, ring]), np.vstack([-moved, np.zeros_like(ring)]))
-    y, x = np.indices(rest.shape[:2], dtype=np.float32)
-    coarse = np.asarray(cv2.resize(np.stack([x, y], axis=-1), (_NODES, _NODES), interpolation=cv2.INTER_AREA))
-    places = frame.to_face(coarse)
-    inside = np.linalg.norm(places - middle, axis=-1, keepdims=True) < _STILL
-    source: Array = frame.vectors_to_photo(back(places.reshape(-1, 2)).reshape(places.shape) * inside)
-    to = np.asarray(cv2.resize(source.astype(np.float32), rest.shape[1::-1], interpolation=cv2.INTER_LINEAR))
-    warped = cv2.remap(rest, x + to[..., 0], y + to[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(warped, np.uint8)
 
 
 def _described(crops: Sequence[Image], seen_by: EfficientNetDescriptor) -> list[Array]:
