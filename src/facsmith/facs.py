@@ -397,7 +397,11 @@ _PROTOTYPES = (
         f"1+2+4+5+20+25: {_EKMAN}; Du et al. 2014; 2 and 4 leave the brows oblique and raised; lips parted in "
         "full under a stretch read as a grin",
     ),
-    Emotion("anger", ActionUnits({4: 1, 5: 1, 7: 1, 23: 1}), f"4+5+7+23: {_EKMAN}"),
+    Emotion(
+        "anger",
+        ActionUnits({4: 1, 5: 1, 7: 1, 17: 0.5, 23: 1}),
+        f"4+5+7+17+23: {_EKMAN}; 17 by half, as tightened lips alone grow wide and look pleased",
+    ),
     Emotion(
         "disgust",
         ActionUnits({4: 0.4, 7: 0.6, 9: 1, 10: 0.8, 15: 0.5, 17: 0.7}),

@@ -20,7 +20,7 @@ __all__ = ["SKIN_SHADE", "FaceShading", "unfolded"]
 
 _STEP: Final = 0.1  # IOD, of the map from a face to the mean face
 _EXTENT_X, _EXTENT_Y = (-1.6, 1.6), (-1.4, 2.4)
-_STRENGTH: Final = np.float32(0.75)  # of people under a flash; most portraits are lit more softly
+_STRENGTH: Final = np.float32(0.55)  # of people under a flash; most portraits are lit more softly
 _DARKEST, _LIGHTEST = np.float32(0.24), np.float32(0.10)
 """Natural logarithms of the gain that no fold and no bulge exceeds: skin turned to the light is soon overexposed."""
 _DEEPEST = np.float32(0.3)

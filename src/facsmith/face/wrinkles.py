@@ -22,7 +22,7 @@ STEP: Final = 0.0075
 """IOD between the nodes of a map."""
 EXTENT: Final = (-1.15, 1.15, -1.0, 1.75)
 """Left, right, top and bottom of the maps, on the mean face."""
-_RIDGE: Final = 0.4  # of a crease's depth, by which the skin beside it is lighter
+_RIDGE: Final = 0.25  # of a crease's depth, by which the skin beside it is lighter
 _REACH: Final = 6.0  # widths from its middle, to which a crease is drawn
 
 
@@ -70,10 +70,10 @@ _CREASES: Final = (
     # Across the root of the nose, and down its sides.
     _Crease(9, 0.11, 0.015, ((-0.12, -0.03), (-0.05, 0.0), (0.0, 0.005))),
     _Crease(9, 0.09, 0.015, ((-0.13, 0.05), (-0.05, 0.08), (0.0, 0.085))),
-    _Crease(9, 0.10, 0.015, ((-0.07, 0.15), (-0.15, 0.20), (-0.22, 0.28))),
-    _Crease(9, 0.08, 0.015, ((-0.09, 0.25), (-0.16, 0.31), (-0.22, 0.40))),
+    _Crease(9, 0.07, 0.015, ((-0.07, 0.15), (-0.15, 0.20), (-0.22, 0.28))),
+    _Crease(9, 0.06, 0.015, ((-0.09, 0.25), (-0.16, 0.31), (-0.22, 0.40))),
     # From the wings of the nose to the corners of the mouth, and beside these.
-    _Crease(9, 0.15, 0.024, ((-0.23, 0.56), (-0.31, 0.68), (-0.37, 0.82))),
+    _Crease(9, 0.13, 0.024, ((-0.23, 0.56), (-0.31, 0.68), (-0.37, 0.82))),
     _Crease(10, 0.16, 0.024, ((-0.24, 0.58), (-0.34, 0.71), (-0.43, 0.87), (-0.46, 0.98))),
     _Crease(12, 0.16, 0.024, ((-0.26, 0.62), (-0.37, 0.74), (-0.47, 0.88), (-0.52, 1.02))),
     _Crease(14, 0.20, 0.020, ((-0.46, 0.99), (-0.49, 1.07), (-0.47, 1.15))),
