@@ -60,6 +60,16 @@ def test_no_row_is_drawn_out_into_streaks(risen):
         assert not seen.any()
 
 
+def test_a_row_that_ends_behind_the_lower_lip_goes_on_there():
+    """No dark rim opens between a row of teeth and a lip that hid its edge."""
+    lips = opened(0.2)
+    x = np.full(101, lips.middle)
+    pixels = np.stack([x, np.linspace(float(lips.upper(x)[0]), float(lips.lower(x)[0]) + 0.02, 101)], axis=-1)[:, None]
+    source, trust = OwnMouth(lips).seen(pixels, 0.0, 0.02)
+    assert trust[:-3].min() > 0.9
+    assert source[..., 1].max() < float(lips.lower(x)[0]) + 1e-9
+
+
 def test_closed_lips_have_nothing_to_show():
     lips = opened(0.0)
     pixels = inside(opened(0.2))

@@ -198,7 +198,8 @@ class Compositor:
             self._compose(moved, band, out)
         if lips_open < 1 and self._gap > _OPEN:
             landmarks = self.landmarks(asked)
-            seal(out, landmarks, float(np.clip(1 - lips_open * self._gap / max(lip_gap(landmarks), 1e-6), 0, 1)))
+            amount = float(np.clip(1 - lips_open * self._gap / max(lip_gap(landmarks), 1e-6), 0, 1))
+            seal(out, self._muscles.frame, moved.lips, amount)
         self.in_front(out)
         return out
 

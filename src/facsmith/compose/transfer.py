@@ -32,7 +32,8 @@ from facsmith.compose.canvas import Canvas
 from facsmith.compose.flow import FLOW_SIZE, blur, remaining_flow, warp
 from facsmith.compose.masks import face_mask, left_half
 from facsmith.compose.mouth import Mouth, MouthChange
-from facsmith.face.muscle_warp import MuscleField
+from facsmith.face.mouth import LipLine
+from facsmith.face.muscle_warp import Moves, MuscleField
 from facsmith.face.muscles import lips_apart
 from facsmith.face.palette import Palette
 from facsmith.face.shading import SKIN_SHADE, FaceShading, unfolded
@@ -54,12 +55,13 @@ _SMILE: Final = AUS.index(12)
 class Change:
     """flow: (H, W, 2) canvas pixels, backward. added: (H, W, 3) grey levels to add to the moved pixels, or None. gain:
     (H, W) of their luminance. mouth: what happens between the lips and around them, or None. All of it fades to nothing
-    at the edge of the face."""
+    at the edge of the face. lips: where the inner contours move to."""
 
     flow: FloatImage
     added: FloatImage | None
     gain: FloatImage
     mouth: MouthChange | None
+    lips: LipLine
 
 
 class Transfer:
@@ -76,6 +78,7 @@ class Transfer:
         self._generated = self.mask * canvas.within(0.12 * canvas.iod)  # where the generator has anything to say
         self.left = left_half(points, canvas.iod, canvas.shape)
         self.field = MuscleField(points)
+        self.field.look(photo)
         self._shading = FaceShading(self.field.muscles)
         y, x = np.mgrid[: canvas.shape[0], : canvas.shape[1]].astype(np.float64)
         self._grid = np.stack([x, y], axis=-1)
@@ -142,7 +145,17 @@ class Transfer:
             added=None if added is None else np.asarray(added * (self.mask * within)[..., None], np.float32),
             gain=np.asarray(1 + (gain - 1) * self.mask * within, np.float32),
             mouth=mouth,
+            lips=self._lips(moves, within),
         )
+
+    def _lips(self, moves: Moves, within: FloatImage) -> LipLine:
+        """The inner contours where they move to, `within` (H, W) what may change."""
+        ways: list[Array] = []
+        for points, way in zip(self.field.lips.contours, moves.ways, strict=True):
+            at = self.field.frame.to_photo(points)[None].astype(np.float32)
+            share = cv2.remap(within, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            ways.append(way * np.asarray(share)[0][:, None])
+        return self.field.lips.moved(*ways)
 
     def _within(self, asked: Array) -> FloatImage:
         """(H, W) in [0, 1]: where something may change. A side on which nothing is asked stays, up to the seam."""

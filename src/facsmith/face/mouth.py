@@ -2,6 +2,7 @@
 `face.muscles`."""
 
 import importlib
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,10 +14,12 @@ from facsmith._types import Array
 __all__ = ["LipLine", "OwnMouth", "curve", "ramp", "upper_row"]
 
 
+_TABLE: Final = 129
 _UPPER, _LOWER = [60, 61, 62, 63, 64], [60, 67, 66, 65, 64]  # inner contours, corner to corner
 _SOFT: Final = 0.025  # IOD beside a lip that may be lip, once the lip has gone
 _GONE: Final = 0.06  # IOD by which a lip has gone
 _STRETCH: Final = 0.45  # of its height by which a visible row of teeth is lengthened at most
+_HIDDEN: Final = 0.15  # of its height that a row which ends behind the lower lip goes on there
 _MISSING = 0.3, 0.7  # of its height that would be missing: up to the first it is used, from the second on painted anew
 _TEETH: Final = 0.035, 0.06  # IOD between the own lips: from the first on something may be seen there
 _TOOTH: Final = 0.72  # of the brightest part's brightness: darker is the mouth's depth
@@ -31,17 +34,46 @@ class LipLine:
     ----------
     face
         (68, 2) landmarks of an upright face.
-    unit
-        IOD.
+    off
+        (2, columns) IOD by which the upper and the lower contour lie lower than the landmarks have them, from corner to
+        corner (`face.lip_edges`); None: by nothing.
     """
 
-    def __init__(self, face: Array) -> None:
-        upper, lower = face[_UPPER], face[_LOWER]
-        middle = np.minimum(upper[:, 1], lower[:, 1]), np.maximum(upper[:, 1], lower[:, 1])
+    _table_x: Array
+    _upper_y: Array
+    _lower_y: Array
+
+    def __init__(self, face: Array, off: Array | None = None) -> None:
+        upper, below = face[_UPPER], face[_LOWER]
+        middle = np.minimum(upper[:, 1], below[:, 1]), np.maximum(upper[:, 1], below[:, 1])
         self.left, self.right = float(upper[0, 0]), float(upper[:, 0].max())
         self.middle = float(face[[51, 57, 62, 66], 0].mean())
-        self._table_x = np.linspace(self.left, self.right, 129)
-        self._upper_y, self._lower_y = (curve(upper[:, 0], heights, self._table_x) for heights in middle)
+        self._table_x = np.linspace(self.left, self.right, _TABLE)
+        self._upper_y = curve(upper[:, 0], middle[0], self._table_x)
+        self._lower_y = curve(upper[:, 0], middle[1], self._table_x)
+        if off is not None:
+            along: Array = np.linspace(self.left, self.right, off.shape[1])
+            lower = self._lower_y + np.asarray(np.interp(self._table_x, along, off[1]), np.float64)
+            self._upper_y = self._upper_y + np.asarray(np.interp(self._table_x, along, off[0]), np.float64)
+            self._lower_y = np.maximum(lower, self._upper_y)
+
+    @property
+    def contours(self) -> tuple[Array, Array]:
+        """(n, 2) points of the upper and of the lower contour, from corner to corner."""
+        return np.stack([self._table_x, self._upper_y], axis=1), np.stack([self._table_x, self._lower_y], axis=1)
+
+    def moved(self, upper: Array, lower: Array) -> "LipLine":
+        """The line whose contours' points moved by (n, 2) each. Lips that would cross meet."""
+        above, below = (points + by for points, by in zip(self.contours, (upper, lower), strict=True))
+        line = copy(self)
+        line.left, line.right = (float((above[end, 0] + below[end, 0]) / 2) for end in (0, -1))
+        line.middle = self.middle + float((upper[_TABLE // 2, 0] + lower[_TABLE // 2, 0]) / 2)
+        line._table_x = np.linspace(line.left, line.right, _TABLE)
+        line._upper_y, lower_y = (
+            np.interp(line._table_x, np.maximum.accumulate(points[:, 0]), points[:, 1]) for points in (above, below)
+        )
+        line._lower_y = np.maximum(lower_y, line._upper_y)
+        return line
 
     @property
     def gap(self) -> float:
@@ -101,7 +133,7 @@ class OwnMouth:
     lips: LipLine
     upper: float = 1.0
 
-    def seen(self, pixels: Array, risen: float, lowered: float) -> tuple[Array, Array]:
+    def seen(self, pixels: Array, risen: Array | float, lowered: Array | float) -> tuple[Array, Array]:
         """Where the pixels between moved lips come from.
 
         Parameters
@@ -109,7 +141,7 @@ class OwnMouth:
         pixels
             (h, w, 2) output pixels.
         risen, lowered
-            IOD by which the middle of the upper lip went up and that of the lower one down.
+            IOD by which the upper lip went up and the lower one down there; (h, w), or the same everywhere.
 
         Returns
         -------
@@ -120,25 +152,27 @@ class OwnMouth:
         gap = np.maximum(lower - upper, 0.0)
         # A narrow gap below the row tells nothing of what lies there.
         whole = (1 - self.upper) * self.lips.gap < _CAVITY
-        part = 1.0 if whole else self.upper
-        edge = upper + part * gap
-        height = max(self.upper * self.lips.gap, 1e-3)
-        missing = max(risen, 0.0) / height
-        longer = 1 + min(missing, _STRETCH)
-        of_row = edge - (edge - y) / longer
-        soft = _SOFT * np.clip([risen / _GONE, lowered / _GONE], 0, 1)
+        height = np.maximum((1.0 if whole else self.upper) * gap, 1e-3)
+        edge = upper + height
+        up, down = np.maximum(risen, 0.0), np.maximum(lowered, 0.0)
+        soft = _SOFT * np.clip(up / _GONE, 0, 1), float(whole) * _SOFT * np.clip(down / _GONE, 0, 1)
+        hidden = float(whole) * np.minimum(down, _HIDDEN * height)
+        longer = (height + up + hidden) / np.maximum(height - soft[0] - soft[1], 1e-3)
+        missing = up / height
+        of_row = edge - soft[1] - (edge + hidden - y) / np.minimum(longer, 1 + _STRETCH)
         pixel = 0.006
-        row = ramp((of_row - upper - soft[0]) / pixel) * ramp((edge - of_row - (soft[1] if whole else 0)) / pixel)
+        row = ramp((of_row - upper - soft[0]) / pixel + 0.5) * ramp((edge + hidden - y) / pixel)
         below = y - lowered
-        rest = ramp((below - edge) / pixel) * ramp((lower - below - soft[1]) / pixel) * float(not whole)
+        lip = _SOFT * np.clip(down / _GONE, 0, 1)
+        rest = ramp((below - edge) / pixel) * ramp((lower - below - lip) / pixel) * float(not whole)
         source = np.stack([x, np.where(row > 0.5, of_row, np.clip(below, upper, lower))], axis=-1)
-        side = np.clip(max(risen, lowered, 0.0) / _GONE, 0, 1)
+        side = np.clip(np.maximum(risen, lowered) / _GONE, 0, 1)
         corners = ramp(np.minimum(x - self.lips.left, self.lips.right - x) / 0.04 - 0.5)
-        believed = 1 - ramp(np.array((missing - _MISSING[0]) / (_MISSING[1] - _MISSING[0]) - 0.5))
+        believed = 1 - ramp((missing - _MISSING[0]) / (_MISSING[1] - _MISSING[0]) - 0.5)
         shows = ramp((gap - _TEETH[0]) / (_TEETH[1] - _TEETH[0]) - 0.5)
         trust = np.maximum(row, rest) * believed * (1 - side * (1 - corners)) * shows
         # The first hardly visible movement shows nothing new.
-        moved = np.clip(max(abs(risen), abs(lowered)) / 0.015, 0, 1)
+        moved = np.clip(np.maximum(np.abs(risen), np.abs(lowered)) / 0.015, 0, 1)
         trust = 1 - moved * (1 - trust)
         return source, trust
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from facsmith._types import Array, Image
+from facsmith.face.lip_edges import lip_edges
 from facsmith.face.mouth import LipLine, OwnMouth, upper_row
 from facsmith.face.muscle_table import MuscleTable
 from facsmith.face.muscles import FaceMuscles, jaw_drop, two_sided
@@ -70,12 +71,15 @@ class Moves:
         (rows, columns, 4) of the upper and of the lower lip's field, on a grid.
     lips
         The inner contours where they move to.
+    ways
+        By how much the points of the upper and of the lower one move, IOD.
     """
 
     sites: Array
     jaw: float
     inverse: NDArray[np.float32]
     lips: LipLine
+    ways: tuple[Array, Array]
 
 
 class MuscleField:
@@ -103,12 +107,23 @@ class MuscleField:
             for kept in (np.array(above), np.array(below))
         ]
 
+    def look(self, picture: NDArray[np.float32]) -> None:
+        """Take the lips' edges from a picture (h, w, 3) in [0, 255], whose pixels the landmarks are of."""
+        self.lips = LipLine(self.face, lip_edges(picture, self.frame, self.face, LipLine(self.face)))
+
     def moves(self, intensities: ArrayLike) -> Moves:
         """One expression, (28,) or (2, 28)."""
         sites = self.muscles.moved(intensities)
-        upper, lower = (self._inverse(spline @ self._moved(sites, kept)) for kept, spline in self._branches)
-        inverse = np.concatenate([upper, lower], axis=-1)
-        return Moves(sites, jaw_drop(intensities), inverse, LipLine(self.face + sites[:68]))
+        fields = [
+            (spline @ self._moved(sites, kept)).reshape(*self._shape, 2).astype(np.float32)
+            for kept, spline in self._branches
+        ]
+        inverse = np.concatenate([self._inverse(field) for field in fields], axis=-1)
+        above, below = (
+            _remap(field, _nodes(points.astype(np.float32)[None], _STEP), cv2.INTER_LINEAR)[0].astype(np.float64)
+            for field, points in zip(fields, self.lips.contours, strict=True)
+        )
+        return Moves(sites, jaw_drop(intensities), inverse, self.lips.moved(above, below), (above, below))
 
     def _controls(self, sites: Array, kept: NDArray[np.intp]) -> Array:
         """(M, 2) points whose displacement is known: sites, both edges of the brows, and what never moves."""
@@ -145,7 +160,9 @@ class MuscleField:
         if own is None or not inside.any():
             return Motion(source, inside)
         box = _box(inside)
-        seen, trust = own.seen(pixels[box], -float(moves.sites[62, 1]), float(moves.sites[66, 1]))
+        x = pixels[box][..., 0]
+        risen, lowered = self.lips.upper(x) - moves.lips.upper(x), moves.lips.lower(x) - self.lips.lower(x)
+        seen, trust = own.seen(pixels[box], risen, lowered)
         source[box] += (inside[box] * trust)[..., None] * (seen - source[box])
         separated = np.clip((upper[box][..., 1] - lower[box][..., 1]) / _APART + self.lips.gap / _APART, 0, 1)
         inside[box] *= (1 - trust) * separated
@@ -161,10 +178,9 @@ class MuscleField:
         at = _nodes(pixels.astype(np.float32), 2 * _STEP)
         return _remap(field.astype(np.float32), at, cv2.INTER_CUBIC).astype(np.float64)
 
-    def _inverse(self, field: Array) -> NDArray[np.float32]:
+    def _inverse(self, u: NDArray[np.float32]) -> NDArray[np.float32]:
         """(rows, columns, 2): from a point to the one that moved there: x + u(x) inverted by Newton's method on a grid,
         since skin that a jaw stretches to twice its length and more is no contraction."""
-        u = field.reshape(*self._shape, 2).astype(np.float32)
         along, down = np.gradient(u, _STEP, axis=1), np.gradient(u, _STEP, axis=0)
         tables = np.concatenate([u, along, down], axis=-1)
         target = _fine_grid()
