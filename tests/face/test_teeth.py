@@ -99,3 +99,12 @@ def test_light_is_read_from_the_eyes_where_skin_is_dark():
         low, high = eye.min(axis=0), eye.max(axis=0)
         white[(x > low[0]) & (x < high[0]) & (y > low[1]) & (y < high[1])] = 180
     assert dark.max() < 0.7 < 1.1 < mouth_light(white, places, face).min()
+
+
+def test_gums_darken_to_the_sides_as_their_teeth_do() -> None:
+    """Left as bright as in the middle, they ended in a red square beside the row."""
+    picture = Dentition(rest()).paint(PLACES, moved(0.25, 0.1), jaw=0.0)
+    gums = picture[int(np.abs(Y[:, 0] - 0.86).argmin())].mean(axis=1)
+    middle, side = np.abs(X[0]) < 0.1, (np.abs(X[0]) > 0.3) & (np.abs(X[0]) < 0.4)
+    assert gums[side].max() < 0.6 * gums[middle].max()
+    assert np.abs(np.diff(gums[np.abs(X[0]) < 0.45])).max() < 12  # nowhere cut off

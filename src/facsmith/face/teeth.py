@@ -49,11 +49,13 @@ _SHADED: Final = 0.6
 
 @dataclass(frozen=True, eq=False)
 class _Row:
-    """Of pixels (h, w): tooth, how much of it is tooth; gum, how much gum; shade, of the tooth."""
+    """Of pixels (h, w): tooth, how much of it is tooth; gum, how much gum; shade, of the tooth; beside, the part of
+    that shade which the place on the arch makes, and which gums have too."""
 
     tooth: Array
     gum: Array
     shade: Array
+    beside: Array
 
 
 class Dentition:
@@ -115,7 +117,8 @@ class Dentition:
         lower = self._row(x, y, self._edge - _BITE + apart, below=True)
         colour = self._depth(x, y, moved, apart)
         for row, bright, gum in ((lower, _BEHIND, 0.45), (upper, np.ones(3), 0.85)):
-            colour = colour + row.gum[..., None] * (_GUM * self._light * gum - colour)
+            flesh = _GUM * self._light * gum * row.beside[..., None]
+            colour = colour + row.gum[..., None] * (flesh - colour)
             lit = self._enamel * bright * row.shade[..., None]
             colour = colour + row.tooth[..., None] * (lit - colour)
         # Lips and cheeks keep light away.
@@ -161,7 +164,8 @@ class Dentition:
         tint = self._tints[np.where(along < 0, index, index + 6)] * np.where(index == 2, 0.95, 1.0)
         round_off = 0.5 + 0.5 * np.clip(facing, 0, 1) ** 0.8
         cheek = 1 - _SHADED * ramp((place - _BACK[0]) / (_BACK[1] - _BACK[0]) - 0.5)
-        return _Row(tooth, gum, gap * bulge * edges * tint * round_off * cheek)
+        beside = round_off * cheek
+        return _Row(tooth, gum, gap * bulge * edges * tint * beside, beside)
 
     def _along(self, x: Array, scale: float) -> tuple[Array, Array]:
         """(h, w) place along the arch, 0 in its middle, and the cosine by which it faces the viewer."""
