@@ -13,7 +13,7 @@ The compositor's laws, each tested as a property of pictures (docs/design.md tel
    (`face.mouth`).
 6. Between the lips the photo's own teeth come first, then the generator's mouth where it is sharp, then a painted one,
    in the photo's light; the upper row stays on the skull, the lower one goes with the jaw (`compose.mouth`).
-7. Lips part by no more than people's do (`face.muscles`).
+7. Lips part, and mouths widen, by no more than people's do (`face.muscles`).
 
 Conventions: all arrays lie on one `Canvas`, float32; colours in [0, 255]. A change of AUs is (2, 28) of the person's
 own left and right side, in the order of `facs.AUS`.
