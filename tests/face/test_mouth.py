@@ -68,6 +68,8 @@ def test_a_row_that_ends_behind_the_lower_lip_goes_on_there():
     source, trust = OwnMouth(lips).seen(pixels, 0.0, 0.02)
     assert trust[:-3].min() > 0.9
     assert source[..., 1].max() < float(lips.lower(x)[0]) + 1e-9
+    opened_jaw = OwnMouth(lips).seen(pixels, 0.0, 0.02, 0.02)[1]
+    assert opened_jaw[-9:].max() < 0.1  # but teeth do not grow with the jaw
 
 
 def test_closed_lips_have_nothing_to_show():

@@ -19,7 +19,7 @@ _UPPER, _LOWER = [60, 61, 62, 63, 64], [60, 67, 66, 65, 64]  # inner contours, c
 _SOFT: Final = 0.025  # IOD beside a lip that may be lip, once the lip has gone
 _GONE: Final = 0.06  # IOD by which a lip has gone
 _STRETCH: Final = 0.45  # of its height by which a visible row of teeth is lengthened at most
-_HIDDEN: Final = 0.15  # of its height that a row which ends behind the lower lip goes on there
+_HIDDEN: Final = 0.15  # of its height that a row goes on behind the lower lip: seen once the lip leaves the jaw
 _MISSING = 0.3, 0.7  # of its height that would be missing: up to the first it is used, from the second on painted anew
 _TEETH: Final = 0.035, 0.06  # IOD between the own lips: from the first on something may be seen there
 _TOOTH: Final = 0.72  # of the brightest part's brightness: darker is the mouth's depth
@@ -133,7 +133,9 @@ class OwnMouth:
     lips: LipLine
     upper: float = 1.0
 
-    def seen(self, pixels: Array, risen: Array | float, lowered: Array | float) -> tuple[Array, Array]:
+    def seen(
+        self, pixels: Array, risen: Array | float, lowered: Array | float, jaw: float = 0.0
+    ) -> tuple[Array, Array]:
         """Where the pixels between moved lips come from.
 
         Parameters
@@ -142,6 +144,8 @@ class OwnMouth:
             (h, w, 2) output pixels.
         risen, lowered
             IOD by which the upper lip went up and the lower one down there; (h, w), or the same everywhere.
+        jaw
+            IOD by which the lower jaw dropped, and took the lower lip along.
 
         Returns
         -------
@@ -156,7 +160,7 @@ class OwnMouth:
         edge = upper + height
         up, down = np.maximum(risen, 0.0), np.maximum(lowered, 0.0)
         soft = _SOFT * np.clip(up / _GONE, 0, 1), float(whole) * _SOFT * np.clip(down / _GONE, 0, 1)
-        hidden = float(whole) * np.minimum(down, _HIDDEN * height)
+        hidden = float(whole) * np.clip(down - max(jaw, 0.0), 0, _HIDDEN * height)
         longer = (height + up + hidden) / np.maximum(height - soft[0] - soft[1], 1e-3)
         missing = up / height
         of_row = edge - soft[1] - (edge + hidden - y) / np.minimum(longer, 1 + _STRETCH)

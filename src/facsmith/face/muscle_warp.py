@@ -162,7 +162,7 @@ class MuscleField:
         box = _box(inside)
         x = pixels[box][..., 0]
         risen, lowered = self.lips.upper(x) - moves.lips.upper(x), moves.lips.lower(x) - self.lips.lower(x)
-        seen, trust = own.seen(pixels[box], risen, lowered)
+        seen, trust = own.seen(pixels[box], risen, lowered, moves.jaw)
         source[box] += (inside[box] * trust)[..., None] * (seen - source[box])
         separated = np.clip((upper[box][..., 1] - lower[box][..., 1]) / _APART + self.lips.gap / _APART, 0, 1)
         inside[box] *= (1 - trust) * separated
