@@ -53,6 +53,31 @@ def test_rims_stay_where_they_are_while_brows_move(glassed, expression):
     assert rims_moved(scene.photo, frame, canvas(scene.transform, points), points) == 0
 
 
+def test_a_faint_rim_is_found_where_the_other_lens_has_its_own(bare):
+    """A lid's dark fold below a faint part of one rim is no rim: the other lens has none there."""
+    points = bare.landmarks
+    iod = float(np.linalg.norm(points[42:48].mean(axis=0) - points[36:42].mean(axis=0)))
+    skin = bare.photo.copy()
+    (left, top), right = (points[17] - 0.1 * iod).astype(int), int(points[26, 0] + 0.1 * iod)
+    skin[top - round(0.3 * iod) : int(points[30, 1]), left:right] = (205, 160, 140)
+    scene, rims = with_glasses(Scene(skin, points, bare.transform))
+    middle = points[36:42].mean(axis=0) + [0, 0.08 * iod]
+    y, x = np.mgrid[: rims.shape[0], : rims.shape[1]]
+    faint = rims & (y < middle[1] - 0.2 * iod) & (np.abs(x - middle[0]) < 0.25 * iod)
+    photo = scene.photo.copy()
+    photo[faint] = (151, 118, 104)
+    fold = np.rint(middle - [0, 0.13 * iod]).astype(int).tolist()
+    axes = (round(0.28 * iod), round(0.06 * iod))
+    cv2.ellipse(photo, fold, axes, 0, 180, 360, (60, 40, 40), round(0.035 * iod))
+    found = compositor(Scene(photo, points, bare.transform)).still
+    assert found is not None and found.glasses
+    band = found.window.box(photo.shape)
+    share = np.zeros(rims.shape, np.float32)
+    share[band.slices] = found.window.lift(found.share, band)
+    along = cv2.dilate(share, np.ones((round(0.03 * iod), 1), np.uint8))[faint]
+    assert along.mean() > 0.4  # .05 where the path follows the fold
+
+
 def test_the_same_rims_would_bend_without(glassed):
     """The measure sees what the law forbids: rims that follow the brows."""
     scene, _ = glassed

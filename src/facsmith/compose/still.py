@@ -43,6 +43,9 @@ _FLAT: Final = 25.0  # grey levels added to the surroundings that contrast is me
 _SMOOTHNESS: Final = 0.02  # contrast that a path gives up for a step aside
 _LENS: Final = 0.105  # contrast that four fifths of both lenses' paths exceed, on average
 _ONE_LENS: Final = 0.07  # and that of each
+_CLEAR: Final = 0.3  # contrast of a rim that is as good as any
+_CLEARER: Final = 0.2  # of the contrast beyond
+_OTHER: Final = 6  # samples of a ray by which a lens's rim may lie elsewhere than the other's
 _BRIDGE: Final = 0.18  # contrast that a bar has over the nose, and on four fifths of its way
 _NOSE: Final = 0.32  # IOD to each side of the middle in which two lenses are joined
 _SEEN: Final = 0.1  # contrast from which a part of a path is a rim
@@ -271,7 +274,7 @@ def _rims(seen: FloatImage, places: Array, face: Array) -> Pixels | None:
     found = np.zeros(seen.shape[:2], np.uint8)
     brows = _brow_zone(places, face)
     if has_lenses:
-        for ring, along in lenses:
+        for ring, along in _alike(seen, places, face):
             _draw(found, seen, places, np.vstack([ring, ring[:1]]), np.append(along, along[0]), brows)
     part = np.ones(len(path), bool) if has_bar else np.abs(path[:, 0]) < _NOSE
     _draw(found, seen, places, path[part], contrast[part], brows)
@@ -280,22 +283,51 @@ def _rims(seen: FloatImage, places: Array, face: Array) -> Pixels | None:
 
 def _lens(seen: FloatImage, places: Array, middle: Array) -> tuple[Array, Array]:
     """(N, 2) the closed path of most contrast around an eye, and its contrast (N,)."""
+    at, contrast = _around(seen, places, middle)
+    return _closed(at, contrast, contrast)
+
+
+def _alike(seen: FloatImage, places: Array, face: Array) -> list[tuple[Array, Array]]:
+    """`_lens` of both eyes, each path drawn to where the other lens has its rim: glasses are two lenses of one shape,
+    and what is no rim, a lid's fold or a gleam, is seldom found on both sides."""
+    fields = [
+        _around(seen, places, face[eye].mean(axis=0) + [0, _LENS_BELOW]) for eye in (slice(36, 42), slice(42, 48))
+    ]
+    mirror = (_RAYS // 2 - np.arange(_RAYS)) % _RAYS
+    found: list[tuple[Array, Array]] = []
+    for (at, contrast), (_, other) in zip(fields, reversed(fields), strict=True):
+        near = np.asarray(cv2.dilate(other[mirror], np.ones((5, 2 * _OTHER + 1), np.uint8)))
+        near = np.asarray(cv2.GaussianBlur(near, (0, 0), _OTHER / 2))
+        found.append(_closed(at, contrast, _worth(contrast) + np.minimum(near, _CLEAR)))
+    return found
+
+
+def _worth(contrast: Array) -> Array:
+    """What a ridge is worth to a path: beyond a clear one there is hardly more, or a lid's fold would outdo a rim."""
+    return np.minimum(contrast, _CLEAR) + _CLEARER * np.maximum(contrast - _CLEAR, 0)
+
+
+def _closed(at: Array, contrast: Array, worth: Array) -> tuple[Array, Array]:
+    best = _path(np.vstack([worth] * 3), 3)[_RAYS : 2 * _RAYS]
+    rows = np.arange(_RAYS)
+    return at[rows, best], contrast[rows, best]
+
+
+def _around(seen: FloatImage, places: Array, middle: Array) -> tuple[Array, Array]:
+    """(N, M, 2) places on rays from the middle of an eye, and the contrast (N, M) of a ridge there."""
     angles = np.arange(_RAYS) * 2 * np.pi / _RAYS
     way = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     at = middle + way[:, None] * _RADII[:, None]
     least = 1 / np.hypot(way[:, 0] / _EYE[0], way[:, 1] / _EYE[1])
     allowed = np.clip((_RADII - least[:, None]) / 0.04, 0, 1) * np.clip((0.70 - _RADII) / 0.06, 0, 1)
-    contrast = _ridges(_read(seen, places, at)) * allowed
-    best = _path(np.vstack([contrast] * 3), 3)[_RAYS : 2 * _RAYS]
-    rows = np.arange(_RAYS)
-    return at[rows, best], contrast[rows, best]
+    return at, _ridges(_read(seen, places, at)) * allowed
 
 
 def _bar(seen: FloatImage, places: Array) -> tuple[Array, Array]:
     """(N, 2) the path of most contrast from temple to temple, and its contrast (N,)."""
     at = np.stack(np.meshgrid(*_BAR, indexing="ij"), axis=-1)
     contrast = _ridges(_read(np.asarray(cv2.GaussianBlur(seen, (0, 0), 0.8), np.float32), places, at))
-    best = _path(contrast, 2)
+    best = _path(_worth(contrast), 2)
     rows = np.arange(len(contrast))
     return at[rows, best], contrast[rows, best]
 
