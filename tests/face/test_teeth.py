@@ -108,3 +108,11 @@ def test_gums_darken_to_the_sides_as_their_teeth_do() -> None:
     middle, side = np.abs(X[0]) < 0.1, (np.abs(X[0]) > 0.3) & (np.abs(X[0]) < 0.4)
     assert gums[side].max() < 0.6 * gums[middle].max()
     assert np.abs(np.diff(gums[np.abs(X[0]) < 0.45])).max() < 12  # nowhere cut off
+
+
+def test_a_mouth_that_is_drawn_up_shows_teeth_not_gums() -> None:
+    """Disgust lifts both lips; with the row left behind, necks of teeth stood as beads under a band of gum."""
+    picture = Dentition(rest()).paint(PLACES, moved(0.133, -0.077), jaw=0.0)
+    shown = (Y > 1.05 - 0.125) & (Y < 1.05 - 0.085) & (np.abs(X) < 0.2)
+    red = picture[shown][:, 0] / picture[shown][:, 1]
+    assert np.mean(red < 1.4) > 0.85

@@ -113,8 +113,10 @@ class Dentition:
         opening = max(moved.gap, 0.0)
         # Lips seldom part by much without the jaw: teeth come apart a little, and the lower ones hide behind the lip.
         apart = max(jaw, 0.0) + _FOLLOWS * max(opening - max(jaw, 0.0) - _CLOSED, 0.0)
-        upper = self._row(x, y, self._edge, below=False)
-        lower = self._row(x, y, self._edge - _BITE + apart, below=True)
+        # A face that is drawn up takes the lower lip along, which covers no more of the row than at rest.
+        edge = min(self._edge, float(moved.lower(np.array(moved.middle))) + _SEEN)
+        upper = self._row(x, y, edge, below=False)
+        lower = self._row(x, y, edge - _BITE + apart, below=True)
         colour = self._depth(x, y, moved, apart)
         for row, bright, gum in ((lower, _BEHIND, 0.45), (upper, np.ones(3), 0.85)):
             flesh = _GUM * self._light * gum * row.beside[..., None]
