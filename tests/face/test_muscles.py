@@ -189,7 +189,7 @@ def test_undoing_a_smile_fills_its_fold(face: Array) -> None:
 
 
 def test_a_smile_is_no_wider_than_peoples(face: Array) -> None:
-    """The broadest of 40 smiling portraits has 1.18 IOD; the sum of a laugh's AUs has more."""
+    """The broadest of 40 smiling portraits has 1.18 IOD; the sum of a laugh's AUs has 1.25."""
     wide = face.copy()
     wide[48:68, 0] = 256 + 1.08 * (face[48:68, 0] - 256)
 
@@ -198,8 +198,10 @@ def test_a_smile_is_no_wider_than_peoples(face: Array) -> None:
         return float(moved[54, 0] - moved[48, 0]) / 100
 
     widths = np.array([width(t) for t in np.linspace(0, 1, 21)])
-    assert widths[-1] < 1.16
+    assert widths[-1] < 1.19
     assert (np.diff(widths) > 0).all() and np.abs(np.diff(widths, 2)).max() < 0.006  # without a jerk
+    halves = [displacement(wide, t * one(12))[54, 0] for t in (0.5, 1.0)]
+    assert halves[0] == pytest.approx(halves[1] / 2, rel=0.02)  # one AU alone moves in proportion
     laughing = wide + [0, 0]
     laughing[48:68, 0] = 256 + 1.3 * (wide[48:68, 0] - 256)
     undone = displacement(laughing, -one(12))

@@ -191,7 +191,7 @@ class FaceMuscles:
         """(S, 2) displacement of the sites in IOD, face frame, by (28,) or (2, 28) intensities."""
         e = two_sided(intensities)
         moved = np.tensordot(e, self._moves, axes=2)
-        self._widen_as_people_do(moved)
+        self._widen_as_people_do(e, moved)
         self._keep_lips_together(e.mean(axis=0), moved)
         self._close_lips(e.mean(axis=0), moved)
         for upper, lower in _LIP_PAIRS:
@@ -203,14 +203,17 @@ class FaceMuscles:
                 moved[lower, 1] += (1 - _PUSH) * crossing
         return moved
 
-    def _widen_as_people_do(self, moved: Array) -> None:
-        """AUs that are asked together widen the mouth by less than the sum of each: people's are no wider."""
+    def _widen_as_people_do(self, intensities: Array, moved: Array) -> None:
+        """AUs that are asked together widen the mouth by less than their sum, as people's are no wider; and by no less
+        than the one that widens it most."""
         rest = float(self.sites[54, 0] - self.sites[48, 0])
         wider = float(moved[54, 0] - moved[48, 0])
         if wider <= 0 or rest + wider <= _BROAD:
             return
-        share = (_width(rest + wider) - _width(rest)) / wider
-        moved[self._around_mouth, 0] *= share
+        each = (intensities[..., None] * (self._moves[:, :, 54] - self._moves[:, :, 48])).sum(axis=0)[:, 0]
+        most = float(each.max())
+        if most < wider:
+            moved[self._around_mouth, 0] *= (most + _width(rest + wider) - _width(rest + most)) / wider
 
     def _keep_lips_together(self, intensities: Array, moved: Array) -> None:
         """AUs that do not part the lips (a smile, a press) open them only as far as another AU parts them.
