@@ -383,8 +383,9 @@ _PROTOTYPES = (
     Emotion("happiness", ActionUnits({6: 1, 12: 1, 25: 1}), f"6+12+25: {_EKMAN}; Du et al. 2014; the paper's vector"),
     Emotion(
         "sadness",
-        ActionUnits({1: 1, 4: 0.5, 15: 1, 17: 0.4, 64: 0.5}),
-        f"1+4+15B+17 with 64 (eyes down): {_EKMAN}; 4 by half, as it draws down what 1 raises: sad brows are oblique",
+        ActionUnits({1: 1, 4: 0.5, 15: 1, 17: 0.4, 43: 0.15, 64: 0.5}),
+        f"1+4+15B+17 with 64 (eyes down): {_EKMAN}; 4 by half, as it draws down what 1 raises: sad brows are oblique; "
+        "lids that sink a little (43), as wide eyes look wary",
     ),
     Emotion(
         "surprise",
@@ -393,9 +394,9 @@ _PROTOTYPES = (
     ),
     Emotion(
         "fear",
-        ActionUnits({1: 1, 2: 0.5, 4: 0.8, 5: 1, 20: 1, 25: 0.6}),
-        f"1+2+4+5+20+25: {_EKMAN}; Du et al. 2014; 2 and 4 leave the brows oblique and raised; lips parted in "
-        "full under a stretch read as a grin",
+        ActionUnits({1: 1, 2: 0.5, 4: 0.7, 5: 1, 15: 0.3, 20: 0.6, 25: 0.3, 26: 0.5}),
+        f"1+2+4+5+20+25 or 26: {_EKMAN}; Du et al. 2014; 2 and 4 leave the brows oblique and raised; a mouth that is "
+        "stretched in full reads as a grin, and 15 keeps its corners down",
     ),
     Emotion(
         "anger",

@@ -125,6 +125,28 @@ def test_skin_bends_beside_a_brim(bare):
     assert off[edge + round(0.15 * iod) :].max() > 12
 
 
+def test_a_brow_turns_about_the_end_that_hair_holds(bare):
+    """Hair over one end of a brow: what it holds of it fades evenly to the other end, and the parts of the
+    photo that are looked at hold all of it."""
+    points = bare.landmarks
+    iod = float(np.linalg.norm(points[42:48].mean(axis=0) - points[36:42].mean(axis=0)))
+    photo = bare.photo.copy()
+    (left, top), (right, bottom) = np.rint(points[17] + np.array([[-0.6, -1.2], [0.06, 0.3]]) * iod).astype(int)
+    photo[max(top, 0) : bottom, max(left, 0) : right] = (25, 20, 20)
+    found, area = compositor(Scene(photo, points, bare.transform)).still, canvas(bare.transform, points)
+    assert found is not None and found.hair
+    brow = (area.points(points[17:22]) - found.window.origin) * found.window.finer
+    held = np.array([found.held[int(y), int(x)] for x, y in brow])
+    assert held[0] > 0.8 and held[-1] < 0.2
+    assert np.abs(np.diff(held) + held[0] / 4).max() < 0.15, held
+    places = np.argwhere(found.held > 0.05)[::97, ::-1] / found.window.finer + found.window.origin
+    there = (places - area.matrix[:, 2]) @ np.linalg.inv(area.matrix[:, :2]).T
+    there = there[(there > 0).all(axis=1) & (there < photo.shape[1::-1]).all(axis=1)]
+    parts = np.array([[part.left, part.top, part.right, part.bottom] for part in found.parts(photo.shape)])
+    inside = (there[:, None] >= parts[:, :2] - 1).all(axis=2) & (there[:, None] <= parts[:, 2:] + 1).all(axis=2)
+    assert inside.any(axis=1).all()
+
+
 def test_hidden_skin_is_filled_from_the_skin_around():
     seen = np.full((60, 60, 3), 150, np.float32)
     share = np.zeros((60, 60), np.float32)

@@ -60,6 +60,7 @@ _DARKER: Final = 0.72  # of the brightness of skin that a brow's hair has at mos
 _SLIDES: Final = 0.18  # IOD: no skin above the cheeks goes farther
 _NARROW: Final = 0.03  # IOD: half the width of the narrowest strand
 _TOUCHED: Final = 0.05  # IOD beside hair in which skin stands still
+_TURNS: Final = 0.2  # IOD above and below a brow, in which skin turns with it
 _BENDS: Final = 0.09  # IOD: blur of that
 _GROWN, _SEAM, _SOFT = 0.02, 0.035, 0.012  # IOD
 
@@ -91,7 +92,8 @@ class Still:
 
     def parts(self, photo_shape: tuple[int, ...]) -> list[Band]:
         """Parts of the photo, apart from each other, that hold all of it and where skin may slide to from behind it."""
-        near = cv2.dilate((self.hiding > 0).astype(np.uint8), _disc(_SLIDES))
+        near = np.asarray(cv2.dilate((self.hiding > 0).astype(np.uint8), _disc(_SLIDES)), np.uint8)
+        near = np.maximum(near, self.held > 0)
         while True:
             _, _, boxes, _ = _cv2.connectedComponentsWithStats(near)
             before = near.copy()
@@ -151,7 +153,7 @@ def still(photo: Pixels, canvas: Canvas, frame: FaceFrame, face: Array, mask: Fl
         share=_softened(cv2.dilate(found, _disc(_GROWN))),
         around=nothing if rims is None else _seam(rims, brows, places, face),
         brows=brows,
-        held=_held(hair) if has_hair else nothing,
+        held=_held(hair, places, face) if has_hair else nothing,
         glasses=rims is not None,
         hair=has_hair,
     )
@@ -171,10 +173,24 @@ def _seam(rims: Pixels, brows: Pixels, places: Array, face: Array) -> FloatImage
     return np.maximum(share, around)
 
 
-def _held(hair: npt.NDArray[np.bool_]) -> FloatImage:
-    """(h, w) in [0, 1], 1 on hair, less the farther from it."""
+def _held(hair: npt.NDArray[np.bool_], places: Array, face: Array) -> FloatImage:
+    """(h, w) in [0, 1], 1 on hair, less the farther from it.
+
+    A brow that hair holds at one end turns about that end, as one piece, rather than being bent beside it.
+    """
     near = cv2.dilate(hair.astype(np.uint8), _disc(_TOUCHED)).astype(np.float32)
-    return np.asarray(np.clip(1.7 * _spread(near, _BENDS * PIXELS) - 0.06, 0, 1), np.float32)
+    held = np.clip(1.7 * _spread(near, _BENDS * PIXELS) - 0.06, 0, 1)
+    turned = held
+    for brow in (face[17:22], face[22:27]):
+        for fixed, free in ((brow[0], brow[-1]), (brow[-1], brow[0])):
+            x, y = _pixels(fixed[None], places)[0]
+            rows, columns = held.shape
+            at_end = float(held[np.clip(y, 0, rows - 1), np.clip(x, 0, columns - 1)])
+            along = np.clip((places[..., 0] - fixed[0]) / (free[0] - fixed[0]), 0, 1)
+            height = np.interp(places[..., 0], brow[:, 0], brow[:, 1])
+            beside = np.exp(-(((places[..., 1] - height) / _TURNS) ** 2) / 2)
+            turned = np.maximum(turned, 1.02 * at_end * (1 - along) * beside - 0.02)
+    return turned.astype(np.float32)
 
 
 def _brows(seen: FloatImage, places: Array, face: Array) -> Pixels:
