@@ -411,8 +411,8 @@ _PROTOTYPES = (
     ),
     Emotion(
         "contempt",
-        ActionUnits(right={12: 0.6, 14: 1}),
-        f"R12+R14: {_EKMAN}; 12 at C, as a full AU12 on one side reads as half a smile",
+        ActionUnits(right={12: 0.7, 14: 1}),
+        f"R12+R14: {_EKMAN}; 12 by less, as a full AU12 on one side reads as half a smile",
     ),
 )
 EMOTIONS: Mapping[str, Emotion] = MappingProxyType({emotion.name: emotion for emotion in _PROTOTYPES})

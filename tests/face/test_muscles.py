@@ -118,6 +118,14 @@ def test_both_sides_mirror_each_other(au: int) -> None:
     np.testing.assert_allclose(table[[17, 21, 36, 41, 48, 5, 31]], table[[26, 22, 45, 46, 54, 11, 35]] * [-1, 1])
 
 
+def test_a_smile_of_one_side_keeps_its_lips_closed(face: Array) -> None:
+    right = np.zeros((2, len(AUS)))
+    right[1, AUS.index(12)] = 1
+    after = face + displacement(face, right)
+    for upper, lower in ((61, 67), (62, 66), (63, 65)):
+        assert after[lower, 1] - after[upper, 1] < face[lower, 1] - face[upper, 1] + 2.5
+
+
 def test_displacement_is_in_proportion_and_additive_where_lips_do_not_meet(face: Array) -> None:
     e = one(20, 0.5) + one(1, 0.25)
     np.testing.assert_allclose(

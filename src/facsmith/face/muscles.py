@@ -192,7 +192,7 @@ class FaceMuscles:
         e = two_sided(intensities)
         moved = np.tensordot(e, self._moves, axes=2)
         self._widen_as_people_do(e, moved)
-        self._keep_lips_together(e.mean(axis=0), moved)
+        self._keep_lips_together(e, moved)
         self._close_lips(e.mean(axis=0), moved)
         for upper, lower in _LIP_PAIRS:
             # Lips that already overlap by the landmarker's error are no collision.
@@ -222,13 +222,13 @@ class FaceMuscles:
         lips part without end: AUs that are asked together part them by less than the sum of each.
         """
         parting = np.isin(AUS, PARTING)
-        gate = float(np.clip(np.maximum(intensities, 0)[parting].sum() / _PARTED, 0, 1))
-        rows = basis()
+        gate = float(np.clip(np.maximum(intensities.mean(axis=0), 0)[parting].sum() / _PARTED, 0, 1))
         for upper, lower in _LIP_PAIRS:
-            opening = float(np.where(parting, 0.0, intensities) @ (rows[:, lower, 1] - rows[:, upper, 1]))
+            apart = self._moves[:, :, lower, 1] - self._moves[:, :, upper, 1]  # (2, 28): one side opens its own half
+            opening = float((np.where(parting, 0.0, intensities) * apart).sum())
             excess = (1 - gate) * max(opening, 0.0)
             lips = np.where(np.isin(AUS, (26, 27)), 0.0, np.maximum(intensities, 0.0))
-            parted = float(lips @ (rows[:, lower, 1] - rows[:, upper, 1])) - excess - _WIDE
+            parted = float((lips * apart).sum()) - excess - _WIDE
             if parted > 0:
                 excess += parted - _WIDEST * float(np.tanh(parted / _WIDEST))
             for points, share in ((_UPPER[upper], 1 - _PUSH), (_LOWER[lower], -_PUSH)):
