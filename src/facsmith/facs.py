@@ -400,8 +400,9 @@ _PROTOTYPES = (
     ),
     Emotion(
         "anger",
-        ActionUnits({4: 1, 5: 1, 7: 1, 17: 0.5, 23: 1}),
-        f"4+5+7+17+23: {_EKMAN}; 17 by half, as tightened lips alone grow wide and look pleased",
+        ActionUnits({4: 1, 5: 0.7, 7: 1, 15: 0.3, 17: 0.6, 23: 0.4, 24: 0.6}),
+        f"4+5+7+17+23 and 24: {_EKMAN}; lips that are only tightened grow wide and look pleased, and 15 keeps their "
+        "corners down",
     ),
     Emotion(
         "disgust",

@@ -464,8 +464,8 @@ def test_history_is_bounded():
 def test_an_emotion_s_whole_prototype_reaches_the_sliders(opened):
     opened.emotion("anger")
     assert opened.remark == ""
-    assert {4, 5, 7, 17, 23} == set(opened.pose.action_units)
-    assert {4, 5, 7, 17, 23} <= set(views.timing(opened)["active"])
+    assert {4, 5, 7, 15, 17, 23, 24} == set(opened.pose.action_units)
+    assert {4, 5, 7, 15, 17, 23, 24} <= set(views.timing(opened)["active"])
 
 
 def test_every_au_has_one_row_and_eyes_have_no_sides_to_split():
