@@ -383,9 +383,8 @@ _PROTOTYPES = (
     Emotion("happiness", ActionUnits({6: 1, 12: 1, 25: 1}), f"6+12+25: {_EKMAN}; Du et al. 2014; the paper's vector"),
     Emotion(
         "sadness",
-        ActionUnits({1: 1, 4: 0.5, 15: 1, 17: 0.4, 43: 0.15, 64: 0.5}),
-        f"1+4+15B+17 with 64 (eyes down): {_EKMAN}; 4 by half, as it draws down what 1 raises: sad brows are oblique; "
-        "lids that sink a little (43), as wide eyes look wary",
+        ActionUnits({1: 1, 4: 0.5, 15: 1, 17: 0.4, 64: 0.5}),
+        f"1+4+15B+17 with 64 (eyes down): {_EKMAN}; 4 by half, as it draws down what 1 raises: sad brows are oblique",
     ),
     Emotion(
         "surprise",
@@ -412,7 +411,7 @@ _PROTOTYPES = (
     ),
     Emotion(
         "contempt",
-        ActionUnits(right={12: 0.7, 14: 1}),
+        ActionUnits(right={12: 0.8, 14: 1}),
         f"R12+R14: {_EKMAN}; 12 by less, as a full AU12 on one side reads as half a smile",
     ),
 )

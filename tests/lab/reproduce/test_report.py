@@ -179,7 +179,8 @@ def test_an_au_grows_along_its_row_and_the_person_stays(report: Report) -> None:
         rest = tiles[:, first]
         assert np.abs(rest - rest[0]).mean() < 3  # one neutral face, but for what JPEG does
         change = np.abs(tiles[:, first + 1 : first + 5] - rest[:, None]).mean(axis=(2, 3, 4))
-        grown = change[:, 3] > change[:, 0]
+        # Of those that lie as the neutral tile does on JPEG's blocks of 8 pixels, which differ by some grey levels.
+        grown = change[:, 3] > change[:, 1]
         assert grown[np.arange(12) != DISFA.index(5)].all()  # people's lids rise by a pixel of these tiles
         assert (change[:, 3] < 25).all()
     assert np.abs(tiles[:, 0] - tiles[:, 5]).mean() > 30  # two people
