@@ -60,7 +60,9 @@ _DARKER: Final = 0.72  # of the brightness of skin that a brow's hair has at mos
 _SLIDES: Final = 0.18  # IOD: no skin above the cheeks goes farther
 _NARROW: Final = 0.03  # IOD: half the width of the narrowest strand
 _TOUCHED: Final = 0.05  # IOD beside hair in which skin stands still
-_TURNS: Final = 0.2  # IOD above and below a brow, in which skin turns with it
+_TURNS: Final = 0.2, 0.1  # IOD above and below a brow, in which skin turns with it: lids do not
+_COVERED: Final = 0.7  # of a brow's end that hair holds, from which on more of the brow is
+_ALONG: Final = 0.6  # of a brow's length, in which that fades
 _BENDS: Final = 0.09  # IOD: blur of that
 _GROWN, _SEAM, _SOFT = 0.02, 0.035, 0.012  # IOD
 
@@ -176,7 +178,7 @@ def _seam(rims: Pixels, brows: Pixels, places: Array, face: Array) -> FloatImage
 def _held(hair: npt.NDArray[np.bool_], places: Array, face: Array) -> FloatImage:
     """(h, w) in [0, 1], 1 on hair, less the farther from it.
 
-    A brow that hair holds at one end turns about that end, as one piece, rather than being bent beside it.
+    A brow whose end hair covers turns about that end, most of its length, rather than being bent beside it.
     """
     near = cv2.dilate(hair.astype(np.uint8), _disc(_TOUCHED)).astype(np.float32)
     held = np.clip(1.7 * _spread(near, _BENDS * PIXELS) - 0.06, 0, 1)
@@ -186,10 +188,11 @@ def _held(hair: npt.NDArray[np.bool_], places: Array, face: Array) -> FloatImage
             x, y = _pixels(fixed[None], places)[0]
             rows, columns = held.shape
             at_end = float(held[np.clip(y, 0, rows - 1), np.clip(x, 0, columns - 1)])
-            along = np.clip((places[..., 0] - fixed[0]) / (free[0] - fixed[0]), 0, 1)
-            height = np.interp(places[..., 0], brow[:, 0], brow[:, 1])
-            beside = np.exp(-(((places[..., 1] - height) / _TURNS) ** 2) / 2)
-            turned = np.maximum(turned, 1.02 * at_end * (1 - along) * beside - 0.02)
+            covered = min(max((at_end - _COVERED) / (1 - _COVERED), 0.0), 1.0)  # hair merely near holds less
+            along = np.clip((places[..., 0] - fixed[0]) / (_ALONG * (free[0] - fixed[0])), 0, 1)
+            above = np.interp(places[..., 0], brow[:, 0], brow[:, 1]) - places[..., 1]
+            beside = np.exp(-((above / np.where(above > 0, *_TURNS)) ** 2) / 2)
+            turned = np.maximum(turned, 1.02 * covered * (1 - along) * beside - 0.02)
     return turned.astype(np.float32)
 
 
