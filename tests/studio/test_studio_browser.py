@@ -881,13 +881,13 @@ def test_ctrl_z_takes_an_emotion_back_with_its_timing(page: Any) -> None:
     page.get_by_role("button", name="Fear").click()
     shows(page, "AU20=")
     page.locator("#strength input[type=range]").fill("50")
-    page.wait_for_function("document.querySelector('[data-au=\"20\"] input[type=number]').value === '0.50'")
+    page.wait_for_function("document.querySelector('[data-au=\"20\"] input[type=number]').value === '0.30'")
     page.locator("#quick").click(position={"x": 1, "y": 1})
     page.keyboard.press("Control+z")
     shows(page, "AU12=0.65")
     assert page.locator('#timing tr[data-au="12"] input').nth(2).input_value() == "2.5"
     page.keyboard.press("Control+Shift+z")
-    shows(page, "AU20=0.50")
+    shows(page, "AU20=0.30")
 
 
 def test_what_is_shown_is_measured_beside_the_slider(page: Any) -> None:
