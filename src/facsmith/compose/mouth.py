@@ -16,6 +16,7 @@ from facsmith.compose.flow import blur
 from facsmith.compose.masks import border, fade
 from facsmith.face.mouth import OwnMouth, upper_row
 from facsmith.face.muscle_warp import Moves, MuscleField
+from facsmith.face.paths import box_of
 from facsmith.face.teeth import Dentition, mouth_light
 
 __all__ = ["Mouth", "MouthChange"]
@@ -91,9 +92,8 @@ class Mouth:
         opacity = blur(motion.parted.astype(np.float32) * allowed, max(_SMOOTH * scale * window.finer, 0.6))
         fresh = np.zeros((*window.shape, 3), np.float32)
         seen = opacity > 0
-        rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
-        if len(rows):
-            box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        if seen.any():
+            box = box_of(seen)
             painted = self._inside.paint(places[box], moves.lips, jaw=moves.jaw)
             fresh[box] = painted if drawn is None else self._with_teeth(window.of_canvas(drawn)[box], painted, scale)
         share = border(window.shape, _FADES * scale * window.finer)

@@ -24,6 +24,7 @@ import numpy.typing as npt
 from facsmith._types import Array, FloatImage, Pixels
 from facsmith.compose.canvas import Band, Canvas, Window
 from facsmith.face.muscles import FaceFrame
+from facsmith.face.paths import best_path
 
 __all__ = ["Still", "filled", "rims_moved", "still"]
 
@@ -326,8 +327,13 @@ def _worth(contrast: Array) -> Array:
     return np.minimum(contrast, _CLEAR) + _CLEARER * np.maximum(contrast - _CLEAR, 0)
 
 
+def _price(widest: int) -> Array:
+    """What steps of a path to either side cost, the widest allowed one last."""
+    return _SMOOTHNESS * np.abs(np.arange(-widest, widest + 1)).astype(np.float64)
+
+
 def _closed(at: Array, contrast: Array, worth: Array) -> tuple[Array, Array]:
-    best = _path(np.vstack([worth] * 3), 3)[_RAYS : 2 * _RAYS]
+    best = best_path(np.vstack([worth] * 3), _price(3))[_RAYS : 2 * _RAYS]
     rows = np.arange(_RAYS)
     return at[rows, best], contrast[rows, best]
 
@@ -346,7 +352,7 @@ def _bar(seen: FloatImage, places: Array) -> tuple[Array, Array]:
     """(N, 2) the path of most contrast from temple to temple, and its contrast (N,)."""
     at = np.stack(np.meshgrid(*_BAR, indexing="ij"), axis=-1)
     contrast = _ridges(_read(np.asarray(cv2.GaussianBlur(seen, (0, 0), 0.8), np.float32), places, at))
-    best = _path(_worth(contrast), 2)
+    best = best_path(_worth(contrast), _price(2))
     rows = np.arange(len(contrast))
     return at[rows, best], contrast[rows, best]
 
@@ -369,28 +375,6 @@ def _ridges(lines: FloatImage) -> Array:
         ratio: FloatImage = np.asarray(np.maximum(darker, 0.8 * brighter) / ((before + after) / 2 + _FLAT), np.float32)
         best = np.maximum(best, ratio.max(axis=2))
     return np.minimum(best, 0.6).astype(np.float64)
-
-
-def _path(contrast: Array, widest: int) -> npt.NDArray[np.intp]:
-    """For each row of (n, m) the column of the path of most contrast, ``widest`` columns aside a row at most."""
-    n, m = contrast.shape
-    back = np.zeros((n, m), np.intp)
-    steps, columns = np.arange(-widest, widest + 1), np.arange(int(m))
-    padded = np.full(m + 2 * widest, -np.inf)
-    total = padded[widest : widest + m]
-    total[:] = contrast[0]
-    beside = np.lib.stride_tricks.sliding_window_view(padded, m)[::-1]  # a row for each step
-    price = (_SMOOTHNESS * np.abs(steps))[:, None]
-    for row in range(1, n):
-        ways = beside - price
-        chosen = ways.argmax(axis=0)
-        back[row] = columns - steps[chosen]
-        total[:] = contrast[row] + ways[chosen, columns]
-    path = np.zeros(n, np.intp)
-    path[-1] = total.argmax()
-    for row in range(n - 1, 0, -1):
-        path[row - 1] = back[row, path[row]]
-    return path
 
 
 def _draw(found: Pixels, seen: FloatImage, places: Array, path: Array, contrast: Array, brows: Pixels) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from facsmith._types import Array
 from facsmith.face.mouth import LipLine, ramp
 from facsmith.face.muscles import FaceFrame
+from facsmith.face.paths import best_path
 
 __all__ = ["lip_edges"]
 
@@ -31,7 +32,7 @@ _RARE: Final = 1e-4  # the density of colours that neither of the two has
 _SURE: Final = 2.5  # the most that the colour of one place says, natural logarithm of odds
 _RATHER: Final = 0.7  # in favour of the opening: a lip's red in it is less seen than a tooth on a lip
 _BENDS, _NEAR = 1.0, 0.08  # what a row's step from column to column costs, and a row from the landmarker's, squared
-_STEEPEST: Final = 3  # rows a column
+_STEPS: Final[Array] = np.arange(-3.0, 4.0)  # rows a column
 _CORNER: Final = 0.08  # IOD from a corner in which the landmarker's contour takes over
 
 
@@ -81,7 +82,7 @@ def lip_edges(picture: NDArray[np.float32], frame: FaceFrame, face: Array, lips:
         says[skin] = np.minimum(says[skin], 0)  # the opening ends before the lip does
         before = np.concatenate([np.zeros((1, len(x))), np.cumsum(-inwards * says, axis=0)])
         row = np.arange(len(before))[:, None] - len(rows) / 2
-        best = _path(2 * before - before[-1] - _NEAR * row**2)
+        best = best_path((2 * before - before[-1] - _NEAR * row**2).T, _BENDS * _STEPS**2)
         off[which] = (best - len(rows) / 2) * _ROW
     off = cv2.GaussianBlur(off, (0, 0), sigmaX=2.0, sigmaY=1e-3, borderType=cv2.BORDER_REPLICATE)
     return np.asarray(off) * ramp(np.minimum(x - lips.left, lips.right - x) / _CORNER - 0.5)
@@ -95,24 +96,3 @@ def _density(colours: NDArray[np.float32], of: NDArray[np.float32]) -> NDArray[n
     these, those = (colours - of.mean(axis=0)) * weights, (of - of.mean(axis=0)) * weights
     far = (these**2).sum(axis=-1)[..., None] + (those**2).sum(axis=-1) - 2 * (these @ those.T)
     return np.asarray(np.log(np.exp(-far / 2).mean(axis=-1) + _RARE), np.float32)
-
-
-def _path(worth: Array) -> NDArray[np.intp]:
-    """(columns,) the rows of worth (rows, columns) that are worth most together, as a path without steep steps."""
-    rows, columns = len(worth), len(worth[0])
-    steps = np.arange(-_STEEPEST, _STEEPEST + 1)
-    from_row = np.arange(rows)[:, None] + steps
-    outside = (from_row < 0) | (from_row >= rows)
-    from_row = np.clip(from_row, 0, rows - 1)
-    cost = np.where(outside, np.inf, _BENDS * steps**2)
-    total, back = worth[:, 0], np.zeros((columns, rows), np.intp)
-    for column in range(1, columns):
-        ways = total[from_row] - cost
-        pick = ways.argmax(axis=1)
-        back[column] = from_row[np.arange(rows), pick]
-        total = ways.max(axis=1) + worth[:, column]
-    path = np.empty(columns, np.intp)
-    path[-1] = total.argmax()
-    for column in range(columns - 1, 0, -1):
-        path[column - 1] = back[column, path[column]]
-    return path

@@ -18,6 +18,7 @@ from facsmith.face.mouth import LipLine, OwnMouth, upper_row
 from facsmith.face.muscle_table import MuscleTable
 from facsmith.face.muscles import FaceMuscles, jaw_drop, two_sided
 from facsmith.face.palette import Palette
+from facsmith.face.paths import box_of
 from facsmith.face.points import BROWS
 from facsmith.face.shading import SKIN_SHADE, FaceShading, unfolded
 from facsmith.face.teeth import Dentition, mouth_light
@@ -159,7 +160,7 @@ class MuscleField:
         source, inside = self.lips.join(upper, lower, pixel=pixel)
         if own is None or not inside.any():
             return Motion(source, inside)
-        box = _box(inside)
+        box = box_of(inside)
         x = pixels[box][..., 0]
         risen, lowered = self.lips.upper(x) - moves.lips.upper(x), moves.lips.lower(x) - self.lips.lower(x)
         seen, trust = own.seen(pixels[box], risen, lowered, moves.jaw)
@@ -238,7 +239,7 @@ class MuscleWarp:
         shade = 1 + Palette.of(image[y0:y1:4, x0:x1:4]).skin * (SKIN_SHADE - 1)  # a grey photo stays grey
         result *= 1 + (np.asarray(cv2.resize(gain, size, interpolation=cv2.INTER_LINEAR))[..., None] - 1) * shade
         if motion.parted.any():
-            box = _box(motion.parted)
+            box = box_of(motion.parted)
             filling = inside.paint(self._pixels[box], moves.lips, jaw=moves.jaw)
             filling = Palette.of(image[y0:y1:4, x0:x1:4]).toned(filling)
             result[box] += motion.parted[box][..., None] * (filling - result[box])
@@ -293,12 +294,6 @@ def _fine_grid() -> NDArray[np.float32]:
     grid = np.stack(np.meshgrid(np.arange(*_X, _FINE), np.arange(*_Y, _FINE)), axis=-1).astype(np.float32)
     grid.setflags(write=False)
     return grid
-
-
-def _box(mask: Array) -> tuple[slice, slice]:
-    """The rows and columns that hold all of a mask that is not empty."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 def _nodes(points: NDArray[np.float32], step: float) -> NDArray[np.float32]:

@@ -1,7 +1,6 @@
 """Shading of the folds that AUs raise (FACS: wrinkles, bulges, furrows), as a gain on the photo; and the smoothing of
 those that a face at rest would not have. Face frame of `face.muscles`."""
 
-from itertools import pairwise
 from typing import Any, Final
 
 import cv2
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from facsmith._types import Array
 from facsmith.face.muscles import FaceMuscles
+from facsmith.face.paths import beside_line
 from facsmith.face.wrinkles import EXTENT, STEP, wrinkle_maps
 from facsmith.facs import AUS
 
@@ -66,8 +66,8 @@ class FaceShading:
 def _wrinkles(mean: NDArray[np.float32], intensities: NDArray[np.float32]) -> NDArray[np.float32]:
     """(h, w) logarithm of the gain at points of the mean face (h, w, 2). An AU that is undone takes no line away:
     nothing tells where a person has them."""
-    asked = {au: np.maximum(intensities[:, AUS.index(au)], 0) for au in wrinkle_maps()}
-    drawn = [np.tensordot(sides, wrinkle_maps()[au], axes=1) for au, sides in asked.items() if sides.any()]
+    asked = ((np.maximum(intensities[:, AUS.index(au)], 0), sides) for au, sides in wrinkle_maps().items())
+    drawn = [np.tensordot(e, sides, axes=1) for e, sides in asked if e.any()]
     if not drawn:
         return np.zeros(mean.shape[:2], np.float32)
     logs: NDArray[np.float32] = np.stack(drawn).sum(axis=0).astype(np.float32)
@@ -133,12 +133,6 @@ def _stroke(gain: Array, pixels: Array, line: Array, width: float, strength: flo
     at = pixels[near]
     if not len(at):
         return
-    closest, position = np.full(len(at), np.inf), np.zeros(len(at))
-    for index, (start, end) in enumerate(pairwise(line)):
-        along = end - start
-        t = np.clip(((at - start) @ along) / max(float(along @ along), 1e-12), 0.0, 1.0)
-        squared = ((at - start - t[:, None] * along) ** 2).sum(axis=1)
-        position = np.where(squared < closest, (index + t) / (len(line) - 1), position)
-        closest = np.minimum(closest, squared)
+    closest, position = beside_line(at, line)
     fade = np.sin(np.pi * np.clip(position, 0.03, 0.97)) ** 0.7
     gain[near] *= 1 + strength * fade * np.exp(-closest / (2 * width * width))

@@ -8,11 +8,12 @@ the skin. Face frame of `face.muscles`.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from facsmith.face.paths import beside_line
 
 __all__ = ["EXTENT", "STEP", "wrinkle_maps"]
 
@@ -43,15 +44,9 @@ class _Crease:
         """Logarithm (h, w) of the gain at points (h, w, 2): a dark line between lighter ridges, which fades to its
         ends, but not to the midline, where it meets its mirror image."""
         line = np.array(self.line)
-        closest, position = np.full(at.shape[:2], np.inf), np.zeros(at.shape[:2])
-        for index, (start, end) in enumerate(pairwise(line)):
-            way = end - start
-            t = np.clip(((at - start) @ way) / max(float(way @ way), 1e-12), 0.0, 1.0)
-            distance = np.linalg.norm(at - start - t[..., None] * way, axis=-1)
-            position = np.where(distance < closest, (index + t) / (len(line) - 1), position)
-            closest = np.minimum(closest, distance)
+        squared, position = beside_line(at, line)
         fade = np.sin(np.pi * (position / 2 if line[-1, 0] == 0 else position)) ** 0.6
-        across = closest / self.width
+        across = np.sqrt(squared) / self.width
         log = _RIDGE * np.exp(-((across - 2.6) ** 2) / 2) - np.exp(-(across**2) / 2)
         return np.asarray(self.depth * fade * log, np.float32)
 
