@@ -124,7 +124,7 @@ class TestTransfer:
     @pytest.mark.parametrize("expression", EXPRESSIONS)
     def test_the_photo_moves_as_the_muscles_do(self, scene, expression):
         truth, face = scene.truth(expression), scene.around(FACE, 0.1)
-        assert error(scene.frame(expression), truth, face) < 0.45 * error(scene.photo, truth, face)
+        assert error(scene.frame(expression), truth, face) < 0.4 * error(scene.photo, truth, face)
 
     @pytest.mark.parametrize("expression", EXPRESSIONS)
     def test_background_is_the_photo_bit_for_bit(self, scene, expression):
@@ -241,13 +241,13 @@ class TestTransfer:
     def test_turned_pictures(self, turn):
         scene = Scene.of(turn=turn)
         truth, face = scene.truth("AU6=1,AU12=1"), scene.around(FACE, 0.1)
-        assert error(scene.frame("AU6=1,AU12=1"), truth, face) < 0.45 * error(scene.photo, truth, face)
+        assert error(scene.frame("AU6=1,AU12=1"), truth, face) < 0.4 * error(scene.photo, truth, face)
 
     @pytest.mark.parametrize("resolution", [64, 256])
     def test_other_resolutions(self, resolution):
         scene = Scene.of(resolution=resolution, blur=resolution / 128)
         truth, face = scene.truth("AU6=1,AU12=1"), scene.around(FACE, 0.1)
-        assert error(scene.frame("AU6=1,AU12=1"), truth, face) < 0.45 * error(scene.photo, truth, face)
+        assert error(scene.frame("AU6=1,AU12=1"), truth, face) < 0.4 * error(scene.photo, truth, face)
 
     def test_a_face_that_leaves_the_photo(self):
         whole = Scene.of()
